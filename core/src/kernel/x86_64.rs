@@ -1,0 +1,82 @@
+//! The kernels of x86-64: AVX2 where the processor has it, SSE2 otherwise.
+//!
+//! They follow the System V calling convention on every system. r11 is the fault register; AVX2 code clears the upper
+//! halves of its registers (`vzeroupper`) wherever it ends.
+
+use super::{Loaded, Outcome, Probe};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+#[cfg(test)]
+pub(super) use super::assembly::recoveries;
+pub(super) use super::assembly::recovery;
+
+pub(super) const FAULTS: bool = true;
+
+assemble!("x86_64/copy.s", "x86_64/fill.s", "x86_64/compare.s", "x86_64/find.s", "x86_64/probe.s", "x86_64/word.s");
+
+/// Declares both forms of a kernel and chooses between them.
+macro_rules! either {
+    ($(fn $name:ident $wide:literal $narrow:literal ($($arg:ident: $kind:ty),*);)+) => {
+        pub(super) mod avx2 {
+            use super::*;
+            declare! { "sysv64", $(fn $name $wide ($($arg: $kind),*) -> Outcome;)+ }
+        }
+        pub(super) mod sse2 {
+            use super::*;
+            declare! { "sysv64", $(fn $name $narrow ($($arg: $kind),*) -> Outcome;)+ }
+        }
+        $(
+            #[inline]
+            pub(super) unsafe fn $name($($arg: $kind),*) -> Outcome {
+                if has_avx2() {
+                    // SAFETY: the processor has AVX2; the rest is the caller's promise.
+                    unsafe { avx2::$name($($arg),*) }
+                } else {
+                    // SAFETY: every x86-64 has SSE2; the rest is the caller's promise.
+                    unsafe { sse2::$name($($arg),*) }
+                }
+            }
+        )+
+    };
+}
+
+either! {
+    fn copy "copy_avx2" "copy_sse2" (dst: *mut u8, src: *const u8, n: usize);
+    fn copy_back "copy_back_avx2" "copy_back_sse2" (dst: *mut u8, src: *const u8, n: usize);
+    fn fill "fill_avx2" "fill_sse2" (dst: *mut u8, byte: u8, n: usize);
+    fn compare "compare_avx2" "compare_sse2" (a: *const u8, b: *const u8, n: usize);
+    fn find_byte "find_byte_avx2" "find_byte_sse2" (at: *const u8, n: usize, byte: u8);
+    fn rfind_byte "rfind_byte_avx2" "rfind_byte_sse2" (at: *const u8, n: usize, byte: u8);
+    fn find_probe "find_probe_avx2" "find_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
+    fn rfind_probe "rfind_probe_avx2" "rfind_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
+}
+
+declare! {
+    "sysv64",
+    fn load8 "load8" (at: *const u8) -> Loaded;
+    fn load16 "load16" (at: *const u8) -> Loaded;
+    fn load32 "load32" (at: *const u8) -> Loaded;
+    fn load64 "load64" (at: *const u8) -> Loaded;
+    fn store8 "store8" (at: *mut u8, value: u64) -> usize;
+    fn store16 "store16" (at: *mut u8, value: u64) -> usize;
+    fn store32 "store32" (at: *mut u8, value: u64) -> usize;
+    fn store64 "store64" (at: *mut u8, value: u64) -> usize;
+}
+
+const UNKNOWN: u8 = 0;
+const NARROW: u8 = 1;
+const WIDE: u8 = 2;
+static WIDTH: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// Costs a load and a branch once the answer is known.
+#[inline]
+fn has_avx2() -> bool {
+    cfg!(target_feature = "avx2") || WIDTH.load(Relaxed) == WIDE || (WIDTH.load(Relaxed) == UNKNOWN && detect())
+}
+
+#[cold]
+fn detect() -> bool {
+    let wide = std::is_x86_feature_detected!("avx2");
+    WIDTH.store(if wide { WIDE } else { NARROW }, Relaxed);
+    wide
+}
