@@ -1,0 +1,28 @@
+//! The operating system: the only room that speaks to it.
+//!
+//! Every platform owes the same names:
+//!
+//! | name | is |
+//! |---|---|
+//! | `region::{Region, Request}` | pages that are mapped until dropped |
+//! | `pages::{Pages, Sync}` | a range of whole pages in a region: flush, advise, lock, protect, name |
+//! | `file` | descriptors: state, length, duplicate, close |
+//! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
+//! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
+//! | `flags` | `Flags` and `Protection` as constants |
+//! | `page_size`, `granularity` | of pages, of offsets, in bytes |
+//! | `AsFile`, `BorrowedFile`, `OwnedFile` | the system's descriptors of files |
+//! | `BAD_ADDRESS`, `INVALID` | error numbers: memory that cannot be accessed, an argument that makes no sense |
+
+#![allow(unsafe_code)]
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as os;
+
+#[allow(unused_imports)] // `transfer` serves the portable kernels alone.
+pub(crate) use os::{
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, granularity, page_size, pages,
+    region, transfer,
+};

@@ -1,0 +1,80 @@
+//! Faults: SIGBUS and SIGSEGV inside a kernel end the kernel, anywhere else they go to whoever was there before.
+//!
+//! The handler looks at the program counter alone. It takes no lock, allocates nothing and touches nothing that belongs to
+//! the thread, so it serves any number of threads at once, and a call that does not fault pays nothing for it.
+//!
+//! # Safety
+//!
+//! Everything here is unsafe for one reason: it talks to the system about signals. What the handler relies on is that the
+//! system hands it a `siginfo_t` and a `ucontext_t` of the signal it reports, which stay valid until it returns.
+
+#![allow(unsafe_code)]
+
+mod armed;
+mod chain;
+mod context;
+mod raised;
+
+use crate::kernel;
+use context::{Cause, Context};
+use libc::{c_int, c_void, siginfo_t};
+use std::{mem::MaybeUninit, ptr};
+
+const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+
+/// Makes sure that a fault of this thread inside a kernel ends the kernel, not the process.
+#[inline]
+pub(crate) fn arm() {
+    if kernel::FAULTS && !armed::is_armed() {
+        check();
+    }
+}
+
+/// Makes sure that our handler comes first, and that this thread blocks neither signal.
+///
+/// A handler that was installed since the last time becomes the one that is called for foreign faults.
+#[cold]
+pub(crate) fn check() {
+    if kernel::FAULTS {
+        SIGNALS.iter().for_each(|&signal| chain::come_first(signal));
+        unblock();
+        armed::set();
+    }
+}
+
+/// The system kills a process at once whose thread faults while it blocks the signal.
+fn unblock() {
+    let set = signals();
+    // SAFETY: `set` is initialised (signals); the old set is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
+}
+
+fn signals() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `set` has room for a set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    for signal in SIGNALS {
+        // SAFETY: sigemptyset has initialised the set; the signal exists.
+        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
+    }
+    // SAFETY: sigemptyset has initialised it.
+    unsafe { set.assume_init() }
+}
+
+/// What the system calls. There are several, so that each knows what it replaced (`chain`).
+extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: the system hands both over for the duration of the signal, and nobody else looks at them meanwhile.
+    let mut context = unsafe { Context::new(signal, info, context) };
+    if !recover(&mut context) && !raised::recover(&mut context) {
+        chain::pass_on(GENERATION, &mut context);
+    }
+}
+
+/// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
+fn recover(context: &mut Context<'_>) -> bool {
+    let recovery = match context.cause() {
+        Cause::Access => kernel::recovery(context.program_counter()),
+        _ => None,
+    };
+    recovery.inspect(|&at| context.resume(at)).is_some()
+}

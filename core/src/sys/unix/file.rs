@@ -1,0 +1,78 @@
+//! Descriptors of files: what they are, how long, and how they are let go.
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
+};
+
+use super::check;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use libc::{fstat, ftruncate, lseek, off_t, stat};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use libc::{fstat64 as fstat, ftruncate64 as ftruncate, lseek64 as lseek, off64_t as off_t, stat64 as stat};
+
+/// The longest a file can be, in bytes.
+pub(crate) const MAX_LEN: u64 = off_t::MAX as u64;
+
+/// Returns the file's length in bytes; `None` for what has no such thing (character devices, pipes).
+pub(crate) fn len(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let stat = status(file)?;
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Ok(Some(u64::try_from(stat.st_size).unwrap_or(0))),
+        libc::S_IFBLK => block_device_len(file).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Returns the file's length as `fstat` tells it, which is 0 for devices.
+pub(crate) fn status_len(file: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(u64::try_from(status(file)?.st_size).unwrap_or(0))
+}
+
+fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
+    let mut stat = MaybeUninit::<stat>::uninit();
+    // SAFETY: `stat` is a place of the right type.
+    check(unsafe { fstat(file.as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and so filled it.
+    Ok(unsafe { stat.assume_init() })
+}
+
+/// A block device says 0 in `fstat`; its end is found by going there, and the position is put back.
+fn block_device_len(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let here = seek(file, 0, libc::SEEK_CUR)?;
+    let end = seek(file, 0, libc::SEEK_END)?;
+    seek(file, here, libc::SEEK_SET)?;
+    Ok(u64::try_from(end).unwrap_or(0))
+}
+
+fn seek(file: BorrowedFd<'_>, by: off_t, from: libc::c_int) -> io::Result<off_t> {
+    // SAFETY: lseek touches no memory.
+    match unsafe { lseek(file.as_raw_fd(), by, from) } {
+        -1 => Err(io::Error::last_os_error()),
+        at => Ok(at),
+    }
+}
+
+/// Makes the file `len` bytes long.
+pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    let len = off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+    loop {
+        // SAFETY: ftruncate touches no memory of ours; the map's own pages are touched by kernels only.
+        match check(unsafe { ftruncate(file.as_raw_fd(), len) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Closes the descriptor and reports what the system says of it.
+pub(crate) fn close(file: OwnedFd) -> io::Result<()> {
+    // SAFETY: `file` was ours alone and is given up here. After EINTR it is closed as well on Linux and must not be
+    // closed twice.
+    match check(unsafe { libc::close(file.into_raw_fd()) }) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        done => done,
+    }
+}

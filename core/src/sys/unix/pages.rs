@@ -1,0 +1,85 @@
+//! Pages: what the system can do with a range of them while they are mapped.
+
+use std::{ffi::CStr, io, marker::PhantomData, ptr::NonNull};
+
+use super::check;
+use crate::flags::Protection;
+
+/// Whether a flush waits until the bytes are on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Wait.
+    Wait,
+    /// Only schedule the writing.
+    Later,
+}
+
+/// Whole pages inside a region that outlives `'a`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages<'a> {
+    at: NonNull<u8>,
+    len: usize,
+    region: PhantomData<&'a ()>,
+}
+
+impl Pages<'_> {
+    /// # Safety
+    ///
+    /// - `at` is the start of a page, and `len` bytes from there lie in one region, or in several that touch.
+    /// - The region stays mapped for `'a`.
+    pub(crate) unsafe fn new(at: NonNull<u8>, len: usize) -> Self {
+        Pages { at, len, region: PhantomData }
+    }
+
+    fn start(self) -> *mut libc::c_void {
+        self.at.as_ptr().cast()
+    }
+
+    pub(crate) fn flush(self, sync: Sync) -> io::Result<()> {
+        let how = match sync {
+            Sync::Wait => libc::MS_SYNC,
+            Sync::Later => libc::MS_ASYNC,
+        };
+        self.flush_with(how)
+    }
+
+    /// Flushes with the system's own flags.
+    pub(crate) fn flush_with(self, flags: i32) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { libc::msync(self.start(), self.len, flags) })
+    }
+
+    pub(crate) fn advise(self, number: i32) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
+        check(unsafe { libc::madvise(self.start(), self.len, number) })
+    }
+
+    pub(crate) fn lock(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { libc::mlock(self.start(), self.len) })
+    }
+
+    pub(crate) fn unlock(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { libc::munlock(self.start(), self.len) })
+    }
+
+    pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
+        check(unsafe { libc::mprotect(self.start(), self.len, protection.0) })
+    }
+
+    /// Gives anonymous pages a name in `/proc/PID/maps` (Linux 5.17).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn name(self, name: &CStr) -> io::Result<()> {
+        const PR_SET_VMA: libc::c_int = 0x5356_4d41;
+        const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
+        // SAFETY: the pages are mapped (Pages); the system copies the name.
+        check(unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self.start(), self.len, name.as_ptr()) })
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn name(self, _: &CStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

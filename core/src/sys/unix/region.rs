@@ -1,0 +1,164 @@
+//! Regions: address space that is ours from `mmap` to `munmap`.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr::{self, NonNull},
+};
+
+use super::{check, page_size};
+use crate::flags::{Flags, Protection};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use libc::{mmap, off_t};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use libc::{mmap64 as mmap, off64_t as off_t};
+
+/// What pages a region is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) protection: Protection,
+    pub(crate) flags: Flags,
+    /// Size of a page of this kind, in bytes: lengths are rounded up to it.
+    pub(crate) page: usize,
+}
+
+impl Request {
+    /// The same with more room than is needed at once; `None` where room costs memory.
+    pub(crate) fn spacious(&self) -> Option<Request> {
+        let flags = self.flags | Flags::NORESERVE;
+        (self.flags.0 & super::flags::EAGER == 0).then_some(Request { flags, ..*self })
+    }
+}
+
+/// Pages that are mapped until they are dropped.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    /// In bytes, whole pages.
+    size: usize,
+}
+
+// SAFETY: a region is an address and a length; what other threads may do with its pages is the kernels' affair.
+unsafe impl Send for Region {}
+// SAFETY: as above; no method changes the region through a shared reference.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Maps at least `len` bytes, of `file` from its byte `.1` on or of fresh memory.
+    pub(crate) fn new(request: &Request, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
+        // MAP_FIXED would tear other people's memory out of their hands.
+        if request.flags.0 & super::flags::FIXED != 0 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let size = round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let (fd, offset) = match file {
+            Some((file, offset)) => (file.as_raw_fd(), offset_of(offset)?),
+            None => (-1, 0),
+        };
+        // A file is asked for exactly as much as the caller wants: some devices judge the length themselves.
+        let asked = if file.is_some() { len } else { size };
+        // SAFETY: without MAP_FIXED the system chooses a free place, so that no memory in use is touched.
+        let at = unsafe { mmap(ptr::null_mut(), asked, request.protection.0, request.flags.0, fd, offset) };
+        match NonNull::new(at.cast::<u8>()) {
+            Some(base) if at != libc::MAP_FAILED => Ok(Region { base, size }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Unmaps, and reports what the system says of it.
+    pub(crate) fn unmap(self) -> io::Result<()> {
+        let done = self.release();
+        std::mem::forget(self);
+        done
+    }
+
+    fn release(&self) -> io::Result<()> {
+        // SAFETY: the pages are this region's, which ends here; no reference into them exists.
+        check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
+    }
+
+    /// Moves the first `len` bytes of private memory from `old` to here, and leaves `old` inaccessible.
+    ///
+    /// `old` is inaccessible from the first step on, so that nobody can write to pages that are leaving; on failure it is
+    /// as before. Both are regions of the same `request`.
+    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+        old.set_protection(Protection::NONE)?;
+        let moved = self.move_pages(old, len, request).or_else(|_| self.copy_pages(old, len));
+        if moved.is_err() {
+            old.set_protection(request.protection)?;
+        }
+        moved
+    }
+
+    /// Lets the page tables change hands. `MREMAP_DONTUNMAP` (Linux 5.7) keeps the old place ours.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn move_pages(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+        const DONTUNMAP: libc::c_int = 4;
+        let size = round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | DONTUNMAP;
+        let to = self.base.as_ptr().cast::<libc::c_void>();
+        // SAFETY: `size` bytes lie in both regions: `old` holds `len`, and this one was made to hold more.
+        let at = unsafe { libc::mremap(old.base.as_ptr().cast(), size, size, how, to) };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.set_protection(request.protection)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn move_pages(&self, _: &Region, _: usize, _: &Request) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The way without `mremap`: the bytes are copied while the old place can only be read, and then closed.
+    fn copy_pages(&self, old: &Region, len: usize) -> io::Result<()> {
+        old.set_protection(Protection::READ)?;
+        // SAFETY: `len` bytes lie in both regions, which do not overlap.
+        let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
+        if copied.fault != 0 {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        }
+        old.set_protection(Protection::NONE)
+    }
+
+    fn set_protection(&self, protection: Protection) -> io::Result<()> {
+        // SAFETY: the pages are this region's; code that meets the new protection is a kernel and can take it.
+        check(unsafe { libc::mprotect(self.base.as_ptr().cast(), self.size, protection.0) })
+    }
+
+    /// Gives the page tables and private pages back, the addresses stay ours. For a region that is left behind.
+    pub(crate) fn forget_pages(&self) {
+        // SAFETY: for a file the bytes are the file's; private memory was moved away before.
+        // A refusal (locked pages) costs memory, no bytes, and there is nobody to tell.
+        unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, libc::MADV_DONTNEED) };
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // Whoever wants to hear of a failure calls `unmap`.
+        let _ = self.release();
+    }
+}
+
+/// The size of pages that `flags` ask for.
+pub(crate) fn page_of(flags: Flags) -> usize {
+    super::flags::huge_page_size(flags).unwrap_or_else(page_size)
+}
+
+fn offset_of(offset: u64) -> io::Result<off_t> {
+    off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
+}
+
+fn round_up(len: usize, page: usize) -> Option<usize> {
+    Some(len.checked_add(page - 1)? & !(page - 1))
+}

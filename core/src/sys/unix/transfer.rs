@@ -1,0 +1,117 @@
+//! Moving bytes through the system, which says where memory cannot be accessed instead of raising a signal.
+//!
+//! A pipe serves: `write` takes bytes out of memory, `read` puts them back, and both answer EFAULT where others would fault.
+
+// Only the portable kernels need it.
+#![allow(dead_code)]
+#![allow(unsafe_code)]
+
+use std::{
+    cell::UnsafeCell,
+    io::{self, PipeReader, PipeWriter},
+    os::fd::AsRawFd,
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+/// The most bytes that go through at once: they find room in an empty pipe, and no system has smaller pages.
+pub(crate) const PIECE: usize = 4096;
+
+/// What could not be accessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    Reading,
+    Writing,
+}
+
+/// Moves at most `PIECE` bytes, all or none if neither range crosses a page.
+///
+/// Without a free descriptor for the pipe no byte can be had, which is told as one that cannot be read.
+///
+/// # Safety
+///
+/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
+/// access in this way.
+pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Stopped> {
+    SHARED.with(|pipe| {
+        let moved = ready(pipe).ok_or(Stopped::Reading).and_then(|(reader, writer)| {
+            // SAFETY: the system reads `n` bytes, or says that it cannot.
+            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Stopped::Reading)?;
+            // SAFETY: the system writes `n` bytes, or says that it cannot.
+            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Stopped::Writing)
+        });
+        if moved.is_err() {
+            // Something may have been left in it.
+            *pipe = None;
+        }
+        moved
+    })
+}
+
+/// Repeats what another signal interrupts.
+fn complete(n: usize, call: impl Fn() -> isize) -> Option<()> {
+    loop {
+        let moved = call();
+        if moved >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return (moved == n as isize).then_some(());
+        }
+    }
+}
+
+struct Pipe {
+    reader: PipeReader,
+    writer: PipeWriter,
+    process: u32,
+}
+
+/// Returns both ends of this process's pipe. A forked process needs one of its own.
+fn ready(pipe: &mut Option<Pipe>) -> Option<(i32, i32)> {
+    if pipe.as_ref().is_none_or(|pipe| pipe.process != process::id()) {
+        *pipe = io::pipe().ok().map(|(reader, writer)| Pipe { reader, writer, process: process::id() });
+    }
+    pipe.as_ref().map(|pipe| (pipe.reader.as_raw_fd(), pipe.writer.as_raw_fd()))
+}
+
+/// The pipe, and the process one of whose threads is using it, or 0.
+///
+/// Not a mutex: a process that was forked at the wrong moment would wait for a thread that it does not have.
+struct Shared {
+    holder: AtomicU32,
+    pipe: UnsafeCell<Option<Pipe>>,
+}
+
+static SHARED: Shared = Shared { holder: AtomicU32::new(0), pipe: UnsafeCell::new(None) };
+
+// SAFETY: only the holder touches the pipe (with).
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn with<R>(&self, work: impl FnOnce(&mut Option<Pipe>) -> R) -> R {
+        self.hold();
+        // SAFETY: this thread is the only holder.
+        let result = work(unsafe { &mut *self.pipe.get() });
+        self.holder.store(0, Ordering::Release);
+        result
+    }
+
+    fn hold(&self) {
+        let own = process::id();
+        while let Err(holder) = self.holder.compare_exchange_weak(0, own, Ordering::Acquire, Ordering::Relaxed) {
+            if holder != 0 && holder != own && self.take_over(holder, own) {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// Takes what a thread of the parent process held when this process was forked.
+    fn take_over(&self, holder: u32, own: u32) -> bool {
+        let taken = self.holder.compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        if taken {
+            // SAFETY: this thread is the only holder. What was there may be half written, so it is not dropped.
+            unsafe { self.pipe.get().write(None) };
+        }
+        taken
+    }
+}
