@@ -1,0 +1,525 @@
+//! The map: bytes in and out.
+//!
+//! # Safety
+//!
+//! The unsafe blocks here hand addresses to kernels. Two facts make them sound, and both are kept here: a [`Span`] lies
+//! in the map, and `base .. base + len` lies in regions that stay mapped, or reserved, until the map is dropped.
+
+#![allow(unsafe_code)]
+
+use std::{
+    cmp::Ordering,
+    mem::MaybeUninit,
+    ops::RangeBounds,
+    path::Path,
+    ptr::NonNull,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire},
+    },
+};
+
+use crate::{
+    Access, Cursor, Error, Lines, Options, Result, Sharing,
+    kernel::{self, Outcome},
+    span::Span,
+    sys::{
+        OwnedFile, fault,
+        region::{Region, Request},
+    },
+    word::{self, Word},
+};
+
+/// Mapped memory: a file, a part of one, or anonymous memory.
+///
+/// A map is read and written by copying, through `&self` and from any thread, as a [`File`](std::fs::File) is: no
+/// reference into the mapped memory exists, so other threads and other processes may write at any moment, and resizing
+/// disturbs nobody. What is read is what stood there at some moment during the call, byte for byte; [`Map::load`]
+/// of an aligned integer is never torn.
+///
+/// When a page cannot be had, because another process shortened the file, the disk is full, or the device failed, the call
+/// returns [`Error::Fault`] with the offset, and the map goes on working.
+///
+/// Dropping a map unmaps it and says nothing; [`Map::close`] reports.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::Map;
+///
+/// let map = Map::open("Cargo.toml")?;
+/// assert_eq!(map.find(b"safemap", ..)?, Some(18));
+/// assert_eq!(map.to_vec(..9)?, b"[package]");
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Map {
+    /// Address of the map's first byte.
+    base: AtomicPtr<u8>,
+    /// In bytes.
+    len: AtomicUsize,
+    access: Access,
+    pub(crate) origin: Origin,
+    pub(crate) request: Request,
+    /// How far into its first page the map starts, in bytes.
+    pub(crate) lead: usize,
+    pub(crate) regions: Mutex<Regions>,
+}
+
+/// Where the bytes of a map come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// From byte `offset` of a file on; the descriptor may not be kept.
+    File { file: Option<OwnedFile>, offset: u64 },
+    /// From nowhere: zeros.
+    Memory,
+}
+
+/// The address space of a map. Held while the map changes its size.
+#[derive(Debug, Default)]
+pub(crate) struct Regions {
+    /// `None` for an empty map that reserves nothing.
+    pub(crate) current: Option<Region>,
+    /// Regions that the map moved away from; a late reader may still be there.
+    pub(crate) left: Vec<Region>,
+    /// Bytes of private memory beyond the map's end, up to here, may hold what was written before a shrink.
+    pub(crate) dirty: usize,
+}
+
+/// What a map is made of; see the fields of [`Map`].
+pub(crate) struct Parts {
+    pub(crate) region: Option<Region>,
+    pub(crate) request: Request,
+    pub(crate) lead: usize,
+    pub(crate) len: usize,
+    pub(crate) access: Access,
+    pub(crate) origin: Origin,
+}
+
+impl Map {
+    /// Maps the whole file at `path` for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
+        Options::new().open(path)
+    }
+
+    pub(crate) fn assemble(parts: Parts) -> Map {
+        let map = Map {
+            base: AtomicPtr::new(NonNull::dangling().as_ptr()),
+            len: AtomicUsize::new(parts.len),
+            access: parts.access,
+            origin: parts.origin,
+            request: parts.request,
+            lead: parts.lead,
+            regions: Mutex::new(Regions { current: parts.region, ..Regions::default() }),
+        };
+        map.publish_base(&map.held());
+        map
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        // Acquire, and before the base: see "Resize" in docs/design.md, rule 2.
+        self.len.load(Acquire)
+    }
+
+    /// Whether the map has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the program may do with the map.
+    #[must_use]
+    #[inline]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Byte of the file at which the map starts; 0 for anonymous memory.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        match self.origin {
+            Origin::File { offset, .. } => offset,
+            Origin::Memory => 0,
+        }
+    }
+
+    /// Whether the map shows no file.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.origin, Origin::Memory)
+    }
+
+    /// Whether others see what is written here.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        match self.request.flags.contains(crate::Flags::SHARED) {
+            true => Sharing::Shared,
+            false => Sharing::Private,
+        }
+    }
+
+    /// Returns one byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`], [`Error::Fault`].
+    #[inline]
+    pub fn get(&self, at: usize) -> Result<u8> {
+        self.load_as("get", at)
+    }
+
+    /// Stores one byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    #[inline]
+    pub fn set(&self, at: usize, byte: u8) -> Result<()> {
+        self.store_as("set", at, byte)
+    }
+
+    /// Returns the integer that stands at `at`, in the processor's byte order.
+    ///
+    /// One load instruction at any alignment; where `at` is a multiple of the size the value is never torn
+    /// (on processors without kernels of their own it may be).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`], [`Error::Fault`].
+    #[inline]
+    pub fn load<T: Word>(&self, at: usize) -> Result<T> {
+        self.load_as("load", at)
+    }
+
+    /// Stores an integer at `at`, in the processor's byte order, as [`Map::load`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    #[inline]
+    pub fn store<T: Word>(&self, at: usize, value: T) -> Result<()> {
+        self.store_as("store", at, value)
+    }
+
+    /// Copies bytes from `at` on into `buffer` and returns how many: fewer than asked for only at the map's end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] if `at` lies beyond the end; [`Error::Fault`].
+    pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
+        let span = self.span("read_at", at..)?;
+        let count = span.len().min(buffer.len());
+        self.copy_out(span.start(), &mut buffer[..count])?;
+        Ok(count)
+    }
+
+    /// Fills `buffer` with the bytes from `at` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] if the map ends before `buffer` is full; [`Error::Fault`].
+    #[inline]
+    pub fn read_exact_at(&self, buffer: &mut [u8], at: usize) -> Result<()> {
+        Span::within("read_exact_at", self.len(), at, buffer.len())?;
+        self.copy_out(at, buffer)
+    }
+
+    /// As [`Map::read_exact_at`], into memory that need not hold anything yet. On success all of it is initialised.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::read_exact_at`].
+    #[inline]
+    pub fn read_uninit_at<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize) -> Result<&'a mut [u8]> {
+        Span::within("read_uninit_at", self.len(), at, buffer.len())?;
+        let to = buffer.as_mut_ptr().cast::<u8>();
+        // SAFETY: `to` is `buffer`, which is borrowed for this call.
+        unsafe { self.copy_to(at, to, buffer.len()) }?;
+        // SAFETY: the kernel wrote every byte of it, as it reported no fault.
+        Ok(unsafe { std::slice::from_raw_parts_mut(to, buffer.len()) })
+    }
+
+    /// Copies all of `bytes` into the map from `at` on, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if they do not fit, before the first byte; [`Error::Fault`], after those
+    /// bytes that could be stored.
+    #[doc(alias = "write_all_at")]
+    #[inline]
+    pub fn write_at(&self, bytes: &[u8], at: usize) -> Result<()> {
+        self.writable("write_at")?;
+        Span::within("write_at", self.len(), at, bytes.len())?;
+        self.transfer(bytes.as_ptr(), |base, done| {
+            let from = bytes.as_ptr().wrapping_add(done);
+            // SAFETY: the target lies in the map (Span), the source is what is left of `bytes`.
+            unsafe { kernel::copy(base.wrapping_add(at + done), from, bytes.len() - done) }
+        })
+    }
+
+    /// Returns the bytes of `range`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`], [`Error::Fault`]; [`Error::Os`] if there is no memory for so many.
+    pub fn to_vec(&self, range: impl RangeBounds<usize>) -> Result<Vec<u8>> {
+        let span = self.span("to_vec", range)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(span.len()).map_err(|error| Error::os("to_vec")(error.into()))?;
+        let count = self.read_uninit_at(&mut bytes.spare_capacity_mut()[..span.len()], span.start())?.len();
+        // SAFETY: `read_uninit_at` initialised so many.
+        unsafe { bytes.set_len(count) };
+        Ok(bytes)
+    }
+
+    /// Stores `byte` in every place of `range`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    #[doc(alias = "memset")]
+    pub fn fill(&self, byte: u8, range: impl RangeBounds<usize>) -> Result<()> {
+        self.writable("fill")?;
+        let span = self.span("fill", range)?;
+        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+            // SAFETY: the target lies in the map (Span).
+            unsafe { kernel::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
+        })
+    }
+
+    /// Copies the bytes of `range` to `to`; the two may overlap.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`] for either place, [`Error::Fault`].
+    #[doc(alias = "memmove")]
+    pub fn copy_within(&self, range: impl RangeBounds<usize>, to: usize) -> Result<()> {
+        self.writable("copy_within")?;
+        let len = self.len();
+        let from = Span::of("copy_within", len, range)?;
+        let to = Span::within("copy_within", len, to, from.len())?;
+        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+            let left = from.len() - done;
+            // Away from the overlap: what is still to be read must not be written over.
+            if to.start() <= from.start() {
+                let (to, from) = (base.wrapping_add(to.start() + done), base.wrapping_add(from.start() + done));
+                // SAFETY: both places lie in the map (Span).
+                unsafe { kernel::copy(to, from, left) }
+            } else {
+                let (to, from) = (base.wrapping_add(to.start()), base.wrapping_add(from.start()));
+                // SAFETY: both places lie in the map (Span); the last `done` bytes are done.
+                unsafe { kernel::copy_back(to, from, left) }
+            }
+        })
+    }
+
+    /// Compares the bytes from `at` on with `bytes`, as slices compare.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] if the map ends before `bytes` does; [`Error::Fault`].
+    #[doc(alias = "memcmp")]
+    pub fn compare(&self, bytes: &[u8], at: usize) -> Result<Ordering> {
+        Span::within("compare", self.len(), at, bytes.len())?;
+        let mut same = 0;
+        while let Some(difference) = self.difference(&bytes[same..], at + same)? {
+            same += difference;
+            match self.get(at + same)?.cmp(&bytes[same]) {
+                // Somebody wrote meanwhile, and now they are equal.
+                Ordering::Equal => same += 1,
+                order => return Ok(order),
+            }
+        }
+        Ok(Ordering::Equal)
+    }
+
+    /// Returns a cursor at the start of the map: a file's view of it.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<&Map> {
+        Cursor::new(self)
+    }
+
+    /// Goes through the map line by line; see [`Lines`].
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// Returns the address of the first byte. It holds until the next [`Map::resize`] at the least.
+    #[must_use]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.base()
+    }
+
+    /// As [`Map::as_ptr`], to write through.
+    #[must_use]
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.base()
+    }
+
+    /// Returns the mapped memory itself.
+    ///
+    /// # Safety
+    ///
+    /// As long as the slice lives,
+    /// - nobody writes to these bytes of the map or of its file, in this process or another;
+    /// - nobody shortens the file, and its device does not fail: that would be a SIGBUS;
+    /// - the map is not resized, and none of its pages are protected, dropped or guarded.
+    #[must_use]
+    pub unsafe fn as_slice(&self) -> &[u8] {
+        let len = self.len();
+        // SAFETY: the map holds `len` bytes from its base on; the caller promises the rest.
+        unsafe { std::slice::from_raw_parts(self.base(), len) }
+    }
+
+    /// Returns the mapped memory itself, to write to.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Map::as_slice`].
+    /// - The map is not read-only.
+    #[must_use]
+    pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
+        let len = self.len();
+        // SAFETY: the map holds `len` bytes from its base on; the caller promises the rest.
+        unsafe { std::slice::from_raw_parts_mut(self.base(), len) }
+    }
+}
+
+/// The way from a checked range to a kernel.
+impl Map {
+    #[inline]
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.load(Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn span(&self, call: &'static str, range: impl RangeBounds<usize>) -> Result<Span> {
+        Span::of(call, self.len(), range)
+    }
+
+    #[inline]
+    pub(crate) fn writable(&self, call: &'static str) -> Result<()> {
+        match self.access {
+            Access::Read => Err(Error::ReadOnly { call }),
+            Access::Write | Access::Copy => Ok(()),
+        }
+    }
+
+    pub(crate) fn held(&self) -> MutexGuard<'_, Regions> {
+        // A panic while the regions are held leaves them whole: every step of a resize does.
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn publish_base(&self, regions: &Regions) {
+        if let Some(region) = &regions.current {
+            let base = region.base().as_ptr().wrapping_add(self.lead);
+            self.base.store(base, std::sync::atomic::Ordering::Release);
+        }
+    }
+
+    pub(crate) fn publish_len(&self, len: usize) {
+        self.len.store(len, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Runs `step` until it meets no fault, or one that is real.
+    ///
+    /// `step` gets the map's base and the bytes done so far. `buffer` is the caller's own memory that takes part.
+    #[inline]
+    pub(crate) fn transfer(&self, buffer: *const u8, mut step: impl FnMut(*mut u8, usize) -> Outcome) -> Result<()> {
+        fault::arm();
+        let mut done = 0;
+        loop {
+            let base = self.base();
+            let outcome = step(base, done);
+            if outcome.fault == 0 {
+                return Ok(());
+            }
+            done += outcome.done;
+            self.faulted(base, outcome.fault, buffer)?;
+        }
+    }
+
+    /// Judges a fault at `address`, met while the map's base was `base`: real, or was the memory moved meanwhile?
+    #[cold]
+    pub(crate) fn faulted(&self, base: *mut u8, address: usize, buffer: *const u8) -> Result<()> {
+        // Whoever moves the memory holds the regions; when they are free, the new base is published.
+        let held = self.held();
+        if self.base() != base {
+            return Ok(());
+        }
+        let size = held.current.as_ref().map_or(0, Region::size);
+        match address.checked_sub(base.addr()) {
+            Some(offset) if offset < size => Err(Error::Fault { offset }),
+            _ => Err(Error::Buffer { offset: address.wrapping_sub(buffer.addr()) }),
+        }
+    }
+
+    #[inline]
+    fn load_as<T: Word>(&self, call: &'static str, at: usize) -> Result<T> {
+        Span::within(call, self.len(), at, size_of::<T>())?;
+        fault::arm();
+        loop {
+            let base = self.base();
+            // SAFETY: the integer lies in the map (Span).
+            let loaded = unsafe { word::load::<T>(base.wrapping_add(at)) };
+            match loaded.fault {
+                0 => return Ok(T::from_bits(loaded.value)),
+                address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
+            }
+        }
+    }
+
+    #[inline]
+    fn store_as<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
+        self.writable(call)?;
+        Span::within(call, self.len(), at, size_of::<T>())?;
+        fault::arm();
+        loop {
+            let base = self.base();
+            // SAFETY: the integer lies in the map (Span).
+            match unsafe { word::store::<T>(base.wrapping_add(at), value.into_bits()) } {
+                0 => return Ok(()),
+                address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
+            }
+        }
+    }
+
+    #[inline]
+    fn copy_out(&self, at: usize, buffer: &mut [u8]) -> Result<()> {
+        // SAFETY: the target is `buffer`.
+        unsafe { self.copy_to(at, buffer.as_mut_ptr(), buffer.len()) }
+    }
+
+    /// # Safety
+    ///
+    /// - `at..at + count` lies in the map.
+    /// - `to` is good for writing `count` bytes.
+    #[inline]
+    unsafe fn copy_to(&self, at: usize, to: *mut u8, count: usize) -> Result<()> {
+        self.transfer(to, |base, done| {
+            // SAFETY: source and target are what is left of the two ranges the caller answers for.
+            unsafe { kernel::copy(to.wrapping_add(done), base.wrapping_add(at + done), count - done) }
+        })
+    }
+
+    /// Index of the first byte of `bytes` that differs from the map at `at`, which holds as many.
+    pub(crate) fn difference(&self, bytes: &[u8], at: usize) -> Result<Option<usize>> {
+        let mut same = 0;
+        self.transfer(bytes.as_ptr(), |base, done| {
+            let (ours, theirs) = (base.wrapping_add(at + done), bytes.as_ptr().wrapping_add(done));
+            // SAFETY: one range lies in the map (the caller's Span), the other is what is left of `bytes`.
+            let outcome = unsafe { kernel::compare(ours, theirs, bytes.len() - done) };
+            same = done + outcome.done;
+            outcome
+        })?;
+        Ok((same < bytes.len()).then_some(same))
+    }
+}

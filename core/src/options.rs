@@ -1,0 +1,289 @@
+//! Options: how one asks for a map.
+
+use std::{fs::OpenOptions, io, path::Path};
+
+use crate::{
+    Error, Map, Result,
+    flags::{Flags, HugePage, Protection},
+    map::{Origin, Parts},
+    sys::{
+        self, AsFile, BorrowedFile, OwnedFile, fault,
+        region::{Region, Request, page_of},
+    },
+};
+
+/// What a program may do with a map, and whom its writes reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Read only; a write is an error.
+    #[default]
+    Read,
+    /// Writes reach the file and every other map of it.
+    Write,
+    /// Writes stay in this map; the file is never changed.
+    Copy,
+}
+
+/// Whether others see what is written to a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// The file, other maps of it, and forked children do.
+    Shared,
+    /// Nobody does.
+    Private,
+}
+
+/// How to map: a builder, in the manner of [`std::fs::OpenOptions`].
+///
+/// # Examples
+///
+/// ```
+/// use safemap::Options;
+///
+/// let map = Options::new().offset(9).len(7).open("Cargo.toml")?;
+/// assert_eq!(map.len(), 7);
+///
+/// let memory = Options::new().len(1 << 20).anonymous()?;
+/// memory.write_at(b"hello", 100)?;
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Options {
+    access: Option<Access>,
+    sharing: Option<Sharing>,
+    protection: Option<Protection>,
+    flags: Flags,
+    exact_flags: Option<Flags>,
+    huge_pages: Option<HugePage>,
+    offset: u64,
+    exact_offset: bool,
+    len: Option<usize>,
+    reserve: usize,
+    untracked: bool,
+}
+
+impl Options {
+    /// Begins with a read-only map of the whole file.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Sets what the program may do with the map. Without it files are read, and anonymous memory is written.
+    pub fn access(&mut self, access: Access) -> &mut Options {
+        self.access = Some(access);
+        self
+    }
+
+    /// Sets the byte of the file at which the map starts; any will do.
+    pub fn offset(&mut self, bytes: u64) -> &mut Options {
+        self.offset = bytes;
+        self
+    }
+
+    /// Refuses an offset that is no multiple of [`granularity`](crate::granularity), as the bare system call does,
+    /// instead of taking care of the rest.
+    pub fn exact_offset(&mut self) -> &mut Options {
+        self.exact_offset = true;
+        self
+    }
+
+    /// Sets the length of the map in bytes. Without it a file is mapped to its end; anonymous memory needs one.
+    pub fn len(&mut self, bytes: usize) -> &mut Options {
+        self.len = Some(bytes);
+        self
+    }
+
+    /// Sets address space for `bytes` in all aside, so that [`Map::resize`] up to there moves nothing.
+    ///
+    /// That costs no memory. Shared anonymous memory can grow only within it.
+    pub fn reserve(&mut self, bytes: usize) -> &mut Options {
+        self.reserve = bytes;
+        self
+    }
+
+    /// Sets who sees what is written. Without it files are shared unless the access is [`Access::Copy`], and anonymous
+    /// memory is private. Shared anonymous memory is what forked children and their parent have in common.
+    pub fn sharing(&mut self, sharing: Sharing) -> &mut Options {
+        self.sharing = Some(sharing);
+        self
+    }
+
+    /// Sets the protection of the pages, instead of the one that the access implies.
+    ///
+    /// What it forbids is [`Error::Fault`] when tried.
+    pub fn protection(&mut self, protection: Protection) -> &mut Options {
+        self.protection = Some(protection);
+        self
+    }
+
+    /// Adds flags to those that access and sharing imply.
+    pub fn flags(&mut self, flags: Flags) -> &mut Options {
+        self.flags = flags;
+        self
+    }
+
+    /// Gives the system these flags and no others, [`Flags::SHARED`] and [`Flags::PRIVATE`] included.
+    pub fn exact_flags(&mut self, flags: Flags) -> &mut Options {
+        self.exact_flags = Some(flags);
+        self
+    }
+
+    /// Asks for pages from the system's pool of huge pages. Lengths are rounded up to them; an empty pool is an error.
+    pub fn huge_pages(&mut self, pages: HugePage) -> &mut Options {
+        self.huge_pages = Some(pages);
+        self
+    }
+
+    /// Keeps no descriptor of the file. Then [`Map::file_len`] and [`Map::resize`] are errors.
+    pub fn untracked(&mut self) -> &mut Options {
+        self.untracked = true;
+        self
+    }
+
+    /// Maps `file`, which is duplicated unless [`Options::untracked`]; the caller may close its own.
+    ///
+    /// An empty file makes an empty map.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BeyondFile`] if offset and length leave the file; [`Error::TooLong`] if the rest of the file is more
+    /// than the address space; [`Error::Os`] if the system refuses, for example because the file was not opened for
+    /// writing.
+    pub fn map(&self, file: impl AsFile) -> Result<Map> {
+        if self.exact_flags.is_some_and(|flags| flags.contains(Flags::ANONYMOUS)) {
+            return self.anonymous();
+        }
+        self.build(Given::Lent(file.as_fd()))
+    }
+
+    /// Opens the file at `path`, for writing as well if the access says so, and maps it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::map`], and what opening the file gives.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
+        let writes = self.access == Some(Access::Write);
+        let file = OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
+        self.build(Given::Owned(file.into()))
+    }
+
+    /// Maps fresh memory, filled with zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without a length; [`Error::TooLong`] and [`Error::Os`] if there is no room.
+    pub fn anonymous(&self) -> Result<Map> {
+        self.build(Given::Nothing)
+    }
+
+    fn build(&self, given: Given<'_>) -> Result<Map> {
+        let len = self.len_in(&given)?;
+        let request = self.request(&given, len)?;
+        let lead = self.lead();
+        let region = self.region(&request, &given, lead, len.max(self.reserve))?;
+        let origin = given.keep(self.untracked, self.offset)?;
+        let access = self.access_to(&origin);
+        Ok(Map::assemble(Parts { region, request, lead, len, access, origin }))
+    }
+
+    /// The length of the map in bytes, checked against the file where that has a length.
+    fn len_in(&self, given: &Given<'_>) -> Result<usize> {
+        let Some(file) = given.file() else {
+            return self.len.ok_or(Error::Unsupported("anonymous memory without a length"));
+        };
+        let Some(file_len) = sys::file::len(file).map_err(Error::os("map"))? else {
+            let unknown = Error::Os { call: "map", source: io::Error::from_raw_os_error(sys::INVALID) };
+            return self.len.filter(|&len| len > 0).ok_or(unknown);
+        };
+        let beyond = Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
+        let Some(rest) = file_len.checked_sub(self.offset) else { return Err(beyond) };
+        match self.len {
+            Some(len) if len as u64 > rest => Err(beyond),
+            Some(len) => Ok(len),
+            None => usize::try_from(rest).map_err(|_| Error::TooLong { len: rest }),
+        }
+    }
+
+    /// How far into its first page the map starts, in bytes.
+    fn lead(&self) -> usize {
+        match self.exact_offset {
+            true => 0,
+            false => (self.offset % sys::granularity() as u64) as usize,
+        }
+    }
+
+    /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
+    fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
+        fault::check();
+        if capacity == 0 {
+            return Ok(None);
+        }
+        let size = capacity.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
+        let size = size.ok_or(Error::TooLong { len: capacity as u64 })?;
+        let file = given.file().map(|file| (file, self.offset - lead as u64));
+        Region::new(request, size, file).map(Some).map_err(Error::os("map"))
+    }
+
+    fn request(&self, given: &Given<'_>, len: usize) -> Result<Request> {
+        let protection = match (self.protection, self.access, given) {
+            (Some(protection), ..) => protection,
+            (None, Some(Access::Read), _) | (None, None, Given::Lent(_) | Given::Owned(_)) => Protection::READ,
+            _ => Protection::READ | Protection::WRITE,
+        };
+        let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(given) | self.flags);
+        if let Some(pages) = self.huge_pages {
+            flags = flags | sys::flags::huge_pages(pages).ok_or(Error::Unsupported("huge pages of that size"))?;
+        }
+        if matches!(given, Given::Nothing) {
+            flags = flags | Flags::ANONYMOUS;
+            if self.reserve > len {
+                flags = flags | Flags::NORESERVE;
+            }
+        }
+        Ok(Request { protection, flags, page: page_of(flags) })
+    }
+
+    fn sharing_of(&self, given: &Given<'_>) -> Flags {
+        let private = match self.sharing {
+            Some(sharing) => sharing == Sharing::Private,
+            None => self.access == Some(Access::Copy) || matches!(given, Given::Nothing),
+        };
+        if private { Flags::PRIVATE } else { Flags::SHARED }
+    }
+
+    fn access_to(&self, origin: &Origin) -> Access {
+        self.access.unwrap_or(match origin {
+            Origin::File { .. } => Access::Read,
+            Origin::Memory => Access::Write,
+        })
+    }
+}
+
+/// What the caller wants to see mapped.
+enum Given<'a> {
+    Lent(BorrowedFile<'a>),
+    Owned(OwnedFile),
+    Nothing,
+}
+
+impl Given<'_> {
+    fn file(&self) -> Option<BorrowedFile<'_>> {
+        match self {
+            Given::Lent(file) => Some(*file),
+            Given::Owned(file) => Some(file.as_fd()),
+            Given::Nothing => None,
+        }
+    }
+
+    /// Makes the map's own descriptor of it, close-on-exec.
+    fn keep(self, untracked: bool, offset: u64) -> Result<Origin> {
+        let file = match self {
+            Given::Nothing => return Ok(Origin::Memory),
+            Given::Lent(_) | Given::Owned(_) if untracked => None,
+            Given::Lent(file) => Some(file.try_clone_to_owned().map_err(Error::os("map"))?),
+            Given::Owned(file) => Some(file),
+        };
+        Ok(Origin::File { file, offset })
+    }
+}

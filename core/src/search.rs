@@ -1,0 +1,261 @@
+//! Search: `find` and `rfind` over memory that may change or vanish.
+//!
+//! One byte is looked for by a kernel. For more, a kernel looks for three bytes of the needle at once, and what it proposes
+//! is compared. Where it proposes too much that is wrong, the rest goes through the linear search of the `memchr` crate,
+//! window by window in private memory.
+//!
+//! A match counts when all of it can be read: the search ends at the first byte that cannot, with an error, unless it
+//! found a match before.
+//!
+//! # Safety
+//!
+//! The unsafe blocks hand kernels a part of a [`Span`], which lies in the map.
+
+#![allow(unsafe_code)]
+
+use std::{ops::RangeBounds, ptr::NonNull};
+
+use memchr::{
+    arch::all::packedpair::Pair,
+    memmem::{Finder, FinderRev},
+};
+
+use crate::{
+    Error, Map, Result,
+    kernel::{self, Probe},
+    span::Span,
+};
+
+/// Bytes searched at a time in private memory: they stay in the processor's first cache.
+const WINDOW: usize = 16 * 1024;
+
+impl Map {
+    /// Finds the first `needle` in `range` and returns its offset in the map.
+    ///
+    /// An empty needle is found at the start of the range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte cannot be read and there is no match before it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let at = map.find(b"name", ..)?.expect("every manifest has one");
+    /// assert_eq!(map.find(b"name", at + 1..at + 4)?, None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[doc(alias = "memmem")]
+    pub fn find(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
+        let span = self.span("find", range)?;
+        match needle {
+            [] => Ok(Some(span.start())),
+            _ if needle.len() > span.len() => Ok(None),
+            &[byte] => self.find_byte(byte, span),
+            _ => self.find_probed(needle, span),
+        }
+    }
+
+    /// Finds the last `needle` in `range` and returns its offset in the map.
+    ///
+    /// An empty needle is found at the end of the range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte cannot be read and there is no match behind it.
+    #[doc(alias = "memrchr")]
+    pub fn rfind(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
+        let span = self.span("rfind", range)?;
+        match needle {
+            [] => Ok(Some(span.end())),
+            _ if needle.len() > span.len() => Ok(None),
+            &[byte] => self.rfind_byte(byte, span),
+            _ => self.rfind_probed(needle, span),
+        }
+    }
+
+    fn find_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
+        let mut at = 0;
+        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+            let from = base.wrapping_add(span.start() + done);
+            // SAFETY: what is left of `span`, which lies in the map.
+            let outcome = unsafe { kernel::find_byte(from, span.len() - done, byte) };
+            at = done + outcome.done;
+            outcome
+        })?;
+        Ok((at < span.len()).then_some(span.start() + at))
+    }
+
+    fn rfind_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
+        let mut end = span.len();
+        self.transfer(NonNull::dangling().as_ptr(), |base, _| {
+            // SAFETY: what is left of `span`, which lies in the map.
+            let outcome = unsafe { kernel::rfind_byte(base.wrapping_add(span.start()), end, byte) };
+            end = outcome.done;
+            outcome
+        })?;
+        Ok(end.checked_sub(1).map(|at| span.start() + at))
+    }
+
+    fn find_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
+        let probe = probe(needle);
+        let places = span.len() - needle.len() + 1;
+        let (mut at, mut budget) = (0, Budget::new());
+        while at < places {
+            let found = self.next_candidate(&probe, span.start() + at, places - at)?;
+            budget.earn(found);
+            at += found;
+            if at == places {
+                return Ok(None);
+            }
+            match self.difference(needle, span.start() + at)? {
+                None => return Ok(Some(span.start() + at)),
+                Some(same) if budget.spend(same) => at += 1,
+                Some(_) => return self.find_windowed(needle, span, at + 1),
+            }
+        }
+        Ok(None)
+    }
+
+    fn rfind_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
+        let probe = probe(needle);
+        let (mut places, mut budget) = (span.len() - needle.len() + 1, Budget::new());
+        while let Some(at) = self.last_candidate(&probe, span.start(), places)? {
+            budget.earn(places - at);
+            match self.difference(needle, span.start() + at)? {
+                None => return Ok(Some(span.start() + at)),
+                Some(same) if budget.spend(same) => places = at,
+                Some(_) => return self.rfind_windowed(needle, span, at + needle.len() - 1),
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many of the `places` from `at` on come before the first that fits the probe.
+    fn next_candidate(&self, probe: &Probe, at: usize, places: usize) -> Result<usize> {
+        let mut found = 0;
+        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in the map.
+            let outcome = unsafe { kernel::find_probe(base.wrapping_add(at + done), places - done, probe) };
+            found = done + outcome.done;
+            outcome
+        })?;
+        Ok(found)
+    }
+
+    /// The last of the `places` from `at` on that fits the probe.
+    fn last_candidate(&self, probe: &Probe, at: usize, places: usize) -> Result<Option<usize>> {
+        let mut end = places;
+        self.transfer(NonNull::dangling().as_ptr(), |base, _| {
+            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in the map.
+            let outcome = unsafe { kernel::rfind_probe(base.wrapping_add(at), end, probe) };
+            end = outcome.done;
+            outcome
+        })?;
+        Ok(end.checked_sub(1))
+    }
+
+    /// The linear search, for the part of `span` from its byte `from` on.
+    fn find_windowed(&self, needle: &[u8], span: Span, from: usize) -> Result<Option<usize>> {
+        let finder = Finder::new(needle);
+        let mut window = window(needle)?;
+        let mut at = from;
+        while at + needle.len() <= span.len() {
+            let size = window.len().min(span.len() - at);
+            let read = self.read_exact_at(&mut window[..size], span.start() + at);
+            let seen = seen(&read, span.start() + at, size);
+            if let Some(found) = finder.find(&window[..seen]) {
+                return Ok(Some(span.start() + at + found));
+            }
+            read?;
+            // The next window begins where a needle could begin that did not fit into this one.
+            at += size - (needle.len() - 1);
+        }
+        Ok(None)
+    }
+
+    /// The linear search backwards, for the first `to` bytes of `span`.
+    fn rfind_windowed(&self, needle: &[u8], span: Span, to: usize) -> Result<Option<usize>> {
+        let finder = FinderRev::new(needle);
+        let mut window = window(needle)?;
+        let mut end = to;
+        while end >= needle.len() {
+            let size = window.len().min(end);
+            let at = span.start() + end - size;
+            let mut unread = size;
+            let read = self.read_back(&mut window[..size], at, &mut unread);
+            if let Some(found) = finder.rfind(&window[unread..size]) {
+                return Ok(Some(at + unread + found));
+            }
+            read?;
+            end -= size - (needle.len() - 1);
+        }
+        Ok(None)
+    }
+
+    /// Fills `buffer` with the bytes from `at` on, the last first; the first `unread` of them are missing in the end.
+    fn read_back(&self, buffer: &mut [u8], at: usize, unread: &mut usize) -> Result<()> {
+        let to = buffer.as_mut_ptr();
+        self.transfer(to, |base, _| {
+            // SAFETY: the bytes lie in the part of the map that is searched, and `buffer` is as long.
+            let outcome = unsafe { kernel::copy_back(to, base.wrapping_add(at), *unread) };
+            *unread -= outcome.done;
+            outcome
+        })
+    }
+}
+
+/// Comparing candidates may cost so many bytes of reading before anything was gained.
+const CREDIT: usize = 16 * 1024;
+/// What a candidate costs, in bytes that the kernel could have looked at instead.
+const CANDIDATE: usize = 128;
+
+/// Keeps the search linear: comparing may cost as much as looking for candidates, and no more.
+struct Budget(usize);
+
+impl Budget {
+    fn new() -> Budget {
+        Budget(CREDIT)
+    }
+
+    fn earn(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_add(bytes);
+    }
+
+    /// Pays for a candidate that was wrong after `same` right bytes; whether that was affordable.
+    fn spend(&mut self, same: usize) -> bool {
+        let left = self.0.checked_sub(CANDIDATE + same);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+/// The two bytes of the needle that are rarest in common data, and a third one.
+fn probe(needle: &[u8]) -> Probe {
+    // A needle of two bytes or more has a pair; both lie in its first 256 bytes.
+    let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
+    let last = needle.len().min(256) - 1;
+    let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(two);
+    let mut at = [one, two, third];
+    at.sort_unstable();
+    Probe { bytes: at.map(|at| needle[at]), at }
+}
+
+/// Private memory for a piece of the map, in which the needle has room several times.
+fn window(needle: &[u8]) -> Result<Vec<u8>> {
+    let size = WINDOW.max(needle.len().saturating_mul(4));
+    let mut window = Vec::new();
+    window.try_reserve_exact(size).map_err(|error| Error::os("find")(error.into()))?;
+    window.resize(size, 0);
+    Ok(window)
+}
+
+/// How many of the `size` bytes at `at` the attempt to read them has brought.
+fn seen(read: &Result<()>, at: usize, size: usize) -> usize {
+    match read {
+        Err(Error::Fault { offset }) => offset - at,
+        Err(_) => 0,
+        Ok(()) => size,
+    }
+}

@@ -1,0 +1,62 @@
+//! Spans: ranges that are known to lie in a map. The one bounds check of the crate.
+
+use std::ops::{Bound, RangeBounds};
+
+use crate::{Error, Result};
+
+/// `len` bytes from `start` on, which lie in the map that was asked (see [`Span::within`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: usize,
+    len: usize,
+}
+
+impl Span {
+    /// Checks that `len` bytes from `start` on lie in a map of `map_len` bytes.
+    #[inline]
+    pub(crate) fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
+        match start.checked_add(len) {
+            Some(end) if end <= map_len => Ok(Span { start, len }),
+            end => Err(Error::OutOfBounds { call, start, end: end.unwrap_or(usize::MAX), len: map_len }),
+        }
+    }
+
+    /// Checks that `range` lies in a map of `map_len` bytes; an open end is the map's end.
+    #[inline]
+    pub(crate) fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {
+        let start = match range.start_bound() {
+            Bound::Included(&at) => Some(at),
+            Bound::Excluded(&at) => at.checked_add(1),
+            Bound::Unbounded => Some(0),
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&at) => at.checked_add(1),
+            Bound::Excluded(&at) => Some(at),
+            Bound::Unbounded => Some(map_len),
+        };
+        match (start, end) {
+            (Some(start), Some(end)) if start <= end && end <= map_len => Ok(Span { start, len: end - start }),
+            _ => Err(Error::OutOfBounds {
+                call,
+                start: start.unwrap_or(usize::MAX),
+                end: end.unwrap_or(usize::MAX),
+                len: map_len,
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn start(self) -> usize {
+        self.start
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn end(self) -> usize {
+        self.start + self.len
+    }
+}

@@ -1,0 +1,54 @@
+//! Windows: a piece of a map, copied, to read from without a call for every few bytes.
+
+use crate::{Error, Map, Result};
+
+/// Bytes copied at a time. Few enough to stay in the processor's first cache, enough to forget the cost of the call.
+const SIZE: usize = 8 * 1024;
+
+/// A copy of the bytes `start .. start + filled` of a map.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    bytes: Vec<u8>,
+    start: usize,
+    filled: usize,
+}
+
+impl Window {
+    pub(crate) fn new() -> Window {
+        Window { bytes: Vec::new(), start: 0, filled: 0 }
+    }
+
+    /// Returns the bytes from `at` on, as far as the copy goes; makes a new one where it has none. Empty at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] if the byte at `at` itself cannot be read.
+    pub(crate) fn at(&mut self, map: &Map, at: usize) -> Result<&[u8]> {
+        let inside = at.checked_sub(self.start).filter(|&from| from < self.filled);
+        let from = match inside {
+            Some(from) => from,
+            None => {
+                self.fill(map, at)?;
+                0
+            }
+        };
+        Ok(&self.bytes[from..self.filled])
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.filled = 0;
+    }
+
+    fn fill(&mut self, map: &Map, at: usize) -> Result<()> {
+        self.forget();
+        self.bytes.resize(SIZE, 0);
+        self.start = at;
+        self.filled = match map.read_at(&mut self.bytes, at) {
+            // What comes before a hole is given out first; the hole is met again at its own place.
+            Err(Error::Fault { offset }) if offset > at => offset - at,
+            Err(Error::OutOfBounds { .. }) => 0,
+            read => read?,
+        };
+        Ok(())
+    }
+}

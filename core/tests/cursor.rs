@@ -1,0 +1,105 @@
+//! A map as a file.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::{
+    io::{self, BufRead, Read, Seek, SeekFrom, Write},
+    sync::Arc,
+};
+
+use safemap::{Cursor, Error, Map};
+use support::{file_with, pattern, writable};
+
+#[test]
+fn reading_and_writing_move_the_position() {
+    let file = file_with(b"0123456789");
+    let map = writable(&file);
+    let mut cursor = map.cursor();
+    let mut two = [0; 2];
+    cursor.read_exact(&mut two).unwrap();
+    assert_eq!((&two, cursor.tell()), (b"01", 2));
+    cursor.write_all(b"ab").unwrap();
+    assert_eq!(cursor.read_byte().unwrap(), b'4');
+    cursor.write_byte(b'c').unwrap();
+    assert_eq!(cursor.seek(SeekFrom::End(-1)).unwrap(), 9);
+    assert_eq!(cursor.read_byte().unwrap(), b'9');
+    assert!(matches!(cursor.read_byte(), Err(Error::OutOfBounds { .. })));
+    assert_eq!(map.to_vec(..).unwrap(), b"01ab4c6789");
+}
+
+#[test]
+fn writing_past_the_end_is_an_error_and_loses_no_bytes() {
+    let file = file_with(b"0123456789");
+    let map = writable(&file);
+    let mut cursor = map.cursor();
+    cursor.seek(SeekFrom::Start(8)).unwrap();
+    assert!(cursor.write(b"abc").is_err());
+    assert_eq!(cursor.tell(), 8);
+    assert_eq!(cursor.write(b"ab").unwrap(), 2);
+    assert!(cursor.write_byte(b'c').is_err());
+    assert_eq!(map.to_vec(..).unwrap(), b"01234567ab");
+}
+
+#[test]
+fn a_position_before_the_start_is_refused_and_one_behind_the_end_is_not() {
+    let file = file_with(b"abc");
+    let map = Map::open(file.path()).unwrap();
+    let mut cursor = map.cursor();
+    assert!(cursor.seek(SeekFrom::Current(-1)).is_err());
+    assert!(cursor.seek(SeekFrom::End(-4)).is_err());
+    assert_eq!(cursor.seek(SeekFrom::End(5)).unwrap(), 8);
+    assert_eq!(cursor.read(&mut [0; 4]).unwrap(), 0);
+    assert_eq!(cursor.fill_buf().unwrap(), b"");
+    assert_eq!(cursor.read_line().unwrap(), b"");
+    cursor.set_position(usize::MAX);
+    assert_eq!(cursor.read(&mut [0; 4]).unwrap(), 0);
+    assert!(cursor.seek(SeekFrom::Current(i64::MAX)).is_err());
+}
+
+#[test]
+fn lines_are_the_same_by_every_way() {
+    let long = [vec![b'x'; 20_000], b"\n".to_vec(), pattern(30_000)].concat();
+    for bytes in [&b"one\n\nthree\n"[..], b"no end", b"\n", b"", &long] {
+        let file = file_with(bytes);
+        let map = Map::open(file.path()).unwrap();
+        let expected: Vec<Vec<u8>> = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+
+        let mut cursor = map.cursor();
+        let by_cursor: Vec<_> =
+            std::iter::repeat_with(|| cursor.read_line().unwrap()).take_while(|l| !l.is_empty()).collect();
+        assert_eq!(by_cursor, expected);
+
+        let by_bufread: Vec<_> = map.cursor().split(b'\n').map(Result::unwrap).collect();
+        let by_lines: Vec<_> = map.lines().map(Result::unwrap).collect();
+        assert_eq!(by_lines, by_bufread);
+        assert_eq!(by_lines.len(), expected.len());
+    }
+}
+
+#[test]
+fn a_write_shows_in_what_is_read_next() {
+    let file = file_with(b"aaaaaaaaaa");
+    let map = writable(&file);
+    let mut cursor = map.cursor();
+    assert_eq!(cursor.fill_buf().unwrap(), b"aaaaaaaaaa");
+    cursor.write_all(b"bb").unwrap();
+    cursor.set_position(0);
+    assert_eq!(cursor.fill_buf().unwrap(), b"bbaaaaaaaa");
+}
+
+#[test]
+fn a_cursor_serves_whatever_takes_a_reader() {
+    let bytes = pattern(100_000);
+    let file = file_with(&bytes);
+    let map = Arc::new(Map::open(file.path()).unwrap());
+    let mut copy = Vec::new();
+    io::copy(&mut Cursor::new(Arc::clone(&map)), &mut copy).unwrap();
+    assert_eq!(copy, bytes);
+    let mut rest = Vec::new();
+    let mut cursor = Cursor::new(map);
+    cursor.set_position(99_990);
+    assert_eq!(cursor.read_to_end(&mut rest).unwrap(), 10);
+    assert_eq!(rest, bytes[99_990..]);
+    assert_eq!(cursor.map().len(), 100_000);
+}

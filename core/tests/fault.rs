@@ -1,0 +1,229 @@
+//! Files that vanish under their maps. Each test runs in a child process, which would die without the second promise.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::{
+    io::{BufRead, Read},
+    sync::Barrier,
+    time::{Duration, Instant},
+};
+
+use safemap::{Access, Error, Map, Options, Result};
+use support::{PAGE, file_with, other_handle, pattern, survives, writable};
+
+const LEN: usize = 4 * PAGE;
+
+/// A name and what it does to all of a map.
+type Operation = (&'static str, fn(&Map) -> Result<()>);
+
+/// Every operation that touches bytes, asked for all of the map.
+const OPERATIONS: &[Operation] = &[
+    ("get", |map| (0..LEN).step_by(512).try_for_each(|at| map.get(at).map(drop))),
+    ("set", |map| (0..LEN).step_by(512).try_for_each(|at| map.set(at, 1))),
+    ("load", |map| (0..LEN - 8).step_by(8).try_for_each(|at| map.load::<u64>(at).map(drop))),
+    ("store", |map| (0..LEN - 8).step_by(8).try_for_each(|at| map.store(at, at as u64))),
+    ("read_at", |map| map.read_at(&mut [0; LEN], 0).map(drop)),
+    ("read_exact_at", |map| map.read_exact_at(&mut [0; LEN], 0)),
+    ("write_at", |map| map.write_at(&[1; LEN], 0)),
+    ("to_vec", |map| map.to_vec(..).map(drop)),
+    ("fill", |map| map.fill(1, ..)),
+    ("copy_within forwards", |map| map.copy_within(.., 0)),
+    ("compare", |map| map.compare(&map_without_hole(), 0).map(drop)),
+    ("find a byte", |map| map.find(b"\xff", ..).map(drop)),
+    ("find bytes", |map| map.find(b"\xff\xfe", ..).map(drop)),
+    ("find a long needle", |map| map.find(&[0xff; 300], ..).map(drop)),
+    ("lines", |map| map.lines().try_for_each(|line| line.map(drop))),
+    ("read_line", |map| map.cursor().read_line().map(drop)),
+];
+
+/// The same for those that begin at the end.
+const BACKWARD_OPERATIONS: &[Operation] = &[
+    ("copy_within backwards", |map| map.copy_within(..LEN - 1, 1)),
+    ("rfind a byte", |map| map.rfind(b"\xff", ..).map(drop)),
+    ("rfind bytes", |map| map.rfind(b"\xff\xfe", ..).map(drop)),
+    ("rfind a long needle", |map| map.rfind(&[0xff; 300], ..).map(drop)),
+];
+
+/// Neither `\n` nor 0xff and 0xfe in a row stand in it, so that searches go on to the hole.
+fn bytes() -> Vec<u8> {
+    pattern(LEN).into_iter().map(|byte| byte.max(b'\n' + 1)).collect()
+}
+
+/// What the map holds before the hole: everything that `compare` meets is equal.
+fn map_without_hole() -> Vec<u8> {
+    bytes()
+}
+
+#[test]
+fn every_operation_reports_the_first_byte_that_is_gone() {
+    survives("every_operation_reports_the_first_byte_that_is_gone", || {
+        for first_gone in [0, PAGE, 3 * PAGE] {
+            for (name, operation) in OPERATIONS {
+                let file = file_with(&bytes());
+                let map = writable(&file);
+                other_handle(&file).set_len(first_gone as u64).unwrap();
+                match operation(&map) {
+                    Err(Error::Fault { offset }) => assert_eq!(offset, first_gone, "{name}"),
+                    other => panic!("{name}, file cut to {first_gone}: {other:?}"),
+                }
+            }
+            for (name, operation) in BACKWARD_OPERATIONS {
+                let file = file_with(&bytes());
+                let map = writable(&file);
+                other_handle(&file).set_len(first_gone as u64).unwrap();
+                match operation(&map) {
+                    Err(Error::Fault { offset }) => assert!((first_gone..LEN).contains(&offset), "{name}"),
+                    other => panic!("{name}, file cut to {first_gone}: {other:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn readers_and_writers_of_the_standard_library_get_an_error_too() {
+    survives("readers_and_writers_of_the_standard_library_get_an_error_too", || {
+        let file = file_with(&bytes());
+        let map = writable(&file);
+        other_handle(&file).set_len(PAGE as u64).unwrap();
+        let error = map.cursor().read_to_end(&mut Vec::new()).unwrap_err();
+        let fault = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        assert!(matches!(fault, Some(Error::Fault { offset: PAGE })));
+        // What stands before the hole is given out first.
+        let mut read = 0;
+        let mut cursor = map.cursor();
+        while let Ok(bytes) = cursor.fill_buf() {
+            let count = bytes.len();
+            read += count;
+            cursor.consume(count);
+        }
+        assert_eq!(read, PAGE);
+    });
+}
+
+#[test]
+fn the_map_works_again_when_the_file_has_grown_back() {
+    survives("the_map_works_again_when_the_file_has_grown_back", || {
+        let file = file_with(&bytes());
+        let map = writable(&file);
+        let other = other_handle(&file);
+        for _ in 0..3 {
+            other.set_len(PAGE as u64).unwrap();
+            assert!(matches!(map.set(PAGE, 1), Err(Error::Fault { offset: PAGE })));
+            other.set_len(LEN as u64).unwrap();
+            assert_eq!(map.get(PAGE).unwrap(), 0);
+            map.set(PAGE, 1).unwrap();
+            assert_eq!(map.get(PAGE).unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn bytes_before_the_hole_are_transferred_exactly() {
+    survives("bytes_before_the_hole_are_transferred_exactly", || {
+        for start in (PAGE - 70..PAGE).chain([0, 1, 63]) {
+            let file = file_with(&bytes());
+            let map = writable(&file);
+            other_handle(&file).set_len(PAGE as u64).unwrap();
+            let mut buffer = [0xee; 2 * PAGE];
+            assert!(matches!(map.read_exact_at(&mut buffer, start), Err(Error::Fault { offset: PAGE })));
+            assert_eq!(buffer[..PAGE - start], bytes()[start..PAGE], "read from {start}");
+            assert!(matches!(map.write_at(&[1; 2 * PAGE], start), Err(Error::Fault { offset: PAGE })));
+            assert_eq!(map.to_vec(start..PAGE).unwrap(), vec![1; PAGE - start], "written from {start}");
+            assert!(matches!(map.fill(2, start..), Err(Error::Fault { offset: PAGE })));
+            assert_eq!(map.to_vec(start..PAGE).unwrap(), vec![2; PAGE - start], "filled from {start}");
+        }
+    });
+}
+
+#[test]
+fn a_match_before_the_hole_is_found() {
+    survives("a_match_before_the_hole_is_found", || {
+        for needle in [&b"\xff"[..], b"\xff\xfe", b"\xff-needle-of-some-length-\xfe"] {
+            for at in [0, 1, 100, PAGE - 129, PAGE - 33, PAGE - needle.len()] {
+                let file = file_with(&bytes());
+                let map = writable(&file);
+                map.write_at(needle, at).unwrap();
+                other_handle(&file).set_len(PAGE as u64).unwrap();
+                assert_eq!(map.find(needle, ..).unwrap(), Some(at), "{} bytes at {at}", needle.len());
+                assert_eq!(map.rfind(needle, ..PAGE).unwrap(), Some(at));
+                assert!(matches!(map.find(needle, at + 1..), Err(Error::Fault { .. })));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_word_across_the_hole_is_a_fault() {
+    survives("a_word_across_the_hole_is_a_fault", || {
+        let file = file_with(&bytes());
+        let map = writable(&file);
+        other_handle(&file).set_len(PAGE as u64).unwrap();
+        for at in PAGE - 7..PAGE {
+            assert!(matches!(map.load::<u64>(at), Err(Error::Fault { offset: PAGE })), "at {at}");
+            assert!(matches!(map.store(at, 0_u64), Err(Error::Fault { offset: PAGE })), "at {at}");
+        }
+        assert!(map.load::<u64>(PAGE - 8).is_ok());
+    });
+}
+
+#[test]
+fn a_part_of_a_file_reports_offsets_of_the_map() {
+    survives("a_part_of_a_file_reports_offsets_of_the_map", || {
+        let file = file_with(&bytes());
+        let map = Options::new().access(Access::Copy).offset(5000).open(file.path()).unwrap();
+        other_handle(&file).set_len(6000).unwrap();
+        assert!(matches!(map.to_vec(..), Err(Error::Fault { offset: 3192 })));
+    });
+}
+
+#[test]
+fn many_threads_fault_at_once() {
+    survives("many_threads_fault_at_once", || {
+        let file = file_with(&bytes());
+        let map = writable(&file);
+        other_handle(&file).set_len(0).unwrap();
+        let start = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    for round in 0..500 {
+                        let at = round * 31 % LEN;
+                        assert!(matches!(map.get(at), Err(Error::Fault { offset }) if offset == at));
+                        assert!(map.write_at(&[1; 100], at.min(LEN - 100)).is_err());
+                    }
+                });
+            }
+        });
+    });
+}
+
+/// Operations and cuts as they come: every answer is a success or a fault, and nobody dies.
+#[test]
+fn a_file_is_cut_and_grown_while_threads_work_on_its_map() {
+    survives("a_file_is_cut_and_grown_while_threads_work_on_its_map", || {
+        let file = file_with(&bytes());
+        let map = writable(&file);
+        let other = other_handle(&file);
+        let end = Instant::now() + Duration::from_millis(500);
+        std::thread::scope(|scope| {
+            for &(name, operation) in [OPERATIONS, BACKWARD_OPERATIONS].into_iter().flatten() {
+                let map = &map;
+                scope.spawn(move || {
+                    while Instant::now() < end {
+                        let answer = operation(map);
+                        assert!(matches!(answer, Ok(()) | Err(Error::Fault { .. })), "{name}: {answer:?}");
+                    }
+                });
+            }
+            for round in 0_u64.. {
+                if Instant::now() >= end {
+                    break;
+                }
+                other.set_len(round * 4096 % (LEN as u64 + 1)).unwrap();
+            }
+        });
+    });
+}

@@ -1,0 +1,190 @@
+//! Bytes in and out of a map.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::cmp::Ordering;
+
+use safemap::{Access, Error, Map, Options};
+use support::{PAGE, file_with, pattern, writable};
+
+#[test]
+fn a_map_shows_its_file() {
+    let bytes = pattern(3 * PAGE + 17);
+    let file = file_with(&bytes);
+    let map = Map::open(file.path()).unwrap();
+    assert_eq!(map.len(), bytes.len());
+    assert_eq!(map.to_vec(..).unwrap(), bytes);
+    assert_eq!(map.get(PAGE).unwrap(), bytes[PAGE]);
+    assert_eq!(map.file_len().unwrap(), bytes.len() as u64);
+}
+
+#[test]
+fn what_is_written_is_in_the_file_and_in_other_maps() {
+    let file = file_with(&[0; 100]);
+    let (one, two) = (writable(&file), Map::open(file.path()).unwrap());
+    one.write_at(b"hello", 50).unwrap();
+    one.set(99, b'!').unwrap();
+    assert_eq!(two.to_vec(50..55).unwrap(), b"hello");
+    assert_eq!(std::fs::read(file.path()).unwrap()[99], b'!');
+}
+
+#[test]
+fn a_copy_on_write_map_never_changes_its_file() {
+    let file = file_with(b"original");
+    let map = Options::new().access(Access::Copy).open(file.path()).unwrap();
+    map.write_at(b"changed!", 0).unwrap();
+    map.flush().unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), b"changed!");
+    map.close().unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"original");
+}
+
+#[test]
+fn nothing_writes_to_a_read_only_map() {
+    let file = file_with(b"read only");
+    let map = Map::open(file.path()).unwrap();
+    let refusals = [
+        map.set(0, 1),
+        map.write_at(b"x", 0),
+        map.fill(0, ..),
+        map.copy_within(0..2, 3),
+        map.store(0, 1_u32),
+        map.resize(1),
+        map.cursor().write_byte(1),
+    ];
+    for refusal in refusals {
+        assert!(matches!(refusal, Err(Error::ReadOnly { .. })), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_range_that_leaves_the_map_is_an_error_with_its_numbers() {
+    let map = Options::new().len(10).anonymous().unwrap();
+    let message = map.fill(0, 5..11).unwrap_err().to_string();
+    assert_eq!(message, "fill: range 5..11 leaves a map of 10 bytes");
+    let huge = usize::MAX;
+    let mut byte = [0];
+    let refusals = [
+        map.get(10).map(drop),
+        map.get(huge).map(drop),
+        map.set(10, 0),
+        map.write_at(b"x", 10),
+        map.write_at(b"xy", huge),
+        map.read_exact_at(&mut byte, 10),
+        map.read_at(&mut byte, 11).map(drop),
+        map.to_vec(..=10).map(drop),
+        map.to_vec(..=huge).map(drop),
+        map.to_vec((std::ops::Bound::Excluded(huge), std::ops::Bound::Unbounded)).map(drop),
+        #[allow(clippy::reversed_empty_ranges)]
+        map.fill(0, 5..4),
+        map.copy_within(0..5, 6),
+        map.copy_within(0..5, huge),
+        map.compare(b"0123456789a", 0).map(drop),
+        map.find(b"x", 3..11).map(drop),
+        map.rfind(b"x", 11..).map(drop),
+        map.load::<u64>(3).map(drop),
+        map.store(huge - 1, 0_u16),
+        map.flush_range(11..),
+        map.advise(safemap::Advice::Normal, ..11),
+        map.lock(11..12),
+        map.unlock(11..12),
+        map.protect(..11, safemap::Protection::READ),
+    ];
+    for refusal in refusals {
+        assert!(matches!(refusal, Err(Error::OutOfBounds { len: 10, .. })), "{refusal:?}");
+    }
+}
+
+#[test]
+fn reading_is_short_at_the_end_only() {
+    let file = file_with(b"0123456789");
+    let map = Map::open(file.path()).unwrap();
+    let mut buffer = [0; 8];
+    assert_eq!(map.read_at(&mut buffer, 0).unwrap(), 8);
+    assert_eq!(map.read_at(&mut buffer, 7).unwrap(), 3);
+    assert_eq!(&buffer[..3], b"789");
+    assert_eq!(map.read_at(&mut buffer, 10).unwrap(), 0);
+}
+
+#[test]
+fn a_write_that_does_not_fit_changes_nothing() {
+    let file = file_with(b"0123456789");
+    writable(&file).write_at(b"abcdef", 5).unwrap_err();
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+}
+
+#[test]
+fn copying_within_a_map_is_right_where_the_places_overlap() {
+    let bytes = pattern(2 * PAGE);
+    for (from, to) in [(0, 1), (1, 0), (0, 100), (100, 0), (PAGE - 7, PAGE + 9), (PAGE + 9, PAGE - 7)] {
+        for count in [0, 1, 15, 33, 700, 3000] {
+            let file = file_with(&bytes);
+            let map = writable(&file);
+            map.copy_within(from..from + count, to).unwrap();
+            let mut expected = bytes.clone();
+            expected.copy_within(from..from + count, to);
+            assert_eq!(map.to_vec(..).unwrap(), expected, "{count} bytes from {from} to {to}");
+        }
+    }
+}
+
+#[test]
+fn comparing_orders_as_slices_do() {
+    let file = file_with(b"abcabd");
+    let map = Map::open(file.path()).unwrap();
+    assert_eq!(map.compare(b"abc", 0).unwrap(), Ordering::Equal);
+    assert_eq!(map.compare(b"abc", 3).unwrap(), Ordering::Greater);
+    assert_eq!(map.compare(b"abe", 3).unwrap(), Ordering::Less);
+    assert_eq!(map.compare(b"", 6).unwrap(), Ordering::Equal);
+}
+
+#[test]
+fn integers_stand_in_the_map_in_the_byte_order_of_the_processor() {
+    let map = Options::new().len(64).anonymous().unwrap();
+    for at in [0, 1, 7, 13] {
+        map.store(at, 0x0123_4567_89ab_cdef_u64).unwrap();
+        assert_eq!(map.to_vec(at..at + 8).unwrap(), 0x0123_4567_89ab_cdef_u64.to_ne_bytes());
+        assert_eq!(map.load::<u64>(at).unwrap(), 0x0123_4567_89ab_cdef);
+        map.store(at, -2_i16).unwrap();
+        assert_eq!(map.load::<i16>(at).unwrap(), -2);
+        map.store(at, 1.5_f32).unwrap();
+        assert_eq!(map.load::<f32>(at).unwrap(), 1.5);
+        map.store(at, -7_isize).unwrap();
+        assert_eq!(map.load::<isize>(at).unwrap(), -7);
+        map.store(at, 0x89_u8).unwrap();
+        assert_eq!(map.load::<i8>(at).unwrap(), 0x89_u8.cast_signed());
+    }
+}
+
+#[test]
+fn threads_share_a_map_without_a_lock() {
+    let map = Options::new().len(64 * 1024).anonymous().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u8 {
+            let map = &map;
+            scope.spawn(move || {
+                let mine = usize::from(thread) * 16 * 1024;
+                for round in 0..100 {
+                    map.fill(thread ^ round, mine..mine + 16 * 1024).unwrap();
+                    assert_eq!(map.to_vec(mine..mine + 10).unwrap(), [thread ^ round; 10]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_empty_file_is_an_empty_map() {
+    let file = file_with(b"");
+    let map = Map::open(file.path()).unwrap();
+    assert!(map.is_empty());
+    assert_eq!(map.to_vec(..).unwrap(), b"");
+    assert_eq!(map.find(b"x", ..).unwrap(), None);
+    assert_eq!(map.find(b"", ..).unwrap(), Some(0));
+    assert_eq!(map.lines().count(), 0);
+    map.flush().unwrap();
+    map.advise(safemap::Advice::WillNeed, ..).unwrap();
+    map.lock(..).unwrap();
+    map.close().unwrap();
+}

@@ -1,0 +1,167 @@
+//! How one asks for a map.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::{fs::File, os::fd::AsFd};
+
+use safemap::{Access, Error, Flags, HugePage, Map, Options, Protection, Sharing};
+use support::{PAGE, file_with, pattern};
+
+#[test]
+fn any_part_of_a_file_can_be_mapped() {
+    let bytes = pattern(5 * PAGE);
+    let file = file_with(&bytes);
+    for offset in [0, 1, 4095, 4096, 4097, 3 * PAGE - 1, 5 * PAGE - 1] {
+        for len in [1, 17, 5000] {
+            let len = len.min(bytes.len() - offset);
+            let map = Options::new().offset(offset as u64).len(len).open(file.path()).unwrap();
+            assert_eq!(map.to_vec(..).unwrap(), bytes[offset..offset + len], "{len} bytes at {offset}");
+            assert_eq!(map.offset(), offset as u64);
+        }
+        let rest = Options::new().offset(offset as u64).open(file.path()).unwrap();
+        assert_eq!(rest.to_vec(..).unwrap(), bytes[offset..]);
+    }
+}
+
+#[test]
+fn a_map_beyond_the_file_is_refused() {
+    let file = file_with(&[0; 10]);
+    let longer = Options::new().len(11).open(file.path());
+    assert!(matches!(longer, Err(Error::BeyondFile { offset: 0, len: 11, file_len: 10 })));
+    let later = Options::new().offset(11).open(file.path());
+    assert!(matches!(later, Err(Error::BeyondFile { offset: 11, len: 0, file_len: 10 })));
+    let far = Options::new().offset(u64::MAX).len(usize::MAX).open(file.path());
+    assert!(matches!(far, Err(Error::BeyondFile { .. })));
+    let at_the_end = Options::new().offset(10).open(file.path()).unwrap();
+    assert!(at_the_end.is_empty());
+}
+
+#[test]
+fn files_and_descriptors_of_every_kind_are_taken() {
+    let file = file_with(b"twelve bytes");
+    let open = File::open(file.path()).unwrap();
+    assert_eq!(Options::new().map(&open).unwrap().len(), 12);
+    assert_eq!(Options::new().map(open.as_fd()).unwrap().len(), 12);
+    let map = Options::new().map(open).unwrap();
+    assert_eq!(map.get(0).unwrap(), b't', "the map has a descriptor of its own");
+    assert_eq!(map.file_len().unwrap(), 12);
+}
+
+#[test]
+fn writing_needs_a_file_that_was_opened_for_it() {
+    let file = file_with(b"abc");
+    let read_only = File::open(file.path()).unwrap();
+    let refused = Options::new().access(Access::Write).map(&read_only).unwrap_err();
+    assert_eq!(std::io::Error::from(refused).kind(), std::io::ErrorKind::PermissionDenied);
+    let copy = Options::new().access(Access::Copy).map(&read_only).unwrap();
+    copy.set(0, b'x').unwrap();
+}
+
+#[test]
+fn anonymous_memory_is_zeros_and_can_be_written() {
+    let map = Options::new().len(3 * PAGE + 1).anonymous().unwrap();
+    assert!(map.is_anonymous());
+    assert!(map.to_vec(..).unwrap().iter().all(|&byte| byte == 0));
+    map.fill(7, ..).unwrap();
+    assert_eq!(map.get(3 * PAGE).unwrap(), 7);
+    assert_eq!(map.file_len().unwrap(), 3 * PAGE as u64 + 1);
+    assert_eq!(map.sharing(), Sharing::Private);
+}
+
+#[test]
+fn anonymous_memory_needs_a_length_that_exists() {
+    assert!(matches!(Options::new().anonymous(), Err(Error::Unsupported(_))));
+    assert!(matches!(Options::new().len(usize::MAX).anonymous(), Err(Error::TooLong { .. })));
+    assert!(matches!(Options::new().len(isize::MAX as usize - PAGE).anonymous(), Err(Error::Os { .. })));
+}
+
+#[test]
+fn an_untracked_map_keeps_no_descriptor() {
+    let file = file_with(b"abc");
+    let map = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
+    assert_eq!(map.get(0).unwrap(), b'a');
+    assert!(matches!(map.file_len(), Err(Error::NoFile { call: "file_len" })));
+    assert!(matches!(map.resize(9), Err(Error::NoFile { call: "resize" })));
+}
+
+#[test]
+fn an_exact_offset_is_left_to_the_system() {
+    let file = file_with(&pattern(2 * PAGE));
+    let refused = Options::new().exact_offset().offset(1).open(file.path());
+    assert!(matches!(refused, Err(Error::Os { call: "map", .. })), "{refused:?}");
+    let map = Options::new().exact_offset().offset(PAGE as u64).open(file.path()).unwrap();
+    assert_eq!(map.get(0).unwrap(), pattern(2 * PAGE)[PAGE]);
+}
+
+#[test]
+fn protection_can_be_chosen_and_what_it_forbids_is_a_fault() {
+    let closed = Options::new().len(PAGE).protection(Protection::NONE).anonymous().unwrap();
+    assert!(matches!(closed.get(5), Err(Error::Fault { offset: 5 })));
+    let code = Options::new().len(PAGE).protection(Protection::READ | Protection::EXEC).anonymous().unwrap();
+    assert_eq!(code.get(0).unwrap(), 0);
+    assert!(matches!(code.set(9, 1), Err(Error::Fault { offset: 9 })));
+}
+
+#[test]
+fn flags_are_added_or_replace_what_is_implied() {
+    let file = file_with(b"abc");
+    let more = Options::new().flags(Flags::POPULATE | Flags::NORESERVE).open(file.path()).unwrap();
+    assert_eq!(more.get(2).unwrap(), b'c');
+    let read = File::open(file.path()).unwrap();
+    let private = Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).map(&read).unwrap();
+    private.set(0, b'x').unwrap();
+    assert_eq!(private.sharing(), Sharing::Private);
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"abc");
+    let neither = Options::new().exact_flags(Flags::from_bits(0)).open(file.path());
+    assert!(matches!(neither, Err(Error::Os { call: "map", .. })));
+    let stack = Options::new().len(PAGE).flags(Flags::STACK | Flags::LOCKED).anonymous().unwrap();
+    stack.set(0, 1).unwrap();
+}
+
+#[test]
+fn memory_of_others_cannot_be_replaced() {
+    const MAP_FIXED: i32 = 0x10;
+    let refused = Options::new().len(PAGE).flags(Flags::from_bits(MAP_FIXED)).anonymous();
+    assert!(matches!(refused, Err(Error::Os { call: "map", .. })));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_map_can_be_asked_into_the_lowest_two_gibibytes() {
+    let map = Options::new().len(PAGE).flags(Flags::LOW_32BIT).anonymous().unwrap();
+    assert!(map.as_ptr().addr() < 1 << 31);
+}
+
+#[test]
+fn huge_pages_come_from_the_pool_or_are_an_error() {
+    let odd = Options::new().len(1).huge_pages(HugePage::Size(12345)).anonymous();
+    assert!(matches!(odd, Err(Error::Unsupported(_))));
+    match Options::new().len(1).huge_pages(HugePage::Default).anonymous() {
+        Ok(map) => {
+            assert!(map.capacity() >= 64 * 1024);
+            map.set(0, 1).unwrap();
+            map.close().unwrap();
+        }
+        Err(error) => assert!(matches!(error, Error::Os { call: "map", .. }), "{error}"),
+    }
+}
+
+#[test]
+fn a_reserve_costs_nothing_and_makes_room() {
+    let map = Options::new().len(10).reserve(1 << 30).anonymous().unwrap();
+    assert_eq!(map.len(), 10);
+    assert!(map.capacity() >= 1 << 30);
+    assert!(map.get(10).is_err());
+}
+
+#[test]
+fn what_has_no_length_needs_one_from_the_caller() {
+    let zero = File::options().read(true).write(true).open("/dev/zero").unwrap();
+    assert!(matches!(Options::new().map(&zero), Err(Error::Os { call: "map", .. })));
+    let map = Options::new().access(Access::Copy).len(PAGE).map(&zero).unwrap();
+    assert_eq!(map.get(0).unwrap(), 0);
+    let null = File::open("/dev/null").unwrap();
+    assert!(matches!(Options::new().len(PAGE).map(&null), Err(Error::Os { call: "map", .. })));
+    assert!(Map::open("/no/such/file").is_err());
+}

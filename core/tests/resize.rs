@@ -1,0 +1,198 @@
+//! Longer and shorter maps.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use safemap::{Access, Error, Map, Options, Sharing};
+use support::{PAGE, file_with, in_child, pattern, writable};
+
+#[test]
+fn a_file_grows_and_shrinks_with_its_map() {
+    for reserve in [0, 1 << 20] {
+        let bytes = pattern(PAGE + 10);
+        let file = file_with(&bytes);
+        let map = Options::new().access(Access::Write).reserve(reserve).open(file.path()).unwrap();
+        for len in [PAGE + 11, 3 * PAGE, 1 << 20, 100, 0, 5000] {
+            let before = map.to_vec(..).unwrap();
+            map.resize(len).unwrap();
+            let mut expected = before;
+            expected.resize(len, 0);
+            assert_eq!(map.len(), len);
+            assert_eq!(map.to_vec(..).unwrap(), expected);
+            assert_eq!(std::fs::read(file.path()).unwrap(), expected);
+        }
+        map.fill(1, 4000..).unwrap();
+        assert_eq!(std::fs::read(file.path()).unwrap()[4999], 1);
+    }
+}
+
+#[test]
+fn an_empty_file_can_grow() {
+    let file = file_with(b"");
+    let map = writable(&file);
+    map.resize(10).unwrap();
+    map.write_at(b"0123456789", 0).unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+}
+
+#[test]
+fn a_map_of_a_part_resizes_the_file_from_its_offset() {
+    let bytes = pattern(3 * PAGE);
+    let file = file_with(&bytes);
+    let map = Options::new().access(Access::Write).offset(5000).open(file.path()).unwrap();
+    map.resize(100_000).unwrap();
+    assert_eq!(file.path().metadata().unwrap().len(), 105_000);
+    assert_eq!(map.to_vec(..2 * PAGE - 1000).unwrap(), bytes[5000..12_192]);
+    map.resize(1).unwrap();
+    assert_eq!(file.path().metadata().unwrap().len(), 5001);
+    assert_eq!(map.get(0).unwrap(), bytes[5000]);
+}
+
+#[test]
+fn within_the_reserve_the_address_stays() {
+    let file = file_with(&[1; 10]);
+    let map = Options::new().access(Access::Write).reserve(1 << 24).open(file.path()).unwrap();
+    let address = map.as_ptr();
+    for len in [5000, 1 << 20, 3, 1 << 24] {
+        map.resize(len).unwrap();
+        map.set(len - 1, 2).unwrap();
+        assert_eq!(map.as_ptr(), address);
+    }
+    assert_eq!(map.to_vec(..2).unwrap(), [1, 1]);
+}
+
+#[test]
+fn growing_by_small_steps_moves_seldom() {
+    let file = file_with(&[1; 10]);
+    let map = writable(&file);
+    let mut places = vec![map.as_ptr()];
+    for step in 1..=2000 {
+        map.resize(step * PAGE).unwrap();
+        map.set(step * PAGE - 1, step as u8).unwrap();
+        if map.as_ptr() != *places.last().unwrap() {
+            places.push(map.as_ptr());
+        }
+    }
+    assert!(places.len() <= 12, "moved {} times", places.len());
+    assert!((1..=2000).all(|step| map.get(step * PAGE - 1).unwrap() == step as u8));
+}
+
+#[test]
+fn private_memory_grows_and_keeps_its_bytes() {
+    for reserve in [0, 1 << 22] {
+        let map = Options::new().len(PAGE + 1).reserve(reserve).anonymous().unwrap();
+        let mut twin = vec![0; PAGE + 1];
+        for (round, len) in [2 * PAGE, 100, 5000, 1 << 22, PAGE, 10 * PAGE, 0, 3].into_iter().enumerate() {
+            let mark = round as u8 + 1;
+            map.fill(mark, ..).unwrap();
+            twin.fill(mark);
+            map.resize(len).unwrap();
+            twin.resize(len, 0);
+            assert_eq!(map.to_vec(..).unwrap(), twin, "after resizing to {len}");
+        }
+    }
+}
+
+#[test]
+fn shared_memory_grows_within_its_reserve_only() {
+    let map = Options::new().len(100).sharing(Sharing::Shared).anonymous().unwrap();
+    map.resize(PAGE).unwrap();
+    assert!(matches!(map.resize(PAGE + 1), Err(Error::Unsupported(_))));
+    assert_eq!(map.len(), PAGE);
+    let map = Options::new().len(100).sharing(Sharing::Shared).reserve(1 << 20).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    map.resize(1 << 20).unwrap();
+    map.fill(2, 100..).unwrap();
+    assert_eq!(map.to_vec(98..102).unwrap(), [1, 1, 2, 2]);
+}
+
+#[test]
+fn a_refused_resize_leaves_everything_as_it_was() {
+    let file = file_with(b"0123456789");
+    let map = writable(&file);
+    for len in [isize::MAX as usize, usize::MAX, 1 << 62] {
+        let error = map.resize(len).unwrap_err();
+        assert!(matches!(error, Error::Os { call: "resize", .. } | Error::TooLong { .. }), "{error}");
+        assert_eq!(map.len(), 10);
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+    }
+    let memory = Options::new().len(10).anonymous().unwrap();
+    memory.fill(3, ..).unwrap();
+    memory.resize(isize::MAX as usize - PAGE).unwrap_err();
+    assert_eq!(memory.to_vec(..).unwrap(), [3; 10]);
+}
+
+#[test]
+fn a_private_map_of_a_file_is_not_resized() {
+    let file = file_with(b"0123456789");
+    let copy = Options::new().access(Access::Copy).open(file.path()).unwrap();
+    let private = Options::new().access(Access::Write).sharing(Sharing::Private).open(file.path()).unwrap();
+    for map in [copy, private] {
+        assert!(matches!(map.resize(5), Err(Error::Unsupported(_))));
+        assert_eq!(file.path().metadata().unwrap().len(), 10);
+    }
+}
+
+/// `ulimit -f` makes `ftruncate` fail after the address space was found.
+#[test]
+fn a_file_that_may_not_grow_keeps_its_length() {
+    let Some(child) = in_child("a_file_that_may_not_grow_keeps_its_length") else {
+        if std::env::var_os("SAFEMAP_LIMITED").is_none() {
+            // Again, below a limit of 1 MiB; `trap` because growing beyond it sends SIGXFSZ.
+            let exe = std::env::current_exe().unwrap();
+            let script = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" --exact a_file_that_may_not_grow_keeps_its_length --nocapture";
+            let status =
+                std::process::Command::new("sh").arg("-c").arg(script).arg(exe).env("SAFEMAP_LIMITED", "1").status();
+            std::process::exit(status.unwrap().code().unwrap_or(1));
+        }
+        let file = file_with(b"0123456789");
+        let map = writable(&file);
+        let refused = map.resize(1 << 30).unwrap_err();
+        assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
+        assert_eq!((map.len(), map.to_vec(..).unwrap()), (10, b"0123456789".to_vec()));
+        assert_eq!(file.path().metadata().unwrap().len(), 10);
+        map.resize(1000).unwrap();
+        return;
+    };
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
+
+fn readers_and_writers_beside_resizes(map: &Map, smallest: usize) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for mark in 1..=3_u8 {
+            let (map, stop) = (&map, &stop);
+            scope.spawn(move || {
+                // Each thread owns a third of the bytes that are always there.
+                let mine = smallest / 4 * usize::from(mark)..smallest / 4 * (usize::from(mark) + 1);
+                while !stop.load(Ordering::Relaxed) {
+                    map.fill(mark, mine.clone()).unwrap();
+                    let seen = map.to_vec(mine.clone()).unwrap();
+                    assert!(seen.iter().all(|&byte| byte == mark), "a write was lost");
+                    let _ = map.find(b"\xff\xff", ..);
+                    let _ = map.get(map.len().saturating_sub(1));
+                }
+            });
+        }
+        for round in 0..300_usize {
+            map.resize(smallest + (round * 7919) % (1 << 21)).unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_file_is_resized_while_others_read_and_write_it() {
+    let file = file_with(&[0; 8 * PAGE]);
+    readers_and_writers_beside_resizes(&writable(&file), 8 * PAGE);
+}
+
+#[test]
+fn private_memory_is_moved_while_others_read_and_write_it() {
+    for start in 0..20 {
+        let map = Options::new().len(8 * PAGE + start).anonymous().unwrap();
+        readers_and_writers_beside_resizes(&map, 8 * PAGE);
+    }
+}

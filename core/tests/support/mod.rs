@@ -1,0 +1,58 @@
+//! What the tests share: files that vanish, and children that may die.
+#![allow(dead_code)] // Each test binary takes what it needs.
+
+use std::{env, fs::File, io::Write, process::Command};
+
+use safemap::{Access, Map, Options};
+use tempfile::NamedTempFile;
+
+pub(crate) const PAGE: usize = 4096;
+
+/// A file with these bytes, deleted when dropped.
+pub(crate) fn file_with(bytes: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("room for the test's bytes");
+    file
+}
+
+/// Bytes of which no two neighbouring runs are alike.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+/// A shared, writable map of the whole file.
+pub(crate) fn writable(file: &NamedTempFile) -> Map {
+    Options::new().access(Access::Write).open(file.path()).expect("a map of the test's file")
+}
+
+/// The same file through another descriptor, for doing what other processes do.
+pub(crate) fn other_handle(file: &NamedTempFile) -> File {
+    File::options().read(true).write(true).open(file.path()).expect("the file is there")
+}
+
+/// Runs the rest of the test `name` in a child process, which may die; the parent returns how it ended.
+///
+/// `None` means: this is the child.
+pub(crate) fn in_child(name: &str) -> Option<std::process::Output> {
+    const MARK: &str = "SAFEMAP_TEST_CHILD";
+    if env::var(MARK).as_deref() == Ok(name) {
+        return None;
+    }
+    let exe = env::current_exe().expect("tests are files");
+    let child = Command::new(exe).args(["--exact", name, "--test-threads=1", "--nocapture"]).env(MARK, name).output();
+    Some(child.expect("a test binary can run itself"))
+}
+
+/// Runs `body` in a child process and fails with its output unless it ends well.
+pub(crate) fn survives(name: &str, body: impl FnOnce()) {
+    match in_child(name) {
+        None => body(),
+        Some(child) => assert!(
+            child.status.success(),
+            "{name}: the child ended with {}\n{}{}",
+            child.status,
+            String::from_utf8_lossy(&child.stdout),
+            String::from_utf8_lossy(&child.stderr)
+        ),
+    }
+}

@@ -1,0 +1,174 @@
+//! What a map asks of the system: flush, advise, lock, protect, name, close.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing};
+use support::{PAGE, file_with, pattern, writable};
+
+#[test]
+fn a_flushed_map_is_in_the_file() {
+    let file = file_with(&[0; 3 * PAGE]);
+    let map = Options::new().access(Access::Write).offset(100).open(file.path()).unwrap();
+    map.fill(9, 5000..5010).unwrap();
+    map.flush_range(5000..5010).unwrap();
+    map.flush_async_range(1..2).unwrap();
+    map.flush().unwrap();
+    map.flush_async().unwrap();
+    map.flush_range(7..7).unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap()[5100..5110], [9; 10]);
+}
+
+#[test]
+fn there_is_nothing_to_flush_in_a_map_that_reaches_nobody() {
+    let file = file_with(b"abc");
+    Map::open(file.path()).unwrap().flush().unwrap();
+    Options::new().access(Access::Copy).open(file.path()).unwrap().flush().unwrap();
+    Options::new().len(10).anonymous().unwrap().flush().unwrap();
+}
+
+#[test]
+fn hints_are_taken_for_any_range_and_change_no_bytes() {
+    let bytes = pattern(3 * PAGE + 5);
+    let file = file_with(&bytes);
+    let map = writable(&file);
+    let hints = [
+        Advice::Normal,
+        Advice::Random,
+        Advice::Sequential,
+        Advice::WillNeed,
+        Advice::DontDump,
+        Advice::DoDump,
+        Advice::DontFork,
+        Advice::DoFork,
+    ];
+    for advice in hints {
+        map.advise(advice, ..).unwrap();
+        map.advise(advice, 17..5000).unwrap();
+        map.advise(advice, 17..17).unwrap();
+    }
+    for advice in [Advice::PopulateRead, Advice::PopulateWrite, Advice::Cold, Advice::PageOut] {
+        // Newer than the oldest kernel that we run on.
+        if let Err(error) = map.advise(advice, ..) {
+            assert!(matches!(error, Error::Os { call: "advise", .. }), "{error}");
+        }
+    }
+    assert_eq!(map.to_vec(..).unwrap(), bytes);
+}
+
+#[test]
+fn advice_that_loses_bytes_spares_the_neighbours() {
+    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
+    map.fill(7, ..).unwrap();
+    map.advise(Advice::DontNeed, 1..2 * PAGE + 1).unwrap();
+    let kept: Vec<usize> = (0..4 * PAGE).filter(|&at| map.get(at).unwrap() == 7).collect();
+    let expected: Vec<usize> = (0..PAGE).chain(2 * PAGE..4 * PAGE).collect();
+    assert_eq!(kept, expected);
+    map.advise(Advice::DontNeed, 2 * PAGE..).unwrap();
+    assert_eq!(map.get(4 * PAGE - 1).unwrap(), 0);
+}
+
+#[test]
+fn a_hole_in_the_file_reads_as_zeros() {
+    let file = file_with(&pattern(4 * PAGE));
+    let map = writable(&file);
+    match map.advise(Advice::Remove, PAGE..2 * PAGE) {
+        Ok(()) => assert_eq!(std::fs::read(file.path()).unwrap()[PAGE..2 * PAGE], [0; PAGE]),
+        // Not every file system can.
+        Err(error) => assert!(matches!(error, Error::Os { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn unknown_advice_is_refused() {
+    let map = Options::new().len(PAGE).anonymous().unwrap();
+    assert!(matches!(map.advise(Advice::Other(12_345), ..), Err(Error::Os { call: "advise", .. })));
+}
+
+#[test]
+fn advice_has_the_numbers_of_the_system() {
+    for number in 0..200 {
+        let advice = Advice::from_raw(number);
+        assert_eq!(advice.to_raw(), Some(number));
+    }
+    assert_eq!(Advice::from_raw(4), Advice::DontNeed);
+    assert_eq!(Advice::from_raw(23), Advice::PopulateWrite);
+    assert_eq!(Advice::from_raw(199), Advice::Other(199));
+}
+
+#[test]
+fn pages_can_be_locked_and_let_go() {
+    let map = Options::new().len(2 * PAGE).anonymous().unwrap();
+    map.lock(10..20).unwrap();
+    map.unlock(10..20).unwrap();
+    map.lock(..).unwrap();
+    map.unlock(..).unwrap();
+}
+
+#[test]
+fn protected_pages_are_faults_until_they_are_opened_again() {
+    let map = Options::new().len(3 * PAGE).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    map.protect(PAGE..2 * PAGE, Protection::NONE).unwrap();
+    assert!(matches!(map.to_vec(..), Err(Error::Fault { offset: PAGE })));
+    map.protect(PAGE..2 * PAGE, Protection::READ).unwrap();
+    assert_eq!(map.get(PAGE).unwrap(), 1);
+    assert!(matches!(map.fill(2, PAGE - 1..), Err(Error::Fault { offset: PAGE })));
+    assert_eq!(map.get(PAGE - 1).unwrap(), 2, "bytes before the fault are written");
+    map.protect(.., Protection::READ | Protection::WRITE).unwrap();
+    map.fill(3, ..).unwrap();
+    assert!(matches!(map.protect(1.., Protection::READ), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn a_file_opened_for_reading_is_not_opened_for_writing_by_protection() {
+    let file = file_with(b"abc");
+    let map = Map::open(file.path()).unwrap();
+    assert!(matches!(map.protect(.., Protection::READ | Protection::WRITE), Err(Error::Os { call: "protect", .. })));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn anonymous_memory_can_have_a_name() {
+    let map = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
+    match map.set_name("safemap test") {
+        Ok(()) => assert!(std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")),
+        // A kernel may be built without.
+        Err(error) => assert!(matches!(error, Error::Os { call: "set_name", .. }), "{error}"),
+    }
+    assert!(matches!(map.set_name("zero\0byte"), Err(Error::Unsupported(_))));
+    let file = file_with(b"abc");
+    assert!(matches!(Map::open(file.path()).unwrap().set_name("x"), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn closing_leaves_the_bytes_in_the_file_and_no_descriptor() {
+    let file = file_with(b"abc");
+    let map = writable(&file);
+    map.resize(3 << 20).unwrap();
+    map.set(0, b'x').unwrap();
+    map.close().unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap()[..3], *b"xbc");
+}
+
+#[test]
+fn errors_name_the_call_and_turn_into_io_errors() {
+    let error = Map::open("/no/such/file").unwrap_err();
+    assert!(error.to_string().starts_with("open: "), "{error}");
+    assert_eq!(error.os_code(), Some(2));
+    let error = std::io::Error::from(error);
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    assert!(error.get_ref().unwrap().is::<Error>());
+    let texts = [
+        Error::Fault { offset: 7 },
+        Error::Buffer { offset: 7 },
+        Error::BeyondFile { offset: 1, len: 2, file_len: 2 },
+        Error::BeyondFile { offset: 3, len: 0, file_len: 2 },
+        Error::TooLong { len: 7 },
+        Error::ReadOnly { call: "set" },
+        Error::NoFile { call: "resize" },
+        Error::Unsupported("this"),
+    ]
+    .map(|error| error.to_string());
+    assert!(texts.iter().all(|text| !text.is_empty() && !text.ends_with('.')), "{texts:?}");
+}
