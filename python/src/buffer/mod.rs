@@ -1,0 +1,28 @@
+//! What safe Rust cannot say: who may use the map and until when, exported views, bytes-like arguments, type slots.
+//!
+//! # Safety
+//!
+//! All unsafe code of the package stands in this folder. Three facts carry it:
+//! - A [`Shelf`] hands out its map only to callers that hold the interpreter or a pin, and takes the map away only when
+//!   nobody does (`shelf.rs`).
+//! - While a view is exported, the map is neither closed nor resized, so its address and length hold (`view.rs`).
+//! - A `Python<'py>` token proves that this thread is attached to the interpreter, which is what the C functions want.
+
+mod audit;
+mod bytes;
+mod descriptor;
+mod methods;
+mod name;
+mod number;
+mod shelf;
+mod slots;
+mod view;
+
+pub(crate) use audit::audit;
+pub(crate) use bytes::{lend, lend_settled, new_bytes, one_byte};
+pub(crate) use descriptor::borrow;
+pub(crate) use methods::add_methods;
+pub(crate) use name::class_name;
+pub(crate) use number::{is_index, slice, ssize, subscript};
+pub(crate) use shelf::{Shelf, forked};
+pub(crate) use slots::fill_slots;

@@ -1,0 +1,83 @@
+//! Numbers from Python, with the interpreter's own rules and texts.
+
+#![allow(unsafe_code)]
+
+use pyo3::{
+    PyTypeInfo, ffi,
+    prelude::*,
+    types::{PyInt, PySlice},
+};
+
+/// Whether `object` can be an index.
+#[inline]
+pub(crate) fn is_index(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    object.is_exact_instance_of::<PyInt>() || unsafe { ffi::PyIndex_Check(object.as_ptr()) != 0 }
+}
+
+/// Converts an argument to a signed size. May run its `__index__`.
+#[inline]
+pub(crate) fn ssize(object: &Bound<'_, PyAny>) -> PyResult<isize> {
+    if object.is_exact_instance_of::<PyInt>() {
+        // SAFETY: attached, and it is an `int`.
+        return checked(object.py(), unsafe { ffi::PyLong_AsSsize_t(object.as_ptr()) });
+    }
+    // SAFETY: attached, a live object.
+    let int = unsafe { ffi::PyNumber_Index(object.as_ptr()) };
+    // SAFETY: a new reference, or null with an exception set.
+    let int = unsafe { Bound::from_owned_ptr_or_err(object.py(), int) }?;
+    // SAFETY: attached, and it is an `int`.
+    checked(object.py(), unsafe { ffi::PyLong_AsSsize_t(int.as_ptr()) })
+}
+
+/// Converts an index to a signed size; one that does not fit raises `too_big`. May run its `__index__`.
+#[inline]
+pub(crate) fn subscript<E: PyTypeInfo>(object: &Bound<'_, PyAny>) -> PyResult<isize> {
+    if object.is_exact_instance_of::<PyInt>()
+        && let Ok(index) = ssize(object)
+    {
+        return Ok(index);
+    }
+    let too_big = E::type_object(object.py());
+    // SAFETY: attached; a live object and a class of exceptions.
+    checked(object.py(), unsafe { ffi::PyNumber_AsSsize_t(object.as_ptr(), too_big.as_ptr()) })
+}
+
+/// Returns start, stop and step of a slice as they were meant for a sequence of any length. May run `__index__`.
+#[inline]
+pub(crate) fn slice(slice: &Bound<'_, PySlice>) -> PyResult<(isize, isize, isize)> {
+    if let Some((start, stop)) = plain(slice) {
+        return Ok((start, stop, 1));
+    }
+    let (mut start, mut stop, mut step) = (0, 0, 0);
+    // SAFETY: attached; a slice, and room for the three numbers.
+    match unsafe { ffi::PySlice_Unpack(slice.as_ptr(), &mut start, &mut stop, &mut step) } {
+        0 => Ok((start, stop, step)),
+        _ => Err(PyErr::fetch(slice.py())),
+    }
+}
+
+/// Start and stop of a slice without a step and with nothing but numbers that fit, or nothing at all: what nearly every
+/// slice is, and quicker than asking the interpreter.
+#[inline]
+fn plain(slice: &Bound<'_, PySlice>) -> Option<(isize, isize)> {
+    // SAFETY: it is a slice, which holds its three parts and never changes.
+    let parts = unsafe { &*slice.as_ptr().cast::<ffi::PySliceObject>() };
+    // SAFETY: a live object, which the slice holds.
+    let part = |object| unsafe { Borrowed::from_ptr(slice.py(), object) };
+    let number = |object: Borrowed<'_, '_, PyAny>, default| match object.is_none() {
+        true => Some(default),
+        false => object.is_exact_instance_of::<PyInt>().then(|| ssize(&object).ok())?,
+    };
+    part(parts.step).is_none().then_some(())?;
+    Some((number(part(parts.start), 0)?, number(part(parts.stop), isize::MAX)?))
+}
+
+/// -1 is what C functions return along with an exception.
+#[inline]
+fn checked(py: Python<'_>, number: isize) -> PyResult<isize> {
+    match number {
+        -1 => PyErr::take(py).map_or(Ok(-1), Err),
+        _ => Ok(number),
+    }
+}

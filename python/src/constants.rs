@@ -1,0 +1,105 @@
+//! The module's constants: those of the newest CPython that this platform defines, and what the platform has besides.
+
+use std::ffi::c_int;
+
+use pyo3::prelude::*;
+
+pub(crate) use libc::{EBADF, EINVAL, ENOMEM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MS_SYNC, PROT_READ, PROT_WRITE};
+
+pub(crate) const ACCESS_DEFAULT: c_int = 0;
+pub(crate) const ACCESS_READ: c_int = 1;
+pub(crate) const ACCESS_WRITE: c_int = 2;
+pub(crate) const ACCESS_COPY: c_int = 3;
+
+/// Adds all constants to the module.
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("PAGESIZE", safemap::page_size())?;
+    module.add("ALLOCATIONGRANULARITY", safemap::granularity())?;
+    [ACCESS, UNIX, PLATFORM, PROCESSOR].concat().into_iter().try_for_each(|(name, value)| module.add(name, value))
+}
+
+type Table = &'static [(&'static str, c_int)];
+
+/// Names as the C headers have them.
+macro_rules! table {
+    ($($name:ident)*) => { &[$((stringify!($name), libc::$name)),*] };
+}
+
+const ACCESS: Table = &[
+    ("ACCESS_DEFAULT", ACCESS_DEFAULT),
+    ("ACCESS_READ", ACCESS_READ),
+    ("ACCESS_WRITE", ACCESS_WRITE),
+    ("ACCESS_COPY", ACCESS_COPY),
+];
+
+#[cfg(unix)]
+const UNIX: Table = table! {
+    PROT_NONE PROT_READ PROT_WRITE PROT_EXEC
+    MAP_SHARED MAP_PRIVATE MAP_ANON MAP_ANONYMOUS MAP_FIXED
+    MS_SYNC MS_ASYNC MS_INVALIDATE
+    MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE
+};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PLATFORM: Table = &[
+    // CPython has these.
+    ("MAP_DENYWRITE", libc::MAP_DENYWRITE),
+    ("MAP_EXECUTABLE", libc::MAP_EXECUTABLE),
+    ("MAP_POPULATE", libc::MAP_POPULATE),
+    ("MAP_STACK", libc::MAP_STACK),
+    ("MAP_NORESERVE", libc::MAP_NORESERVE),
+    ("MADV_REMOVE", libc::MADV_REMOVE),
+    ("MADV_DONTFORK", libc::MADV_DONTFORK),
+    ("MADV_DOFORK", libc::MADV_DOFORK),
+    ("MADV_HWPOISON", libc::MADV_HWPOISON),
+    ("MADV_MERGEABLE", libc::MADV_MERGEABLE),
+    ("MADV_UNMERGEABLE", libc::MADV_UNMERGEABLE),
+    ("MADV_HUGEPAGE", libc::MADV_HUGEPAGE),
+    ("MADV_NOHUGEPAGE", libc::MADV_NOHUGEPAGE),
+    ("MADV_DONTDUMP", libc::MADV_DONTDUMP),
+    ("MADV_DODUMP", libc::MADV_DODUMP),
+    // CPython lacks these.
+    ("MAP_FIXED_NOREPLACE", libc::MAP_FIXED_NOREPLACE),
+    ("MAP_GROWSDOWN", libc::MAP_GROWSDOWN),
+    ("MAP_HUGETLB", libc::MAP_HUGETLB),
+    ("MAP_HUGE_SHIFT", HUGE_SHIFT),
+    ("MAP_HUGE_MASK", 0x3f),
+    ("MAP_HUGE_16KB", 14 << HUGE_SHIFT),
+    ("MAP_HUGE_64KB", 16 << HUGE_SHIFT),
+    ("MAP_HUGE_512KB", 19 << HUGE_SHIFT),
+    ("MAP_HUGE_1MB", 20 << HUGE_SHIFT),
+    ("MAP_HUGE_2MB", 21 << HUGE_SHIFT),
+    ("MAP_HUGE_8MB", 23 << HUGE_SHIFT),
+    ("MAP_HUGE_16MB", 24 << HUGE_SHIFT),
+    ("MAP_HUGE_32MB", 25 << HUGE_SHIFT),
+    ("MAP_HUGE_256MB", 28 << HUGE_SHIFT),
+    ("MAP_HUGE_512MB", 29 << HUGE_SHIFT),
+    ("MAP_HUGE_1GB", 30 << HUGE_SHIFT),
+    ("MAP_HUGE_2GB", 31 << HUGE_SHIFT),
+    ("MAP_LOCKED", libc::MAP_LOCKED),
+    ("MAP_NONBLOCK", libc::MAP_NONBLOCK),
+    ("MAP_SHARED_VALIDATE", 0x3),
+    ("MAP_SYNC", libc::MAP_SYNC),
+    ("MAP_DROPPABLE", 0x8),
+    ("MADV_SOFT_OFFLINE", 101),
+    ("MADV_WIPEONFORK", 18),
+    ("MADV_KEEPONFORK", 19),
+    ("MADV_COLD", 20),
+    ("MADV_PAGEOUT", 21),
+    ("MADV_POPULATE_READ", 22),
+    ("MADV_POPULATE_WRITE", 23),
+    ("MADV_DONTNEED_LOCKED", 24),
+    ("MADV_COLLAPSE", 25),
+    ("MADV_GUARD_INSTALL", 102),
+    ("MADV_GUARD_REMOVE", 103),
+];
+
+/// `MAP_HUGETLB` keeps the logarithm of the page size in the upper bits of the flags.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const HUGE_SHIFT: c_int = 26;
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86")))]
+const PROCESSOR: Table = &[("MAP_32BIT", 0x40)];
+
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86"))))]
+const PROCESSOR: Table = &[];

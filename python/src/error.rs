@@ -1,0 +1,78 @@
+//! Exceptions, with CPython's types and texts.
+
+use std::io;
+
+use pyo3::{
+    create_exception,
+    exceptions::{PyBufferError, PyIndexError, PyOSError, PyTypeError, PyValueError},
+    prelude::*,
+};
+use safemap::Error;
+
+create_exception!(
+    safemap,
+    FaultError,
+    PyOSError,
+    "A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.\n\n\
+     `errno` is EFAULT; `offset` is the place of that byte in the map. Bytes before it were transferred."
+);
+
+/// Translates an error of the core.
+#[cold]
+pub(crate) fn raise(error: Error) -> PyErr {
+    match &error {
+        Error::Os { source, .. } => os_error(source),
+        Error::Fault { offset } => fault(&error, *offset),
+        Error::Buffer { .. } => PyOSError::new_err((error.os_code(), error.to_string())),
+        Error::ReadOnly { .. } => read_only(),
+        _ => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// The exception for a number of the system's, with the system's text. Python finds the subclass.
+pub(crate) fn os_error(error: &io::Error) -> PyErr {
+    let text = error.to_string();
+    let Some(code) = error.raw_os_error() else { return PyOSError::new_err(text) };
+    // Rust appends the number to the text.
+    let text = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text).to_owned();
+    PyOSError::new_err((code, text))
+}
+
+/// The exception for a number of the system's that we know without asking it.
+#[cold]
+pub(crate) fn errno(code: i32) -> PyErr {
+    os_error(&io::Error::from_raw_os_error(code))
+}
+
+fn fault(error: &Error, offset: usize) -> PyErr {
+    let exception = FaultError::new_err((error.os_code(), error.to_string()));
+    match Python::attach(|py| exception.value(py).setattr("offset", offset)) {
+        Ok(()) => exception,
+        Err(failure) => failure,
+    }
+}
+
+#[cold]
+pub(crate) fn closed() -> PyErr {
+    PyValueError::new_err("mmap closed or invalid")
+}
+
+#[cold]
+pub(crate) fn exported(text: &'static str) -> PyErr {
+    PyBufferError::new_err(text)
+}
+
+#[cold]
+pub(crate) fn read_only() -> PyErr {
+    PyTypeError::new_err("mmap can't modify a readonly memory map.")
+}
+
+#[cold]
+pub(crate) fn out_of_range() -> PyErr {
+    PyIndexError::new_err("mmap index out of range")
+}
+
+#[cold]
+pub(crate) fn value(text: &'static str) -> PyErr {
+    PyValueError::new_err(text)
+}

@@ -1,0 +1,45 @@
+//! The Python class `mmap` over the Rust type `Map`: parses, calls, translates.
+//!
+//! What each call does is told by `safemap/_safemap.pyi`; how it differs from CPython's by `docs/python.md`.
+
+mod argument;
+mod buffer;
+mod constants;
+mod construct;
+mod error;
+mod file;
+mod index;
+mod memory;
+mod mmap;
+mod search;
+
+use pyo3::{exceptions::PyOSError, prelude::*, types::PyDict};
+
+use crate::{error::FaultError, mmap::Mmap};
+
+/// Memory-mapped files; see the package `safemap`.
+// Free-threaded builds need no lock of the interpreter's: see `buffer/shelf.rs`.
+#[pymodule(gil_used = false)]
+fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    buffer::fill_slots(&py.get_type::<Mmap>());
+    buffer::add_methods(&py.get_type::<Mmap>())?;
+    module.add_class::<Mmap>()?;
+    module.add("error", py.get_type::<PyOSError>())?;
+    module.add("FaultError", py.get_type::<FaultError>())?;
+    constants::add(module)?;
+    // CPython's module has none; without it a star import takes all names that have no underscore.
+    module.delattr("__all__")?;
+    tell_of_forks(py)
+}
+
+fn tell_of_forks(py: Python<'_>) -> PyResult<()> {
+    let keywords = PyDict::new(py);
+    keywords.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&keywords)).map(drop)
+}
+
+#[pyfunction]
+fn after_fork() {
+    buffer::forked();
+}

@@ -1,0 +1,243 @@
+//! The map as memory: flush, advise, move, resize, protect, lock, name.
+
+use std::ops::Range;
+
+use pyo3::{
+    exceptions::{PyOverflowError, PyTypeError},
+    prelude::*,
+    types::PyString,
+};
+use safemap::{Advice, Error, Protection, page_size};
+
+use crate::{
+    argument::{Given, LEFT_OUT, int, optional_ssize},
+    buffer::{class_name, ssize},
+    constants::{ACCESS_COPY, ACCESS_READ, EINVAL, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
+    error::{errno, exported, raise, value},
+    mmap::Mmap,
+};
+
+/// What CPython puts before a name, and how long the two may be together.
+const NAME_PREFIX: &str = "cpython:mmap:";
+const NAME_LIMIT: usize = 79;
+
+#[pymethods]
+impl Mmap {
+    /// Writes changed bytes back to the file: all, or `size` from `offset` on, which must be a multiple of PAGESIZE.
+    ///
+    /// `flags` is MS_SYNC (the default: wait until they are on the device) or MS_ASYNC, and MS_INVALIDATE. Maps that
+    /// change no file do nothing.
+    #[pyo3(
+        signature = (offset = LEFT_OUT, size = LEFT_OUT, /, *, flags = LEFT_OUT),
+        text_signature = "($self, offset=0, size=-1, /, *, flags=0)"
+    )]
+    fn flush(&self, py: Python<'_>, offset: Given<'_, '_>, size: Given<'_, '_>, flags: Given<'_, '_>) -> PyResult<()> {
+        self.open()?;
+        let (offset, size, flags) = (offset.ssize_or(0)?, size.ssize_or(-1)?, flags.int_or(0)?);
+        let range = flush_range(offset, size, self.length(py)?).ok_or_else(|| value("flush values out of range"))?;
+        if matches!(self.access, ACCESS_READ | ACCESS_COPY) {
+            return Ok(());
+        }
+        aligned(range.start)?;
+        let flags = if flags == 0 { MS_SYNC } else { flags };
+        self.run_detached(py, |map| map.flush_with(range, flags))
+    }
+
+    /// Tells the system how the memory will be used: `option` is one of the MADV_ constants.
+    ///
+    /// The range of `length` bytes from `start` on, a multiple of PAGESIZE, ends with the map at the latest.
+    #[pyo3(
+        signature = (option, start = LEFT_OUT, length = None, /),
+        text_signature = "($self, option, start=0, length=None, /)"
+    )]
+    fn madvise(
+        &self,
+        py: Python<'_>,
+        option: &Bound<'_, PyAny>,
+        start: Given<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.open()?;
+        let (option, start, length) = (int(option)?, start.ssize_or(0)?, optional_ssize(length)?);
+        let (start, end) = advice_range(start, length, self.length(py)?)?;
+        aligned(start)?;
+        match Advice::from_raw(option) {
+            // Without pages there is nothing to ask the system for, which would know.
+            Advice::Other(_) if start == end => Err(errno(EINVAL)),
+            advice => self.run_detached(py, |map| map.advise(advice, start..end.min(map.len()))),
+        }
+    }
+
+    /// Copies `count` bytes from `src` to `dest`; the two ranges may overlap.
+    #[pyo3(name = "move", signature = (dest, src, count, /))]
+    fn move_bytes(
+        &self,
+        py: Python<'_>,
+        dest: &Bound<'_, PyAny>,
+        src: &Bound<'_, PyAny>,
+        count: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.open()?;
+        let (dest, src, count) = (ssize(dest)?, ssize(src)?, ssize(count)?);
+        self.writable()?;
+        let len = self.length(py)?;
+        let (Some(from), Some(to)) = (stretch(src, count, len), stretch(dest, count, len)) else {
+            return Err(value("source, destination, or count out of range"));
+        };
+        self.run_sized(py, from.len(), |map| map.copy_within(from, to.start))
+    }
+
+    /// Changes the length of the map, and of its file, to `newsize` bytes. If that fails, both are as before.
+    ///
+    /// Raises BufferError while a view of the memory lives; TypeError for maps that must not change their file.
+    #[pyo3(signature = (newsize, /))]
+    fn resize(&self, py: Python<'_>, newsize: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.open()?;
+        let newsize = ssize(newsize)?;
+        self.open()?;
+        self.resizable()?;
+        let fits = (self.offset as isize).checked_add(newsize).is_some();
+        let newsize = usize::try_from(newsize).ok().filter(|_| fits);
+        match newsize.ok_or_else(|| value("new size out of range"))? {
+            // CPython truncates the real file under a private map that was asked for by flags, ...
+            _ if self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_PRIVATE => Err(not_resizable()),
+            // ... and the file of any map before it finds that it cannot be so short.
+            0 => Err(errno(EINVAL)),
+            newsize => self.shelf.resize(py, |map| map.resize(newsize), not_resized),
+        }
+    }
+
+    /// Gives anonymous memory a name, which /proc/PID/maps shows behind the prefix `cpython:mmap:`.
+    #[pyo3(signature = (name, /))]
+    fn set_name(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.open()?;
+        let name = text(name)?;
+        if name.contains('\0') {
+            return Err(value("embedded null character"));
+        }
+        if self.flags & MAP_ANONYMOUS == 0 {
+            return Err(value("Cannot set annotation on non-anonymous mappings"));
+        }
+        let name = format!("{NAME_PREFIX}{name}");
+        if name.len() > NAME_LIMIT {
+            return Err(value("name is too long"));
+        }
+        self.run(py, |map| map.set_name(&name))
+    }
+
+    /// Changes what may be done with `length` bytes from `start` on, a multiple of PAGESIZE.
+    ///
+    /// `prot` is made of PROT_READ, PROT_WRITE, PROT_EXEC, or is PROT_NONE. What is forbidden raises FaultError when
+    /// tried. A resize that moves the map takes it back.
+    #[pyo3(
+        signature = (prot, start = LEFT_OUT, length = None, /),
+        text_signature = "($self, prot, start=0, length=None, /)"
+    )]
+    fn protect(
+        &self,
+        py: Python<'_>,
+        prot: &Bound<'_, PyAny>,
+        start: Given<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.open()?;
+        let prot = Protection::from_bits(int(prot)?);
+        let range = self.range(py, &start, length)?;
+        aligned(range.start)?;
+        self.run_detached(py, |map| map.protect(range, prot))
+    }
+
+    /// Keeps `length` bytes from `start` on in memory, and reads them in first.
+    #[pyo3(signature = (start = LEFT_OUT, length = None, /), text_signature = "($self, start=0, length=None, /)")]
+    fn lock(&self, py: Python<'_>, start: Given<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        self.open()?;
+        let range = self.range(py, &start, length)?;
+        self.run_detached(py, |map| map.lock(range))
+    }
+
+    /// Takes lock() back.
+    #[pyo3(signature = (start = LEFT_OUT, length = None, /), text_signature = "($self, start=0, length=None, /)")]
+    fn unlock(&self, py: Python<'_>, start: Given<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        self.open()?;
+        let range = self.range(py, &start, length)?;
+        self.run_detached(py, |map| map.unlock(range))
+    }
+}
+
+impl Mmap {
+    /// Raises what CPython raises for a map that cannot change its size.
+    fn resizable(&self) -> PyResult<()> {
+        if self.shelf.is_exported() {
+            return Err(exported("mmap can't resize with extant buffers exported."));
+        }
+        if !self.tracked {
+            return Err(value("mmap can't resize with trackfd=False."));
+        }
+        if matches!(self.access, ACCESS_READ | ACCESS_COPY) { Err(not_resizable()) } else { Ok(()) }
+    }
+
+    /// The range that `start` and `length` mean for the methods that CPython does not have.
+    fn range(
+        &self,
+        py: Python<'_>,
+        start: &Given<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Range<usize>> {
+        let (start, length) = (start.ssize_or(0)?, optional_ssize(length)?);
+        let len = self.length(py)?;
+        let start = usize::try_from(start).ok().filter(|&start| start <= len);
+        let start = start.ok_or_else(|| value("start out of bounds"))?;
+        let length = length.map_or(Some(len - start), |length| usize::try_from(length).ok());
+        let length = length.filter(|&length| length <= len - start).ok_or_else(|| value("length out of bounds"))?;
+        Ok(start..start + length)
+    }
+}
+
+/// The range of `count` bytes from `at` on, if it lies in a map of `len` bytes.
+fn stretch(at: isize, count: isize, len: usize) -> Option<Range<usize>> {
+    let (start, count) = (usize::try_from(at).ok()?, usize::try_from(count).ok()?);
+    let end = start.checked_add(count).filter(|&end| end <= len)?;
+    Some(start..end)
+}
+
+/// The system wants whole pages, and CPython hands it what it was given.
+fn aligned(at: usize) -> PyResult<()> {
+    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(errno(EINVAL)) }
+}
+
+/// The range to flush; a size of -1 reaches to the end.
+fn flush_range(offset: isize, size: isize, len: usize) -> Option<Range<usize>> {
+    let offset = usize::try_from(offset).ok()?;
+    let left = len.checked_sub(offset)?;
+    let size = if size == -1 { left } else { usize::try_from(size).ok()? };
+    (size <= left).then_some(offset..offset + size)
+}
+
+/// The range to advise on: whole pages at its end, as the system takes them.
+fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(usize, usize)> {
+    let start = usize::try_from(start).ok().filter(|&start| start < len);
+    let start = start.ok_or_else(|| value("madvise start out of bounds"))?;
+    let Some(length) = length else { return Ok((start, len)) };
+    let length = usize::try_from(length).map_err(|_| value("madvise length invalid"))?;
+    let end = start.checked_add(length).filter(|&end| end <= isize::MAX as usize);
+    let end = end.ok_or_else(|| PyOverflowError::new_err("madvise length too large"))?.min(len);
+    Ok((start, end.next_multiple_of(page_size()).min(len)))
+}
+
+fn not_resizable() -> PyErr {
+    PyTypeError::new_err("mmap can't resize a readonly or copy-on-write memory map.")
+}
+
+fn not_resized(error: Error) -> PyErr {
+    match error {
+        Error::Unsupported(_) => value("mmap: can't expand a shared anonymous mapping"),
+        error => raise(error),
+    }
+}
+
+fn text(name: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = name
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("set_name() argument must be str, not {}", class_name(name))))?;
+    Ok(text.to_str()?.to_owned())
+}
