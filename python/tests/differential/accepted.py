@@ -1,0 +1,111 @@
+"""Accepted: every difference from the standard module that is meant, with its reason. docs/python.md tells the same."""
+
+import re
+
+from differential.side import Raised
+
+ARITY = re.compile(
+    r"takes (exactly|at most|at least|no|from|\d+)\b"
+    r"|missing \d+ required|unexpected keyword|invalid keyword|passed as keyword"
+)
+CLOSED = "mmap closed or invalid"
+
+
+class Accepted:
+    """One accepted difference: why, and where. If it `ends` the program, the two are in different states afterwards."""
+
+    def __init__(self, reason, holds, ends=False):
+        self.reason, self.holds, self.ends = reason, holds, ends
+
+
+def raised(came, kind=None, text=""):
+    """Whether an exception came, of this type and with this in its text."""
+    return isinstance(came, Raised) and kind in (None, came.type) and text in came.text
+
+
+def gives(came, kind):
+    """Whether a value of this type came."""
+    return isinstance(came, tuple) and came[0] == kind
+
+
+def arity(came):
+    """Whether the number or the names of the arguments were wrong."""
+    return raised(came, "TypeError") and bool(ARITY.search(came.text))
+
+
+def calls(step, *names):
+    """Whether a step calls one of these methods."""
+    return any("m.{}(".format(name) in step for name in names)
+
+
+# Where a row names a version, the standard module does as ours from that one on.
+TABLE = [
+    Accepted(
+        "texts about the number and the names of arguments are PyO3's; they differ between CPython's versions as well",
+        lambda step, theirs, ours: arity(theirs) and arity(ours),
+    ),
+    Accepted(
+        "3.14.1: arguments are counted before it is asked whether the map is closed",
+        lambda step, theirs, ours: raised(theirs, "ValueError", CLOSED) and arity(ours),
+    ),
+    Accepted(
+        "an argument that closes the map while it is converted is noticed by every method",
+        lambda step, theirs, ours: "m.close)" in step and raised(ours, "ValueError", CLOSED),
+    ),
+    Accepted(
+        "3.13: seek returns the position",
+        lambda step, theirs, ours: "seek(" in step and gives(theirs, "NoneType") and gives(ours, "int"),
+    ),
+    Accepted(
+        "3.13: seekable",
+        lambda step, theirs, ours: "seekable" in step and raised(theirs, "AttributeError"),
+    ),
+    Accepted(
+        "3.14.1: None for a bound of find and rfind",
+        lambda step, theirs, ours: calls(step, "find", "rfind") and "None" in step and raised(theirs, "TypeError", "'NoneType'"),
+    ),
+    Accepted(
+        "3.15: None for the length of advice",
+        lambda step, theirs, ours: calls(step, "madvise") and "None" in step and raised(theirs, "TypeError", "'NoneType'"),
+    ),
+    Accepted(
+        "3.15: flush takes an offset without a size, or -1 for it: all that follows",
+        lambda step, theirs, ours: calls(step, "flush") and raised(theirs, "ValueError", "flush values out of range"),
+    ),
+    Accepted(
+        "3.15: anonymous memory has a size",
+        lambda step, theirs, ours: "m.size()" in step and raised(theirs, "OSError", "Bad file descriptor") and gives(ours, "int"),
+    ),
+    Accepted(
+        "3.15: without trackfd size raises a ValueError; ours is an OSError as well, which it was before",
+        lambda step, theirs, ours: "m.size()" in step and raised(theirs, "OSError") and raised(ours, "UnsupportedOperation", "trackfd"),
+    ),
+    Accepted(
+        "a private map of a file cannot be resized: the standard module truncates the file under it",
+        lambda step, theirs, ours: calls(step, "resize") and raised(ours, "TypeError", "readonly or copy-on-write"),
+        ends=True,
+    ),
+    Accepted(
+        "a map is of a file or of memory, not of both: a descriptor together with MAP_ANONYMOUS is refused",
+        lambda step, theirs, ours: "MAP_ANONYMOUS" in step and "(-1" not in step and raised(ours, "OSError", "Invalid argument"),
+        ends=True,
+    ),
+]
+# What the programs never ask for, because the standard module dies of it or goes on in another state; the tests of the defects
+# hold ours to what is wanted there.
+NEVER_ASKED = """
+resize(0), and a resize that fails half-way: the standard module leaves the file truncated or extended
+resize of a private map of a file: the standard module truncates the file
+growing shared anonymous memory: SIGBUS when the new part is touched, before autumn 2025
+shrinking private memory to a part of a page and growing it again: the old bytes are back there, with us zeros
+touching memory that may not be read: SIGSEGV
+a file that is truncated under the map: SIGBUS
+a value assigned to m[i] whose __index__ closes or resizes the map: SIGSEGV
+a slice assigned from an overlapping view of the same map: memcpy
+before 3.11.4, find with bounds or to the end of the last page, and an index whose __index__ closes the map: SIGSEGV
+""".strip().splitlines()
+
+
+def accepted(step, theirs, ours):
+    """The row that allows this difference; None if none does."""
+    return next((row for row in TABLE if row.holds(step, theirs, ours)), None)

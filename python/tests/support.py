@@ -1,0 +1,69 @@
+"""Support: temporary files and child interpreters, for every test here."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+import safemap
+
+PAGE = safemap.PAGESIZE
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# A child that dies on purpose shall not leave a core file.
+NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+
+
+class FileCase(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="safemap-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, data=b"", name="file"):
+        """Writes `data` into a new file and returns its path."""
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def descriptor(self, data=b"", name="file", flags=os.O_RDWR):
+        """Opens a new file that holds `data`."""
+        fd = os.open(self.path(data, name), flags)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def map(self, data, *args, **keywords):
+        """Maps a new file that holds `data`."""
+        made = safemap.mmap(self.descriptor(data), *(args or (0,)), **keywords)
+        self.addCleanup(made.close)
+        return made
+
+    def anonymous(self, length=PAGE, **keywords):
+        """Maps anonymous memory."""
+        made = safemap.mmap(-1, length, **keywords)
+        self.addCleanup(made.close)
+        return made
+
+
+def child(code, *args, options=(), env=None, timeout=120):
+    """Runs `code` in an interpreter of its own; the result has `returncode`, `stdout` and `stderr`."""
+    return subprocess.run(
+        [sys.executable, *options, "-c", NO_CORE + textwrap.dedent(code), *args],
+        env=dict(os.environ, PYTHONPATH=HERE, **(env or {})),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def succeed(case, code, *args, **keywords):
+    """Runs `code` in a child that must end well, and returns what it printed."""
+    done = child(code, *args, **keywords)
+    case.assertEqual(done.returncode, 0, "exit status {}\n{}{}".format(done.returncode, done.stdout, done.stderr))
+    return done.stdout

@@ -1,0 +1,179 @@
+"""Features: the newest CPython's interface, on every version, and what is only here."""
+
+import errno
+import inspect
+import os
+import unittest
+
+from support import PAGE, FileCase
+
+import safemap
+
+
+class Newest(FileCase):
+    def test_seek_returns_the_new_position(self):
+        m = self.map(b"0123456789")
+        self.assertEqual([m.seek(3), m.seek(2, os.SEEK_CUR), m.seek(-1, os.SEEK_END)], [3, 5, 9])
+
+    def test_seekable_is_true_even_when_closed(self):
+        m = self.anonymous()
+        self.assertIs(m.seekable(), True)
+        m.close()
+        self.assertIs(m.seekable(), True)
+
+    def test_size_of_anonymous_memory_is_its_length(self):
+        self.assertEqual(self.anonymous(123).size(), 123)
+
+    def test_size_is_the_files_and_not_the_maps(self):
+        m = self.map(b"x" * 100, 10)
+        self.assertEqual((len(m), m.size()), (10, 100))
+
+    def test_without_trackfd_no_descriptor_is_kept(self):
+        fd = os.open(self.path(b"abc" * PAGE), os.O_RDWR)
+        before = len(os.listdir("/proc/self/fd"))
+        with safemap.mmap(fd, 0, trackfd=False) as m:
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+            os.close(fd)
+            self.assertEqual(m[:3], b"abc")
+            m[:3] = b"xyz"
+            m.flush()
+
+    def test_without_trackfd_size_and_resize_raise(self):
+        m = self.map(b"abc", 0, trackfd=False)
+        with self.assertRaisesRegex(ValueError, "can't get size with trackfd=False"):
+            m.size()
+        with self.assertRaisesRegex(ValueError, "mmap can't resize with trackfd=False."):
+            m.resize(10)
+
+    def test_flush_takes_flags(self):
+        m = self.map(b"x" * PAGE)
+        m[:3] = b"abc"
+        for flags in (0, safemap.MS_SYNC, safemap.MS_ASYNC, safemap.MS_SYNC | safemap.MS_INVALIDATE):
+            self.assertIsNone(m.flush(flags=flags))
+            self.assertIsNone(m.flush(0, PAGE, flags=flags))
+
+    def test_flush_refuses_flags_that_the_system_does_not_know(self):
+        m = self.map(b"x" * PAGE)
+        with self.assertRaises(OSError) as caught:
+            m.flush(flags=1 << 20)
+        self.assertEqual(caught.exception.errno, errno.EINVAL)
+
+    def test_flush_of_an_offset_alone_reaches_to_the_end(self):
+        m = self.map(b"x" * 3 * PAGE)
+        self.assertIsNone(m.flush(PAGE))
+        self.assertIsNone(m.flush(PAGE, -1))
+
+    def test_find_takes_none_for_a_bound(self):
+        m = self.map(b"abcabc")
+        m.seek(1)
+        self.assertEqual(m.find(b"a", None, None), 3)
+        self.assertEqual(m.find(b"a", 0, None), 0)
+        self.assertEqual(m.rfind(b"a", None, None), 3)
+        self.assertEqual(m.rfind(b"b", 0, None), 4)
+
+    def test_an_end_counts_even_if_the_start_is_none(self):
+        # CPython 3.14 and 3.15 ignore the end then.
+        m = self.map(b"abcabc")
+        m.seek(1)
+        self.assertEqual(m.find(b"c", None, 2), -1)
+        self.assertEqual(m.rfind(b"c", None, 5), 2)
+
+    def test_advice_takes_none_for_the_length(self):
+        m = self.anonymous(2 * PAGE)
+        self.assertIsNone(m.madvise(safemap.MADV_WILLNEED, 0, None))
+
+    def test_flush_and_find_have_the_newest_signatures(self):
+        signatures = {
+            "flush": "(self, offset=0, size=-1, /, *, flags=0)",
+            "find": "(self, view, start=None, end=None, /)",
+            "rfind": "(self, view, start=None, end=None, /)",
+            "madvise": "(self, option, start=0, length=None, /)",
+            "read": "(self, n=None, /)",
+            "seek": "(self, pos, whence=0, /)",
+            "move": "(self, dest, src, count, /)",
+            "resize": "(self, newsize, /)",
+            "write": "(self, bytes, /)",
+            "write_byte": "(self, byte, /)",
+            "set_name": "(self, name, /)",
+        }
+        for name, wanted in signatures.items():
+            with self.subTest(name):
+                self.assertEqual(str(inspect.signature(getattr(safemap.mmap, name))), wanted)
+
+
+def names_can_be_seen():
+    """Whether this kernel shows the names of anonymous memory (CONFIG_ANON_VMA_NAME)."""
+    with safemap.mmap(-1, PAGE, flags=safemap.MAP_PRIVATE) as m:
+        try:
+            m.set_name("x")
+        except OSError:
+            return False
+    return True
+
+
+class Name(FileCase):
+    @unittest.skipUnless(names_can_be_seen(), "this kernel does not name anonymous memory")
+    def test_a_name_can_be_seen_in_the_list_of_maps(self):
+        for flags in (safemap.MAP_PRIVATE, safemap.MAP_SHARED):
+            m = self.anonymous(3 * PAGE, flags=flags)
+            m.set_name("tests of safemap {}".format(flags))
+            with open("/proc/self/maps") as maps:
+                self.assertIn("tests of safemap {}]".format(flags), maps.read())
+
+    def test_a_map_of_a_file_cannot_be_named(self):
+        with self.assertRaisesRegex(ValueError, "Cannot set annotation on non-anonymous mappings"):
+            self.map(b"x").set_name("x")
+
+    def test_what_is_no_name_is_refused(self):
+        m = self.anonymous()
+        with self.assertRaises(TypeError):
+            m.set_name(b"x")
+        with self.assertRaises(TypeError):
+            m.set_name()
+        with self.assertRaisesRegex(ValueError, "embedded null character"):
+            m.set_name("a\0b")
+        with self.assertRaisesRegex(ValueError, "name is too long"):
+            m.set_name("x" * 67)
+
+
+class Flags(FileCase):
+    def test_flags_that_cpython_does_not_name_reach_the_system(self):
+        for flags in ("MAP_NORESERVE", "MAP_POPULATE", "MAP_STACK", "MAP_NONBLOCK"):
+            with self.subTest(flags):
+                m = self.anonymous(3 * PAGE, flags=safemap.MAP_PRIVATE | getattr(safemap, flags))
+                m[PAGE : PAGE + 3] = b"abc"
+                self.assertEqual(m.find(b"b"), PAGE + 1)
+
+    @unittest.skipUnless(os.uname().machine == "x86_64", "MAP_32BIT exists on x86-64 only")
+    def test_memory_in_the_lowest_two_gigabytes(self):
+        import ctypes
+
+        m = self.anonymous(PAGE, flags=safemap.MAP_PRIVATE | safemap.MAP_32BIT)
+        view = ctypes.c_char.from_buffer(m)
+        self.assertLess(ctypes.addressof(view), 1 << 31)
+        del view
+
+    def test_the_newer_advice_reaches_the_system(self):
+        m = self.anonymous(4 * PAGE, flags=safemap.MAP_PRIVATE)
+        m[:4] = b"abcd"
+        for name in ("MADV_COLD", "MADV_PAGEOUT", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE"):
+            with self.subTest(name):
+                try:
+                    m.madvise(getattr(safemap, name))
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.EINVAL, "the kernel knows it and refuses")
+        self.assertEqual(m[:4], b"abcd")
+
+    def test_memory_that_a_fork_wipes(self):
+        m = self.anonymous(PAGE, flags=safemap.MAP_PRIVATE)
+        m[:3] = b"abc"
+        m.madvise(safemap.MADV_WIPEONFORK)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if m[:3] == b"\0\0\0" else 1)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        self.assertEqual(m[:3], b"abc")
+
+
+if __name__ == "__main__":
+    unittest.main()

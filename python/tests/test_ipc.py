@@ -1,0 +1,122 @@
+"""Between processes: a shared file, memory shared with a forked child, and what stays private."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+import unittest
+
+from support import PAGE, FileCase
+
+import safemap
+
+
+class Partner:
+    """Another interpreter that holds `m`, a map of the same file, and runs one line after the other."""
+
+    CODE = """
+        import sys
+        module = __import__(sys.argv[2])
+        with open(sys.argv[1], "r+b") as file:
+            m = module.mmap(file.fileno(), 0)
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(repr(eval(line)), flush=True)
+    """
+
+    def __init__(self, case, path, module="safemap"):
+        command = [sys.executable, "-c", textwrap.dedent(self.CODE), path, module]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        case.addCleanup(self.end)
+        case.assertEqual(self.process.stdout.readline(), "ready\n")
+
+    def end(self):
+        self.process.communicate()
+
+    def __call__(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return eval(self.process.stdout.readline())
+
+
+class File(FileCase):
+    def shared(self, module="safemap"):
+        path = self.path(b"-" * 2 * PAGE)
+        with open(path, "r+b") as file:
+            m = safemap.mmap(file.fileno(), 0)
+        self.addCleanup(m.close)
+        return m, Partner(self, path, module)
+
+    def test_two_processes_see_each_others_writes(self):
+        for module in ("safemap", "mmap"):
+            m, partner = self.shared(module)
+            m[5:8] = b"abc"
+            self.assertEqual(partner("m[4:9]"), b"-abc-")
+            partner("m.__setitem__(slice(PAGE, PAGE + 3), b'xyz')".replace("PAGE", str(PAGE)))
+            self.assertEqual((m[PAGE : PAGE + 4], m.find(b"xyz")), (b"xyz-", PAGE))
+
+    def test_a_process_that_resizes_is_seen_in_size_and_not_in_length(self):
+        m, partner = self.shared()
+        m.resize(5 * PAGE)
+        m[4 * PAGE] = 65
+        self.assertEqual((partner("m.size()"), partner("len(m)")), (5 * PAGE, 2 * PAGE))
+        partner("m.resize({})".format(5 * PAGE))
+        self.assertEqual(partner("m[{}]".format(4 * PAGE)), 65)
+
+    def test_a_process_that_truncates_the_file_is_an_error_here(self):
+        m, partner = self.shared()
+        partner("m.resize({})".format(PAGE))
+        self.assertEqual(m[:PAGE], b"-" * PAGE)
+        with self.assertRaises(OSError):
+            m[PAGE]
+
+    def test_copies_are_seen_by_nobody(self):
+        m, partner = self.shared()
+        with open(os.path.join(self.folder, "file"), "r+b") as file:
+            copy = safemap.mmap(file.fileno(), 0, access=safemap.ACCESS_COPY)
+        copy[:3] = b"abc"
+        self.assertEqual((copy[:3], m[:3], partner("m[:3]")), (b"abc", b"---", b"---"))
+        copy.close()
+
+
+class Memory(FileCase):
+    def in_child(self, work):
+        """Runs `work` in a forked child, whose exit status says whether it returned true."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os._exit(0 if work() else 1)
+            finally:
+                os._exit(2)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+
+    def test_anonymous_memory_is_shared_with_a_forked_child(self):
+        m = self.anonymous(3 * PAGE)
+        m[:3] = b"abc"
+        self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
+        self.assertEqual((m[:3], m.tell()), (b"xyz", 0))
+
+    def test_private_memory_is_not(self):
+        for arguments in ({"flags": safemap.MAP_PRIVATE}, {"access": safemap.ACCESS_COPY}):
+            m = self.anonymous(PAGE, **arguments)
+            m[:3] = b"abc"
+            self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
+            self.assertEqual(m[:3], b"abc")
+
+    def test_a_child_may_close_its_map(self):
+        m = self.anonymous(PAGE)
+        m[0] = 7
+        self.in_child(lambda: m.close() is None and m.closed)
+        self.assertEqual(m[0], 7)
+
+    def test_processes_of_multiprocessing_share_anonymous_memory(self):
+        m = self.anonymous(PAGE)
+        process = multiprocessing.get_context("fork").Process(target=m.write, args=(b"abc",))
+        process.start()
+        process.join()
+        self.assertEqual((process.exitcode, m[:3]), (0, b"abc"))
+
+
+if __name__ == "__main__":
+    unittest.main()

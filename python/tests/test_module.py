@@ -1,0 +1,282 @@
+"""The module and its class as objects: names, constants, documentation, and what may be done with a type."""
+
+import copy
+import gc
+import inspect
+import mmap as standard
+import os
+import pickle
+import sys
+import unittest
+import weakref
+
+from support import PAGE, FileCase, succeed
+
+import safemap
+
+# Values of the Linux headers, the same on x86-64 and aarch64.
+NEW = {
+    "MS_ASYNC": 1,
+    "MS_INVALIDATE": 2,
+    "MS_SYNC": 4,
+    "PROT_NONE": 0,
+    "MAP_NORESERVE": 0x4000,
+    "MAP_LOCKED": 0x2000,
+    "MAP_NONBLOCK": 0x10000,
+    "MAP_HUGETLB": 0x40000,
+    "MAP_SYNC": 0x80000,
+    "MAP_SHARED_VALIDATE": 3,
+    "MADV_WIPEONFORK": 18,
+    "MADV_KEEPONFORK": 19,
+    "MADV_COLD": 20,
+    "MADV_PAGEOUT": 21,
+    "MADV_POPULATE_READ": 22,
+    "MADV_POPULATE_WRITE": 23,
+    "MADV_DONTNEED_LOCKED": 24,
+    "MADV_COLLAPSE": 25,
+    "MADV_SOFT_OFFLINE": 101,
+    "MADV_GUARD_INSTALL": 102,
+    "MADV_GUARD_REMOVE": 103,
+}
+
+
+def public(thing):
+    """Names that do not begin with an underscore."""
+    return [name for name in dir(thing) if not name.startswith("_")]
+
+
+class Module(unittest.TestCase):
+    def test_every_name_of_the_standard_module_is_here_with_the_same_value(self):
+        for name in public(standard):
+            with self.subTest(name):
+                ours, theirs = getattr(safemap, name), getattr(standard, name)
+                if isinstance(theirs, int):
+                    self.assertEqual((type(ours), ours), (int, theirs))
+
+    def test_error_is_oserror(self):
+        self.assertIs(safemap.error, OSError)
+
+    def test_constants_that_the_standard_module_lacks_have_the_systems_values(self):
+        for name, value in NEW.items():
+            with self.subTest(name):
+                self.assertEqual(getattr(safemap, name), value)
+
+    @unittest.skipUnless(os.uname().machine == "x86_64", "MAP_32BIT exists on x86-64 only")
+    def test_map_32bit_is_there_on_every_version(self):
+        self.assertEqual(safemap.MAP_32BIT, 0x40)
+
+    def test_pages_have_the_systems_size(self):
+        self.assertEqual(safemap.PAGESIZE, os.sysconf("SC_PAGESIZE"))
+        self.assertEqual(safemap.ALLOCATIONGRANULARITY, safemap.PAGESIZE)
+
+    def test_a_star_import_gives_the_names_of_the_standard_module(self):
+        names = {}
+        exec("from safemap import *", names)
+        self.assertEqual([name for name in public(standard) if name not in names], [])
+
+    def test_everything_has_a_docstring(self):
+        self.assertTrue(safemap.__doc__)
+        self.assertTrue(safemap.mmap.__doc__)
+        for name in public(safemap):
+            thing = getattr(safemap, name)
+            if callable(thing) and thing is not OSError:
+                self.assertTrue(inspect.getdoc(thing), name)
+        for name in public(safemap.mmap):
+            self.assertTrue(getattr(safemap.mmap, name).__doc__, name)
+
+    def test_every_method_has_a_signature(self):
+        for name in public(safemap.mmap):
+            method = getattr(safemap.mmap, name)
+            if callable(method):
+                self.assertTrue(inspect.signature(method), name)
+
+    def test_the_package_says_that_it_is_typed(self):
+        folder = os.path.dirname(safemap.__file__)
+        self.assertTrue(os.path.exists(os.path.join(folder, "py.typed")))
+
+    @unittest.skipUnless(getattr(sys, "_is_gil_enabled", None), "this Python has no build without the interpreter lock")
+    def test_importing_it_does_not_bring_the_interpreter_lock_back(self):
+        told = "import sys; before = sys._is_gil_enabled(); import safemap; print(before == sys._is_gil_enabled())"
+        self.assertEqual(succeed(self, told), "True\n")
+
+
+class Type(FileCase):
+    def test_its_name_is_that_of_the_standard_class(self):
+        self.assertEqual((safemap.mmap.__module__, safemap.mmap.__name__), ("mmap", "mmap"))
+        self.assertEqual(repr(safemap.mmap), repr(standard.mmap))
+
+    def test_repr_is_that_of_the_standard_class(self):
+        m = self.map(b"x" * 16)
+        self.assertEqual(repr(m), "<mmap.mmap closed=False, access=ACCESS_DEFAULT, length=16, pos=0, offset=0>")
+        m.close()
+        self.assertEqual(repr(m), "<mmap.mmap closed=True>")
+
+    def test_it_has_every_method_of_the_standard_class(self):
+        self.assertEqual([name for name in public(standard.mmap) if not hasattr(safemap.mmap, name)], [])
+
+    def test_it_has_no_more_special_methods_than_the_standard_class(self):
+        extra = set(dir(safemap.mmap)) - set(dir(standard.mmap))
+        self.assertEqual([name for name in sorted(extra) if name.startswith("__")], [])
+
+    def test_it_is_immutable(self):
+        with self.assertRaisesRegex(TypeError, "cannot set 'x' attribute of immutable type 'mmap.mmap'"):
+            safemap.mmap.x = 1
+
+    def test_an_instance_has_no_dictionary(self):
+        m = self.anonymous()
+        with self.assertRaises(AttributeError):
+            m.x = 1
+
+    def test_the_constructor_takes_the_place_of_init_as_objects_does(self):
+        self.assertIs(safemap.mmap.__init__, object.__init__)
+        self.assertFalse(hasattr(safemap.mmap, "__del__"))
+
+    def test_a_subclass_has_a_dictionary_and_its_own_name(self):
+        class Sub(safemap.mmap):
+            pass
+
+        with Sub(-1, 5) as m:
+            m.x = 1
+            self.assertEqual(m.x, 1)
+            self.assertEqual(repr(m), "<Sub closed=False, access=ACCESS_DEFAULT, length=5, pos=0, offset=0>")
+
+    def test_a_subclass_with_slots_has_no_dictionary(self):
+        class Sub(safemap.mmap):
+            __slots__ = ()
+
+        with Sub(-1, 5) as m:
+            self.assertFalse(hasattr(m, "__dict__"))
+
+    def test_a_subclass_may_have_new_init_and_del(self):
+        seen = []
+
+        class Sub(safemap.mmap):
+            def __new__(cls, *args, **keywords):
+                return super().__new__(cls, -1, *args)
+
+            def __init__(self, length, label=None):
+                self.label = label
+
+            def __del__(self):
+                seen.append(self.label)
+
+        m = Sub(7, label="x")
+        self.assertEqual((len(m), m.label), (7, "x"))
+        del m
+        gc.collect()
+        self.assertEqual(seen, ["x"])
+
+    def test_leaving_a_with_does_not_call_the_close_of_a_subclass(self):
+        class Sub(safemap.mmap):
+            def close(self):
+                raise AssertionError("called")
+
+        with Sub(-1, 5) as m:
+            pass
+        self.assertTrue(m.closed)
+
+    def test_weak_references_work(self):
+        gone = []
+        m = safemap.mmap(-1, 5)
+        r = weakref.ref(m, gone.append)
+        self.assertIs(r(), m)
+        del m
+        gc.collect()
+        self.assertEqual((r(), gone), (None, [r]))
+
+    def test_a_map_in_a_cycle_is_collected(self):
+        class Sub(safemap.mmap):
+            pass
+
+        m = Sub(-1, 5)
+        m.me = m
+        r = weakref.ref(m)
+        del m
+        gc.collect()
+        self.assertIsNone(r())
+
+    def test_it_cannot_be_pickled_or_copied(self):
+        m = self.anonymous()
+        for way in (pickle.dumps, copy.copy, copy.deepcopy):
+            with self.subTest(way), self.assertRaisesRegex(TypeError, "cannot pickle 'mmap(.mmap)?' object"):
+                way(m)
+
+    def test_methods_leave_no_references_to_the_map_behind(self):
+        m = self.map(b"abc\n" * 100)
+        before = sys.getrefcount(m)
+        m.read(3), m.readline(), m.find(b"c"), m[3:7], m[5], m.size(), list(m), b"a" in m, m.seek(0), m.write(b"x")
+        memoryview(m).release()
+        for wrong in ("m[1000]", "m.find(3)", "m.write(b'x' * 1000)", "m.resize(-1)", "m[1:2] = b'xx'"):
+            with self.assertRaises(Exception):
+                exec(wrong, {"m": m})
+        self.assertEqual(sys.getrefcount(m), before)
+
+    def test_many_maps_leave_no_descriptor_behind(self):
+        fd = self.descriptor(b"x" * PAGE)
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3000):
+            m = safemap.mmap(fd, 0)
+            m.close()
+            safemap.mmap(fd, 0)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_the_descriptor_is_a_duplicate_that_children_do_not_inherit(self):
+        fd = os.open(self.path(b"x" * PAGE), os.O_RDWR)
+        with safemap.mmap(fd, 0) as m:
+            same = [each for each in map(int, os.listdir("/proc/self/fd")) if each != fd and self.is_open_on(each, fd)]
+            os.close(fd)
+            self.assertEqual([os.get_inheritable(each) for each in same], [False])
+            m.resize(2 * PAGE)
+            self.assertEqual(m.size(), 2 * PAGE)
+
+    def is_open_on(self, one, other):
+        """Whether two descriptors are open on the same file; the one that lists them is closed by now."""
+        try:
+            return os.path.sameopenfile(one, other)
+        except OSError:
+            return False
+
+
+class Audit(unittest.TestCase):
+    """In children: an audit hook cannot be taken away again."""
+
+    HOOK = """
+        import sys, safemap
+        def hook(event, args):
+            if event == "mmap.__new__":
+                print(*args)
+                if args[1] == 77:
+                    raise RuntimeError("forbidden")
+        sys.addaudithook(hook)
+    """
+
+    def test_making_a_map_is_audited_once(self):
+        code = self.HOOK + """
+        safemap.mmap(-1, 10)
+        safemap.mmap(-1, 20, access=safemap.ACCESS_READ)
+        safemap.mmap(-1, 30, prot=safemap.PROT_READ)
+        """
+        self.assertEqual(succeed(self, code), "-1 10 0 0\n-1 20 1 0\n-1 30 1 0\n")
+
+    def test_what_the_hook_raises_comes_first(self):
+        code = self.HOOK + """
+        try:
+            safemap.mmap(999, 77)
+        except RuntimeError as error:
+            print(error)
+        """
+        self.assertEqual(succeed(self, code), "999 77 0 0\nforbidden\n")
+
+    def test_wrong_arguments_are_not_audited_but_what_the_system_refuses_is(self):
+        code = self.HOOK + """
+        for args in [(-1, -1), (-1, 10, 1, 3, 1, -1), (-1, 10, 2, 3, 1), (999, 10)]:
+            try:
+                safemap.mmap(*args)
+            except (ValueError, OverflowError, OSError) as error:
+                print(type(error).__name__)
+        """
+        self.assertEqual(succeed(self, code), "OverflowError\nOverflowError\nValueError\n999 10 0 0\nOSError\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
