@@ -1,0 +1,84 @@
+"""Python tests: ours and the interpreter's own, on every CPython that is found."""
+
+import json
+
+from chores import interpreters, package
+from chores.steps import ROOT, TARGET, Counts
+
+INSIDE = ROOT / "chores" / "inside.py"
+TESTS = ROOT / "python" / "tests"
+
+
+def run(steps):
+    """Builds the package for every CPython from 3.11 up and tests it there."""
+    announce()
+    folder = package.tools(steps)
+    built = {}
+    for it in interpreters.found() if folder else ():
+        if it.minor not in built:
+            built[it.minor] = wheel(steps, folder, it)
+        if built[it.minor]:
+            try_on(steps, folder, it, built[it.minor])
+
+
+def announce():
+    """Says which interpreters there are and which there are not."""
+    found = interpreters.found()
+    print("found CPython " + ", ".join(it.name for it in found) if found else "found no CPython from 3.11 up")
+    if interpreters.missing():
+        print("not found: CPython " + ", ".join(interpreters.missing()), flush=True)
+
+
+def wheel(steps, folder, it):
+    """The wheel for one interpreter; None, and a reason, where there can be none."""
+    if it.threaded and it.numbers[:2] < (3, 14):
+        steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
+        return None
+    return package.build(steps, folder, it)
+
+
+def try_on(steps, folder, it, wheel):
+    """Installs the wheel for one interpreter and runs both test suites there."""
+    python = package.environment(steps, folder, it, wheel)
+    if python is None:
+        return
+    inside(steps, it, "python/tests on " + it.name, [python, INSIDE, "ours", TESTS])
+    name = "test.test_mmap on " + it.name
+    if "test.test_mmap" in it.has:
+        inside(steps, it, name, [python, INSIDE, "cpython"])
+    else:
+        steps.skip(name, "this interpreter came without its tests")
+
+
+def inside(steps, it, name, command):
+    """Runs one suite in an empty working folder, so that nothing but the installed package can be imported."""
+    scratch = TARGET / "scratch-{}".format(it.name)
+    scratch.mkdir(parents=True, exist_ok=True)
+    env = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = steps.run(name, command, env, scratch, read=counts)
+    for reason, times in sorted(told(ended.text).get("reasons", {}).items()):
+        print("               {} skipped: {}".format(times, reason), flush=True)
+
+
+def counts(text):
+    """Reads the last line of `inside.py`; nothing if it did not come so far."""
+    last = told(text)
+    return Counts(last["passed"], last["failed"], last["skipped"]) if last else Counts()
+
+
+def told(text):
+    """The last line of `inside.py`."""
+    try:
+        last = json.loads(text.rstrip().rsplit("\n", 1)[-1])
+    except ValueError:
+        return {}
+    return last if isinstance(last, dict) else {}
+
+
+def compile_all(steps):
+    """Compiles every Python file, so that a slip in one that no test runs is seen."""
+    host = interpreters.host()
+    python = host.executable if host else "python3"
+    folders = [ROOT / "x.py", ROOT / "chores", ROOT / "python"]
+    env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
+    steps.run("compileall", [python, "-W", "error", "-m", "compileall", "-q"] + folders, env)

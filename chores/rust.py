@@ -1,0 +1,42 @@
+"""Rust: build, tests, and the three linters."""
+
+import re
+
+from chores import interpreters
+from chores.steps import Counts
+
+RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
+
+
+def build(steps):
+    """Builds the library and its examples."""
+    steps.run("cargo build", ["cargo", "build", "--release", "--all-targets"])
+
+
+def test(steps):
+    """Runs unit, integration and documentation tests of the default members (the core)."""
+    steps.run("cargo test", ["cargo", "test", "--no-fail-fast"], read=counts)
+
+
+def lint(steps):
+    """Checks form, lints and documentation of the whole workspace."""
+    env = for_pyo3()
+    steps.run("cargo fmt", ["cargo", "fmt", "--all", "--check"])
+    clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    steps.run("cargo clippy", clippy, env)
+    doc = ["cargo", "doc", "--workspace", "--no-deps"]
+    steps.run("cargo doc", doc, dict(env, RUSTDOCFLAGS="-D warnings"))
+
+
+def for_pyo3():
+    """The environment in which the Python crate compiles: PyO3 asks an interpreter what to build for."""
+    host = interpreters.host()
+    return {"PYO3_PYTHON": host.executable} if host else {}
+
+
+def counts(text):
+    """Adds up the `test result:` lines of cargo."""
+    total = Counts()
+    for passed, failed, ignored in RESULT.findall(text):
+        total.add(Counts(int(passed), int(failed), int(ignored)))
+    return total

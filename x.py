@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Every chore of the house. `python3 x.py` lists them; standard library only."""
+
+import sys
+
+from chores import bench, package, python_tests, rust, stubs
+from chores.steps import Steps
+
+
+def build(steps, words):
+    """the library and its examples (cargo build --release)"""
+    rust.build(steps)
+
+
+def test(steps, words):
+    """every test: Rust's, the documentation's, and the Python package's on each CPython from 3.11 up"""
+    rust.test(steps)
+    python_tests.run(steps)
+
+
+def lint(steps, words):
+    """fmt, clippy, rustdoc and compileall; a warning is an error"""
+    rust.lint(steps)
+    python_tests.compile_all(steps)
+
+
+def wheel(steps, words):
+    """a wheel for this Python into target/wheels (--all: for each one found)"""
+    package.wheels(steps, every="--all" in words)
+
+
+def stubs_(steps, words):
+    """does the .pyi tell the truth, and does it offer all of typeshed's mmap.pyi?"""
+    stubs.run(steps)
+
+
+def bench_(steps, words):
+    """calls of the package beside the standard module's (--rounds N)"""
+    bench.run(steps, words)
+
+
+def ci(steps, words):
+    """lint + test + stubs: what a change must pass"""
+    lint(steps, words)
+    test(steps, words)
+    stubs.run(steps)
+
+
+CHORES = {"build": build, "test": test, "lint": lint, "stubs": stubs_, "wheel": wheel, "bench": bench_, "ci": ci}
+
+
+def listing():
+    """Prints the chores, a line each."""
+    print("usage: python3 x.py CHORE [OPTION]\n")
+    for name, chore in CHORES.items():
+        print("  {:<8} {}".format(name, chore.__doc__))
+
+
+def main(words):
+    """Runs the chore named by the first word; its exit status is what it found."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        listing()
+        return 0
+    if words[0] not in CHORES:
+        listing()
+        print("\nno such chore: " + words[0], file=sys.stderr)
+        return 2
+    steps = Steps()
+    CHORES[words[0]](steps, words[1:])
+    return steps.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
