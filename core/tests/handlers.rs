@@ -7,7 +7,7 @@
 //! purpose. Handlers call nothing but what may be called in a handler.
 
 #![allow(unsafe_code, missing_docs)]
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
 
 mod support;
 

@@ -74,10 +74,8 @@
 sm_kernel copy_avx2
     mov rax, rdx
     cmp rdx, 32
-    jae 30f
-20: sm_copy_short
-
-30: cmp rdx, 64
+    jb 20f
+    cmp rdx, 64
     ja 31f
     sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymm1, ymmword ptr [rsi + rdx - 32]
@@ -86,38 +84,49 @@ sm_kernel copy_avx2
     vzeroupper
     xor edx, edx
     ret
+20: sm_copy_short
 
-    // From here on a step may be done again only if the source is at least its length ahead of the destination.
-31: mov rcx, rsi
-    sub rcx, rdi
-    cmp rcx, 256
-    jb 60f
-    cmp rdx, 256
-    ja 40f
-    cmp rdx, 128
+31: cmp rdx, 128
     ja 32f
     sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymm1, ymmword ptr [rsi + 32]
     sm_try 90f, vmovdqu ymm2, ymmword ptr [rsi + rdx - 64]
     sm_try 90f, vmovdqu ymm3, ymmword ptr [rsi + rdx - 32]
     sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
-    sm_try 90f, vmovdqu ymmword ptr [rdi + 32], ymm1
-    sm_try 90f, vmovdqu ymmword ptr [rdi + rdx - 64], ymm2
-    sm_try 90f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm3
+    sm_try 77f, vmovdqu ymmword ptr [rdi + 32], ymm1
+    sm_try 61f, vmovdqu ymmword ptr [rdi + rdx - 64], ymm2
+    sm_try 62f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm3
     vzeroupper
     xor edx, edx
     ret
-32: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
+32: cmp rdx, 256
+    ja 33f
+    sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymm1, ymmword ptr [rsi + 32]
     sm_try 90f, vmovdqu ymm2, ymmword ptr [rsi + 64]
     sm_try 90f, vmovdqu ymm3, ymmword ptr [rsi + 96]
+    sm_try 90f, vmovdqu ymm4, ymmword ptr [rsi + rdx - 128]
+    sm_try 90f, vmovdqu ymm5, ymmword ptr [rsi + rdx - 96]
+    sm_try 90f, vmovdqu ymm6, ymmword ptr [rsi + rdx - 64]
+    sm_try 90f, vmovdqu ymm7, ymmword ptr [rsi + rdx - 32]
     sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
-    sm_try 90f, vmovdqu ymmword ptr [rdi + 32], ymm1
-    sm_try 90f, vmovdqu ymmword ptr [rdi + 64], ymm2
-    sm_try 90f, vmovdqu ymmword ptr [rdi + 96], ymm3
-    jmp 43f
+    sm_try 77f, vmovdqu ymmword ptr [rdi + 32], ymm1
+    sm_try 61f, vmovdqu ymmword ptr [rdi + 64], ymm2
+    sm_try 63f, vmovdqu ymmword ptr [rdi + 96], ymm3
+    sm_try 64f, vmovdqu ymmword ptr [rdi + rdx - 128], ymm4
+    sm_try 65f, vmovdqu ymmword ptr [rdi + rdx - 96], ymm5
+    sm_try 66f, vmovdqu ymmword ptr [rdi + rdx - 64], ymm6
+    sm_try 67f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm7
+    vzeroupper
+    xor edx, edx
+    ret
 
-40: cmp rdx, 2048
+    // From here on a step may be done again only if the source is at least its length ahead of the destination.
+33: mov rcx, rsi
+    sub rcx, rdi
+    cmp rcx, 256
+    jb 60f
+40: cmp rdx, 2112
     jae 50f
 41: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
@@ -141,8 +150,8 @@ sm_kernel copy_avx2
     add rdx, -128
     cmp rdx, 128
     ja 42b
-    // The last 128 bytes, partly a second time; at least 128 bytes are done, so the addresses are the caller's.
-43: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi + rdx - 128]
+    // The last 128 bytes, partly a second time.
+    sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi + rdx - 128]
     sm_try 90f, vmovdqu ymm1, ymmword ptr [rsi + rdx - 96]
     sm_try 90f, vmovdqu ymm2, ymmword ptr [rsi + rdx - 64]
     sm_try 90f, vmovdqu ymm3, ymmword ptr [rsi + rdx - 32]
@@ -154,8 +163,18 @@ sm_kernel copy_avx2
     xor edx, edx
     ret
 
-    // Long ones: the processor knows best.
-50: mov rcx, rdx
+    // Long ones: the processor knows best, but wants the destination aligned.
+50: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
+    sm_try 90f, vmovdqu ymm1, ymmword ptr [rsi + 32]
+    sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
+    sm_try 90f, vmovdqu ymmword ptr [rdi + 32], ymm1
+    mov rcx, rdi
+    and ecx, 63
+    sub rcx, 64
+    sub rdi, rcx
+    sub rsi, rcx
+    add rcx, rdx
+    vzeroupper
     sm_try 91f, rep movsb
     xor edx, edx
     ret
@@ -170,6 +189,28 @@ sm_kernel copy_avx2
     jae 60b
     vzeroupper
     jmp 20b
+
+    // What is done if a store was stopped after all loads: what it begins with, or what the stores before it have reached.
+61: mov ecx, 64
+    jmp 79f
+62: mov ecx, 64
+    lea r8, [rdx - 32]
+    jmp 68f
+63: mov ecx, 96
+    jmp 79f
+64: mov ecx, 128
+    jmp 79f
+65: lea r8, [rdx - 96]
+    mov ecx, 128
+    jmp 68f
+66: lea r8, [rdx - 64]
+    mov ecx, 128
+    jmp 68f
+67: lea r8, [rdx - 32]
+    mov ecx, 128
+68: cmp rcx, r8
+    cmovb rcx, r8
+    jmp 79f
     sm_copy_resume vzeroupper
 sm_end copy_avx2
 

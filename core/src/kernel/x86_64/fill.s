@@ -67,7 +67,14 @@ sm_kernel fill_avx2
     vmovd xmm0, eax
     vpbroadcastb ymm0, xmm0
     cmp rdx, 128
-    jb 33f
+    ja 32f
+    sm_try 89f, vmovdqu ymmword ptr [rdi], ymm0
+    sm_try 89f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm0
+    cmp rdx, 64
+    jbe 35f
+    sm_try 89f, vmovdqu ymmword ptr [rdi + 32], ymm0
+    sm_try 89f, vmovdqu ymmword ptr [rdi + rdx - 64], ymm0
+    jmp 35f
     .balign 32
 32: sm_try 89f, vmovdqu ymmword ptr [rdi], ymm0
     sm_try 89f, vmovdqu ymmword ptr [rdi + 32], ymm0

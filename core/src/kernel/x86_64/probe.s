@@ -83,8 +83,19 @@ sm_kernel find_probe_avx2
     cmp rsi, 32
     jb 50f
     lea rdi, [rsi - 128]
-    cmp rsi, 128
-    jb 33f
+    cmp rsi, 256
+    jb 31f
+    // One of the three loads shall not cross cache lines.
+    sm_probe_vector 90f, ymm3, ymm7, rax
+    vpmovmskb ecx, ymm3
+    test ecx, ecx
+    jnz 41f
+    mov ecx, r10d
+    and ecx, 31
+    mov eax, 32
+    sub eax, ecx
+31: cmp rax, rdi
+    jg 33f
     .balign 32
 32: sm_probe_vector 90f, ymm3, ymm7, rax
     sm_probe_vector 90f, ymm4, ymm8, rax + 32
@@ -159,7 +170,16 @@ sm_kernel rfind_probe_avx2
     vpbroadcastb ymm2, byte ptr [rdx + 2]
     cmp rsi, 32
     jb 50f
-    add rax, -128
+    cmp rsi, 256
+    jb 31f
+    sm_probe_vector 90f, ymm3, ymm7, rax - 32
+    vpmovmskb ecx, ymm3
+    test ecx, ecx
+    jnz 41f
+    lea ecx, [r10 + rax]
+    and ecx, 31
+    sub rax, rcx
+31: add rax, -128
     jnc 33f
     .balign 32
 32: sm_probe_vector 89f, ymm3, ymm7, rax + 96

@@ -76,9 +76,11 @@ pub(super) fn come_first(signal: c_int) {
 }
 
 fn ours(generation: usize) -> libc::sigaction {
+    let mut action = default();
+    action.sa_sigaction = OURS[generation] as usize;
     // SA_NODEFER, so that a fault inside a handler that we call can be recovered as well.
-    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-    libc::sigaction { sa_sigaction: OURS[generation] as usize, sa_flags: flags, ..default() }
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    action
 }
 
 fn default() -> libc::sigaction {

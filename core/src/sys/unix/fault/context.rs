@@ -1,5 +1,6 @@
 //! What the system tells about a signal: where the thread was, and why it was interrupted.
 
+use super::machine;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use std::ptr;
 
@@ -76,7 +77,7 @@ impl Context<'_> {
     }
 
     /// Who sent the signal, if somebody did.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn sender(&self) -> libc::pid_t {
         // SAFETY: for another cause these bytes are some other number.
         unsafe { self.info.si_pid() }
@@ -93,12 +94,12 @@ impl Context<'_> {
     }
 
     /// Where the program counter is saved.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn slot(&mut self) -> usize {
         ptr::from_mut(machine::program_counter(self.registers)).expose_provenance()
     }
 
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn stack_pointer(&mut self) -> usize {
         *machine::stack_pointer(self.registers) as usize
     }
@@ -107,95 +108,5 @@ impl Context<'_> {
     pub(super) fn note(&mut self) -> &mut usize {
         // SAFETY: a pointer is as large as a `usize`, and any is a valid one.
         unsafe { &mut *(&raw mut self.registers.uc_link).cast() }
-    }
-}
-
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "x86_64"))]
-mod machine {
-    use libc::{greg_t, ucontext_t};
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut greg_t {
-        &mut context.uc_mcontext.gregs[libc::REG_RIP as usize]
-    }
-
-    pub(super) fn stack_pointer(context: &mut ucontext_t) -> &mut greg_t {
-        &mut context.uc_mcontext.gregs[libc::REG_RSP as usize]
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut greg_t {
-        &mut context.uc_mcontext.gregs[libc::REG_R11 as usize]
-    }
-}
-
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "aarch64"))]
-mod machine {
-    use libc::ucontext_t;
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
-        &mut context.uc_mcontext.pc
-    }
-
-    pub(super) fn stack_pointer(context: &mut ucontext_t) -> &mut u64 {
-        &mut context.uc_mcontext.sp
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut u64 {
-        &mut context.uc_mcontext.regs[17]
-    }
-}
-
-#[cfg(all(target_vendor = "apple", target_arch = "x86_64"))]
-mod machine {
-    use libc::ucontext_t;
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
-        unsafe { &mut (*context.uc_mcontext).__ss.__rip }
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
-        unsafe { &mut (*context.uc_mcontext).__ss.__r11 }
-    }
-}
-
-#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
-mod machine {
-    use libc::ucontext_t;
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
-        unsafe { &mut (*context.uc_mcontext).__ss.__pc }
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
-        unsafe { &mut (*context.uc_mcontext).__ss.__x[17] }
-    }
-}
-
-#[cfg(all(target_os = "freebsd", target_arch = "x86_64"))]
-mod machine {
-    use libc::{register_t, ucontext_t};
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut register_t {
-        &mut context.uc_mcontext.mc_rip
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut register_t {
-        &mut context.uc_mcontext.mc_r11
-    }
-}
-
-#[cfg(all(target_os = "freebsd", target_arch = "aarch64"))]
-mod machine {
-    use libc::{register_t, ucontext_t};
-
-    pub(super) fn program_counter(context: &mut ucontext_t) -> &mut register_t {
-        &mut context.uc_mcontext.mc_gpregs.gp_elr
-    }
-
-    pub(super) fn fault_register(context: &mut ucontext_t) -> &mut register_t {
-        &mut context.uc_mcontext.mc_gpregs.gp_x[17]
     }
 }

@@ -5,17 +5,22 @@
 //! system made for that handler. We find the frame, and let it continue at the kernel's recovery.
 //!
 //! The search reads whatever lies on the stack, so it takes a frame for one only if several things agree, first of all an
-//! access of a kernel as the place to continue. What a recovered fault leaves behind is no such frame: it names the recovery
-//! instead.
+//! access of a kernel as the place to continue, or a page of a watched map as the one that is missing. What a recovered fault
+//! leaves behind is no such frame: it names the recovery instead, or the page is there.
 
+use super::super::repair;
 use super::context::Context;
+use crate::kernel;
+use libc::c_int;
+use std::{mem, ptr};
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn recover(_context: &mut Context<'_>) -> bool {
-    false
-}
+/// How far up the stack a frame is looked for, in bytes. Handlers that report faults use a few hundred.
+const REACH: usize = 64 << 10;
+const STEP: usize = size_of::<u64>();
+/// No system has smaller pages.
+const PAGE: usize = 4096;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Lets the kernel over whose fault the signal was raised go on, if that is how it came.
 pub(super) fn recover(context: &mut Context<'_>) -> bool {
     sent_by_this_process(context)
         && (is_pending(context) || {
@@ -24,100 +29,110 @@ pub(super) fn recover(context: &mut Context<'_>) -> bool {
         })
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use linux::{Frame, is_pending, sent_by_this_process, stack};
+fn sent_by_this_process(context: &mut Context<'_>) -> bool {
+    context.code() == libc::SI_TKILL && context.sender() as u32 == std::process::id()
+}
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod linux {
-    use super::{Context, frame};
-    use crate::kernel;
-    use libc::c_int;
-    use std::{mem, ptr};
+/// Whether the signal was raised while it was blocked, and came when the handler returned to the kernel, whose access
+/// will fault again. (What another thread sends to one that works on a map is lost, if that has met a fault before.)
+fn is_pending(context: &mut Context<'_>) -> bool {
+    let own = context.slot();
+    let pending = Frame::at(own).is_some();
+    if pending {
+        // The frame that was returned from may still lie below, where the next search must not take it for one that waits.
+        let old = |&slot: &usize| slot != own && slot_in_kernel(slot);
+        below(context).filter(old).filter_map(Frame::at).for_each(|frame| {
+            frame.recover();
+        });
+    }
+    pending
+}
 
-    /// How far up the stack a frame is looked for, in bytes. Handlers that report faults use a few hundred.
-    const REACH: usize = 64 << 10;
-    const STEP: usize = size_of::<u64>();
-    /// No system has smaller pages.
-    const PAGE: usize = 4096;
+fn slot_in_kernel(slot: usize) -> bool {
+    read(slot).is_some_and(|counter| kernel::recovery(counter as usize).is_some())
+}
 
-    pub(super) fn sent_by_this_process(context: &mut Context<'_>) -> bool {
-        context.code() == libc::SI_TKILL && context.sender() as u32 == std::process::id()
+/// The words from the top of the interrupted stack on, as far as they can be read.
+fn stack(context: &mut Context<'_>) -> impl Iterator<Item = usize> {
+    let start = context.stack_pointer().next_multiple_of(STEP);
+    readable((start..start.saturating_add(REACH)).step_by(STEP))
+}
+
+/// The words that the interrupted stack has left behind, the last one first.
+fn below(context: &mut Context<'_>) -> impl Iterator<Item = usize> {
+    let start = context.stack_pointer() / STEP * STEP;
+    readable((start.saturating_sub(REACH)..start).step_by(STEP).rev())
+}
+
+fn readable(slots: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
+    let mut page = 0;
+    slots.take_while(move |&slot| mem::replace(&mut page, slot / PAGE) == slot / PAGE || is_readable(slot))
+}
+
+/// Asks the system, because a fault would end up in the handler that has just raised the signal.
+fn is_readable(address: usize) -> bool {
+    const NO_MANNER: c_int = !0;
+    let before = *error_number();
+    // SAFETY: the system reads the set first, if it can, and then refuses the manner. Nothing is changed.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, NO_MANNER, address, ptr::null_mut::<u64>(), size_of::<u64>())
+    };
+    // The interrupted code must not find an error of ours.
+    answer == -1 && mem::replace(error_number(), before) == libc::EINVAL
+}
+
+fn error_number() -> &'static mut c_int {
+    #[cfg(target_os = "android")]
+    use libc::__errno as location;
+    #[cfg(target_os = "linux")]
+    use libc::__errno_location as location;
+    // SAFETY: no conditions.
+    let number = unsafe { location() };
+    // SAFETY: a variable of this thread's, which lives as long as it runs.
+    unsafe { &mut *number }
+}
+
+/// The frame of a fault that waits: the address of the program counter saved in it.
+struct Frame(usize);
+
+impl Frame {
+    /// The frame's own `siginfo` is no witness: the system fills it in only for handlers that ask for it.
+    fn at(slot: usize) -> Option<Frame> {
+        let word = |distance: isize| read(slot.wrapping_add_signed(distance));
+        let address = word(frame::FAULT)? as usize;
+        let waits = address != 0
+            && word(frame::LINK)? == 0
+            && frame::MARKS.iter().all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value))
+            && (kernel::recovery(read(slot)? as usize).is_some() || repair::is_wanted(address));
+        waits.then_some(Frame(slot))
     }
 
-    /// Whether the signal was raised while it was blocked, and came when the handler returned to the kernel, whose access
-    /// will fault again. (What another thread sends to one that works on a map is lost, if that has met a fault before.)
-    pub(super) fn is_pending(context: &mut Context<'_>) -> bool {
-        Frame::at(context.slot()).is_some()
-    }
-
-    /// The words from the top of the interrupted stack on, as far as they can be read.
-    pub(super) fn stack(context: &mut Context<'_>) -> impl Iterator<Item = usize> {
-        let start = context.stack_pointer().next_multiple_of(STEP);
-        let readable = move |&slot: &usize| (slot != start && slot % PAGE != 0) || is_readable(slot);
-        (start..start.saturating_add(REACH)).step_by(STEP).take_while(readable)
-    }
-
-    /// Asks the system, because a fault would end up in the handler that has just raised the signal.
-    fn is_readable(address: usize) -> bool {
-        const NO_MANNER: c_int = !0;
-        let before = *error_number();
-        // SAFETY: the system reads the set first, if it can, and then refuses the manner. Nothing is changed.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_rt_sigprocmask, NO_MANNER, address, ptr::null_mut::<u64>(), size_of::<u64>())
+    /// Lets the kernel go on at its recovery when the handler returns.
+    fn recover(&self) -> bool {
+        let Frame(slot) = *self;
+        let address = read(slot.wrapping_add_signed(frame::FAULT));
+        let recovery = read(slot).and_then(|counter| kernel::recovery(counter as usize));
+        let (Some(address), Some(recovery)) = (address, recovery) else {
+            // Not a kernel's: the instruction finds the page replaced when it is executed again.
+            return address.is_some_and(|address| repair::repair(address as usize));
         };
-        // The interrupted code must not find an error of ours.
-        answer == -1 && mem::replace(error_number(), before) == libc::EINVAL
-    }
-
-    fn error_number() -> &'static mut c_int {
-        #[cfg(target_os = "android")]
-        use libc::__errno as location;
-        #[cfg(target_os = "linux")]
-        use libc::__errno_location as location;
-        // SAFETY: no conditions.
-        let number = unsafe { location() };
-        // SAFETY: a variable of this thread's, which lives as long as it runs.
-        unsafe { &mut *number }
-    }
-
-    /// The frame of a fault that waits: the address of the program counter saved in it.
-    pub(super) struct Frame(usize);
-
-    impl Frame {
-        /// The frame's own `siginfo` is no witness: the system fills it in only for handlers that ask for it.
-        pub(super) fn at(slot: usize) -> Option<Frame> {
-            kernel::recovery(read(slot)? as usize)?;
-            let word = |distance: isize| read(slot.wrapping_add_signed(distance));
-            let waits = word(frame::FAULT)? != 0
-                && word(frame::LINK)? == 0
-                && frame::MARKS.iter().all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value));
-            waits.then_some(Frame(slot))
-        }
-
-        /// Lets the kernel go on at its recovery when the handler returns.
-        pub(super) fn recover(&self) -> bool {
-            let Frame(slot) = *self;
-            let address = read(slot.wrapping_add_signed(frame::FAULT));
-            let recovery = read(slot).and_then(|counter| kernel::recovery(counter as usize));
-            let (Some(address), Some(recovery)) = (address, recovery) else { return false };
-            write(slot.wrapping_add_signed(frame::FAULT_REGISTER), address) && write(slot, recovery as u64)
-        }
-    }
-
-    fn read(address: usize) -> Option<u64> {
-        // SAFETY: a kernel may read anything; the handler of signals is ours again, or the page has been asked for (stack).
-        let loaded = unsafe { kernel::load64(ptr::with_exposed_provenance(address)) };
-        (loaded.fault == 0).then_some(loaded.value)
-    }
-
-    fn write(address: usize, value: u64) -> bool {
-        // SAFETY: `address` lies in the frame of a handler that waits for this one to return.
-        unsafe { kernel::store64(ptr::with_exposed_provenance_mut(address), value) == 0 }
+        write(slot.wrapping_add_signed(frame::FAULT_REGISTER), address) && write(slot, recovery as u64)
     }
 }
 
+fn read(address: usize) -> Option<u64> {
+    // SAFETY: a kernel may read anything; the handler of signals is ours again, or the page has been asked for (stack).
+    let loaded = unsafe { kernel::load64(ptr::with_exposed_provenance(address)) };
+    (loaded.fault == 0).then_some(loaded.value)
+}
+
+fn write(address: usize, value: u64) -> bool {
+    // SAFETY: `address` lies in the frame of a handler that waits for this one to return.
+    unsafe { kernel::store64(ptr::with_exposed_provenance_mut(address), value) == 0 }
+}
+
 /// Where things lie in the frame of a signal, from the saved program counter on, in bytes (Linux, `struct rt_sigframe`).
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "x86_64"))]
+#[cfg(target_arch = "x86_64")]
 mod frame {
     /// The registers follow each other as in `gregs`: the program counter has number 16.
     const fn register(number: isize) -> isize {
@@ -132,7 +147,7 @@ mod frame {
         [(register(20), !0, 14), (register(19), 4, 4), (register(18), 0xffff, 0x33)];
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "aarch64"))]
+#[cfg(target_arch = "aarch64")]
 mod frame {
     /// The fault address, 31 registers and the stack pointer precede the program counter.
     pub(super) const FAULT: isize = -8 * 33;
