@@ -60,6 +60,12 @@ pub enum Error {
         /// Offset in the map of the first byte that could not be accessed.
         offset: usize,
     },
+    /// Foreign code read or wrote the map's memory where it could not be had, and met zeros in its place: in a map made with
+    /// [`Options::repair`](crate::Options::repair), since the last [`Map::restore`](crate::Map::restore).
+    Damaged {
+        /// Lowest offset in the map at which that happened.
+        offset: usize,
+    },
     /// The caller's own buffer cannot be accessed from its byte `offset` on.
     ///
     /// Possible only where that buffer is itself mapped memory handed out by unsafe code.
@@ -74,12 +80,12 @@ pub enum Error {
 impl Error {
     /// Returns the operating system's number of the error, where it has one.
     ///
-    /// [`Error::Fault`] and [`Error::Buffer`] answer what a system call says that is given such memory (`EFAULT`).
+    /// [`Error::Fault`], [`Error::Damaged`] and [`Error::Buffer`] answer what a system call says that is given such memory (`EFAULT`).
     #[must_use]
     pub fn os_code(&self) -> Option<i32> {
         match self {
             Error::Os { source, .. } => source.raw_os_error(),
-            Error::Fault { .. } | Error::Buffer { .. } => Some(crate::sys::BAD_ADDRESS),
+            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => Some(crate::sys::BAD_ADDRESS),
             _ => None,
         }
     }
@@ -95,7 +101,7 @@ impl Error {
             Error::OutOfBounds { .. } | Error::BeyondFile { .. } | Error::TooLong { .. } => io::ErrorKind::InvalidInput,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
-            Error::Fault { .. } | Error::Buffer { .. } => io::ErrorKind::Other,
+            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => io::ErrorKind::Other,
         }
     }
 }
@@ -120,6 +126,9 @@ impl fmt::Display for Error {
                 f,
                 "byte {offset} of the map cannot be accessed: file shrunk, disk full, device failed or protected"
             ),
+            Error::Damaged { offset } => {
+                write!(f, "byte {offset} of the map was lost, and replaced by a zero for its readers")
+            }
             Error::Buffer { offset } => write!(f, "byte {offset} of the caller's buffer cannot be accessed"),
             Error::Unsupported(what) => write!(f, "unsupported: {what}"),
         }

@@ -85,6 +85,7 @@ impl Map {
     #[doc(alias = "MS_INVALIDATE")]
     pub fn flush_with(&self, range: impl RangeBounds<usize>, flags: i32) -> Result<()> {
         let span = self.span("flush", range)?;
+        self.intact()?;
         match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
             Some(pages) => pages.flush_with(flags).map_err(Error::os("flush")),
             None => Ok(()),
@@ -205,6 +206,7 @@ impl Map {
     }
 
     fn flush_span(&self, span: Span, sync: Sync) -> Result<()> {
+        self.intact()?;
         match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
             Some(pages) => pages.flush(sync).map_err(Error::os("flush")),
             None => Ok(()),

@@ -14,7 +14,7 @@ use std::{
     path::Path,
     ptr::NonNull,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire},
     },
 };
@@ -26,6 +26,7 @@ use crate::{
     sys::{
         OwnedFile, fault,
         region::{Region, Request},
+        repair::Mark,
     },
     word::{self, Word},
 };
@@ -64,6 +65,10 @@ pub struct Map {
     /// How far into its first page the map starts, in bytes.
     pub(crate) lead: usize,
     pub(crate) regions: Mutex<Regions>,
+    /// Where foreign code met damage; `None` for maps that are not repaired.
+    pub(crate) mark: Option<Arc<Mark>>,
+    /// Whether growing allocates space on the disk.
+    pub(crate) allocate: bool,
 }
 
 /// Where the bytes of a map come from.
@@ -94,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) len: usize,
     pub(crate) access: Access,
     pub(crate) origin: Origin,
+    pub(crate) allocate: bool,
 }
 
 impl Map {
@@ -115,6 +121,8 @@ impl Map {
             request: parts.request,
             lead: parts.lead,
             regions: Mutex::new(Regions { current: parts.region, ..Regions::default() }),
+            mark: None,
+            allocate: parts.allocate,
         };
         map.publish_base(&map.held());
         map
@@ -434,6 +442,7 @@ impl Map {
     /// `step` gets the map's base and the bytes done so far. `buffer` is the caller's own memory that takes part.
     #[inline]
     pub(crate) fn transfer(&self, buffer: *const u8, mut step: impl FnMut(*mut u8, usize) -> Outcome) -> Result<()> {
+        self.intact()?;
         fault::arm();
         let mut done = 0;
         loop {
@@ -465,6 +474,7 @@ impl Map {
     #[inline]
     fn load_as<T: Word>(&self, call: &'static str, at: usize) -> Result<T> {
         Span::within(call, self.len(), at, size_of::<T>())?;
+        self.intact()?;
         fault::arm();
         loop {
             let base = self.base();
@@ -481,6 +491,7 @@ impl Map {
     fn store_as<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
         self.writable(call)?;
         Span::within(call, self.len(), at, size_of::<T>())?;
+        self.intact()?;
         fault::arm();
         loop {
             let base = self.base();

@@ -61,6 +61,8 @@ pub struct Options {
     len: Option<usize>,
     reserve: usize,
     untracked: bool,
+    repair: bool,
+    allocate: bool,
 }
 
 impl Options {
@@ -141,6 +143,28 @@ impl Options {
         self
     }
 
+    /// Lets foreign code survive that reads or writes the memory itself ([`Map::as_slice`], Python's `memoryview`): where the
+    /// file no longer reaches, or fails, it meets zeros. The map is *damaged* then: every call that touches bytes
+    /// returns [`Error::Damaged`] until [`Map::restore`] succeeds.
+    ///
+    /// For maps of files. Costs a look at a flag in each call, and a place in a list while the map lives.
+    pub fn repair(&mut self) -> &mut Options {
+        self.repair = true;
+        self
+    }
+
+    /// Has [`Map::resize`] set space on the disk aside when the file grows, so that a full disk is an error there, and not
+    /// a fault when the bytes are stored.
+    ///
+    /// # Platforms
+    ///
+    /// Linux, on file systems with `fallocate`; elsewhere a resize that grows is [`Error::Os`] or [`Error::Unsupported`].
+    #[doc(alias = "fallocate")]
+    pub fn allocate(&mut self) -> &mut Options {
+        self.allocate = true;
+        self
+    }
+
     /// Maps `file`, which is duplicated unless [`Options::untracked`]; the caller may close its own.
     ///
     /// An empty file makes an empty map.
@@ -184,7 +208,8 @@ impl Options {
         let region = self.region(&request, &given, lead, len.max(self.reserve))?;
         let origin = given.keep(self.untracked, self.offset)?;
         let access = self.access_to(&origin);
-        Ok(Map::assemble(Parts { region, request, lead, len, access, origin }))
+        let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate: self.allocate });
+        if self.repair { map.watched() } else { Ok(map) }
     }
 
     /// The length of the map in bytes, checked against the file where that has a length.

@@ -36,6 +36,7 @@ impl Map {
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, new_len: usize) -> Result<()> {
         self.writable("resize")?;
+        self.intact()?;
         match &self.origin {
             Origin::File { .. } if self.access() == Access::Copy || self.sharing() == Sharing::Private => {
                 Err(Error::Unsupported("resizing a private map of a file"))
@@ -66,7 +67,7 @@ impl Map {
         let old_len = self.len();
         // Nobody may begin beyond the new end while the file is cut there.
         self.publish_len(new_len.min(old_len));
-        if let Err(error) = sys::file::set_len(file, end) {
+        if let Err(error) = self.set_file_len(file, end) {
             self.publish_len(old_len);
             return Err(Error::os("resize")(error));
         }
@@ -75,6 +76,13 @@ impl Map {
         }
         self.publish_len(new_len);
         Ok(())
+    }
+
+    fn set_file_len(&self, file: BorrowedFile<'_>, len: u64) -> std::io::Result<()> {
+        match self.allocate {
+            true => sys::file::set_len_allocated(file, len),
+            false => sys::file::set_len(file, len),
+        }
     }
 
     fn resize_shared_memory(&self, new_len: usize) -> Result<()> {
@@ -128,7 +136,9 @@ impl Map {
             Some(request) => Region::new(&request, ample, file).or_else(|_| Region::new(&self.request, size, file)),
             None => Region::new(&self.request, size, file),
         };
-        region.map(Some).map_err(Error::os("resize"))
+        let mut region = region.map_err(Error::os("resize"))?;
+        self.watch(&mut region).map_err(Error::os("resize"))?;
+        Ok(Some(region))
     }
 
     fn move_to(&self, held: &mut Regions, region: Region) {

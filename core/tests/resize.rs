@@ -148,12 +148,14 @@ fn a_file_that_may_not_grow_keeps_its_length() {
             std::process::exit(status.unwrap().code().unwrap_or(1));
         }
         let file = file_with(b"0123456789");
-        let map = writable(&file);
-        let refused = map.resize(1 << 30).unwrap_err();
-        assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
-        assert_eq!((map.len(), map.to_vec(..).unwrap()), (10, b"0123456789".to_vec()));
-        assert_eq!(file.path().metadata().unwrap().len(), 10);
-        map.resize(1000).unwrap();
+        let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+        for map in [writable(&file), allocating] {
+            let refused = map.resize(1 << 30).unwrap_err();
+            assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
+            assert_eq!((map.len(), map.to_vec(..).unwrap()), (10, b"0123456789".to_vec()));
+            assert_eq!(file.path().metadata().unwrap().len(), 10);
+        }
+        writable(&file).resize(1000).unwrap();
         return;
     };
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
@@ -195,4 +197,19 @@ fn private_memory_is_moved_while_others_read_and_write_it() {
         let map = Options::new().len(8 * PAGE + start).anonymous().unwrap();
         readers_and_writers_beside_resizes(&map, 8 * PAGE);
     }
+}
+
+#[test]
+fn growing_sets_space_on_the_disk_aside_when_asked() {
+    use std::os::unix::fs::MetadataExt;
+
+    let file = file_with(&pattern(10));
+    let map = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+    match map.resize(1 << 20) {
+        Ok(()) => assert!(file.path().metadata().unwrap().blocks() * 512 >= 1 << 20),
+        // Not every file system can.
+        Err(error) => return assert!(matches!(error, Error::Os { call: "resize", .. }), "{error}"),
+    }
+    map.resize(5).unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap(), pattern(5));
 }

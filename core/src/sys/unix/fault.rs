@@ -13,12 +13,16 @@
 mod armed;
 mod chain;
 mod context;
+mod machine;
+#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod raised;
 
 use crate::kernel;
 use context::{Cause, Context};
 use libc::{c_int, c_void, siginfo_t};
 use std::{mem::MaybeUninit, ptr};
+
+const _: () = assert!(machine::KNOWN || !kernel::FAULTS, "build for this system with --cfg safemap_portable");
 
 const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
@@ -36,10 +40,15 @@ pub(crate) fn arm() {
 #[cold]
 pub(crate) fn check() {
     if kernel::FAULTS {
-        SIGNALS.iter().for_each(|&signal| chain::come_first(signal));
-        unblock();
-        armed::set();
+        install();
     }
+}
+
+/// Does what [`check`] does, for kernels that fault and for those that do not.
+pub(super) fn install() {
+    SIGNALS.iter().for_each(|&signal| chain::come_first(signal));
+    unblock();
+    armed::set();
 }
 
 /// The system kills a process at once whose thread faults while it blocks the signal.
@@ -65,8 +74,26 @@ fn signals() -> libc::sigset_t {
 extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the system hands both over for the duration of the signal, and nobody else looks at them meanwhile.
     let mut context = unsafe { Context::new(signal, info, context) };
-    if !recover(&mut context) && !raised::recover(&mut context) {
+    if !recover(&mut context) && !repair(&mut context) && !raised::recover(&mut context) {
         chain::pass_on(GENERATION, &mut context);
+    }
+}
+
+/// Puts zeros where foreign code met a page that a watched map could not get; it then reads them.
+///
+/// A file that shrank, or failed, is SIGBUS here. SIGSEGV is somebody writing to what he may only read.
+fn repair(context: &mut Context<'_>) -> bool {
+    context.signal() == libc::SIGBUS && context.cause() == Cause::Access && super::repair::repair(context.address())
+}
+
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+mod raised {
+    /// Nobody has told yet what the frame of a signal looks like here.
+    pub(super) fn recover(_: &mut super::Context<'_>) -> bool {
+        false
     }
 }
 

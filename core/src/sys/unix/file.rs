@@ -67,6 +67,36 @@ pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     }
 }
 
+/// Makes the file `len` bytes long, and has the disk keep room for the bytes that come new. On error its length is as before.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    let old = status_len(file)?;
+    let new = match len.checked_sub(old) {
+        None | Some(0) => return set_len(file, len),
+        Some(new) => off_t::try_from(new).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?,
+    };
+    allocate(file, old as off_t, new).inspect_err(|_| {
+        // What was allocated before the disk was full goes back; the first error is the one to tell.
+        let _ = set_len(file, old);
+    })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn set_len_allocated(_: BorrowedFd<'_>, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
+    loop {
+        // SAFETY: fallocate touches no memory.
+        match check(unsafe { libc::fallocate64(file.as_raw_fd(), 0, from, count) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// Closes the descriptor and reports what the system says of it.
 pub(crate) fn close(file: OwnedFd) -> io::Result<()> {
     // SAFETY: `file` was ours alone and is given up here. After EINTR it is closed as well on Linux and must not be

@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod pages;
 pub(crate) mod region;
+pub(crate) mod repair;
 pub(crate) mod transfer;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};

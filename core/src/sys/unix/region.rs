@@ -4,15 +4,23 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
+    sync::Arc,
 };
 
-use super::{check, page_size};
+use super::{
+    check, page_size,
+    repair::{Mark, Watch},
+};
 use crate::flags::{Flags, Protection};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-use libc::{mmap, off_t};
+use libc::mmap;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use libc::{mmap64 as mmap, off64_t as off_t};
+use libc::mmap64 as mmap;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use libc::off_t as Offset;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use libc::off64_t as Offset;
 
 /// What pages a region is to have.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +45,7 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     /// In bytes, whole pages.
     size: usize,
+    watch: Option<Watch>,
 }
 
 // SAFETY: a region is an address and a length; what other threads may do with its pages is the kernels' affair.
@@ -58,12 +67,21 @@ impl Region {
         };
         // A file is asked for exactly as much as the caller wants: some devices judge the length themselves.
         let asked = if file.is_some() { len } else { size };
+        let call = MapCall { at: ptr::null_mut(), len: asked, flags: request.flags.0, fd, offset };
         // SAFETY: without MAP_FIXED the system chooses a free place, so that no memory in use is touched.
-        let at = unsafe { mmap(ptr::null_mut(), asked, request.protection.0, request.flags.0, fd, offset) };
-        match NonNull::new(at.cast::<u8>()) {
-            Some(base) if at != libc::MAP_FAILED => Ok(Region { base, size }),
-            _ => Err(io::Error::last_os_error()),
-        }
+        let base = unsafe { map_call(request.protection, &call) }?;
+        Ok(Region { base, size, watch: None })
+    }
+
+    /// Has pages that foreign code cannot get replaced from now on, and noted in `mark`.
+    pub(crate) fn watch(&mut self, request: &Request, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+        self.watch = Some(Watch::new(self.base.addr().get(), self.size, lead, *request, mark)?);
+        Ok(())
+    }
+
+    /// Maps the file again where pages of it were replaced; `offset` is the region's.
+    pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
     }
 
     pub(crate) fn base(&self) -> NonNull<u8> {
@@ -75,13 +93,15 @@ impl Region {
     }
 
     /// Unmaps, and reports what the system says of it.
-    pub(crate) fn unmap(self) -> io::Result<()> {
+    pub(crate) fn unmap(mut self) -> io::Result<()> {
         let done = self.release();
         std::mem::forget(self);
         done
     }
 
-    fn release(&self) -> io::Result<()> {
+    fn release(&mut self) -> io::Result<()> {
+        // The handler of signals must not put anything here any more.
+        self.watch = None;
         // SAFETY: the pages are this region's, which ends here; no reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
     }
@@ -155,8 +175,31 @@ pub(crate) fn page_of(flags: Flags) -> usize {
     super::flags::huge_page_size(flags).unwrap_or_else(page_size)
 }
 
-fn offset_of(offset: u64) -> io::Result<off_t> {
-    off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
+/// What `mmap` is asked for.
+pub(super) struct MapCall {
+    pub(super) at: *mut libc::c_void,
+    pub(super) len: usize,
+    pub(super) flags: i32,
+    pub(super) fd: i32,
+    pub(super) offset: Offset,
+}
+
+/// Calls `mmap`.
+///
+/// # Safety
+///
+/// With `MAP_FIXED`, what is mapped at the place is the caller's to replace.
+pub(super) unsafe fn map_call(protection: Protection, call: &MapCall) -> io::Result<NonNull<u8>> {
+    // SAFETY: the caller's promise.
+    let at = unsafe { mmap(call.at, call.len, protection.0, call.flags, call.fd, call.offset) };
+    match NonNull::new(at.cast::<u8>()) {
+        Some(base) if at != libc::MAP_FAILED => Ok(base),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+pub(super) fn offset_of(offset: u64) -> io::Result<Offset> {
+    Offset::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
 }
 
 fn round_up(len: usize, page: usize) -> Option<usize> {

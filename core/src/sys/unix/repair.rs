@@ -1,0 +1,267 @@
+//! Repair: in regions that asked for it, a page that foreign code cannot get is replaced by zeros.
+//!
+//! Kernels report a fault. Code that was lent the memory (a `memoryview`, a slice) cannot: for a fault at its hands the
+//! handler of signals looks the *address* up here, puts a page of zeros there, notes it, and lets the code go on.
+//!
+//! The list of regions is read inside the handler, so it takes no lock. A slot of it counts the handlers that look at it; whoever
+//! clears a slot waits until there is none, and only then unmaps. Slots are used again and never freed.
+//!
+//! # Safety
+//!
+//! A [`Damage`] is freed, and its region unmapped, after its slot was cleared and nobody looks at it (`Slot::clear`).
+
+#![allow(unsafe_code)]
+
+use std::{
+    hint, io,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr::{self, NonNull},
+    sync::{
+        Arc, Once,
+        atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use super::region::{MapCall, Request, map_call, offset_of};
+
+/// Where a map was damaged first: the lowest offset. Shared by the map and all of its regions.
+#[derive(Debug)]
+pub(crate) struct Mark(AtomicUsize);
+
+impl Mark {
+    const NONE: usize = usize::MAX;
+
+    pub(crate) fn new() -> Mark {
+        Mark(AtomicUsize::new(Mark::NONE))
+    }
+
+    /// The lowest offset in the map at which a page was replaced.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<usize> {
+        Some(self.0.load(SeqCst)).filter(|&first| first != Mark::NONE)
+    }
+
+    /// Marks all of the map as damaged.
+    pub(crate) fn spoil(&self) {
+        self.0.store(0, SeqCst);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.store(Mark::NONE, SeqCst);
+    }
+}
+
+/// A region under watch, until dropped.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    slot: &'static Slot,
+    damage: NonNull<Damage>,
+}
+
+// SAFETY: a watch owns its damage, which is made of atomics and numbers.
+unsafe impl Send for Watch {}
+// SAFETY: as above.
+unsafe impl Sync for Watch {}
+
+/// What the handler needs to know of a region, and what it leaves there.
+#[derive(Debug)]
+struct Damage {
+    start: usize,
+    size: usize,
+    /// How far into the region the map starts, in bytes.
+    lead: usize,
+    request: Request,
+    mark: Arc<Mark>,
+    /// A bit for each page: whether it was replaced.
+    replaced: Vec<AtomicU64>,
+}
+
+impl Watch {
+    /// Watches `size` bytes at `start`, whole pages mapped as `request` says.
+    pub(super) fn new(start: usize, size: usize, lead: usize, request: Request, mark: Arc<Mark>) -> io::Result<Watch> {
+        forget_handlers_after_fork();
+        // Also where the kernels have no use for it.
+        super::fault::install();
+        let words = size.div_ceil(request.page).div_ceil(64);
+        let damage = Damage { start, size, lead, request, mark, replaced: zeroed(words)? };
+        let damage = NonNull::from(Box::leak(Box::new(damage)));
+        Ok(Watch { slot: Slot::take(damage), damage })
+    }
+
+    /// Maps the file again, `offset` being the region's, where pages of it were replaced.
+    pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        // SAFETY: freed by Drop only.
+        let damage = unsafe { self.damage.as_ref() };
+        damage.replaced_pages().try_for_each(|page| damage.restore(page, file, offset))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.slot.clear();
+        // SAFETY: leaked by `new`; no handler looks at it (Slot::clear), and none will.
+        drop(unsafe { Box::from_raw(self.damage.as_ptr()) });
+    }
+}
+
+fn zeroed(words: usize) -> io::Result<Vec<AtomicU64>> {
+    let mut bits = Vec::new();
+    bits.try_reserve_exact(words)?;
+    bits.resize_with(words, AtomicU64::default);
+    Ok(bits)
+}
+
+impl Damage {
+    /// Puts zeros where `address` lies, if that is in this region. For the handler: touches atomics and calls `mmap`.
+    fn repair(&self, address: usize) -> bool {
+        let Some(page) = self.page_of(address) else { return false };
+        // Noted first: whoever reads the zeros finds the mark.
+        self.replaced[page / 64].fetch_or(1 << (page % 64), SeqCst);
+        self.mark.0.fetch_min((address - self.start).saturating_sub(self.lead), SeqCst);
+        let zeros = libc::MAP_PRIVATE | libc::MAP_ANON;
+        self.map(page, zeros, -1, 0).is_ok()
+    }
+
+    fn page_of(&self, address: usize) -> Option<usize> {
+        let inside = address.checked_sub(self.start).filter(|&inside| inside < self.size)?;
+        Some(inside / self.request.page)
+    }
+
+    fn is_replaced(&self, page: usize) -> bool {
+        self.replaced[page / 64].load(SeqCst) >> (page % 64) & 1 == 1
+    }
+
+    fn restore(&self, page: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        let offset = offset_of(offset + (page * self.request.page) as u64)?;
+        self.map(page, self.request.flags.0, file.as_raw_fd(), offset)?;
+        self.replaced[page / 64].fetch_and(!(1 << (page % 64)), SeqCst);
+        Ok(())
+    }
+
+    fn map(&self, page: usize, flags: i32, fd: i32, offset: super::region::Offset) -> io::Result<()> {
+        let at = ptr::without_provenance_mut(self.start + page * self.request.page);
+        let call = MapCall { at, len: self.request.page, flags: flags | libc::MAP_FIXED, fd, offset };
+        // SAFETY: the page lies in the region, which is mapped as long as it is watched; no reference into it exists
+        // but those that were lent out for the file's bytes, whatever they are.
+        unsafe { map_call(self.request.protection, &call) }.map(drop)
+    }
+
+    fn replaced_pages(&self) -> impl Iterator<Item = usize> {
+        let pages = self.replaced.iter().enumerate();
+        pages.flat_map(|(word, bits)| {
+            let bits = bits.load(SeqCst);
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+        })
+    }
+}
+
+/// Whether `address` lies in a watched region, in a page that was not replaced yet. For the handler of signals.
+pub(super) fn is_wanted(address: usize) -> bool {
+    slots().any(|slot| slot.look(|damage| damage.page_of(address).is_some_and(|page| !damage.is_replaced(page))))
+}
+
+/// Repairs the page at `address` if it is watched. For the handler of signals.
+pub(super) fn repair(address: usize) -> bool {
+    slots().any(|slot| slot.look(|damage| damage.repair(address)))
+}
+
+#[derive(Debug)]
+struct Slot {
+    taken: AtomicBool,
+    damage: AtomicPtr<Damage>,
+    /// Handlers that look at `damage`.
+    looking: AtomicUsize,
+}
+
+impl Slot {
+    const fn new() -> Slot {
+        Slot { taken: AtomicBool::new(false), damage: AtomicPtr::new(ptr::null_mut()), looking: AtomicUsize::new(0) }
+    }
+
+    fn take(damage: NonNull<Damage>) -> &'static Slot {
+        let free = |slot: &&Slot| !slot.taken.swap(true, SeqCst);
+        let slot = slots().find(free).unwrap_or_else(|| {
+            FIRST.extend();
+            slots().find(free).unwrap_or_else(|| Slot::take_late(free))
+        });
+        slot.damage.store(damage.as_ptr(), SeqCst);
+        slot
+    }
+
+    /// Others took all of a new chunk at once: make room until it suffices.
+    fn take_late(free: impl Fn(&&Slot) -> bool + Copy) -> &'static Slot {
+        loop {
+            FIRST.extend();
+            if let Some(slot) = slots().find(free) {
+                return slot;
+            }
+        }
+    }
+
+    fn look(&self, what: impl FnOnce(&Damage) -> bool) -> bool {
+        self.looking.fetch_add(1, SeqCst);
+        // SAFETY: null, or not freed while this handler is counted (clear).
+        let found = unsafe { self.damage.load(SeqCst).as_ref() }.is_some_and(what);
+        self.looking.fetch_sub(1, SeqCst);
+        found
+    }
+
+    /// Takes the damage out and waits for the handlers that may have seen it. They never wait for anything themselves.
+    fn clear(&self) {
+        self.damage.store(ptr::null_mut(), SeqCst);
+        while self.looking.load(SeqCst) != 0 {
+            hint::spin_loop();
+            thread::yield_now();
+        }
+        self.taken.store(false, SeqCst);
+    }
+}
+
+const CHUNK: usize = 64;
+
+struct Chunk {
+    slots: [Slot; CHUNK],
+    next: AtomicPtr<Chunk>,
+}
+
+static FIRST: Chunk = Chunk::new();
+
+impl Chunk {
+    const fn new() -> Chunk {
+        Chunk { slots: [const { Slot::new() }; CHUNK], next: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn next(&self) -> Option<&'static Chunk> {
+        // SAFETY: null, or leaked by `extend`.
+        unsafe { self.next.load(SeqCst).as_ref() }
+    }
+
+    /// Appends a chunk at the end of the list.
+    fn extend(&'static self) {
+        let new: *mut Chunk = Box::leak(Box::new(Chunk::new()));
+        let mut last = self;
+        while last.next.compare_exchange(ptr::null_mut(), new, SeqCst, SeqCst).is_err() {
+            match last.next() {
+                Some(next) => last = next,
+                None => continue,
+            }
+        }
+    }
+}
+
+fn slots() -> impl Iterator<Item = &'static Slot> {
+    std::iter::successors(Some(&FIRST), |chunk| chunk.next()).flat_map(|chunk| &chunk.slots)
+}
+
+/// A forked child has one thread, which is in no handler: nobody looks at anything there.
+fn forget_handlers_after_fork() {
+    extern "C" fn child() {
+        slots().for_each(|slot| slot.looking.store(0, SeqCst));
+    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `child` touches atomics only, and stays loaded as long as this crate.
+        unsafe { libc::pthread_atfork(None, None, Some(child)) };
+    });
+}

@@ -1,0 +1,182 @@
+//! Memory that was lent out, and a file that is cut under it. In child processes, which would die without the repair.
+#![allow(unsafe_code)] // What is tested is the memory itself.
+
+mod support;
+
+use std::{
+    os::unix::{fs::FileExt, process::ExitStatusExt},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use safemap::{Access, Error, Map, Options};
+use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
+use tempfile::NamedTempFile;
+
+fn repaired(file: &NamedTempFile) -> Map {
+    Options::new().access(Access::Write).repair().open(file.path()).unwrap()
+}
+
+/// Reads a byte as foreign code does.
+fn look(map: &Map, at: usize) -> u8 {
+    let byte = map.as_ptr().wrapping_add(at);
+    // SAFETY: `at` lies in the map, which lives; that its page may be gone is what the test is about.
+    unsafe { byte.read_volatile() }
+}
+
+#[test]
+fn foreign_code_reads_zeros_and_the_next_call_says_where() {
+    survives("foreign_code_reads_zeros_and_the_next_call_says_where", || {
+        let file = file_with(&pattern(4 * PAGE));
+        let map = repaired(&file);
+        let other = other_handle(&file);
+        other.set_len(PAGE as u64).unwrap();
+        assert_eq!(map.damage(), None);
+        assert_eq!(look(&map, 3 * PAGE + 5), 0);
+        assert_eq!(look(&map, 2 * PAGE + 7), 0);
+        assert_eq!(look(&map, 10), 10);
+        assert_eq!(map.damage(), Some(2 * PAGE + 7));
+        for refused in [map.get(0).map(drop), map.set(0, 1), map.find(b"xy", ..).map(drop), map.flush(), map.resize(10)]
+        {
+            assert!(matches!(refused, Err(Error::Damaged { offset }) if offset == 2 * PAGE + 7), "{refused:?}");
+        }
+        assert_eq!(map.len(), 4 * PAGE);
+        map.close().unwrap();
+    });
+}
+
+#[test]
+fn a_map_is_restored_when_the_file_has_grown_back() {
+    survives("a_map_is_restored_when_the_file_has_grown_back", || {
+        for offset in [0, 100, 5000] {
+            let bytes = pattern(4 * PAGE);
+            let file = file_with(&bytes);
+            let map = Options::new().access(Access::Write).offset(offset as u64).repair().open(file.path()).unwrap();
+            let other = other_handle(&file);
+            other.set_len(0).unwrap();
+            assert_eq!(look(&map, 0), 0);
+            assert_eq!(look(&map, 2 * PAGE), 0);
+            assert!(matches!(map.restore(), Err(Error::Fault { offset: 0 })));
+            assert_eq!(map.damage(), Some(0));
+            std::fs::write(file.path(), &bytes).unwrap();
+            map.restore().unwrap();
+            assert_eq!(map.damage(), None);
+            assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
+            map.set(0, 1).unwrap();
+            assert_eq!(std::fs::read(file.path()).unwrap()[offset], 1, "the page is the file's again");
+        }
+    });
+}
+
+#[test]
+fn a_private_map_keeps_its_own_bytes_when_it_is_restored() {
+    survives("a_private_map_keeps_its_own_bytes_when_it_is_restored", || {
+        let bytes = pattern(3 * PAGE);
+        let file = file_with(&bytes);
+        let map = Options::new().access(Access::Copy).repair().open(file.path()).unwrap();
+        map.set(0, 99).unwrap();
+        let other = other_handle(&file);
+        other.set_len(PAGE as u64).unwrap();
+        assert_eq!(look(&map, PAGE), 0);
+        // Not through an empty file: that takes the private pages as well.
+        other.set_len(3 * PAGE as u64).unwrap();
+        other.write_all_at(&bytes[PAGE..], PAGE as u64).unwrap();
+        map.restore().unwrap();
+        assert_eq!((map.get(0).unwrap(), map.get(PAGE).unwrap()), (99, bytes[PAGE]));
+    });
+}
+
+/// The control: without the repair the child dies of SIGBUS.
+#[test]
+fn without_repair_foreign_code_dies() {
+    if let Some(child) = in_child("without_repair_foreign_code_dies") {
+        const SIGBUS: i32 = 7;
+        assert_eq!(child.status.signal(), Some(SIGBUS));
+        return;
+    }
+    let file = file_with(&pattern(2 * PAGE));
+    let map = writable(&file);
+    other_handle(&file).set_len(0).unwrap();
+    look(&map, 0);
+}
+
+#[test]
+fn writing_to_what_may_only_be_read_is_not_repaired() {
+    if let Some(child) = in_child("writing_to_what_may_only_be_read_is_not_repaired") {
+        const SIGSEGV: i32 = 11;
+        assert_eq!(child.status.signal(), Some(SIGSEGV));
+        return;
+    }
+    let file = file_with(&pattern(2 * PAGE));
+    let map = Options::new().repair().open(file.path()).unwrap();
+    // SAFETY: not safe at all: the page may only be read, and this process is meant to die of it.
+    unsafe { map.as_mut_ptr().write_volatile(1) };
+}
+
+#[test]
+fn calls_of_the_map_itself_report_faults_and_damage_nothing() {
+    survives("calls_of_the_map_itself_report_faults_and_damage_nothing", || {
+        let file = file_with(&pattern(2 * PAGE));
+        let map = repaired(&file);
+        other_handle(&file).set_len(PAGE as u64).unwrap();
+        assert!(matches!(map.get(PAGE), Err(Error::Fault { offset: PAGE })));
+        assert_eq!(map.damage(), None);
+        assert_eq!(map.get(7).unwrap(), 7);
+    });
+}
+
+#[test]
+fn repair_follows_a_map_that_moves() {
+    survives("repair_follows_a_map_that_moves", || {
+        let file = file_with(&pattern(PAGE));
+        let map = repaired(&file);
+        map.resize(100 * PAGE).unwrap();
+        other_handle(&file).set_len(0).unwrap();
+        assert_eq!(look(&map, 99 * PAGE), 0);
+        assert_eq!(map.damage(), Some(99 * PAGE));
+    });
+}
+
+#[test]
+fn memory_without_a_file_is_not_repaired() {
+    assert!(matches!(Options::new().len(PAGE).repair().anonymous(), Err(Error::Unsupported(_))));
+}
+
+/// Foreign readers fault in some maps while others come and go: the list must never lead the handler to a dead one.
+#[test]
+fn maps_come_and_go_while_threads_fault() {
+    survives("maps_come_and_go_while_threads_fault", || {
+        let file = file_with(&pattern(8 * PAGE));
+        other_handle(&file).set_len(8 * PAGE as u64).unwrap();
+        let stop = AtomicBool::new(false);
+        let start = Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    while !stop.load(Ordering::Relaxed) {
+                        let own = file_with(&pattern(4 * PAGE));
+                        let map = repaired(&own);
+                        other_handle(&own).set_len(0).unwrap();
+                        for page in 0..4 {
+                            assert_eq!(look(&map, page * PAGE), 0);
+                        }
+                        assert_eq!(map.damage(), Some(0));
+                    }
+                });
+            }
+            scope.spawn(|| {
+                start.wait();
+                while !stop.load(Ordering::Relaxed) {
+                    let maps: Vec<Map> = (0..200).map(|_| repaired(&file)).collect();
+                    assert!(maps.iter().all(|map| map.get(5).unwrap() == 5));
+                }
+            });
+            start.wait();
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
