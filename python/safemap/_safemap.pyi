@@ -32,12 +32,16 @@ class mmap:
         offset: int = 0,
         *,
         trackfd: bool = True,
+        repair: bool = False,
+        allocate: bool = False,
     ) -> Self:
         """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1.
 
         A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY.
         `access` is one of ACCESS_READ, ACCESS_WRITE and ACCESS_COPY; in its place `flags` and `prot` give what the
         system's own call takes. The descriptor is duplicated unless `trackfd` is false; then size() and resize() raise.
+        With `repair`, readers of a view meet zeros where the file no longer reaches, and every later call raises
+        FaultError until restore() succeeds. With `allocate`, resize() sets space on the disk aside.
         """
 
     # The file.
@@ -114,6 +118,16 @@ class mmap:
 
     def unlock(self, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
         """Takes lock() back."""
+
+    @property
+    def damage(self) -> int | None:
+        """The lowest offset at which somebody met zeros in the place of bytes that could not be had, or None.
+
+        Only maps made with repair=True know.
+        """
+
+    def restore(self) -> None:
+        """Maps the file again where zeros were put in its place. Raises FaultError while the file is too short."""
 
     # The object.
 

@@ -26,7 +26,7 @@ impl Mmap {
     #[pyo3(
         signature = (*args, **kwargs),
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
-                          access=ACCESS_DEFAULT, offset=0, *, trackfd=True)"
+                          access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
     fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?.checked()?;
@@ -49,9 +49,11 @@ struct Request {
     access: c_int,
     offset: i64,
     trackfd: bool,
+    repair: bool,
+    allocate: bool,
 }
 
-const NAMES: [&str; 7] = ["fileno", "length", "flags", "prot", "access", "offset", "trackfd"];
+const NAMES: [&str; 9] = ["fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate"];
 const POSITIONAL: usize = 6;
 
 impl Request {
@@ -65,7 +67,9 @@ impl Request {
             prot: given.int_or(3, PROT_READ | PROT_WRITE)?,
             access: given.int_or(4, ACCESS_DEFAULT)?,
             offset: given.take(5)?.map_or(Ok(0), |offset| offset.extract())?,
-            trackfd: given.take(6)?.map_or(Ok(true), |trackfd| trackfd.is_truthy())?,
+            trackfd: given.truth_or(6, true)?,
+            repair: given.truth_or(7, false)?,
+            allocate: given.truth_or(8, false)?,
         };
         given.finish()?;
         Ok(request)
@@ -105,6 +109,12 @@ impl Request {
         });
         if !self.trackfd {
             options.untracked();
+        }
+        if self.repair {
+            options.repair();
+        }
+        if self.allocate {
+            options.allocate();
         }
         // 0 is the rest of the file; memory has none, and is then empty, which `construct` refuses.
         match borrow(self.fileno) {
@@ -197,6 +207,10 @@ impl<'a, 'py> Arguments<'a, 'py> {
 
     fn int_or(&mut self, i: usize, default: c_int) -> PyResult<c_int> {
         self.take(i)?.map_or(Ok(default), |object| int(&object))
+    }
+
+    fn truth_or(&mut self, i: usize, default: bool) -> PyResult<bool> {
+        self.take(i)?.map_or(Ok(default), |object| object.is_truthy())
     }
 
     /// Raises if some of the named arguments were not wanted.

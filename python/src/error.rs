@@ -14,7 +14,8 @@ create_exception!(
     FaultError,
     PyOSError,
     "A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.\n\n\
-     `errno` is EFAULT; `offset` is the place of that byte in the map. Bytes before it were transferred."
+     `errno` is EFAULT; `offset` is the place of that byte in the map. Bytes before it were transferred.\n\n\
+     A map made with repair=True raises it also when a reader of its memory met zeros in the place of that byte."
 );
 
 /// Translates an error of the core.
@@ -22,7 +23,7 @@ create_exception!(
 pub(crate) fn raise(error: Error) -> PyErr {
     match &error {
         Error::Os { source, .. } => os_error(source),
-        Error::Fault { offset } => fault(&error, *offset),
+        Error::Fault { offset } | Error::Damaged { offset } => fault(&error, *offset),
         Error::Buffer { .. } => PyOSError::new_err((error.os_code(), error.to_string())),
         Error::ReadOnly { .. } => read_only(),
         _ => PyValueError::new_err(error.to_string()),

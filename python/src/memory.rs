@@ -162,6 +162,19 @@ impl Mmap {
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.unlock(range))
     }
+
+    /// The lowest offset at which somebody met zeros in the place of bytes that could not be had, or None. Only maps made with
+    /// repair=True know.
+    #[getter]
+    fn damage(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        self.run(py, |map| Ok(map.damage()))
+    }
+
+    /// Maps the file again where zeros were put in its place, so that the map can be used again. What was written to the
+    /// zeros is lost. Raises FaultError while the file is too short.
+    fn restore(&self, py: Python<'_>) -> PyResult<()> {
+        self.run_detached(py, |map| map.restore())
+    }
 }
 
 impl Mmap {

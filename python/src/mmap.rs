@@ -23,7 +23,8 @@ pub(crate) const LONG: usize = 64 * 1024;
 
 /// Mapped memory that behaves like a bytearray and like an open file.
 ///
-/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True)
+/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True,
+///      repair=False, allocate=False)
 ///
 /// Maps `length` bytes of the file with the descriptor `fileno`, from the byte `offset` on, which must be a multiple of
 /// ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps fresh anonymous memory.
@@ -31,6 +32,10 @@ pub(crate) const LONG: usize = 64 * 1024;
 /// `access` is one of ACCESS_READ, ACCESS_WRITE (writes reach the file) and ACCESS_COPY (they stay in memory); in its
 /// place `flags` and `prot` give what the system's own call takes. The descriptor is duplicated unless `trackfd` is
 /// false; then size() and resize() raise.
+///
+/// With `repair`, code that reads or writes a view of the memory (memoryview, numpy, re) meets zeros where the file no longer
+/// reaches, where it would otherwise be killed; every later call raises FaultError until restore() succeeds. With `allocate`,
+/// resize() sets space on the disk aside, so that a full disk is its error and not one of a later write.
 ///
 /// If the file is shorter than the map by now, reading and writing the missing part raises FaultError, an OSError.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]

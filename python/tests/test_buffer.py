@@ -94,7 +94,12 @@ class Views(FileCase):
 
     def test_a_refused_view_leaves_no_count_behind(self):
         m = self.map(b"abc", 0, access=safemap.ACCESS_READ)
-        for wrong in (lambda: (ctypes.c_char * 2).from_buffer(m), lambda: struct.pack_into("B", m, 0, 1), lambda: io.BytesIO(b"x").readinto(m)):
+        wrongs = [
+            lambda: (ctypes.c_char * 2).from_buffer(m),
+            lambda: struct.pack_into("B", m, 0, 1),
+            lambda: io.BytesIO(b"x").readinto(m),
+        ]
+        for wrong in wrongs:
             with self.assertRaises((TypeError, BufferError, ValueError)):
                 wrong()
         m.close()

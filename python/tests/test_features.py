@@ -144,6 +144,11 @@ class Flags(FileCase):
                 m[PAGE : PAGE + 3] = b"abc"
                 self.assertEqual(m.find(b"b"), PAGE + 1)
 
+    def test_memory_that_is_asked_for_with_a_descriptor_is_measured_by_its_file(self):
+        m = self.map(b"abc", 0, flags=safemap.MAP_PRIVATE | safemap.MAP_ANONYMOUS)
+        os.truncate(os.path.join(self.folder, "file"), 0)
+        self.assertEqual((m[:], m.size()), (b"\0\0\0", 3))
+
     @unittest.skipUnless(os.uname().machine == "x86_64", "MAP_32BIT exists on x86-64 only")
     def test_memory_in_the_lowest_two_gigabytes(self):
         import ctypes

@@ -82,7 +82,8 @@ print(__name__, sys.argv, sys.path[0], __file__, __spec__, __package__, __doc__,
 
 
 class Children(Program):
-    START = "import subprocess, sys; print(subprocess.run([sys.executable, {}'-c', {!r}], capture_output=True, text=True).stdout, end='')"
+    # A program that starts another interpreter with these options and this code.
+    START = "import subprocess, sys; subprocess.run([sys.executable, {}'-c', {!r}])"
 
     def test_a_child_gets_safemap_too(self):
         self.assertEqual(self.said(self.program(self.START.format("", ASK))), OURS)
@@ -150,7 +151,8 @@ class Inside(unittest.TestCase):
         code = """
             import safemap, subprocess, sys
             safemap.install({})
-            print(subprocess.run([sys.executable, "-c", "import mmap; print(mmap.__name__)"], capture_output=True, text=True).stdout, end="")
+            sys.stdout.flush()
+            subprocess.run([sys.executable, "-c", "import mmap; print(mmap.__name__)"])
         """
         self.assertEqual(succeed(self, code.format("")), "mmap\n")
         self.assertEqual(succeed(self, code.format("children=True")), "safemap\n")

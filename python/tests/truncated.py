@@ -89,8 +89,8 @@ m.flush()
 m.madvise(0)
 """.strip().splitlines()
 
-# Methods that work on whole pages or that end the truncation.
-APART = {"set_name", "resize", "close", "lock", "unlock", "protect"}
+# Methods that work on whole pages, that end the truncation, or that are about it.
+APART = {"set_name", "resize", "close", "lock", "unlock", "protect", "damage", "restore"}
 
 
 def main(name, path, kept, access):

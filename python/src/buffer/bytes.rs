@@ -5,6 +5,9 @@
 use std::{mem::MaybeUninit, ptr, slice};
 
 use pyo3::{ffi, prelude::*, types::PyBytes};
+use safemap::copy_of;
+
+use crate::error::raise;
 
 /// Lends the bytes of a bytes-like `object` to `call`. Taking hold of them may run its `__buffer__`.
 ///
@@ -23,12 +26,12 @@ pub(crate) fn lend<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]) -> PyR
     }
 }
 
-/// As [`lend`], with a copy of the bytes if somebody else may write to them.
+/// As [`lend`], with a copy of the bytes if somebody else may write to them, or take them away.
 #[inline]
 pub(crate) fn lend_settled<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]) -> PyResult<R>) -> PyResult<R> {
     match object.cast_exact::<PyBytes>() {
         Ok(bytes) => call(bytes.as_bytes()),
-        Err(_) => call(&Vec::from(View::new(object)?.as_slice())),
+        Err(_) => call(&copy_of(View::new(object)?.as_slice()).map_err(raise)?),
     }
 }
 

@@ -5,8 +5,9 @@
 use std::{ffi::c_int, ptr};
 
 use pyo3::{ffi, prelude::*};
+use safemap::Error;
 
-use crate::mmap::Mmap;
+use crate::{error::raise, mmap::Mmap};
 
 #[pymethods]
 impl Mmap {
@@ -20,6 +21,10 @@ impl Mmap {
         unsafe { (*view).obj = ptr::null_mut() };
         let this = slf.get();
         let map = this.shelf.export(slf.py())?;
+        if let Some(offset) = map.damage() {
+            this.shelf.release();
+            return Err(raise(Error::Damaged { offset }));
+        }
         let (start, len) = (map.as_mut_ptr().cast(), map.len() as ffi::Py_ssize_t);
         let read_only = c_int::from(this.is_read_only());
         // SAFETY: the memory holds until `release` (Shelf), which the view's owner causes; a view with `obj` keeps this

@@ -20,13 +20,16 @@ class Generator:
         self.touchable = True
         # Whether it may be resized: there that truncates the file under a private map, and more.
         self.resizable = True
+        # Whether it has a size that means something: a file that is not mapped has none.
+        self.sized = True
         # The unit of new lengths: what is left of a page that was cut comes back there.
         self.unit = 1
 
     def step(self):
         """The next step."""
         step = self.any_step()
-        return "m.tell()" if OLD and "find(" in step and not self.searchable(step) else step
+        asked = (self.sized or "size(" not in step) and not (OLD and "find(" in step and not self.searchable(step))
+        return step if asked else "m.tell()"
 
     def searchable(self, step):
         """Whether an older interpreter survives this search."""
@@ -50,7 +53,7 @@ class Generator:
         rng = self.rng
         if rng.random() < 0.12:
             return rng.choice(pools.CLASSES)
-        self.touchable, self.resizable, self.unit = True, True, 1
+        self.touchable, self.resizable, self.sized, self.unit = True, True, True, 1
         name = "S" if "S" in self.side.space and rng.random() < 0.4 else "mmap.mmap"
         make = rng.choices([self.plain, self.anonymous, self.protected, self.odd], [6, 2, 3, 3])[0]
         return "m = v = it = None; m = {}({})".format(name, make())
@@ -78,6 +81,7 @@ class Generator:
         flags, prot = rng.choice(pools.FLAGS), rng.choice(pools.PROTECTIONS)
         self.touchable = "READ" in prot
         self.resizable = flags == "mmap.MAP_SHARED"
+        self.sized = "ANONYMOUS" not in flags
         access = rng.choice(["", "", "", "", ", access=mmap.ACCESS_READ", ", access=mmap.ACCESS_COPY"])
         form = rng.choice(["{}, 0, {}, {}{}", "{}, 0, flags={}, prot={}{}"])
         return form.format(rng.choice(["fd", "fd", "fd", "reader"]), flags, prot, access)
