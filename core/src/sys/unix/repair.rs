@@ -128,6 +128,7 @@ impl Damage {
         Some(inside / self.request.page)
     }
 
+    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     fn is_replaced(&self, page: usize) -> bool {
         self.replaced[page / 64].load(SeqCst) >> (page % 64) & 1 == 1
     }
@@ -157,6 +158,7 @@ impl Damage {
 }
 
 /// Whether `address` lies in a watched region, in a page that was not replaced yet. For the handler of signals.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))] // `raised` knows their frames.
 pub(super) fn is_wanted(address: usize) -> bool {
     slots().any(|slot| slot.look(|damage| damage.page_of(address).is_some_and(|page| !damage.is_replaced(page))))
 }
