@@ -130,7 +130,7 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
     }
 
     fn consume(&mut self, count: usize) {
-        self.position += count;
+        self.position = self.position.saturating_add(count);
     }
 }
 

@@ -105,14 +105,16 @@ impl Map {
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
         let span = self.span("advise", range)?;
         let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
-        let rounding = if advice.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
+        let _held = self.held();
+        // By its number: `Advice::Other` may be one of those that the table knows.
+        let rounding = if Advice::from_raw(number).drops_bytes() { Rounding::Inward } else { Rounding::Outward };
         match self.pages(span, rounding) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
         }
     }
 
-    /// Keeps the pages of `range` in memory.
+    /// Keeps the pages of `range` in memory. A resize that moves the map takes it back, as it does with advice.
     ///
     /// # Errors
     ///
@@ -120,6 +122,7 @@ impl Map {
     #[doc(alias = "mlock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let span = self.span("lock", range)?;
+        let _held = self.held();
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
 
@@ -131,6 +134,7 @@ impl Map {
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let span = self.span("unlock", range)?;
+        let _held = self.held();
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
 
@@ -147,6 +151,7 @@ impl Map {
         if !(self.lead + span.start()).is_multiple_of(self.request.page) {
             return Err(Error::Unsupported("protecting from the middle of a page"));
         }
+        let _held = self.held();
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
@@ -167,6 +172,7 @@ impl Map {
         }
         let name = CString::new(name).map_err(|_| Error::Unsupported("a name with a zero byte"))?;
         let span = Span::within("set_name", self.len(), 0, self.len())?;
+        let _held = self.held();
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
     }
@@ -234,7 +240,8 @@ impl Map {
         if span.len() == 0 || from >= to {
             return None;
         }
-        // The region, not the map, starts with a page.
+        // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
+        // those of a region which a resize has just left. For a flush both are the file's.
         let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
         // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
         Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })

@@ -10,7 +10,7 @@
 use std::{
     cmp::Ordering,
     mem::MaybeUninit,
-    ops::RangeBounds,
+    ops::{Deref, DerefMut, RangeBounds},
     path::Path,
     ptr::NonNull,
     sync::{
@@ -25,6 +25,7 @@ use crate::{
     span::Span,
     sys::{
         OwnedFile, fault,
+        fork::Pass,
         region::{Region, Request},
         repair::Mark,
     },
@@ -89,6 +90,27 @@ pub(crate) struct Regions {
     pub(crate) left: Vec<Region>,
     /// Bytes of private memory beyond the map's end, up to here, may hold what was written before a shrink.
     pub(crate) dirty: usize,
+}
+
+/// The regions of a map, locked. Fields are dropped in this order: the pass goes back when the lock is free.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    regions: MutexGuard<'a, Regions>,
+    _pass: Pass,
+}
+
+impl Deref for Held<'_> {
+    type Target = Regions;
+
+    fn deref(&self) -> &Regions {
+        &self.regions
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Regions {
+        &mut self.regions
+    }
 }
 
 /// What a map is made of; see the fields of [`Map`].
@@ -421,9 +443,11 @@ impl Map {
         }
     }
 
-    pub(crate) fn held(&self) -> MutexGuard<'_, Regions> {
+    /// The regions, and leave to change them: nobody else does meanwhile, and no fork comes between.
+    pub(crate) fn held(&self) -> Held<'_> {
+        let pass = Pass::get();
         // A panic while the regions are held leaves them whole: every step of a resize does.
-        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
+        Held { regions: self.regions.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
     }
 
     pub(crate) fn publish_base(&self, regions: &Regions) {

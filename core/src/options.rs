@@ -8,6 +8,8 @@ use crate::{
     map::{Origin, Parts},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
+        file::State,
+        fork,
         region::{Region, Request, page_of},
     },
 };
@@ -175,7 +177,7 @@ impl Options {
     /// than the address space; [`Error::Os`] if the system refuses, for example because the file was not opened for
     /// writing.
     pub fn map(&self, file: impl AsFile) -> Result<Map> {
-        if self.exact_flags.is_some_and(|flags| flags.contains(Flags::ANONYMOUS)) {
+        if self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS) {
             return self.anonymous();
         }
         self.build(Given::Lent(file.as_fd()))
@@ -202,10 +204,18 @@ impl Options {
     }
 
     fn build(&self, given: Given<'_>) -> Result<Map> {
-        let len = self.len_in(&given)?;
-        let request = self.request(&given, len)?;
-        let lead = self.lead();
-        let region = self.region(&request, &given, lead, len.max(self.reserve))?;
+        let state = given.file().map(sys::file::state).transpose().map_err(Error::os("map"))?;
+        let len = match &state {
+            Some(state) => self.len_in(state)?,
+            None => self.len.ok_or(Error::Unsupported("anonymous memory without a length"))?,
+        };
+        let mut request = self.request(&given, len)?;
+        // A file of huge pages says so itself, and grows when it is mapped beyond its end.
+        let huge = state.and_then(|state| state.huge_page);
+        request.page = huge.unwrap_or(request.page);
+        let capacity = if huge.is_some() { len } else { len.max(self.reserve) };
+        let lead = if given.file().is_some() { self.lead() } else { 0 };
+        let region = self.region(&request, &given, lead, capacity)?;
         let origin = given.keep(self.untracked, self.offset)?;
         let access = self.access_to(&origin);
         let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate: self.allocate });
@@ -213,11 +223,8 @@ impl Options {
     }
 
     /// The length of the map in bytes, checked against the file where that has a length.
-    fn len_in(&self, given: &Given<'_>) -> Result<usize> {
-        let Some(file) = given.file() else {
-            return self.len.ok_or(Error::Unsupported("anonymous memory without a length"));
-        };
-        let Some(file_len) = sys::file::len(file).map_err(Error::os("map"))? else {
+    fn len_in(&self, state: &State) -> Result<usize> {
+        let Some(file_len) = state.len else {
             let unknown = Error::Os { call: "map", source: io::Error::from_raw_os_error(sys::INVALID) };
             return self.len.filter(|&len| len > 0).ok_or(unknown);
         };
@@ -241,6 +248,7 @@ impl Options {
     /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
     fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
         fault::check();
+        fork::watch();
         if capacity == 0 {
             return Ok(None);
         }
@@ -257,6 +265,9 @@ impl Options {
             _ => Protection::READ | Protection::WRITE,
         };
         let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(given) | self.flags);
+        if self.access == Some(Access::Copy) && flags.contains(Flags::SHARED) {
+            return Err(Error::Unsupported("a copy that is shared"));
+        }
         if let Some(pages) = self.huge_pages {
             flags = flags | sys::flags::huge_pages(pages).ok_or(Error::Unsupported("huge pages of that size"))?;
         }

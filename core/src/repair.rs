@@ -30,7 +30,7 @@ impl Map {
             return Err(Error::NoFile { call: "restore" });
         };
         let held = self.held();
-        let there = sys::file::len(file.as_fd()).map_err(Error::os("restore"))?.unwrap_or(u64::MAX);
+        let there = sys::file::state(file.as_fd()).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
         let missing = (self.len() as u64).checked_sub(there.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });

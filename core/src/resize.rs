@@ -96,6 +96,7 @@ impl Map {
     }
 
     fn resize_private_memory(&self, new_len: usize) -> Result<()> {
+        fault::arm();
         let mut held = self.held();
         let old_len = self.len();
         if new_len < old_len {

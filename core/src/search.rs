@@ -36,7 +36,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte cannot be read and there is no match before it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte that the search looks at cannot be read, and there is no match before it.
     ///
     /// # Examples
     ///
@@ -63,7 +63,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte cannot be read and there is no match behind it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if a byte that the search looks at cannot be read, and there is no match behind it.
     #[doc(alias = "memrchr")]
     pub fn rfind(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
         let span = self.span("rfind", range)?;
@@ -254,7 +254,8 @@ fn window(needle: &[u8]) -> Result<Vec<u8>> {
 /// How many of the `size` bytes at `at` the attempt to read them has brought.
 fn seen(read: &Result<()>, at: usize, size: usize) -> usize {
     match read {
-        Err(Error::Fault { offset }) => offset - at,
+        // Memory that is broken may be reported by its page.
+        Err(Error::Fault { offset }) => offset.saturating_sub(at).min(size),
         Err(_) => 0,
         Ok(()) => size,
     }

@@ -165,3 +165,29 @@ fn what_has_no_length_needs_one_from_the_caller() {
     assert!(matches!(Options::new().len(PAGE).map(&null), Err(Error::Os { call: "map", .. })));
     assert!(Map::open("/no/such/file").is_err());
 }
+
+#[test]
+fn an_offset_means_nothing_to_memory() {
+    let map = Options::new().offset(100).len(4096).anonymous().unwrap();
+    map.fill(7, ..).unwrap();
+    for len in [100_000, 5000] {
+        map.resize(len).unwrap();
+        assert_eq!(map.to_vec(..4096).unwrap(), [7; 4096]);
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused_or_one_of_them_wins() {
+    const MAP_ANONYMOUS: i32 = 0x20;
+    let file = file_with(b"original");
+    let open = File::options().read(true).write(true).open(file.path()).unwrap();
+    let copy = Options::new().access(Access::Copy).sharing(Sharing::Shared).map(&open);
+    assert!(matches!(copy, Err(Error::Unsupported(_))));
+    // The system ignores a file beside this flag, and so the map has nothing to do with it.
+    let flags = Flags::from_bits(MAP_ANONYMOUS);
+    let memory = Options::new().access(Access::Write).len(8).flags(flags).map(&open).unwrap();
+    assert!(memory.is_anonymous());
+    memory.resize(1).unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"original");
+    assert!(matches!(Options::new().len(1).huge_pages(HugePage::Size(1)).anonymous(), Err(Error::Unsupported(_))));
+}

@@ -199,6 +199,39 @@ fn private_memory_is_moved_while_others_read_and_write_it() {
     }
 }
 
+/// Protecting what a resize has just left would open the door to writers that come late, whose bytes nobody sees again.
+#[test]
+fn private_memory_is_protected_while_it_moves_and_no_write_is_lost() {
+    for _ in 0..20 {
+        let map = Options::new().len(8 * PAGE).anonymous().unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let all = safemap::Protection::READ | safemap::Protection::WRITE;
+                    // The range may leave a map that shrinks meanwhile.
+                    let _ = map.protect(.., all);
+                }
+            });
+            readers_and_writers_beside_resizes(&map, 8 * PAGE);
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+}
+
+#[test]
+fn private_memory_with_many_kinds_of_pages_moves() {
+    let map = Options::new().len(16 * PAGE).anonymous().unwrap();
+    map.fill(7, ..).unwrap();
+    map.advise(safemap::Advice::DontDump, 2 * PAGE..4 * PAGE).unwrap();
+    map.protect(6 * PAGE..7 * PAGE, safemap::Protection::READ).unwrap();
+    for len in [1 << 20, 1 << 22, 1 << 24] {
+        map.resize(len).unwrap();
+        assert_eq!(map.to_vec(..16 * PAGE).unwrap(), [7; 16 * PAGE]);
+        map.set(6 * PAGE, 7).unwrap();
+    }
+}
+
 #[test]
 fn growing_sets_space_on_the_disk_aside_when_asked() {
     use std::os::unix::fs::MetadataExt;

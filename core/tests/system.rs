@@ -69,6 +69,15 @@ fn advice_that_loses_bytes_spares_the_neighbours() {
 }
 
 #[test]
+fn advice_by_its_number_is_the_same_advice() {
+    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
+    map.fill(7, ..).unwrap();
+    let number = Advice::DontNeed.to_raw().unwrap();
+    map.advise(Advice::Other(number), 100..200).unwrap();
+    assert_eq!(map.to_vec(..300).unwrap(), [7; 300]);
+}
+
+#[test]
 fn a_hole_in_the_file_reads_as_zeros() {
     let file = file_with(&pattern(4 * PAGE));
     let map = writable(&file);

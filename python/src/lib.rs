@@ -34,6 +34,7 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn tell_of_forks(py: Python<'_>) -> PyResult<()> {
+    buffer::forked();
     let keywords = PyDict::new(py);
     keywords.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
     py.import("os")?.call_method("register_at_fork", (), Some(&keywords)).map(drop)

@@ -147,8 +147,10 @@ impl Mmap {
 
 /// Where in the map `bytes` stand, if they are a view of it: then source and target may overlap.
 fn place(map: &Map, bytes: &[u8]) -> Option<usize> {
+    // The length first: a map that moves meanwhile keeps the promise for the two of them in this order only.
+    let len = map.len();
     let from = bytes.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
-    (from + bytes.len() <= map.len()).then_some(from)
+    (from.checked_add(bytes.len())? <= len).then_some(from)
 }
 
 #[cold]

@@ -8,6 +8,7 @@
 //! | `pages::{Pages, Sync}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file` | descriptors: state, length, duplicate, close |
 //! | `repair::Mark` | where foreign code met pages that had to be replaced |
+//! | `fork::Pass` | leave to change the regions of a map, which no fork comes between |
 //! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
 //! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
 //! | `flags` | `Flags` and `Protection` as constants |
@@ -24,6 +25,6 @@ use unix as os;
 
 #[allow(unused_imports)] // `transfer` serves the portable kernels alone.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, granularity, page_size, pages,
-    region, repair, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, fork, granularity, page_size,
+    pages, region, repair, transfer,
 };

@@ -4,8 +4,9 @@
 
 use std::{
     cell::UnsafeCell,
+    process,
     sync::atomic::{
-        AtomicU64,
+        AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
     thread,
@@ -47,9 +48,13 @@ const EXPORTS: u64 = PIN - 1;
 /// How often this process and its forebears forked. Threads do not survive a fork, so in the child their pins are void.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
-/// Notes in a forked child that the parent's other threads are not here.
+/// Notes in a forked child that the parent's other threads are not here. In the process that knows it does nothing.
 pub(crate) fn forked() {
-    FORKS.fetch_add(1, Relaxed);
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
+    let this = process::id();
+    if PROCESS.swap(this, Relaxed) != this {
+        FORKS.fetch_add(1, Relaxed);
+    }
 }
 
 impl State {

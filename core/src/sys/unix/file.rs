@@ -16,14 +16,44 @@ use libc::{fstat64 as fstat, ftruncate64 as ftruncate, lseek64 as lseek, off64_t
 /// The longest a file can be, in bytes.
 pub(crate) const MAX_LEN: u64 = off_t::MAX as u64;
 
-/// Returns the file's length in bytes; `None` for what has no such thing (character devices, pipes).
-pub(crate) fn len(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+/// What a map needs to know of a file.
+pub(crate) struct State {
+    /// In bytes; `None` for what has no such thing (character devices, pipes).
+    pub(crate) len: Option<u64>,
+    /// Size of the pages it is made of, where they are huge.
+    pub(crate) huge_page: Option<usize>,
+}
+
+/// Returns the state of the file.
+pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<State> {
     let stat = status(file)?;
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFREG => Ok(Some(u64::try_from(stat.st_size).unwrap_or(0))),
-        libc::S_IFBLK => block_device_len(file).map(Some),
-        _ => Ok(None),
+    let len = match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Some(u64::try_from(stat.st_size).unwrap_or(0)),
+        libc::S_IFBLK => Some(block_device_len(file)?),
+        _ => None,
+    };
+    Ok(State { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
+}
+
+/// Files of hugetlbfs have blocks of a page's size. So has many another file of the size of its own choice, hence the second look.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn huge_page(file: BorrowedFd<'_>, block: usize) -> Option<usize> {
+    if block <= super::page_size() {
+        return None;
     }
+    let mut system = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `system` is a place of the right type.
+    check(unsafe { libc::fstatfs(file.as_raw_fd(), system.as_mut_ptr()) }).ok()?;
+    // SAFETY: fstatfs succeeded and so filled it.
+    let system = unsafe { system.assume_init() };
+    #[allow(clippy::unnecessary_cast)] // The types differ between processors.
+    let is_huge = system.f_type as i64 == libc::HUGETLBFS_MAGIC as i64;
+    is_huge.then_some(block)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn huge_page(_: BorrowedFd<'_>, _: usize) -> Option<usize> {
+    None
 }
 
 /// Returns the file's length as `fstat` tells it, which is 0 for devices.

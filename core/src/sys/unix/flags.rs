@@ -71,7 +71,7 @@ const HUGE_MASK: i32 = 0x3f;
 pub(crate) fn huge_pages(pages: HugePage) -> Option<Flags> {
     match pages {
         HugePage::Default => Some(Flags::HUGETLB),
-        HugePage::Size(size) if size.is_power_of_two() => {
+        HugePage::Size(size) if size.is_power_of_two() && size >= super::page_size() => {
             Some(Flags::HUGETLB | Flags((size.trailing_zeros() << HUGE_SHIFT).cast_signed()))
         }
         HugePage::Size(_) => None,

@@ -4,6 +4,7 @@ pub(crate) mod advice;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod flags;
+pub(crate) mod fork;
 pub(crate) mod pages;
 pub(crate) mod region;
 pub(crate) mod repair;

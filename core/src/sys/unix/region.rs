@@ -35,7 +35,7 @@ impl Request {
     /// The same with more room than is needed at once; `None` where room costs memory.
     pub(crate) fn spacious(&self) -> Option<Request> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0).then_some(Request { flags, ..*self })
+        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(Request { flags, ..*self })
     }
 }
 
@@ -108,46 +108,24 @@ impl Region {
 
     /// Moves the first `len` bytes of private memory from `old` to here, and leaves `old` inaccessible.
     ///
-    /// `old` is inaccessible from the first step on, so that nobody can write to pages that are leaving; on failure it is
-    /// as before. Both are regions of the same `request`.
+    /// Nobody can write to `old` from the first step on, so that no write is lost there; on failure it can be accessed again. Both
+    /// are regions of the same `request`.
+    ///
+    /// The bytes are copied. `mremap` would save that, but unmaps the target before it looks whether it can
+    /// move, which it cannot as soon as the source has different kinds of pages (up to Linux 6.16): on failure a
+    /// part of this region would belong to nobody, and soon to somebody else.
     pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
-        old.set_protection(Protection::NONE)?;
-        let moved = self.move_pages(old, len, request).or_else(|_| self.copy_pages(old, len));
+        old.set_protection(Protection::READ)?;
+        // SAFETY: `len` bytes lie in both regions, which do not overlap.
+        let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
+        let moved = match copied.fault {
+            0 => old.set_protection(Protection::NONE),
+            _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        };
         if moved.is_err() {
             old.set_protection(request.protection)?;
         }
         moved
-    }
-
-    /// Lets the page tables change hands. `MREMAP_DONTUNMAP` (Linux 5.7) keeps the old place ours.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn move_pages(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
-        const DONTUNMAP: libc::c_int = 4;
-        let size = round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
-        let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | DONTUNMAP;
-        let to = self.base.as_ptr().cast::<libc::c_void>();
-        // SAFETY: `size` bytes lie in both regions: `old` holds `len`, and this one was made to hold more.
-        let at = unsafe { libc::mremap(old.base.as_ptr().cast(), size, size, how, to) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        self.set_protection(request.protection)
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn move_pages(&self, _: &Region, _: usize, _: &Request) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// The way without `mremap`: the bytes are copied while the old place can only be read, and then closed.
-    fn copy_pages(&self, old: &Region, len: usize) -> io::Result<()> {
-        old.set_protection(Protection::READ)?;
-        // SAFETY: `len` bytes lie in both regions, which do not overlap.
-        let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
-        if copied.fault != 0 {
-            return Err(io::Error::from_raw_os_error(libc::EFAULT));
-        }
-        old.set_protection(Protection::NONE)
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
@@ -157,6 +135,8 @@ impl Region {
 
     /// Gives the page tables and private pages back, the addresses stay ours. For a region that is left behind.
     pub(crate) fn forget_pages(&self) {
+        // SAFETY: as below. Locked pages would be kept.
+        unsafe { libc::munlock(self.base.as_ptr().cast(), self.size) };
         // SAFETY: for a file the bytes are the file's; private memory was moved away before.
         // A refusal (locked pages) costs memory, no bytes, and there is nobody to tell.
         unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, libc::MADV_DONTNEED) };

@@ -17,7 +17,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     thread,
@@ -80,7 +80,6 @@ struct Damage {
 impl Watch {
     /// Watches `size` bytes at `start`, whole pages mapped as `request` says.
     pub(super) fn new(start: usize, size: usize, lead: usize, request: Request, mark: Arc<Mark>) -> io::Result<Watch> {
-        forget_handlers_after_fork();
         // Also where the kernels have no use for it.
         super::fault::install();
         let words = size.div_ceil(request.page).div_ceil(64);
@@ -257,13 +256,6 @@ fn slots() -> impl Iterator<Item = &'static Slot> {
 }
 
 /// A forked child has one thread, which is in no handler: nobody looks at anything there.
-fn forget_handlers_after_fork() {
-    extern "C" fn child() {
-        slots().for_each(|slot| slot.looking.store(0, SeqCst));
-    }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: `child` touches atomics only, and stays loaded as long as this crate.
-        unsafe { libc::pthread_atfork(None, None, Some(child)) };
-    });
+pub(super) fn forget_handlers() {
+    slots().for_each(|slot| slot.looking.store(0, SeqCst));
 }

@@ -49,12 +49,21 @@ impl Replaced {
 
     /// Finds the generation that replaced just this action already, or else one that was not needed yet.
     fn claim(&self, action: &libc::sigaction) -> Option<usize> {
-        let new: *mut libc::sigaction = Box::leak(Box::new(*action));
-        (0..GENERATIONS).find(|&generation| {
-            let slot = &self.0[generation];
-            slot.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire).is_ok()
-                || same(&self.get(generation), action)
-        })
+        (0..GENERATIONS).find(|&generation| self.takes(generation, action))
+    }
+
+    /// Whether a generation replaced just this action, or does from now on.
+    fn takes(&self, generation: usize, action: &libc::sigaction) -> bool {
+        let slot = &self.0[generation];
+        if slot.load(Ordering::Acquire).is_null() {
+            let new = Box::into_raw(Box::new(*action));
+            match slot.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire) {
+                Ok(_) => return true,
+                // SAFETY: made above and given to nobody.
+                Err(_) => drop(unsafe { Box::from_raw(new) }),
+            }
+        }
+        same(&self.get(generation), action)
     }
 }
 
