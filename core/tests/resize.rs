@@ -202,18 +202,26 @@ fn private_memory_is_moved_while_others_read_and_write_it() {
 /// Protecting what a resize has just left would open the door to writers that come late, whose bytes nobody sees again.
 #[test]
 fn private_memory_is_protected_while_it_moves_and_no_write_is_lost() {
-    for _ in 0..20 {
+    for _ in 0..300 {
         let map = Options::new().len(8 * PAGE).anonymous().unwrap();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let all = safemap::Protection::READ | safemap::Protection::WRITE;
-                    // The range may leave a map that shrinks meanwhile.
-                    let _ = map.protect(.., all);
+                    map.protect(..8 * PAGE, all).unwrap();
                 }
             });
-            readers_and_writers_beside_resizes(&map, 8 * PAGE);
+            scope.spawn(|| {
+                for mark in (0..=u8::MAX).cycle() {
+                    map.fill(mark, ..8 * PAGE).unwrap();
+                    assert_eq!(map.to_vec(..8 * PAGE).unwrap(), [mark; 8 * PAGE], "a write was lost");
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            (0..7).for_each(|step| map.resize((16 * PAGE) << step).unwrap());
             stop.store(true, Ordering::Relaxed);
         });
     }
