@@ -81,7 +81,8 @@ class Steps:
     def close(self):
         """Prints the last line and returns the exit status."""
         print("in {:.0f} s".format(time.monotonic() - self.begun))
-        print(self.counts, flush=True)
+        tested = self.counts.passed or self.counts.failed or self.counts.skipped
+        print(self.counts if tested else "{} steps, none failed".format(self.steps), flush=True)
         return 1 if self.counts.failed else 0
 
 

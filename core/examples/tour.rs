@@ -5,7 +5,7 @@ use std::{
     env, fs,
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 
@@ -16,7 +16,17 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// First argument of the second process that [`share`] starts.
 const OTHER: &str = "--the-other-process";
 
-fn main() -> Outcome {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tour: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == OTHER => the_other_process(&PathBuf::from(arguments.next().unwrap_or_default())),
@@ -51,12 +61,13 @@ fn search(file: &Path) -> Outcome {
     let map = Map::open(file)?;
     println!("{} has {} bytes.", file.display(), map.len());
     let (lines, speed) = timed(map.len(), || count_lines(&map));
-    println!("  lines     {} at {speed}", lines?);
+    println!("  lines     {}, {speed}", lines?);
     let needle = ["needle", "haystack"].concat();
     let (found, speed) = timed(map.len(), || map.find(needle.as_bytes(), ..));
-    println!("  search    {} at {speed}", found?.map_or("nothing found".into(), |at| format!("found at {at}")));
+    let place = found?.map_or("nowhere".into(), |at| format!("at {at}"));
+    println!("  search    {needle:?} is {place}, {speed}");
     let last = map.rfind(b"\n", ..)?;
-    println!("  backwards the last line ends at {}", last.map_or("no place".into(), |at| at.to_string()));
+    println!("  backwards the last newline is at {}", last.map_or("no place".into(), |at| at.to_string()));
     Ok(())
 }
 

@@ -114,10 +114,19 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let start = self.position.min(self.map().len());
-        let rest = self.map().to_vec(start..)?;
-        bytes.extend_from_slice(&rest);
-        self.position += rest.len();
-        Ok(rest.len())
+        let rest = self.map().to_vec(start..);
+        // What comes before a hole is given out, as by every reader.
+        let end = match rest {
+            Err(Error::Fault { offset }) => offset,
+            _ => start,
+        };
+        let read = match &rest {
+            Ok(rest) => rest,
+            Err(_) => &self.map().to_vec(start..end)?,
+        };
+        bytes.extend_from_slice(read);
+        self.position += read.len();
+        Ok(rest?.len())
     }
 }
 
@@ -135,7 +144,7 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
 }
 
 impl<M: Borrow<Map>> Write for Cursor<M> {
-    /// Writes all of `bytes`, or nothing and returns an error.
+    /// Writes all of `bytes`, or nothing and returns an error if they do not fit.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.map().write_at(bytes, self.position)?;
         self.forget_and_advance(bytes.len());
@@ -155,9 +164,14 @@ impl<M: Borrow<Map>> Seek for Cursor<M> {
             SeekFrom::End(by) => moved(self.map().len(), by),
             SeekFrom::Current(by) => moved(self.position, by),
         };
-        self.position = position.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a position before 0"))?;
+        self.position = position.ok_or_else(|| no_such_position(to))?;
         Ok(self.position as u64)
     }
+}
+
+#[cold]
+fn no_such_position(to: SeekFrom) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("seek: {to:?} is before 0 or beyond {}", usize::MAX))
 }
 
 fn moved(from: usize, by: i64) -> Option<usize> {

@@ -44,6 +44,15 @@ pub enum Error {
         /// The length in question, in bytes; saturated where it does not fit.
         len: u64,
     },
+    /// An offset that has to be a multiple of a number of bytes is not.
+    Unaligned {
+        /// The call, by the name of the method.
+        call: &'static str,
+        /// The offset that was given.
+        offset: u64,
+        /// What it has to be a multiple of.
+        multiple: usize,
+    },
     /// `call` writes, and the map is read-only.
     ReadOnly {
         /// The call, by the name of the method.
@@ -86,6 +95,7 @@ impl Error {
         match self {
             Error::Os { source, .. } => source.raw_os_error(),
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => Some(crate::sys::BAD_ADDRESS),
+            Error::Unaligned { .. } => Some(crate::sys::INVALID),
             _ => None,
         }
     }
@@ -98,7 +108,9 @@ impl Error {
     fn kind(&self) -> io::ErrorKind {
         match self {
             Error::Os { source, .. } => source.kind(),
-            Error::OutOfBounds { .. } | Error::BeyondFile { .. } | Error::TooLong { .. } => io::ErrorKind::InvalidInput,
+            Error::OutOfBounds { .. } | Error::BeyondFile { .. } | Error::TooLong { .. } | Error::Unaligned { .. } => {
+                io::ErrorKind::InvalidInput
+            }
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => io::ErrorKind::Other,
@@ -120,6 +132,9 @@ impl fmt::Display for Error {
                 write!(f, "map: {len} bytes from offset {offset} leave a file of {file_len} bytes")
             }
             Error::TooLong { len } => write!(f, "a length of {len} bytes is more than can be mapped"),
+            Error::Unaligned { call, offset, multiple } => {
+                write!(f, "{call}: offset {offset} is no multiple of {multiple}")
+            }
             Error::ReadOnly { call } => write!(f, "{call}: the map is read-only"),
             Error::NoFile { call } => write!(f, "{call}: the map keeps no descriptor of a file"),
             Error::Fault { offset } => write!(

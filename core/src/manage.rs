@@ -143,13 +143,14 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Unsupported`] if the range does not start with a page; [`Error::Os`] if the
+    /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range does not start with a page of the file; [`Error::Os`] if the
     /// file was not opened for that.
     #[doc(alias = "mprotect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
         let span = self.span("protect", range)?;
-        if !(self.lead + span.start()).is_multiple_of(self.request.page) {
-            return Err(Error::Unsupported("protecting from the middle of a page"));
+        let multiple = self.request.page;
+        if !(self.lead + span.start()).is_multiple_of(multiple) {
+            return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         let _held = self.held();
         let pages = self.pages(span, Rounding::Outward);

@@ -217,8 +217,9 @@ impl Map {
 
     /// Returns the integer that stands at `at`, in the processor's byte order.
     ///
-    /// One load instruction at any alignment; where `at` is a multiple of the size the value is never torn
-    /// (on processors without kernels of their own it may be).
+    /// One load instruction at any alignment. Where the integer stands at a multiple of its size in the file, that is
+    /// where [`Map::offset`] plus `at` is one, the value is never torn by others who write it (on processors without
+    /// kernels of their own it may be).
     ///
     /// # Errors
     ///
@@ -276,7 +277,7 @@ impl Map {
         Ok(unsafe { std::slice::from_raw_parts_mut(to, buffer.len()) })
     }
 
-    /// Copies all of `bytes` into the map from `at` on, or nothing.
+    /// Copies all of `bytes` into the map from `at` on, or nothing if they do not fit.
     ///
     /// # Errors
     ///

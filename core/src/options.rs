@@ -1,6 +1,6 @@
 //! Options: how one asks for a map.
 
-use std::{fs::OpenOptions, io, path::Path};
+use std::{fs::OpenOptions, path::Path};
 
 use crate::{
     Error, Map, Result,
@@ -85,8 +85,8 @@ impl Options {
         self
     }
 
-    /// Refuses an offset that is no multiple of [`granularity`](crate::granularity), as the bare system call does,
-    /// instead of taking care of the rest.
+    /// Refuses an offset that is no multiple of [`granularity`](crate::granularity) with [`Error::Unaligned`], as the bare
+    /// system call does, instead of taking care of the rest.
     pub fn exact_offset(&mut self) -> &mut Options {
         self.exact_offset = true;
         self
@@ -100,7 +100,7 @@ impl Options {
 
     /// Sets address space for `bytes` in all aside, so that [`Map::resize`] up to there moves nothing.
     ///
-    /// That costs no memory. Shared anonymous memory can grow only within it.
+    /// That costs no memory, unless flags ask for every page at once (`Flags::POPULATE`, on Linux). Shared anonymous memory can grow only within it.
     pub fn reserve(&mut self, bytes: usize) -> &mut Options {
         self.reserve = bytes;
         self
@@ -127,7 +127,8 @@ impl Options {
         self
     }
 
-    /// Gives the system these flags and no others, [`Flags::SHARED`] and [`Flags::PRIVATE`] included.
+    /// Gives the system these flags, [`Flags::SHARED`] and [`Flags::PRIVATE`] included, and adds only what the request implies
+    /// otherwise: anonymous memory, huge pages, a reserve. With the flag for anonymous memory a file is ignored.
     pub fn exact_flags(&mut self, flags: Flags) -> &mut Options {
         self.exact_flags = Some(flags);
         self
@@ -225,8 +226,8 @@ impl Options {
     /// The length of the map in bytes, checked against the file where that has a length.
     fn len_in(&self, state: &State) -> Result<usize> {
         let Some(file_len) = state.len else {
-            let unknown = Error::Os { call: "map", source: io::Error::from_raw_os_error(sys::INVALID) };
-            return self.len.filter(|&len| len > 0).ok_or(unknown);
+            let what = "a map without a length of what has none itself, as a device or a directory";
+            return self.len.filter(|&len| len > 0).ok_or(Error::Unsupported(what));
         };
         let beyond = Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
         let Some(rest) = file_len.checked_sub(self.offset) else { return Err(beyond) };
@@ -254,6 +255,10 @@ impl Options {
         }
         let size = capacity.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
         let size = size.ok_or(Error::TooLong { len: capacity as u64 })?;
+        let granularity = sys::granularity();
+        if given.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {
+            return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity });
+        }
         let file = given.file().map(|file| (file, self.offset - lead as u64));
         Region::new(request, size, file).map(Some).map_err(Error::os("map"))
     }

@@ -55,6 +55,9 @@ fn a_position_before_the_start_is_refused_and_one_behind_the_end_is_not() {
     cursor.set_position(usize::MAX);
     assert_eq!(cursor.read(&mut [0; 4]).unwrap(), 0);
     assert!(cursor.seek(SeekFrom::Current(i64::MAX)).is_err());
+    cursor.set_position(5);
+    cursor.consume(usize::MAX);
+    assert_eq!(cursor.tell(), usize::MAX);
 }
 
 #[test]

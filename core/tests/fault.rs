@@ -87,7 +87,9 @@ fn readers_and_writers_of_the_standard_library_get_an_error_too() {
         let file = file_with(&bytes());
         let map = writable(&file);
         other_handle(&file).set_len(PAGE as u64).unwrap();
-        let error = map.cursor().read_to_end(&mut Vec::new()).unwrap_err();
+        let mut before = Vec::new();
+        let error = map.cursor().read_to_end(&mut before).unwrap_err();
+        assert_eq!(before, bytes()[..PAGE]);
         let fault = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
         assert!(matches!(fault, Some(Error::Fault { offset: PAGE })));
         // What stands before the hole is given out first.

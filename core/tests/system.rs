@@ -126,7 +126,7 @@ fn protected_pages_are_faults_until_they_are_opened_again() {
     assert_eq!(map.get(PAGE - 1).unwrap(), 2, "bytes before the fault are written");
     map.protect(.., Protection::READ | Protection::WRITE).unwrap();
     map.fill(3, ..).unwrap();
-    assert!(matches!(map.protect(1.., Protection::READ), Err(Error::Unsupported(_))));
+    assert!(matches!(map.protect(1.., Protection::READ), Err(Error::Unaligned { offset: 1, .. })));
 }
 
 #[test]
@@ -174,6 +174,8 @@ fn errors_name_the_call_and_turn_into_io_errors() {
         Error::BeyondFile { offset: 1, len: 2, file_len: 2 },
         Error::BeyondFile { offset: 3, len: 0, file_len: 2 },
         Error::TooLong { len: 7 },
+        Error::Unaligned { call: "map", offset: 1, multiple: 4096 },
+        Error::Damaged { offset: 7 },
         Error::ReadOnly { call: "set" },
         Error::NoFile { call: "resize" },
         Error::Unsupported("this"),

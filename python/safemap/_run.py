@@ -66,6 +66,7 @@ def run_program(program: str) -> None:
 
 def run_folder(folder: str) -> None:
     """Runs the ``__main__`` in a folder or zip file, which then comes first on the module path."""
+    folder = os.path.abspath(folder)
     if sys.flags.safe_path:
         sys.path.insert(0, folder)
     else:

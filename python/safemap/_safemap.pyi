@@ -65,7 +65,7 @@ class mmap:
         """Returns the bytes up to and including the next newline, or all that are left, and moves the position."""
 
     def write(self, bytes: Buffer, /) -> int:
-        """Writes `bytes` at the position, all of them or none, moves it behind them and returns their number."""
+        """Writes `bytes` at the position, all or, if they do not fit, none; moves it behind them, returns their number."""
 
     def write_byte(self, byte: SupportsIndex, /) -> None:
         """Writes the int `byte` at the position and moves the position behind it."""

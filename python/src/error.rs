@@ -25,7 +25,10 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::Os { source, .. } => os_error(source),
         Error::Fault { offset } | Error::Damaged { offset } => fault(&error, *offset),
         Error::Buffer { .. } => PyOSError::new_err((error.os_code(), error.to_string())),
+        // The methods check ranges themselves, and then another thread made the map shorter.
+        Error::OutOfBounds { .. } => value("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
+        Error::Unaligned { .. } => errno(error.os_code().unwrap_or_default()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }

@@ -68,7 +68,7 @@ impl Mmap {
         self.consume(py, at, end.saturating_sub(at))
     }
 
-    /// Writes `bytes` at the position, all of them or none, moves the position behind them and returns their number.
+    /// Writes `bytes` at the position, all of them or, if they do not fit, none, moves the position behind them and returns their number.
     #[pyo3(signature = (bytes, /))]
     fn write(&self, py: Python<'_>, bytes: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.open()?;

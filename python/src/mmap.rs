@@ -176,11 +176,13 @@ impl Mmap {
         self.shelf.is_closed()
     }
 
+    /// Returns the map itself; at the end of the `with` it is closed.
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         slf.get().open()?;
         Ok(slf)
     }
 
+    /// Closes the map.
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.shelf.close(py)
