@@ -4,6 +4,7 @@
 import sys
 
 from chores import bench, package, python_tests, rust, stubs
+from chores import torture as scenarios
 from chores.steps import Steps
 
 
@@ -22,6 +23,7 @@ def lint(steps, words):
     """fmt, clippy, rustdoc and compileall; a warning is an error"""
     rust.lint(steps)
     python_tests.compile_all(steps)
+    scenarios.lint(steps)
 
 
 def wheel(steps, words):
@@ -39,14 +41,29 @@ def bench_(steps, words):
     bench.run(steps, words)
 
 
+def torture(steps, words):
+    """everything that the world may do to a map (--quick, --sabotage: without protection, NAME: one scenario)"""
+    scenarios.run(steps, words)
+
+
 def ci(steps, words):
-    """lint + test + stubs: what a change must pass"""
+    """lint + test + stubs + torture --quick: what a change must pass"""
     lint(steps, words)
     test(steps, words)
     stubs.run(steps)
+    scenarios.run(steps, ["--quick"])
 
 
-CHORES = {"build": build, "test": test, "lint": lint, "stubs": stubs_, "wheel": wheel, "bench": bench_, "ci": ci}
+CHORES = {
+    "build": build,
+    "test": test,
+    "lint": lint,
+    "stubs": stubs_,
+    "wheel": wheel,
+    "bench": bench_,
+    "torture": torture,
+    "ci": ci,
+}
 
 
 def listing():

@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use crate::limit;
+
 /// What the fallible calls of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -12,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused `call`.
+    /// The operating system refused `call`. Where a limit was reached, `Display` says by which name one raises it.
     Os {
         /// The call, by the name of the method.
         call: &'static str,
@@ -121,7 +123,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Os { call, source } => write!(f, "{call}: {source}"),
+            Error::Os { call, source } => limit::tell(f, call, source),
             Error::OutOfBounds { call, start, end, len } => {
                 write!(f, "{call}: range {start}..{end} leaves a map of {len} bytes")
             }

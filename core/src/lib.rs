@@ -36,6 +36,7 @@ mod error;
 mod flags;
 mod foreign;
 mod kernel;
+mod limit;
 mod lines;
 mod manage;
 mod map;

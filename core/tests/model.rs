@@ -1,39 +1,21 @@
 //! A map and a `Vec<u8>` with a position, through the same random operations.
 #![forbid(unsafe_code)]
 
+#[path = "support/operation.rs"]
+mod operation;
+#[path = "support/program.rs"]
+mod program;
 mod support;
+#[path = "support/twin.rs"]
+mod twin;
 
-use std::io::{BufRead, Read, Seek, SeekFrom, Write};
+use std::io::SeekFrom;
 
+use operation::Op;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use safemap::{Access, Error, Map, Options, Sharing};
-use support::{file_with, pattern};
-
-#[derive(Clone, Debug)]
-enum Op {
-    Get(usize),
-    Set(usize, u8),
-    ReadAt(usize, usize),
-    ReadExactAt(usize, usize),
-    WriteAt(usize, Vec<u8>),
-    ToVec(usize, usize),
-    Fill(usize, usize, u8),
-    CopyWithin(usize, usize, usize),
-    Compare(usize, Vec<u8>),
-    Load(usize),
-    Store(usize, u32),
-    Find(Vec<u8>, usize, usize),
-    Rfind(Vec<u8>, usize, usize),
-    Resize(usize),
-    Flush(usize, usize),
-    Read(usize),
-    Write(Vec<u8>),
-    Seek(SeekFrom),
-    ReadByte,
-    WriteByte(u8),
-    ReadLine,
-    ReadUntil(u8),
-}
+use support::{file_with, pattern, survives};
+use twin::Twin;
 
 /// Mostly small numbers, some at the edge of a page, some absurd.
 fn number(g: &mut Gen) -> usize {
@@ -84,194 +66,10 @@ impl Arbitrary for Op {
     }
 }
 
-/// What an operation answered, as far as both sides can say it. Errors are alike.
-#[derive(Debug, PartialEq)]
-enum Answer {
-    Done,
-    Bytes(Vec<u8>),
-    Number(Option<usize>),
-    Error,
-}
-
-impl<T: Into<Answer>, E> From<Result<T, E>> for Answer {
-    fn from(result: Result<T, E>) -> Answer {
-        result.map_or(Answer::Error, T::into)
-    }
-}
-
-impl From<()> for Answer {
-    fn from((): ()) -> Answer {
-        Answer::Done
-    }
-}
-
-impl From<Vec<u8>> for Answer {
-    fn from(bytes: Vec<u8>) -> Answer {
-        Answer::Bytes(bytes)
-    }
-}
-
-impl From<Option<usize>> for Answer {
-    fn from(number: Option<usize>) -> Answer {
-        Answer::Number(number)
-    }
-}
-
-impl From<usize> for Answer {
-    fn from(number: usize) -> Answer {
-        Answer::Number(Some(number))
-    }
-}
-
-/// The naive twin.
-struct Twin {
-    bytes: Vec<u8>,
-    position: usize,
-}
-
-impl Twin {
-    fn part(&self, from: usize, to: usize) -> Option<&[u8]> {
-        self.bytes.get(from..to)
-    }
-
-    fn from(&self, at: usize, count: usize) -> Option<&[u8]> {
-        self.bytes.get(at..at.checked_add(count)?)
-    }
-
-    fn place(&mut self, at: usize, bytes: &[u8]) -> Answer {
-        let Some(end) = at.checked_add(bytes.len()).filter(|&end| end <= self.bytes.len()) else {
-            return Answer::Error;
-        };
-        self.bytes[at..end].copy_from_slice(bytes);
-        Answer::Done
-    }
-
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let taken = rest[..count.min(rest.len())].to_vec();
-        self.position += taken.len();
-        taken
-    }
-
-    fn take_until(&mut self, byte: u8) -> Vec<u8> {
-        let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let count = rest.iter().position(|&b| b == byte).map_or(rest.len(), |at| at + 1);
-        self.take(count)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Answer {
-        let placed = self.place(self.position, bytes);
-        if placed == Answer::Done {
-            self.position += bytes.len();
-        }
-        placed
-    }
-
-    fn seek(&mut self, to: SeekFrom) -> Answer {
-        let position = match to {
-            SeekFrom::Start(at) => Some(at as usize),
-            SeekFrom::End(by) => self.bytes.len().checked_add_signed(by as isize),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by as isize),
-        };
-        position.inspect(|&at| self.position = at).ok_or(()).into()
-    }
-
-    fn search(&self, needle: &[u8], from: usize, to: usize, last: bool) -> Answer {
-        let Some(part) = self.part(from, to) else { return Answer::Error };
-        let mut places = (0..=part.len()).filter(|&at| part[at..].starts_with(needle)).map(|at| from + at);
-        Answer::Number(if last { places.next_back() } else { places.next() })
-    }
-
-    fn apply(&mut self, op: &Op) -> Answer {
-        let gone = |bytes: Option<&[u8]>| Answer::from(bytes.map(<[u8]>::to_vec).ok_or(()));
-        match op {
-            Op::Get(at) => gone(self.from(*at, 1)),
-            Op::Set(at, byte) => self.place(*at, &[*byte]),
-            Op::ReadAt(at, count) => gone(self.bytes.get(*at..).map(|rest| &rest[..rest.len().min(*count)])),
-            Op::ReadExactAt(at, count) => gone(self.from(*at, *count)),
-            Op::WriteAt(at, bytes) => self.place(*at, bytes),
-            Op::ToVec(from, to) => gone(self.part(*from, *to)),
-            Op::Fill(from, to, byte) => match self.part(*from, *to).map(<[u8]>::len) {
-                Some(count) => self.place(*from, &vec![*byte; count]),
-                None => Answer::Error,
-            },
-            Op::CopyWithin(from, end, to) => match self.part(*from, *end).map(<[u8]>::to_vec) {
-                Some(bytes) => self.place(*to, &bytes),
-                None => Answer::Error,
-            },
-            Op::Compare(at, bytes) => self.from(*at, bytes.len()).map(|ours| ours.cmp(bytes) as usize).ok_or(()).into(),
-            Op::Load(at) => gone(self.from(*at, 4)),
-            Op::Store(at, value) => self.place(*at, &value.to_ne_bytes()),
-            Op::Find(needle, from, to) => self.search(needle, *from, *to, false),
-            Op::Rfind(needle, from, to) => self.search(needle, *from, *to, true),
-            Op::Resize(len) => {
-                self.bytes.resize(*len, 0);
-                Answer::Done
-            }
-            Op::Flush(from, to) => self.part(*from, *to).map(drop).ok_or(()).into(),
-            Op::Read(count) => self.take(*count).into(),
-            Op::Write(bytes) => self.put(bytes),
-            Op::Seek(to) => self.seek(*to),
-            Op::ReadByte => match self.take(1) {
-                byte if byte.is_empty() => Answer::Error,
-                byte => byte.into(),
-            },
-            Op::WriteByte(byte) => self.put(&[*byte]),
-            Op::ReadLine => self.take_until(b'\n').into(),
-            Op::ReadUntil(byte) => self.take_until(*byte).into(),
-        }
-    }
-}
-
-fn read_with<E>(count: usize, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Answer {
-    let mut buffer = vec![0; count];
-    read(&mut buffer).map(|count| buffer[..count].to_vec()).into()
-}
-
-fn apply(map: &Map, cursor: &mut safemap::Cursor<&Map>, op: &Op) -> Answer {
-    match op {
-        Op::Get(at) => map.get(*at).map(|byte| vec![byte]).into(),
-        Op::Set(at, byte) => map.set(*at, *byte).into(),
-        Op::ReadAt(at, count) => read_with(*count, |buffer| map.read_at(buffer, *at)),
-        Op::ReadExactAt(at, count) => read_with(*count, |buffer| map.read_exact_at(buffer, *at).map(|()| *count)),
-        Op::WriteAt(at, bytes) => map.write_at(bytes, *at).into(),
-        Op::ToVec(from, to) => map.to_vec(*from..*to).into(),
-        Op::Fill(from, to, byte) => map.fill(*byte, *from..*to).into(),
-        Op::CopyWithin(from, end, to) => map.copy_within(*from..*end, *to).into(),
-        Op::Compare(at, bytes) => map.compare(bytes, *at).map(|order| order as usize).into(),
-        Op::Load(at) => map.load::<u32>(*at).map(|value| value.to_ne_bytes().to_vec()).into(),
-        Op::Store(at, value) => map.store(*at, *value).into(),
-        Op::Find(needle, from, to) => map.find(needle, *from..*to).into(),
-        Op::Rfind(needle, from, to) => map.rfind(needle, *from..*to).into(),
-        Op::Resize(len) => map.resize(*len).into(),
-        Op::Flush(from, to) => map.flush_range(*from..*to).into(),
-        Op::Read(count) => read_with(*count, |buffer| cursor.read(buffer)),
-        Op::Write(bytes) => cursor.write(bytes).map(drop).into(),
-        Op::Seek(to) => cursor.seek(*to).map(|at| at as usize).into(),
-        Op::ReadByte => cursor.read_byte().map(|byte| vec![byte]).into(),
-        Op::WriteByte(byte) => cursor.write_byte(*byte).into(),
-        Op::ReadLine => cursor.read_line().into(),
-        Op::ReadUntil(byte) => {
-            let mut bytes = Vec::new();
-            cursor.read_until(*byte, &mut bytes).map(|_| bytes).into()
-        }
-    }
-}
-
 #[track_caller]
 fn stays_alike(map: &Map, start: Vec<u8>, ops: &[Op]) -> Vec<u8> {
-    let mut twin = Twin { bytes: start, position: 0 };
-    let mut cursor = map.cursor();
-    for op in ops {
-        assert_eq!(apply(map, &mut cursor, op), twin.apply(op), "{op:?}");
-        // What is read ahead is a copy; the twin has none.
-        if !matches!(op, Op::ReadUntil(_)) {
-            let position = cursor.tell();
-            cursor = map.cursor();
-            cursor.set_position(position);
-        }
-        assert_eq!((map.len(), cursor.tell()), (twin.bytes.len(), twin.position), "{op:?}");
-    }
+    let mut twin = Twin::new(start);
+    ops.iter().for_each(|op| twin.step(map, op));
     assert_eq!(map.to_vec(..).unwrap(), twin.bytes);
     twin.bytes
 }
@@ -324,4 +122,38 @@ fn a_copy_is_a_vector_with_a_position_and_the_file_stays() {
         std::fs::read(file.path()).unwrap() == bytes
     }
     QuickCheck::new().tests(200).quickcheck(holds as fn(Vec<Op>) -> bool);
+}
+
+/// What the fuzzer found worth keeping, and what once failed; `fuzz/` makes more of them.
+#[test]
+fn a_file_that_others_cut_is_a_vector_that_knows_where_it_ends() {
+    survives("a_file_that_others_cut_is_a_vector_that_knows_where_it_ends", || {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/operations");
+        // The packaged crate comes without.
+        for entry in std::fs::read_dir(corpus).into_iter().flatten() {
+            program::run(&std::fs::read(entry.unwrap().path()).unwrap());
+        }
+    });
+}
+
+#[test]
+fn any_bytes_are_a_program_that_keeps_map_and_twin_alike() {
+    survives("any_bytes_are_a_program_that_keeps_map_and_twin_alike", || {
+        fn holds(bytes: Vec<u8>) -> bool {
+            program::run(&bytes);
+            true
+        }
+        QuickCheck::new().rng(Gen::new(400)).tests(2000).quickcheck(holds as fn(Vec<u8>) -> bool);
+    });
+}
+
+/// The control: the comparison sees it when a map answers otherwise than its twin.
+#[test]
+#[should_panic(expected = "Get(5): the map says Fault(5..6), its twin Bytes([5])")]
+fn a_twin_that_was_not_told_of_a_cut_differs() {
+    let bytes = pattern(5000);
+    let file = file_with(&bytes);
+    let map = support::writable(&file);
+    file.as_file().set_len(0).unwrap();
+    Twin::new(bytes).step(&map, &Op::Get(5));
 }

@@ -11,6 +11,7 @@
 //! | `fork::Pass` | leave to change the regions of a map, which no fork comes between |
 //! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
 //! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
+//! | `limit::Limit` | which limit an error number speaks of, and its name |
 //! | `flags` | `Flags` and `Protection` as constants |
 //! | `page_size`, `granularity` | of pages, of offsets, in bytes |
 //! | `AsFile`, `BorrowedFile`, `OwnedFile` | the system's descriptors of files |
@@ -25,6 +26,6 @@ use unix as os;
 
 #[allow(unused_imports)] // `transfer` serves the portable kernels alone.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, fork, granularity, page_size,
-    pages, region, repair, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, fork, granularity, limit,
+    page_size, pages, region, repair, transfer,
 };

@@ -5,6 +5,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod fork;
+pub(crate) mod limit;
 pub(crate) mod pages;
 pub(crate) mod region;
 pub(crate) mod repair;

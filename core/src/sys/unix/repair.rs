@@ -92,7 +92,7 @@ impl Watch {
     pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         // SAFETY: freed by Drop only.
         let damage = unsafe { self.damage.as_ref() };
-        damage.replaced_pages().try_for_each(|page| damage.restore(page, file, offset))
+        damage.replaced_runs().try_for_each(|(page, count)| damage.restore(page, count, file, offset))
     }
 }
 
@@ -118,8 +118,24 @@ impl Damage {
         // Noted first: whoever reads the zeros finds the mark.
         self.replaced[page / 64].fetch_or(1 << (page % 64), SeqCst);
         self.mark.0.fetch_min((address - self.start).saturating_sub(self.lead), SeqCst);
-        let zeros = libc::MAP_PRIVATE | libc::MAP_ANON;
-        self.map(page, zeros, -1, 0).is_ok()
+        self.put_zeros(page, 1).is_ok() || self.give_up()
+    }
+
+    /// Every page that is replaced apart from others splits a mapping, and a process may have only so many of them. When that
+    /// limit is reached, all of the region is replaced as one.
+    #[cold]
+    fn give_up(&self) -> bool {
+        self.replaced.iter().for_each(|bits| bits.store(!0, SeqCst));
+        self.mark.spoil();
+        self.put_zeros(0, self.pages()).is_ok()
+    }
+
+    fn pages(&self) -> usize {
+        self.size / self.request.page
+    }
+
+    fn put_zeros(&self, page: usize, count: usize) -> io::Result<()> {
+        self.map(page, count, libc::MAP_PRIVATE | libc::MAP_ANON, -1, 0)
     }
 
     fn page_of(&self, address: usize) -> Option<usize> {
@@ -127,31 +143,36 @@ impl Damage {
         Some(inside / self.request.page)
     }
 
-    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     fn is_replaced(&self, page: usize) -> bool {
         self.replaced[page / 64].load(SeqCst) >> (page % 64) & 1 == 1
     }
 
-    fn restore(&self, page: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+    /// Maps `count` pages of the file again, of which `offset` is the region's.
+    fn restore(&self, page: usize, count: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         let offset = offset_of(offset + (page * self.request.page) as u64)?;
-        self.map(page, self.request.flags.0, file.as_raw_fd(), offset)?;
-        self.replaced[page / 64].fetch_and(!(1 << (page % 64)), SeqCst);
+        self.map(page, count, self.request.flags.0, file.as_raw_fd(), offset)?;
+        (page..page + count).for_each(|page| {
+            self.replaced[page / 64].fetch_and(!(1 << (page % 64)), SeqCst);
+        });
         Ok(())
     }
 
-    fn map(&self, page: usize, flags: i32, fd: i32, offset: super::region::Offset) -> io::Result<()> {
+    fn map(&self, page: usize, count: usize, flags: i32, fd: i32, offset: super::region::Offset) -> io::Result<()> {
         let at = ptr::without_provenance_mut(self.start + page * self.request.page);
-        let call = MapCall { at, len: self.request.page, flags: flags | libc::MAP_FIXED, fd, offset };
-        // SAFETY: the page lies in the region, which is mapped as long as it is watched; no reference into it exists
+        let call = MapCall { at, len: count * self.request.page, flags: flags | libc::MAP_FIXED, fd, offset };
+        // SAFETY: the pages lie in the region, which is mapped as long as it is watched; no reference into it exists
         // but those that were lent out for the file's bytes, whatever they are.
         unsafe { map_call(self.request.protection, &call) }.map(drop)
     }
 
-    fn replaced_pages(&self) -> impl Iterator<Item = usize> {
-        let pages = self.replaced.iter().enumerate();
-        pages.flat_map(|(word, bits)| {
-            let bits = bits.load(SeqCst);
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+    /// The first pages of runs that were replaced, and the lengths of these.
+    fn replaced_runs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut page = 0;
+        std::iter::from_fn(move || {
+            page = (page..self.pages()).find(|&page| self.is_replaced(page))?;
+            let count = (page..self.pages()).take_while(|&page| self.is_replaced(page)).count();
+            page += count;
+            Some((page - count, count))
         })
     }
 }
