@@ -65,10 +65,10 @@ impl Mmap {
         self.access == ACCESS_READ
     }
 
-    /// Raises if the map is read-only.
+    /// Raises if the map is read-only; of a closed one that it is closed.
     #[inline]
     pub(crate) fn writable(&self) -> PyResult<()> {
-        if self.is_read_only() { Err(read_only()) } else { Ok(()) }
+        if self.is_read_only() { self.open().and(Err(read_only())) } else { Ok(()) }
     }
 
     // The position is no promise between threads, as that of a file is none; atomic so that it is never half a number.

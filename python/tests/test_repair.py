@@ -1,0 +1,57 @@
+"""Repair: memory that was lent to others, and a file that is cut under it. In children, which would die without."""
+
+import signal
+import subprocess
+import sys
+import unittest
+
+PROGRAM = """
+import faulthandler, hashlib, re, struct, sys, tempfile
+import safemap
+if "before" in sys.argv: faulthandler.enable()
+file = tempfile.TemporaryFile()
+file.write(b"x" * 16384)
+file.flush()
+m = safemap.mmap(file.fileno(), 0, repair="default" not in sys.argv)
+view = memoryview(m)
+if "after" in sys.argv: faulthandler.enable()
+file.truncate(4096)
+assert m.damage is None
+assert hashlib.sha256(view).digest() == hashlib.sha256(b"x" * 4096 + bytes(12288)).digest()
+assert re.search(rb"\\0", view).start() == 4096
+assert struct.unpack_from("<I", view, 8192) == (0,)
+assert m.damage == 4096
+for call in (lambda: m[0], lambda: m.find(b"x"), lambda: memoryview(m), m.readline, m.flush, m.restore):
+    try:
+        call()
+    except safemap.FaultError as error:
+        assert error.offset == 4096, error.offset
+    else:
+        raise AssertionError("nothing was raised")
+file.seek(0)
+file.write(b"y" * 16384)
+file.flush()
+m.restore()
+assert m.damage is None and m[:] == b"y" * 16384 == bytes(view)
+view.release()
+m.close()
+"""
+
+
+def run(*words):
+    return subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=False)
+
+
+class Repair(unittest.TestCase):
+    def test_foreign_code_meets_zeros_the_next_call_raises_and_the_map_can_be_restored(self):
+        for words in ((), ("before",), ("after",)):
+            with self.subTest(faulthandler=words):
+                done = run(*words)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_without_it_the_interpreter_dies(self):
+        self.assertEqual(run("default").returncode, -signal.SIGBUS)
+
+
+if __name__ == "__main__":
+    unittest.main()
