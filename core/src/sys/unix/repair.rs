@@ -3,27 +3,30 @@
 //! Kernels report a fault. Code that was lent the memory (a `memoryview`, a slice) cannot: for a fault at its hands the
 //! handler of signals looks the *address* up here, puts a page of zeros there, notes it, and lets the code go on.
 //!
-//! The list of regions is read inside the handler, so it takes no lock. A slot of it counts the handlers that look at it; whoever
-//! clears a slot waits until there is none, and only then unmaps. Slots are used again and never freed.
+//! The `registry` of regions is read inside the handler, so it takes no lock. Whoever takes a region out waits until no handler looks
+//! at it, and only then unmaps.
 //!
 //! # Safety
 //!
-//! A [`Damage`] is freed, and its region unmapped, after its slot was cleared and nobody looks at it (`Slot::clear`).
+//! A [`Damage`] is freed, and its region unmapped, after it left the registry, when nobody looks at it (`registry::leave`).
 
 #![allow(unsafe_code)]
 
+mod registry;
+
 use std::{
-    hint, io,
+    io,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
-    thread,
 };
 
 use super::region::{MapCall, Request, map_call, offset_of};
+use registry::Slot;
+pub(super) use registry::forget_handlers;
 
 /// Where a map was damaged first: the lowest offset. Shared by the map and all of its regions.
 #[derive(Debug)]
@@ -85,7 +88,7 @@ impl Watch {
         let words = size.div_ceil(request.page).div_ceil(64);
         let damage = Damage { start, size, lead, request, mark, replaced: zeroed(words)? };
         let damage = NonNull::from(Box::leak(Box::new(damage)));
-        Ok(Watch { slot: Slot::take(damage), damage })
+        Ok(Watch { slot: registry::enter(damage), damage })
     }
 
     /// Maps the file again, `offset` being the region's, where pages of it were replaced.
@@ -98,8 +101,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.slot.clear();
-        // SAFETY: leaked by `new`; no handler looks at it (Slot::clear), and none will.
+        registry::leave(self.slot);
+        // SAFETY: leaked by `new`; no handler looks at it (leave), and none will.
         drop(unsafe { Box::from_raw(self.damage.as_ptr()) });
     }
 }
@@ -180,103 +183,10 @@ impl Damage {
 /// Whether `address` lies in a watched region, in a page that was not replaced yet. For the handler of signals.
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))] // `raised` knows their frames.
 pub(super) fn is_wanted(address: usize) -> bool {
-    slots().any(|slot| slot.look(|damage| damage.page_of(address).is_some_and(|page| !damage.is_replaced(page))))
+    registry::any(|damage| damage.page_of(address).is_some_and(|page| !damage.is_replaced(page)))
 }
 
 /// Repairs the page at `address` if it is watched. For the handler of signals.
 pub(super) fn repair(address: usize) -> bool {
-    slots().any(|slot| slot.look(|damage| damage.repair(address)))
-}
-
-#[derive(Debug)]
-struct Slot {
-    taken: AtomicBool,
-    damage: AtomicPtr<Damage>,
-    /// Handlers that look at `damage`.
-    looking: AtomicUsize,
-}
-
-impl Slot {
-    const fn new() -> Slot {
-        Slot { taken: AtomicBool::new(false), damage: AtomicPtr::new(ptr::null_mut()), looking: AtomicUsize::new(0) }
-    }
-
-    fn take(damage: NonNull<Damage>) -> &'static Slot {
-        let free = |slot: &&Slot| !slot.taken.swap(true, SeqCst);
-        let slot = slots().find(free).unwrap_or_else(|| {
-            FIRST.extend();
-            slots().find(free).unwrap_or_else(|| Slot::take_late(free))
-        });
-        slot.damage.store(damage.as_ptr(), SeqCst);
-        slot
-    }
-
-    /// Others took all of a new chunk at once: make room until it suffices.
-    fn take_late(free: impl Fn(&&Slot) -> bool + Copy) -> &'static Slot {
-        loop {
-            FIRST.extend();
-            if let Some(slot) = slots().find(free) {
-                return slot;
-            }
-        }
-    }
-
-    fn look(&self, what: impl FnOnce(&Damage) -> bool) -> bool {
-        self.looking.fetch_add(1, SeqCst);
-        // SAFETY: null, or not freed while this handler is counted (clear).
-        let found = unsafe { self.damage.load(SeqCst).as_ref() }.is_some_and(what);
-        self.looking.fetch_sub(1, SeqCst);
-        found
-    }
-
-    /// Takes the damage out and waits for the handlers that may have seen it. They never wait for anything themselves.
-    fn clear(&self) {
-        self.damage.store(ptr::null_mut(), SeqCst);
-        while self.looking.load(SeqCst) != 0 {
-            hint::spin_loop();
-            thread::yield_now();
-        }
-        self.taken.store(false, SeqCst);
-    }
-}
-
-const CHUNK: usize = 64;
-
-struct Chunk {
-    slots: [Slot; CHUNK],
-    next: AtomicPtr<Chunk>,
-}
-
-static FIRST: Chunk = Chunk::new();
-
-impl Chunk {
-    const fn new() -> Chunk {
-        Chunk { slots: [const { Slot::new() }; CHUNK], next: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    fn next(&self) -> Option<&'static Chunk> {
-        // SAFETY: null, or leaked by `extend`.
-        unsafe { self.next.load(SeqCst).as_ref() }
-    }
-
-    /// Appends a chunk at the end of the list.
-    fn extend(&'static self) {
-        let new: *mut Chunk = Box::leak(Box::new(Chunk::new()));
-        let mut last = self;
-        while last.next.compare_exchange(ptr::null_mut(), new, SeqCst, SeqCst).is_err() {
-            match last.next() {
-                Some(next) => last = next,
-                None => continue,
-            }
-        }
-    }
-}
-
-fn slots() -> impl Iterator<Item = &'static Slot> {
-    std::iter::successors(Some(&FIRST), |chunk| chunk.next()).flat_map(|chunk| &chunk.slots)
-}
-
-/// A forked child has one thread, which is in no handler: nobody looks at anything there.
-pub(super) fn forget_handlers() {
-    slots().for_each(|slot| slot.looking.store(0, SeqCst));
+    registry::any(|damage| damage.repair(address))
 }
