@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use crate::{
@@ -18,7 +19,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[derive(Debug)]
 pub(crate) struct Disk {
     place: Scratch,
-    /// The file that the file system lives in; none for tmpfs.
+    /// The file that the file system lives in; none for tmpfs, and for a block device.
     image: Option<Scratch>,
 }
 
@@ -39,12 +40,18 @@ impl Disk {
     pub(crate) fn ext4_in(folder: &Path, size: u64) -> Result<Disk> {
         let image = Scratch::file_in(folder, b"")?;
         image.handle()?.set_len(size)?;
-        // Without a journal nothing else is written at its own time.
-        let options = ["-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=0"];
-        allowed(Command::new("mkfs.ext4").args(options).arg(image.path()), "no ext4 file system can be made")?;
+        make_ext4(image.path())?;
         let mut disk = Disk { place: Scratch::folder()?, image: Some(image) };
         disk.mount_again()?;
         Ok(disk)
+    }
+
+    /// An ext4 file system on a block device.
+    pub(crate) fn ext4_on(device: &Path) -> Result<Disk> {
+        make_ext4(device)?;
+        let place = Scratch::folder()?;
+        mount(&[&device.display().to_string()], place.path())?;
+        Ok(Disk { place, image: None })
     }
 
     /// Mounts what [`Disk::unmount`] took away: nothing of it is in memory then.
@@ -74,15 +81,30 @@ impl Disk {
 
     /// Fills all the room there is, until the ballast is dropped.
     pub(crate) fn fill(&self) -> io::Result<Ballast> {
-        let path = self.place.path().join("ballast");
-        let mut file = File::create(&path)?;
+        let mut ballast = Ballast(Vec::new());
+        let mut file = ballast.file(self.place.path())?;
         // Large pieces first, and then what is left.
         for size in [64 << 10, 4096, 512] {
             while write_all(&mut file, &vec![1; size])? {}
             // Room that was only promised is taken, or given back.
             let _ = file.sync_data();
         }
-        Ok(Ballast(path))
+        Ok(ballast)
+    }
+
+    /// Fills all room but `count` single blocks that lie apart.
+    pub(crate) fn fill_but_crumbs(&self, count: usize) -> io::Result<Ballast> {
+        let mut crumbs = Ballast(Vec::new());
+        for _ in 0..2 * count {
+            let mut crumb = crumbs.file(self.place.path())?;
+            crumb.write_all(&[1; 4096])?;
+            crumb.sync_all()?;
+        }
+        let mut ballast = self.fill()?;
+        let (keep, give): (Vec<_>, Vec<_>) = crumbs.0.drain(..).enumerate().partition(|(i, _)| i % 2 == 0);
+        ballast.0.extend(keep.into_iter().map(|(_, path)| path));
+        drop(Ballast(give.into_iter().map(|(_, path)| path).collect()));
+        Ok(ballast)
     }
 }
 
@@ -101,16 +123,33 @@ impl Drop for Disk {
     }
 }
 
-/// A file that takes all the room of a disk.
+/// Files that take the room of a disk.
 #[derive(Debug)]
-pub(crate) struct Ballast(PathBuf);
+pub(crate) struct Ballast(Vec<PathBuf>);
+
+impl Ballast {
+    fn file(&mut self, folder: &Path) -> io::Result<File> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let path = folder.join(format!("ballast-{}", COUNT.fetch_add(1, Relaxed)));
+        let file = File::create(&path)?;
+        self.0.push(path);
+        Ok(file)
+    }
+}
 
 impl Drop for Ballast {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        self.0.iter().for_each(|path| drop(std::fs::remove_file(path)));
         // Some file systems hand room out again only after they wrote down that it is free.
-        let _ = self.0.parent().and_then(|folder| File::open(folder).ok()).map(|folder| folder.sync_all());
+        let folder = self.0.first().and_then(|path| path.parent());
+        let _ = folder.and_then(|folder| File::open(folder).ok()).map(|folder| folder.sync_all());
     }
+}
+
+fn make_ext4(place: &Path) -> Result<()> {
+    // Without a journal nothing else is written at its own time.
+    let options = ["-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=0"];
+    allowed(Command::new("mkfs.ext4").args(options).arg(place), "no ext4 file system can be made")
 }
 
 fn mount(words: &[&str], place: &Path) -> Result<()> {

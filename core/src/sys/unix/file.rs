@@ -101,14 +101,22 @@ pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let old = status_len(file)?;
-    let new = match len.checked_sub(old) {
-        None | Some(0) => return set_len(file, len),
-        Some(new) => off_t::try_from(new).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?,
-    };
-    allocate(file, old as off_t, new).inspect_err(|_| {
-        // What was allocated before the disk was full goes back; the first error is the one to tell.
-        let _ = set_len(file, old);
-    })
+    if let Some(new) = len.checked_sub(old).filter(|&new| new > 0) {
+        let new = off_t::try_from(new).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+        // Behind the end first, which moves only when there is room for all: others never see a length that is taken back.
+        allocate(file, old as off_t, new).inspect_err(|_| give_back(file, old))?;
+    }
+    set_len(file, len)
+}
+
+/// Gives back what was set aside behind the end of the file, which stays where it is: at `end`, unless somebody wrote there
+/// meanwhile; then it is his.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn give_back(file: BorrowedFd<'_>, end: u64) {
+    if status_len(file).is_ok_and(|len| len == end) {
+        // The error to tell is why there was no room.
+        let _ = set_len(file, end);
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -116,11 +124,12 @@ pub(crate) fn set_len_allocated(_: BorrowedFd<'_>, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Sets disk space aside and leaves the length alone.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
     loop {
         // SAFETY: fallocate touches no memory.
-        match check(unsafe { libc::fallocate64(file.as_raw_fd(), 0, from, count) }) {
+        match check(unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
