@@ -5,6 +5,7 @@
 //! `x.py torture` gives it a process, a folder and a mount namespace of its own.
 
 mod chance;
+mod device;
 mod disk;
 mod operations;
 mod raw;

@@ -43,7 +43,8 @@ scenarios! {
     "device of errors": failed_device::error_target, "plain access to memory";
     "protected": protected::run, "plain access to memory";
     "huge pages": huge_pages::run, "plain access to memory";
-    "lost write": lost_write::run, "no flush";
+    "lost write, full disk": lost_write::full_disk, "no flush";
+    "lost write, failed device": lost_write::failed_device, "no flush";
     "threads, one map": threads::one_map, "plain access to memory";
     "threads, private memory": threads::private_memory, "plain access to memory";
     "threads, many maps": threads::many_maps, "plain access to memory";
