@@ -37,7 +37,7 @@ def stubs_(steps, words):
 
 
 def bench_(steps, words):
-    """calls of the package beside the standard module's (--rounds N)"""
+    """calls of the package beside the standard module's (--rounds N, --only TEXT; --instructions: counted by valgrind)"""
     bench.run(steps, words)
 
 
