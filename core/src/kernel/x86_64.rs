@@ -4,7 +4,10 @@
 //! halves of its registers (`vzeroupper`) wherever it ends.
 
 use super::{Loaded, Outcome, Probe};
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::{
+    mem,
+    sync::atomic::{AtomicPtr, Ordering::Relaxed},
+};
 
 #[cfg(test)]
 pub(super) use super::assembly::recoveries;
@@ -14,7 +17,8 @@ pub(super) const FAULTS: bool = true;
 
 assemble!("x86_64/copy.s", "x86_64/fill.s", "x86_64/compare.s", "x86_64/find.s", "x86_64/probe.s", "x86_64/word.s");
 
-/// Declares both forms of a kernel and chooses between them.
+/// Declares both forms of a kernel and chooses between them: through a pointer that leads to the choice at first, and to what was
+/// chosen from then on. A call costs no more than any call into another library.
 macro_rules! either {
     ($(fn $name:ident $wide:literal $narrow:literal ($($arg:ident: $kind:ty),*);)+) => {
         pub(super) mod avx2 {
@@ -28,13 +32,18 @@ macro_rules! either {
         $(
             #[inline]
             pub(super) unsafe fn $name($($arg: $kind),*) -> Outcome {
-                if has_avx2() {
-                    // SAFETY: the processor has AVX2; the rest is the caller's promise.
-                    unsafe { avx2::$name($($arg),*) }
-                } else {
-                    // SAFETY: every x86-64 has SSE2; the rest is the caller's promise.
-                    unsafe { sse2::$name($($arg),*) }
+                type Form = unsafe extern "sysv64" fn($($kind),*) -> Outcome;
+                static CHOSEN: AtomicPtr<()> = AtomicPtr::new(choose as *mut ());
+                unsafe extern "sysv64" fn choose($($arg: $kind),*) -> Outcome {
+                    let form: Form = if has_avx2() { avx2::$name } else { sse2::$name };
+                    CHOSEN.store(form as *mut (), Relaxed);
+                    // SAFETY: the processor has what the form needs; the rest is the caller's promise.
+                    unsafe { form($($arg),*) }
                 }
+                // SAFETY: nothing but functions of this type is ever stored there.
+                let form = unsafe { mem::transmute::<*mut (), Form>(CHOSEN.load(Relaxed)) };
+                // SAFETY: the processor has what the chosen form needs; the rest is the caller's promise.
+                unsafe { form($($arg),*) }
             }
         )+
     };
@@ -63,20 +72,6 @@ declare! {
     fn store64 "store64" (at: *mut u8, value: u64) -> usize;
 }
 
-const UNKNOWN: u8 = 0;
-const NARROW: u8 = 1;
-const WIDE: u8 = 2;
-static WIDTH: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-/// Costs a load and a branch once the answer is known.
-#[inline]
 fn has_avx2() -> bool {
-    cfg!(target_feature = "avx2") || WIDTH.load(Relaxed) == WIDE || (WIDTH.load(Relaxed) == UNKNOWN && detect())
-}
-
-#[cold]
-fn detect() -> bool {
-    let wide = std::is_x86_feature_detected!("avx2");
-    WIDTH.store(if wide { WIDE } else { NARROW }, Relaxed);
-    wide
+    std::is_x86_feature_detected!("avx2")
 }

@@ -1,92 +1,91 @@
-//! Which threads have been found fit to take a fault.
-//!
-//! A flag of the thread's own would do, and there is one. But in a library that is loaded at run time, as a Python extension
-//! is, a call of the loader stands before every look at such a flag, which short calls would feel: `read_byte` took a quarter longer.
-//! So a table notes the addresses of the threads' control blocks, which the processor has at hand, and only threads that it
-//! does not know look at their flag.
+//! Which threads have been found fit to take a fault: a flag of each thread's own.
 
-use std::{
-    cell::Cell,
-    sync::atomic::{
-        AtomicUsize,
-        Ordering::{AcqRel, Relaxed},
-    },
-};
+pub(super) use flag::{is_armed, set};
 
-/// Threads that meet in a place of the table push each other out, and pay for a look at their flags.
-const PLACES: usize = 256;
+/// In a library that is loaded at run time, as a Python extension is, the compiler puts a call of the loader before every look at
+/// a variable of the thread's. Short calls feel it: `read_byte` took a quarter longer. A *TLS descriptor* is the other way that the ABI knows,
+/// and the usual one on aarch64: the loader leaves an address and a function of two instructions, and linkers put a constant in
+/// their place where they can.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f")))]
+mod flag {
+    /// The flag's name, as the linker knows it: with the version, so that two versions of the crate can be linked together.
+    macro_rules! name {
+        () => {
+            concat!(
+                "safemap_",
+                env!("CARGO_PKG_VERSION_MAJOR"),
+                "_",
+                env!("CARGO_PKG_VERSION_MINOR"),
+                "_",
+                env!("CARGO_PKG_VERSION_PATCH"),
+                "_armed"
+            )
+        };
+    }
 
-static TABLE: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
+    std::arch::global_asm!(
+        concat!(".pushsection .tbss.", name!(), ",\"awT\",@nobits"),
+        concat!(".globl ", name!()),
+        concat!(".hidden ", name!()),
+        concat!(".type ", name!(), ",@tls_object"),
+        concat!(".size ", name!(), ", 1"),
+        concat!(name!(), ": .zero 1"),
+        ".popsection",
+    );
 
-thread_local! {
-    static ARMED: Cell<bool> = const { Cell::new(false) };
-    static NOTE: Note = const { Note };
-}
+    /// Executes an instruction on this thread's flag, which lies at `fs:[rax]`.
+    ///
+    /// Before it stands the sequence that the ABI prescribes ("Thread-local storage descriptors" for x86-64), in the form which linkers
+    /// know. The function called there keeps all registers but rax; older loaders forget vectors (glibc before 2.40).
+    macro_rules! with_flag {
+        ($instruction:literal $(, $option:ident)*) => {{
+            let answer: usize;
+            // SAFETY: the flag is this thread's own, and no reference to it exists.
+            unsafe {
+                std::arch::asm!(
+                    concat!("lea rax, [rip + ", name!(), "@TLSDESC]"),
+                    concat!("call qword ptr [rax + ", name!(), "@TLSCALL]"),
+                    $instruction,
+                    out("rax") answer,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    options($($option),*),
+                );
+            }
+            answer
+        }};
+    }
 
-/// Takes the thread out of the table when it ends: another one may get its address.
-struct Note;
+    /// Whether this thread is known to be fit.
+    #[inline]
+    pub(in super::super) fn is_armed() -> bool {
+        with_flag!("movzx eax, byte ptr fs:[rax]", pure, readonly) != 0
+    }
 
-impl Drop for Note {
-    fn drop(&mut self) {
-        if let Some(thread) = this_thread() {
-            let _ = place(thread).compare_exchange(thread, 0, AcqRel, Relaxed);
-        }
+    /// Notes that this thread is fit.
+    pub(in super::super) fn set() {
+        with_flag!("mov byte ptr fs:[rax], 1");
     }
 }
 
-/// Whether this thread is known to be fit.
-#[inline]
-pub(super) fn is_armed() -> bool {
-    match this_thread() {
-        Some(thread) if place(thread).load(Relaxed) == thread => true,
-        _ => remember(),
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f"))))]
+mod flag {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ARMED: Cell<bool> = const { Cell::new(false) };
     }
-}
 
-/// Notes that this thread is fit.
-pub(super) fn set() {
-    ARMED.set(true);
-    remember();
-}
-
-/// Looks at the thread's flag, and notes the thread in the table again if it is set.
-#[cold]
-fn remember() -> bool {
-    let armed = ARMED.get();
-    // A thread that is ending has no note any more, and must not leave its address behind.
-    if let (true, Some(thread), Ok(())) = (armed, this_thread(), NOTE.try_with(|_| ())) {
-        place(thread).store(thread, Relaxed);
+    /// Whether this thread is known to be fit.
+    #[inline]
+    pub(in super::super) fn is_armed() -> bool {
+        ARMED.get()
     }
-    armed
-}
 
-/// Control blocks lie at the ends of stacks, or on the heap: the lowest bits and the highest tell little.
-#[inline]
-fn place(thread: usize) -> &'static AtomicUsize {
-    &TABLE[((thread >> 6) ^ (thread >> 12) ^ (thread >> 20)) % PLACES]
-}
-
-/// The address of this thread's control block, where it takes one instruction to learn.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[inline]
-fn this_thread() -> Option<usize> {
-    let thread: usize;
-    // SAFETY: the word at fs:0 is the address of the block itself (System V ABI for x86-64, thread-local storage).
-    unsafe { std::arch::asm!("mov {}, fs:[0]", out(reg) thread, options(pure, readonly, nostack, preserves_flags)) };
-    Some(thread)
-}
-
-#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
-#[inline]
-fn this_thread() -> Option<usize> {
-    let thread: usize;
-    // SAFETY: a register that every program may read.
-    unsafe { std::arch::asm!("mrs {}, tpidr_el0", out(reg) thread, options(pure, nomem, nostack, preserves_flags)) };
-    Some(thread)
-}
-
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-#[inline]
-fn this_thread() -> Option<usize> {
-    None
+    /// Notes that this thread is fit.
+    pub(in super::super) fn set() {
+        ARMED.set(true);
+    }
 }
