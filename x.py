@@ -3,7 +3,7 @@
 
 import sys
 
-from chores import bench, package, python_tests, rust, stubs
+from chores import bench, debian, package, python_tests, rust, stubs, windows
 from chores import torture as scenarios
 from chores.steps import Steps
 
@@ -46,6 +46,16 @@ def torture(steps, words):
     scenarios.run(steps, words)
 
 
+def windows_(steps, words):
+    """the core's tests for Windows, under Wine (words go to cargo: --test resize)"""
+    windows.run(steps, words)
+
+
+def setup_cross(steps, words):
+    """installs what builds and runs programs for other targets, on Debian"""
+    debian.install(steps)
+
+
 def ci(steps, words):
     """lint + test + stubs + torture --quick: what a change must pass"""
     lint(steps, words)
@@ -62,6 +72,8 @@ CHORES = {
     "wheel": wheel,
     "bench": bench_,
     "torture": torture,
+    "windows": windows_,
+    "setup-cross": setup_cross,
     "ci": ci,
 }
 
@@ -70,7 +82,7 @@ def listing():
     """Prints the chores, a line each."""
     print("usage: python3 x.py CHORE [OPTION]\n")
     for name, chore in CHORES.items():
-        print("  {:<8} {}".format(name, chore.__doc__))
+        print("  {:<11} {}".format(name, chore.__doc__))
 
 
 def main(words):
