@@ -31,12 +31,14 @@ pub struct Cursor<M = std::sync::Arc<Map>> {
     position: usize,
     /// What `BufRead` has read ahead.
     window: Window,
+    /// Memory for a line until it is known to be text.
+    line: Vec<u8>,
 }
 
 impl<M: Borrow<Map>> Cursor<M> {
     /// Begins at the start of the map.
     pub fn new(map: M) -> Cursor<M> {
-        Cursor { map, position: 0, window: Window::new() }
+        Cursor { map, position: 0, window: Window::new(), line: Vec::new() }
     }
 
     /// Returns the map.
@@ -140,6 +142,23 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
 
     fn consume(&mut self, count: usize) {
         self.position = self.position.saturating_add(count);
+    }
+
+    // As the provided ones, and quicker: they are what lines are read by.
+    fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let before = bytes.len();
+        let read = self.window.until(self.map.borrow(), self.position, end, bytes);
+        self.position += bytes.len() - before;
+        Ok(read?)
+    }
+
+    fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
+        let mut bytes = std::mem::take(&mut self.line);
+        bytes.clear();
+        let read = self.read_until(b'\n', &mut bytes);
+        let text = std::str::from_utf8(&bytes).map(|text| line.push_str(text));
+        self.line = bytes;
+        text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)).and(read)
     }
 }
 

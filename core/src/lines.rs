@@ -1,7 +1,5 @@
 //! Lines: a map, line by line.
 
-use memchr::memchr;
-
 use crate::{Map, Result, window::Window};
 
 /// The lines of a map, each without its `\n`; a last line need not have one. Made by [`Map::lines`].
@@ -36,20 +34,10 @@ impl<'a> Lines<'a> {
     /// [`Error::Fault`](crate::Error::Fault); what could be read of the line is in `line`.
     pub fn read_into(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         line.clear();
-        loop {
-            let rest = self.window.at(self.map, self.at)?;
-            let Some(end) = memchr(b'\n', rest) else {
-                line.extend_from_slice(rest);
-                self.at += rest.len();
-                match rest.len() {
-                    0 => return Ok(!line.is_empty()),
-                    _ => continue,
-                }
-            };
-            line.extend_from_slice(&rest[..end]);
-            self.at += end + 1;
-            return Ok(true);
-        }
+        let read = self.window.until(self.map, self.at, b'\n', line)?;
+        self.at += read;
+        line.pop_if(|last| *last == b'\n');
+        Ok(read > 0)
     }
 }
 

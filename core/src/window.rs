@@ -1,5 +1,7 @@
 //! Windows: a piece of a map, copied, to read from without a call for every few bytes.
 
+use memchr::memchr;
+
 use crate::{Error, Map, Result};
 
 /// Bytes copied at a time. Few enough to stay in the processor's first cache, enough to forget the cost of the call.
@@ -23,6 +25,7 @@ impl Window {
     /// # Errors
     ///
     /// [`Error::Fault`] if the byte at `at` itself cannot be read.
+    #[inline]
     pub(crate) fn at(&mut self, map: &Map, at: usize) -> Result<&[u8]> {
         let inside = at.checked_sub(self.start).filter(|&from| from < self.filled);
         let from = match inside {
@@ -35,10 +38,33 @@ impl Window {
         Ok(&self.bytes[from..self.filled])
     }
 
+    /// Appends the bytes from `at` on to `bytes`, up to and with the first `end`, or to the map's end; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Window::at`]; what could be read was appended.
+    #[inline]
+    pub(crate) fn until(&mut self, map: &Map, at: usize, end: u8, bytes: &mut Vec<u8>) -> Result<usize> {
+        let mut read = 0;
+        loop {
+            let rest = self.at(map, at + read)?;
+            let (piece, last) = match memchr(end, rest) {
+                Some(found) => (&rest[..=found], true),
+                None => (rest, rest.is_empty()),
+            };
+            bytes.extend_from_slice(piece);
+            read += piece.len();
+            if last {
+                return Ok(read);
+            }
+        }
+    }
+
     pub(crate) fn forget(&mut self) {
         self.filled = 0;
     }
 
+    #[cold]
     fn fill(&mut self, map: &Map, at: usize) -> Result<()> {
         self.forget();
         self.bytes.resize(SIZE, 0);

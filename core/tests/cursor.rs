@@ -80,6 +80,40 @@ fn lines_are_the_same_by_every_way() {
     }
 }
 
+/// What every call gives until the end, errors by their kind, and where the reader stands then.
+fn every<R: BufRead>(reader: &mut R, read: impl Fn(&mut R, &mut String) -> io::Result<usize>) -> Vec<String> {
+    let mut text = String::from("before");
+    let mut told = Vec::new();
+    for _ in 0..40 {
+        let read = read(reader, &mut text).map_err(|error| error.kind());
+        told.push(format!("{read:?} {text:?}"));
+    }
+    told
+}
+
+#[test]
+fn text_is_read_and_refused_as_by_every_buffered_reader() {
+    let long = [&[b'x'; 20_000][..], b"\n", "ä".repeat(9000).as_bytes(), b"\xff\nend"].concat();
+    for bytes in [&b"one\n\xff\xfe\n\nfour"[..], b"ends within \xc3", b"", b"\n", &long] {
+        let file = file_with(bytes);
+        let map = Map::open(file.path()).unwrap();
+        let lines = every(&mut map.cursor(), BufRead::read_line);
+        assert_eq!(lines, every(&mut io::BufReader::new(bytes), |reader, text| reader.read_line(text)));
+        for end in [b'\n', b'x', 0xff] {
+            let pieces = every(&mut map.cursor(), |cursor, text| until(cursor, end, text));
+            assert_eq!(pieces, every(&mut io::BufReader::new(bytes), |reader, text| until(reader, end, text)));
+        }
+    }
+}
+
+/// `read_until`, whose bytes are told as text.
+fn until(reader: &mut impl BufRead, end: u8, text: &mut String) -> io::Result<usize> {
+    let mut bytes = b"kept".to_vec();
+    let read = reader.read_until(end, &mut bytes);
+    *text = String::from_utf8_lossy(&bytes).into_owned();
+    read
+}
+
 #[test]
 fn a_write_shows_in_what_is_read_next() {
     let file = file_with(b"aaaaaaaaaa");

@@ -34,7 +34,7 @@ pub(crate) fn arm() {
     }
 }
 
-/// Makes sure that our handler comes first, and that this thread blocks neither signal.
+/// Makes sure that our handler comes first, and that this thread blocks neither signal when it uses a map for the first time.
 ///
 /// A handler that was installed since the last time becomes the one that is called for foreign faults.
 #[cold]
@@ -47,8 +47,10 @@ pub(crate) fn check() {
 /// Does what [`check`] does, for kernels that fault and for those that do not.
 pub(super) fn install() {
     SIGNALS.iter().for_each(|&signal| chain::come_first(signal));
-    unblock();
-    armed::set();
+    if !armed::is_armed() {
+        unblock();
+        armed::set();
+    }
 }
 
 /// The system kills a process at once whose thread faults while it blocks the signal.
