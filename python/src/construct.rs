@@ -222,12 +222,18 @@ impl<'a, 'py> Arguments<'a, 'py> {
                 return Err(PyTypeError::new_err(text));
             }
         }
-        let unknown = kwargs.keys().into_iter().find(|key| !NAMES.iter().any(|name| key.eq(name).unwrap_or(false)));
+        let unknown = kwargs.keys().into_iter().find(|key| !is_name(key));
         let Some(unknown) = unknown.and_then(|key| key.cast_into::<PyString>().ok()) else {
             return Err(PyTypeError::new_err("keywords must be strings"));
         };
+        let unknown = unknown.to_string_lossy();
         Err(PyTypeError::new_err(format!("this function got an unexpected keyword argument '{unknown}'")))
     }
+}
+
+/// Whether `key` is one of the names, without the methods that a subclass of `str` may have.
+fn is_name(key: &Bound<'_, PyAny>) -> bool {
+    key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| NAMES.contains(&key)))
 }
 
 fn too_many(limit: usize, kind: &str, given: usize) -> PyErr {

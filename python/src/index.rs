@@ -82,6 +82,7 @@ impl Mmap {
             return Err(PyTypeError::new_err("mmap doesn't support item deletion"));
         }
         slice(slice_key(key)?)?;
+        self.open()?;
         Err(PyTypeError::new_err("mmap object doesn't support slice deletion"))
     }
 }

@@ -44,7 +44,7 @@ class Callbacks(FileCase):
         self.assertEqual(m[:10], b"xxxxxyxxxx")
 
     def test_an_index_that_closes_the_map_raises(self):
-        uses = ["m[i]", "m[i:]", "m[:i]", "m[::i]", "m[i] = 1", "m[i:] = b''", "del m[i]", "m.__getitem__(i)"]
+        uses = ["m[i]", "m[i:]", "m[:i]", "m[::i]", "m[i] = 1", "m[i:] = b''", "del m[i]", "del m[i:]", "m.__getitem__(i)"]
         for use in uses + ["m.__setitem__(i, 1)"]:
             with self.subTest(use):
                 m = self.map(b"x" * 10)
@@ -119,6 +119,17 @@ class Callbacks(FileCase):
         m.close()
         with self.assertRaisesRegex(ValueError, CLOSED):
             next(letters)
+
+    def test_the_names_of_arguments_are_not_asked_whether_they_are_wrong(self):
+        class Name(str):
+            def complain(self, *_):
+                raise KeyboardInterrupt
+
+            __eq__ = __str__ = complain
+            __hash__ = str.__hash__
+
+        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'offest'"):
+            safemap.mmap(-1, 10, **{Name("offest"): 0})
 
     def test_comparing_an_element_may_close_the_map(self):
         m = self.map(b"x" * 10)
