@@ -1,0 +1,154 @@
+"""Calls: every method, slot and constructor of the class, with the places where an argument may run the caller's code.
+
+Such a place is written <letter:value>: i for an index, b for bytes (of a number: so many), t for a truth, s for a text, o for an object that
+is compared, k for the name of an argument.
+"""
+
+import functools
+import re
+
+# The first is the one that ends the standard module (gh-157335).
+CALLS = """
+m[69700] = <i:98>
+m[<i:69700>] = <i:98>
+m[<i:5>] = <i:98>
+m[<i:5>]
+m[<i:-3>]
+m[<i:69700>]
+m[<i:5>:<i:90>]
+m[<i:5>:<i:69700>]
+m[:<i:-90>]
+m[<i:5>:<i:69700>:<i:3>]
+m[<i:69700>:<i:5>:<i:-70>]
+m.__getitem__(<i:5>)
+m.__getitem__(slice(<i:5>, <i:90>))
+m[<i:5>:<i:8>] = <b:abc>
+m[<i:69000>:<i:69003>] = <b:abc>
+m[<i:5>:<i:68005>] = <b:68000>
+m[<i:5>:<i:11>:<i:2>] = <b:abc>
+m[<i:69698>:<i:69692>:<i:-2>] = <b:abc>
+m.__setitem__(<i:5>, <i:98>)
+del m[<i:5>]
+del m[<i:5>:<i:8>]
+m.__delitem__(<i:5>)
+m.read(<i:40>)
+m.read(<i:69000>)
+m.read(<i:-1>)
+m.seek(<i:40>)
+m.seek(<i:4>, <i:1>)
+m.seek(<i:-4>, <i:2>)
+m.write(<b:abc>)
+m.write(<b:68000>)
+m.write_byte(<i:98>)
+m.find(<b:needle>)
+m.find(<b:needle>, <i:3>)
+m.find(<b:needle>, <i:3>, <i:69700>)
+m.find(<b:n>, <i:-69700>, <i:-5>)
+m.find(<b:68000>, <i:0>)
+m.rfind(<b:needle>)
+m.rfind(<b:needle>, <i:3>, <i:69700>)
+m.rfind(<b:zzz>, <i:-69700>)
+m.move(<i:0>, <i:4000>, <i:200>)
+m.move(<i:5>, <i:0>, <i:68000>)
+m.move(<i:69000>, <i:0>, <i:700>)
+m.resize(<i:5000>)
+m.resize(<i:300000>)
+m.resize(<i:0>)
+m.resize(<i:-1>)
+m.flush(<i:0>, <i:4096>)
+m.flush(<i:4096>)
+m.flush(flags=<i:4>)
+m.madvise(<i:0>, <i:0>, <i:4096>)
+m.madvise(<i:0>, <i:4096>)
+m.protect(<i:3>, <i:0>, <i:8192>)
+m.lock(<i:0>, <i:4096>)
+m.unlock(<i:0>, <i:4096>)
+m.set_name(<s:name>)
+m.__exit__(<o:1>, <o:2>, <o:3>)
+m.__buffer__(<i:0>).nbytes
+m == <o:1>
+<o:1> in m
+operator.indexOf(m, <o:1>)
+with m: m[<i:5>]
+mmap.mmap(<i:FD>, <i:100>, <i:1>, <i:3>, <i:0>, <i:4096>)
+mmap.mmap(<i:FD>, <i:0>, access=<i:1>, offset=<i:4096>)
+mmap.mmap(fd, 100, trackfd=<t:1>)
+mmap.mmap(fd, 100, trackfd=<t:0>, repair=<t:1>, allocate=<t:1>)
+mmap.mmap(fd, 100, **{<k:offset>: 4096})
+mmap.mmap(fd, 100, **{<k:offest>: 4096})
+mmap.mmap(-1, <i:100>, flags=<i:2>, prot=<i:3>)
+type(m)(<i:FD>, <i:100>)
+type(m).__new__(type(m), <i:FD>, <i:100>)
+type(m).read(m, <i:40>)
+type(m).__setitem__(m, <i:5>, <i:98>)
+""".strip().splitlines()
+
+# Calls without arguments: code runs before them, or in what a subclass put in their place.
+BARE = """
+m.read()
+m.read_byte()
+m.readline()
+m.tell()
+m.size()
+m.seekable()
+m.flush()
+m.close()
+m.__enter__()
+m.__exit__()
+m.__len__()
+m.__repr__()
+m.__sizeof__() > 0
+m.__release_buffer__(m.__buffer__(0))
+m.restore()
+m.damage
+m.closed
+len(m)
+repr(m)
+bool(m)
+list(zip(range(3), m))
+next(iter(m))
+next(reversed(m))
+hash(m) is None
+mmap.mmap(fd, 100)
+type(m)(fd, 100)
+""".strip().splitlines()
+
+# Other code reads the memory itself: if the file was cut, that is the limit of the promise.
+FOREIGN = """
+bytes(m)[:9]
+bytes(m)[-9:]
+bytearray(m)[:9]
+memoryview(m)[:9].tobytes()
+zlib.crc32(m)
+""".strip().splitlines()
+
+PLACE = re.compile(r"<(\w):([^>]*)>")
+
+# Attributes of the class that are no calls.
+ASIDE = {"__new__", "__doc__", "__module__", "__weakref__", "__dict__"}
+
+
+def places(text):
+    """Letter and value of each place."""
+    return PLACE.findall(text)
+
+
+def with_names(text):
+    """The text with a0, a1 and so on in its places."""
+    count = iter(range(len(places(text))))
+    return PLACE.sub(lambda place: "a{}".format(next(count)), text)
+
+
+@functools.lru_cache(maxsize=None)
+def compiled(text):
+    """The text as code, with a value if it has one."""
+    try:
+        return compile(with_names(text), text, "eval")
+    except SyntaxError:
+        return compile(with_names(text), text, "exec")
+
+
+def forgotten(cls):
+    """Names in the class that no call of these tables uses."""
+    every = "\n".join(CALLS + BARE)
+    return sorted(name for name in vars(cls) if name not in ASIDE and "m.{}".format(name) not in every)
