@@ -151,6 +151,10 @@ impl Options {
     /// returns [`Error::Damaged`] until [`Map::restore`] succeeds.
     ///
     /// For maps of files. Costs a look at a flag in each call, and a place in a list while the map lives.
+    ///
+    /// # Platforms
+    ///
+    /// On macOS and the BSDs a page that [`Map::protect`] has closed is taken for one that is gone.
     pub fn repair(&mut self) -> &mut Options {
         self.repair = true;
         self
@@ -161,7 +165,7 @@ impl Options {
     ///
     /// # Platforms
     ///
-    /// Linux, on file systems with `fallocate`; elsewhere a resize that grows is [`Error::Os`] or [`Error::Unsupported`].
+    /// Linux, macOS and FreeBSD, on file systems that can; elsewhere a resize that grows is [`Error::Os`].
     #[doc(alias = "fallocate")]
     pub fn allocate(&mut self) -> &mut Options {
         self.allocate = true;

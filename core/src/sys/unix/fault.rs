@@ -20,6 +20,7 @@ mod raised;
 use crate::kernel;
 use context::{Cause, Context};
 use libc::{c_int, c_void, siginfo_t};
+pub(super) use machine::Attempt;
 use std::{mem::MaybeUninit, ptr};
 
 const _: () = assert!(machine::KNOWN || !kernel::FAULTS, "build for this system with --cfg safemap_portable");
@@ -82,10 +83,10 @@ extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo
 }
 
 /// Puts zeros where foreign code met a page that a watched map could not get; it then reads them.
-///
-/// A file that shrank, or failed, is SIGBUS here. SIGSEGV is somebody writing to what he may only read.
 fn repair(context: &mut Context<'_>) -> bool {
-    context.signal() == libc::SIGBUS && context.cause() == Cause::Access && super::repair::repair(context.address())
+    context.cause() == Cause::Access
+        && context.may_be_missing()
+        && super::repair::repair(context.address(), context.attempt())
 }
 
 #[cfg(not(all(

@@ -24,7 +24,11 @@ use std::{
     },
 };
 
-use super::region::{MapCall, Request, map_call, offset_of};
+use super::{
+    fault::Attempt,
+    region::{MapCall, Request, map_call, offset_of},
+};
+use crate::flags::Protection;
 use registry::Slot;
 pub(super) use registry::forget_handlers;
 
@@ -115,9 +119,12 @@ fn zeroed(words: usize) -> io::Result<Vec<AtomicU64>> {
 }
 
 impl Damage {
-    /// Puts zeros where `address` lies, if that is in this region. For the handler: touches atomics and calls `mmap`.
-    fn repair(&self, address: usize) -> bool {
-        let Some(page) = self.page_of(address) else { return false };
+    /// Puts zeros where `address` lies, if that is in this region and the attempt was one that the region is for. For the
+    /// handler: touches atomics and calls `mmap`.
+    fn repair(&self, address: usize, attempt: Option<Attempt>) -> bool {
+        let Some(page) = self.page_of(address).filter(|_| self.request.protection.allows(attempt)) else {
+            return false;
+        };
         // Noted first: whoever reads the zeros finds the mark.
         self.replaced[page / 64].fetch_or(1 << (page % 64), SeqCst);
         self.mark.0.fetch_min((address - self.start).saturating_sub(self.lead), SeqCst);
@@ -181,12 +188,47 @@ impl Damage {
 }
 
 /// Whether `address` lies in a watched region, in a page that was not replaced yet. For the handler of signals.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))] // `raised` knows their frames.
+#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))] // For `raised`.
 pub(super) fn is_wanted(address: usize) -> bool {
     registry::any(|damage| damage.page_of(address).is_some_and(|page| !damage.is_replaced(page)))
 }
 
-/// Repairs the page at `address` if it is watched. For the handler of signals.
-pub(super) fn repair(address: usize) -> bool {
-    registry::any(|damage| damage.repair(address))
+/// Repairs the page at `address` if it is watched, and the attempt, if it is known, is allowed there. For the handler of signals.
+pub(super) fn repair(address: usize, attempt: Option<Attempt>) -> bool {
+    registry::any(|damage| damage.repair(address, attempt))
+}
+
+impl Protection {
+    fn allows(self, attempt: Option<Attempt>) -> bool {
+        match attempt {
+            None => true,
+            // Processors let read what may be written.
+            Some(Attempt::Read) => self != Protection::NONE,
+            Some(Attempt::Write) => self.contains(Protection::WRITE),
+            Some(Attempt::Execute) => self.contains(Protection::EXEC),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_repaired_where_the_protection_allows_it() {
+        let (read, write) = (Protection::READ, Protection::READ | Protection::WRITE);
+        let cases = [
+            (read, Some(Attempt::Read), true),
+            (read, Some(Attempt::Write), false),
+            (read, Some(Attempt::Execute), false),
+            (read, None, true),
+            (write, Some(Attempt::Write), true),
+            (Protection::WRITE, Some(Attempt::Read), true),
+            (Protection::NONE, Some(Attempt::Read), false),
+            (read | Protection::EXEC, Some(Attempt::Execute), true),
+        ];
+        for (protection, attempt, allowed) in cases {
+            assert_eq!(protection.allows(attempt), allowed, "{attempt:?} under {protection:?}");
+        }
+    }
 }

@@ -114,7 +114,7 @@ impl Frame {
         let recovery = read(slot).and_then(|counter| kernel::recovery(counter as usize));
         let (Some(address), Some(recovery)) = (address, recovery) else {
             // Not a kernel's: the instruction finds the page replaced when it is executed again.
-            return address.is_some_and(|address| repair::repair(address as usize));
+            return address.is_some_and(|address| repair::repair(address as usize, None));
         };
         write(slot.wrapping_add_signed(frame::FAULT_REGISTER), address) && write(slot, recovery as u64)
     }
