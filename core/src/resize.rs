@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Access, Advice, Error, Map, Result, Sharing, kernel,
+    Access, Error, Map, Result, Sharing, kernel,
     map::{Origin, Regions},
     span::Span,
     sys::{self, AsFile, BorrowedFile, fault, region::Region},
@@ -173,8 +173,7 @@ impl Map {
         let from = self.page_end(span.start());
         let Some(count) = span.end().checked_sub(from).filter(|&count| count > 0) else { return true };
         let Ok(span) = Span::within("resize", span.end(), from, count) else { return false };
-        let number = Advice::DontNeed.to_raw();
-        self.whole_pages(span).zip(number).is_some_and(|(pages, number)| pages.advise(number).is_ok())
+        self.whole_pages(span).is_some_and(|pages| pages.renew(&self.request).is_ok())
     }
 
     /// The start of the first whole page at `at` or behind it.

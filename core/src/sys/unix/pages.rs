@@ -2,7 +2,9 @@
 
 use std::{ffi::CStr, io, marker::PhantomData, ptr::NonNull};
 
-use super::check;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use super::region::{MapCall, map_call};
+use super::{check, region::Request};
 use crate::flags::Protection;
 
 /// Whether a flush waits until the bytes are on the device.
@@ -67,6 +69,25 @@ impl Pages<'_> {
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
         check(unsafe { libc::mprotect(self.start(), self.len, protection.0) })
+    }
+
+    /// Makes zeros of pages of private memory, as `request` maps them, and gives back what they took.
+    ///
+    /// On Linux they keep a protection of their own.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn renew(self, _: &Request) -> io::Result<()> {
+        self.advise(libc::MADV_DONTNEED)
+    }
+
+    /// Makes zeros of pages of private memory, as `request` maps them, and gives back what they took.
+    ///
+    /// `madvise` promises no zeros here, so that fresh pages take their place.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn renew(self, request: &Request) -> io::Result<()> {
+        let flags = request.flags.0 | libc::MAP_FIXED;
+        let call = MapCall { at: self.start(), len: self.len, flags, fd: -1, offset: 0 };
+        // SAFETY: the pages lie in a region (Pages), and no reference into them exists that could see bytes vanish.
+        unsafe { map_call(request.protection, &call) }.map(drop)
     }
 
     /// Gives anonymous pages a name in `/proc/PID/maps` (Linux 5.17).

@@ -119,13 +119,28 @@ impl Region {
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
-            0 => old.set_protection(Protection::NONE),
+            0 => old.shut(request),
             _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
         };
         if moved.is_err() {
             old.set_protection(request.protection)?;
         }
         moved
+    }
+
+    /// Makes private memory that was moved away inaccessible. `forget_pages` gives it back.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn shut(&self, _: &Request) -> io::Result<()> {
+        self.set_protection(Protection::NONE)
+    }
+
+    /// Makes private memory that was moved away inaccessible and gives it back, which `madvise` does not promise here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn shut(&self, request: &Request) -> io::Result<()> {
+        let flags = request.flags.0 | libc::MAP_FIXED;
+        let call = MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
+        // SAFETY: the pages are this region's; code that meets the new ones is a kernel and can take it.
+        unsafe { map_call(Protection::NONE, &call) }.map(drop)
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
