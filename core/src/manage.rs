@@ -38,7 +38,9 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Linux the bytes, and what is needed to find them again, survive a power failure afterwards (`MS_SYNC`).
+    /// On Linux the bytes, and what is needed to find them again, survive a power failure afterwards (`MS_SYNC`). On macOS and
+    /// the BSDs they have been handed to the device, which may keep them in a cache of its own: [`Map::sync_all`] empties that.
+    /// OpenBSD shows what was written through a map to those who read the file only after this.
     #[doc(alias = "msync")]
     pub fn flush(&self) -> Result<()> {
         self.flush_range(..)
@@ -90,6 +92,32 @@ impl Map {
             Some(pages) => pages.flush_with(flags).map_err(Error::os("flush")),
             None => Ok(()),
         }
+    }
+
+    /// Does what [`Map::flush`] does, and then what [`File::sync_all`](std::fs::File::sync_all) does for the file: afterwards all that was
+    /// written to it in whatever way, and its length, survive a power failure. May be much slower.
+    ///
+    /// Does nothing for maps whose bytes go nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFile`] if the map was made [`untracked`](crate::Options::untracked); [`Error::Os`], also where the file system
+    /// cannot promise it.
+    ///
+    /// # Platforms
+    ///
+    /// `fsync`; on macOS `F_FULLFSYNC`, which has the drive empty its cache.
+    #[doc(alias = "fsync")]
+    #[doc(alias = "F_FULLFSYNC")]
+    #[doc(alias = "FlushFileBuffers")]
+    pub fn sync_all(&self) -> Result<()> {
+        let file = match &self.origin {
+            Origin::File { file: Some(file), .. } if self.reaches_others() => file,
+            Origin::File { file: None, .. } => return Err(Error::NoFile { call: "sync_all" }),
+            Origin::File { .. } | Origin::Memory => return Ok(()),
+        };
+        self.flush()?;
+        sys::file::sync(sys::AsFile::as_fd(file)).map_err(Error::os("sync_all"))
     }
 
     /// Tells the system how the pages of `range` will be used.

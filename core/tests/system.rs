@@ -28,6 +28,20 @@ fn there_is_nothing_to_flush_in_a_map_that_reaches_nobody() {
 }
 
 #[test]
+fn a_synced_map_is_in_the_file_and_the_file_is_synced() {
+    let file = file_with(&[0; 3 * PAGE]);
+    let map = writable(&file);
+    map.resize(4 * PAGE).unwrap();
+    map.fill(9, 3 * PAGE..).unwrap();
+    map.sync_all().unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap()[3 * PAGE..], [9; PAGE]);
+    let untracked = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
+    assert!(matches!(untracked.sync_all(), Err(Error::NoFile { call: "sync_all" })));
+    Map::open(file.path()).unwrap().sync_all().unwrap();
+    Options::new().len(10).anonymous().unwrap().sync_all().unwrap();
+}
+
+#[test]
 fn hints_are_taken_for_any_range_and_change_no_bytes() {
     let bytes = pattern(3 * PAGE + 5);
     let file = file_with(&bytes);

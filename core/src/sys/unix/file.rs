@@ -1,5 +1,8 @@
 //! Descriptors of files: what they are, how long, and how they are let go.
 
+mod allocate;
+mod device;
+
 use std::{
     io,
     mem::MaybeUninit,
@@ -9,7 +12,7 @@ use std::{
 use super::check;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-use libc::{fstat, ftruncate, lseek, off_t, stat};
+use libc::{fstat, ftruncate, off_t, stat};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use libc::{fstat64 as fstat, ftruncate64 as ftruncate, lseek64 as lseek, off64_t as off_t, stat64 as stat};
 
@@ -29,7 +32,8 @@ pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<State> {
     let stat = status(file)?;
     let len = match stat.st_mode & libc::S_IFMT {
         libc::S_IFREG => Some(u64::try_from(stat.st_size).unwrap_or(0)),
-        libc::S_IFBLK => Some(block_device_len(file)?),
+        libc::S_IFBLK => device::block_len(file)?,
+        libc::S_IFCHR => device::character_len(file),
         _ => None,
     };
     Ok(State { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
@@ -69,22 +73,6 @@ fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
     Ok(unsafe { stat.assume_init() })
 }
 
-/// A block device says 0 in `fstat`; its end is found by going there, and the position is put back.
-fn block_device_len(file: BorrowedFd<'_>) -> io::Result<u64> {
-    let here = seek(file, 0, libc::SEEK_CUR)?;
-    let end = seek(file, 0, libc::SEEK_END)?;
-    seek(file, here, libc::SEEK_SET)?;
-    Ok(u64::try_from(end).unwrap_or(0))
-}
-
-fn seek(file: BorrowedFd<'_>, by: off_t, from: libc::c_int) -> io::Result<off_t> {
-    // SAFETY: lseek touches no memory.
-    match unsafe { lseek(file.as_raw_fd(), by, from) } {
-        -1 => Err(io::Error::last_os_error()),
-        at => Ok(at),
-    }
-}
-
 /// Makes the file `len` bytes long.
 pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let len = off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
@@ -98,20 +86,18 @@ pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
 }
 
 /// Makes the file `len` bytes long, and has the disk keep room for the bytes that come new. On error its length is as before.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let old = status_len(file)?;
     if let Some(new) = len.checked_sub(old).filter(|&new| new > 0) {
         let new = off_t::try_from(new).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
         // Behind the end first, which moves only when there is room for all: others never see a length that is taken back.
-        allocate(file, old as off_t, new).inspect_err(|_| give_back(file, old))?;
+        allocate::set_aside(file, old as off_t, new).inspect_err(|_| give_back(file, old))?;
     }
     set_len(file, len)
 }
 
 /// Gives back what was set aside behind the end of the file, which stays where it is: at `end`, unless somebody wrote there
 /// meanwhile; then it is his.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn give_back(file: BorrowedFd<'_>, end: u64) {
     if status_len(file).is_ok_and(|len| len == end) {
         // The error to tell is why there was no room.
@@ -119,22 +105,26 @@ fn give_back(file: BorrowedFd<'_>, end: u64) {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn set_len_allocated(_: BorrowedFd<'_>, _: u64) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Sets disk space aside and leaves the length alone.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
+/// Waits until all that was written to the file, and what is said about it, is on the device, and there not in a cache that needs power.
+pub(crate) fn sync(file: BorrowedFd<'_>) -> io::Result<()> {
     loop {
-        // SAFETY: fallocate touches no memory.
-        match check(unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count) }) {
+        // SAFETY: neither call touches memory.
+        match check(unsafe { sync_call(file.as_raw_fd()) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
     }
 }
+
+/// fsync(2) of macOS: "the drive may not physically write the data to the platters for quite some time".
+#[cfg(target_vendor = "apple")]
+unsafe fn sync_call(file: libc::c_int) -> libc::c_int {
+    // SAFETY: the command takes no argument.
+    unsafe { libc::fcntl(file, libc::F_FULLFSYNC) }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+use libc::fsync as sync_call;
 
 /// Closes the descriptor and reports what the system says of it.
 pub(crate) fn close(file: OwnedFd) -> io::Result<()> {
