@@ -5,11 +5,18 @@ use std::{
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
 };
 
-use crate::{Error, Map, Result, window::Window};
+use crate::{
+    Map, Result,
+    span::Span,
+    window::{Window, read_before_hole},
+};
 
 /// A position in a map that reading and writing move: [`Read`], [`BufRead`], [`Write`] and [`Seek`].
 ///
 /// Made by [`Map::cursor`], or of anything that lends a map: `Cursor::new(Arc::clone(&map))`.
+///
+/// Short reads, and those of [`BufRead`], are served from a copy of the next few KiB, as with every buffered reader: what others write there meanwhile is
+/// seen after a [`Seek`]. [`Cursor::read_byte`], [`Cursor::read_line`] and long reads look at the map itself.
 ///
 /// The position may lie beyond the end, as a file's may: nothing is read there and nothing can be written. Writing never
 /// makes the map longer; what does not fit is an error and changes nothing. Writes are in the map, and so visible to all who
@@ -51,8 +58,9 @@ impl<M: Borrow<Map>> Cursor<M> {
         self.position
     }
 
-    /// Goes to `position`.
+    /// Goes to `position`, and forgets what was read ahead.
     pub fn set_position(&mut self, position: usize) {
+        self.window.forget();
         self.position = position;
     }
 
@@ -102,33 +110,36 @@ impl<M: Borrow<Map>> Cursor<M> {
     }
 }
 
+/// Reads that are shorter are served from what was read ahead.
+const SHORT: usize = 1024;
+
 impl<M: Borrow<Map>> Read for Cursor<M> {
+    #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let map = self.map.borrow();
-        // Another thread may shorten the map between the two: then there is nothing to read either.
-        let count = match map.read_at(buffer, self.position.min(map.len())) {
-            Err(Error::OutOfBounds { .. }) => 0,
-            read => read?,
+        let count = match buffer.len() {
+            0 => 0,
+            1..SHORT => {
+                let ahead = self.window.at(map, self.position)?;
+                let count = ahead.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&ahead[..count]);
+                count
+            }
+            SHORT.. => read_before_hole(map, buffer, self.position)?,
         };
         self.position += count;
         Ok(count)
     }
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let start = self.position.min(self.map().len());
-        let rest = self.map().to_vec(start..);
+        let (map, before) = (self.map.borrow(), bytes.len());
+        let rest = Span::from("read_to_end", map.len(), self.position);
         // What comes before a hole is given out, as by every reader.
-        let end = match rest {
-            Err(Error::Fault { offset }) => offset,
-            _ => start,
-        };
-        let read = match &rest {
-            Ok(rest) => rest,
-            Err(_) => &self.map().to_vec(start..end)?,
-        };
-        bytes.extend_from_slice(read);
-        self.position += read.len();
-        Ok(rest?.len())
+        let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
+        let count = bytes.len() - before;
+        self.position += count;
+        read?;
+        Ok(count)
     }
 }
 
@@ -183,7 +194,7 @@ impl<M: Borrow<Map>> Seek for Cursor<M> {
             SeekFrom::End(by) => moved(self.map().len(), by),
             SeekFrom::Current(by) => moved(self.position, by),
         };
-        self.position = position.ok_or_else(|| no_such_position(to))?;
+        self.set_position(position.ok_or_else(|| no_such_position(to))?);
         Ok(self.position as u64)
     }
 }

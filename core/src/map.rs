@@ -244,10 +244,11 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] if `at` lies beyond the end; [`Error::Fault`].
+    #[inline]
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
-        let span = self.span("read_at", at..)?;
-        let count = span.len().min(buffer.len());
-        self.copy_out(span.start(), &mut buffer[..count])?;
+        let rest = Span::from("read_at", self.len(), at)?;
+        let count = rest.len().min(buffer.len());
+        self.copy_out(at, &mut buffer[..count])?;
         Ok(count)
     }
 
@@ -303,11 +304,24 @@ impl Map {
     pub fn to_vec(&self, range: impl RangeBounds<usize>) -> Result<Vec<u8>> {
         let span = self.span("to_vec", range)?;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(span.len()).map_err(|error| Error::os("to_vec")(error.into()))?;
-        let count = self.read_uninit_at(&mut bytes.spare_capacity_mut()[..span.len()], span.start())?.len();
-        // SAFETY: `read_uninit_at` initialised so many.
-        unsafe { bytes.set_len(count) };
+        self.append_to(&mut bytes, span)?;
         Ok(bytes)
+    }
+
+    /// Appends the bytes of `span`; on a fault those that come before it.
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>, span: Span) -> Result<()> {
+        bytes.try_reserve_exact(span.len()).map_err(|error| Error::os("to_vec")(error.into()))?;
+        let room = bytes.spare_capacity_mut().as_mut_ptr().cast();
+        // SAFETY: room for so many was reserved.
+        let read = unsafe { self.copy_to(span.start(), room, span.len()) };
+        let count = match read {
+            Ok(()) => span.len(),
+            Err(Error::Fault { offset }) => offset.saturating_sub(span.start()).min(span.len()),
+            Err(_) => 0,
+        };
+        // SAFETY: the kernel has written so many: all, or those before the fault.
+        unsafe { bytes.set_len(bytes.len() + count) };
+        read
     }
 
     /// Stores `byte` in every place of `range`.

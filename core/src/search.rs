@@ -99,7 +99,7 @@ impl Map {
     }
 
     fn find_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
-        let probe = probe(needle);
+        let mut probe = Probe::of(needle);
         let places = span.len() - needle.len() + 1;
         let (mut at, mut budget) = (0, Budget::new());
         while at < places {
@@ -111,7 +111,10 @@ impl Map {
             }
             match self.difference(needle, span.start() + at)? {
                 None => return Ok(Some(span.start() + at)),
-                Some(same) if budget.spend(same) => at += 1,
+                Some(same) if budget.spend(same) => {
+                    probe.learn(needle, same);
+                    at += 1;
+                }
                 Some(_) => return self.find_windowed(needle, span, at + 1),
             }
         }
@@ -119,13 +122,16 @@ impl Map {
     }
 
     fn rfind_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
-        let probe = probe(needle);
+        let mut probe = Probe::of(needle);
         let (mut places, mut budget) = (span.len() - needle.len() + 1, Budget::new());
         while let Some(at) = self.last_candidate(&probe, span.start(), places)? {
             budget.earn(places - at);
             match self.difference(needle, span.start() + at)? {
                 None => return Ok(Some(span.start() + at)),
-                Some(same) if budget.spend(same) => places = at,
+                Some(same) if budget.spend(same) => {
+                    probe.learn(needle, same);
+                    places = at;
+                }
                 Some(_) => return self.rfind_windowed(needle, span, at + needle.len() - 1),
             }
         }
@@ -231,15 +237,32 @@ impl Budget {
     }
 }
 
-/// The two bytes of the needle that are rarest in common data, and a third one.
-fn probe(needle: &[u8]) -> Probe {
-    // A needle of two bytes or more has a pair; both lie in its first 256 bytes.
-    let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
-    let last = needle.len().min(256) - 1;
-    let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(two);
-    let mut at = [one, two, third];
-    at.sort_unstable();
-    Probe { bytes: at.map(|at| needle[at]), at }
+impl Probe {
+    /// The two bytes of the needle that are rarest in common data, and a third one.
+    fn of(needle: &[u8]) -> Probe {
+        // A needle of two bytes or more has a pair; both lie in its first 256 bytes.
+        let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
+        let last = needle.len().min(256) - 1;
+        let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(two);
+        Probe::at(needle, [one, two, third])
+    }
+
+    fn at(needle: &[u8], mut at: [usize; 3]) -> Probe {
+        at.sort_unstable();
+        Probe { bytes: at.map(|at| needle[at]), at }
+    }
+
+    /// Takes the place of the needle where a candidate turned out to be wrong into the probe: in data that repeats itself the next
+    /// would be wrong there too. The place next to it goes, whose byte is most likely to tell the same.
+    fn learn(&mut self, needle: &[u8], wrong: usize) {
+        // The probe's own places were right a moment ago: somebody is writing.
+        if !self.at.contains(&wrong) {
+            let mut at = self.at;
+            let nearest = at.iter_mut().min_by_key(|at| at.abs_diff(wrong)).expect("there are three");
+            *nearest = wrong;
+            *self = Probe::at(needle, at);
+        }
+    }
 }
 
 /// Private memory for a piece of the map, in which the needle has room several times.

@@ -21,6 +21,15 @@ impl Span {
         }
     }
 
+    /// Checks that `start` lies in a map of `map_len` bytes, or at its end, and reaches from there to the end.
+    #[inline]
+    pub(crate) fn from(call: &'static str, map_len: usize, start: usize) -> Result<Span> {
+        match map_len.checked_sub(start) {
+            Some(len) => Ok(Span { start, len }),
+            None => Err(Error::OutOfBounds { call, start, end: map_len, len: map_len }),
+        }
+    }
+
     /// Checks that `range` lies in a map of `map_len` bytes; an open end is the map's end.
     #[inline]
     pub(crate) fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {

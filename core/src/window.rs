@@ -69,12 +69,20 @@ impl Window {
         self.forget();
         self.bytes.resize(SIZE, 0);
         self.start = at;
-        self.filled = match map.read_at(&mut self.bytes, at) {
-            // What comes before a hole is given out first; the hole is met again at its own place.
-            Err(Error::Fault { offset }) if offset > at => offset - at,
-            Err(Error::OutOfBounds { .. }) => 0,
-            read => read?,
-        };
+        self.filled = read_before_hole(map, &mut self.bytes, at)?;
         Ok(())
+    }
+}
+
+/// Copies bytes from `at` on into `buffer`, as far as they can be read; returns how many, 0 at the end and behind it.
+///
+/// # Errors
+///
+/// [`Error::Fault`] if the byte at `at` itself cannot be read: a hole is met at its own place, after what comes before it.
+pub(crate) fn read_before_hole(map: &Map, buffer: &mut [u8], at: usize) -> Result<usize> {
+    match map.read_at(buffer, at) {
+        Err(Error::Fault { offset }) if offset > at => Ok(offset - at),
+        Err(Error::OutOfBounds { .. }) => Ok(0),
+        read => read,
     }
 }

@@ -133,6 +133,13 @@ impl Twin {
         Ok(taken)
     }
 
+    /// As every reader does: what comes before the edge is given out, and then the edge is met.
+    fn read(&mut self, count: usize) -> Step<Vec<u8>> {
+        let from = self.position.min(self.bytes.len());
+        let (stop, fault) = self.reach(from, from.saturating_add(count).min(self.bytes.len()));
+        if stop == from { fault.map(|()| Vec::new()) } else { self.take(stop - from) }
+    }
+
     fn line(&mut self) -> Step<Vec<u8>> {
         let from = self.position.min(self.bytes.len());
         let end = self.find(b"\n", from, self.bytes.len())?.map_or(self.bytes.len(), |at| at + 1);
@@ -193,7 +200,7 @@ impl Twin {
                 Answer::Done
             }
             Op::Flush(from, to) => self.inside(*from, *to).into(),
-            Op::Read(count) => self.take(*count).into(),
+            Op::Read(count) => self.read(*count).into(),
             Op::Write(bytes) => self.put(bytes).into(),
             Op::Seek(to) => self.seek(*to).into(),
             Op::ReadByte => {
