@@ -24,6 +24,7 @@ def lint(steps, words):
     rust.lint(steps)
     python_tests.compile_all(steps)
     scenarios.lint(steps)
+    bench.lint(steps)
 
 
 def wheel(steps, words):
@@ -37,7 +38,7 @@ def stubs_(steps, words):
 
 
 def bench_(steps, words):
-    """calls of the package beside the standard module's (--rounds N, --only TEXT; --instructions: counted by valgrind)"""
+    """how fast, beside what else there is: all into docs/performance.md (NAME: one, --quick: do they work?, --instructions)"""
     bench.run(steps, words)
 
 
@@ -57,11 +58,12 @@ def setup_cross(steps, words):
 
 
 def ci(steps, words):
-    """lint + test + stubs + torture --quick: what a change must pass"""
+    """lint + test + stubs + torture --quick + bench --quick: what a change must pass"""
     lint(steps, words)
     test(steps, words)
     stubs.run(steps)
     scenarios.run(steps, ["--quick"])
+    bench.run(steps, ["--quick"])
 
 
 CHORES = {

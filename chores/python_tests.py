@@ -79,6 +79,6 @@ def compile_all(steps):
     """Compiles every Python file, so that a slip in one that no test runs is seen."""
     host = interpreters.host()
     python = host.executable if host else "python3"
-    folders = [ROOT / "x.py", ROOT / "chores", ROOT / "python"]
+    folders = [ROOT / "x.py", ROOT / "chores", ROOT / "python", ROOT / "bench"]
     env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
     steps.run("compileall", [python, "-W", "error", "-m", "compileall", "-q"] + folders, env)

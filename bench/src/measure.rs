@@ -41,27 +41,60 @@ fn since(begun: Instant) -> f64 {
     begun.elapsed().as_nanos() as f64
 }
 
-/// What each contender took for one piece of work, round by round. With `repeat` a turn is as many pieces as fill it.
-pub(crate) fn alternate(run: &Run, rounds: usize, repeat: bool, works: &mut [Work<'_>]) -> Vec<Vec<f64>> {
-    let times: Vec<u64> = works.iter_mut().map(|work| if repeat { repetitions(run, work) } else { 1 }).collect();
+/// What each contender took for one piece of work, round by round. With `repeat` a turn is as many pieces as fill it; `rounds` may be left to the harness.
+pub(crate) fn alternate(run: &Run, rounds: Option<usize>, repeat: bool, works: &mut [Work<'_>]) -> Vec<Vec<f64>> {
+    let turns: Vec<Turn> =
+        works.iter_mut().map(|work| if repeat { Turn::filled(run, work) } else { Turn::once() }).collect();
+    let rounds = run.rounds(rounds.unwrap_or_else(|| affordable(&turns)));
     let mut taken = vec![Vec::new(); works.len()];
-    for round in 0..run.rounds(rounds) {
+    for round in 0..rounds {
         for turn in 0..works.len() {
             let who = (round + turn) % works.len();
-            taken[who].push(works[who](times[who]) / times[who] as f64);
+            taken[who].push(works[who](turns[who].pieces) / turns[who].pieces as f64);
         }
     }
     taken
 }
 
-/// How often the work is to be done in a turn. Trying it also warms it up.
-fn repetitions(run: &Run, work: &mut Work<'_>) -> u64 {
-    let mut times = 1;
-    loop {
-        let taken = work(times);
-        if taken >= run.turn() / 2.0 {
-            return ((times as f64 * run.turn() / taken) as u64).max(1);
+/// How much of the work makes a turn.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    pieces: u64,
+    /// How long it takes, in nanoseconds.
+    length: f64,
+}
+
+impl Turn {
+    fn once() -> Turn {
+        Turn { pieces: 1, length: 0.0 }
+    }
+
+    /// As much as fills a turn. Trying it also warms it up.
+    fn filled(run: &Run, work: &mut Work<'_>) -> Turn {
+        let mut pieces = 1;
+        loop {
+            let taken = least(run, pieces, work);
+            if taken >= run.turn() / 2.0 {
+                let wanted = ((pieces as f64 * run.turn() / taken) as u64).max(1);
+                return Turn { pieces: wanted, length: taken * wanted as f64 / pieces as f64 };
+            }
+            pieces *= 4;
         }
-        times *= 4;
     }
 }
+
+/// What so many pieces take when nothing comes between: the least of three, of two if they are long.
+fn least(run: &Run, pieces: u64, work: &mut Work<'_>) -> f64 {
+    let first = work(pieces);
+    let again = if first > 100.0 * run.turn() { 1 } else { 2 };
+    (0..again).map(|_| work(pieces)).fold(first, f64::min)
+}
+
+/// How many rounds there is time for. Short turns can have many, so that what disturbs one of them does not matter.
+fn affordable(turns: &[Turn]) -> usize {
+    let round: f64 = turns.iter().map(|turn| turn.length).sum();
+    ((BUDGET / round) as usize).clamp(7, 151)
+}
+
+/// What a row may take, in nanoseconds.
+const BUDGET: f64 = 1.5e9;

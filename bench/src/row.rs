@@ -24,7 +24,7 @@ pub(crate) struct Row<'a> {
     name: String,
     unit: &'static str,
     per: f64,
-    rounds: usize,
+    rounds: Option<usize>,
     names: Vec<&'static str>,
     works: Vec<Work<'a>>,
     aims: Vec<Aim>,
@@ -33,7 +33,7 @@ pub(crate) struct Row<'a> {
 impl<'a> Row<'a> {
     /// A row of times.
     pub(crate) fn new(name: impl Into<String>) -> Row<'a> {
-        Row { name: name.into(), unit: TIME, per: 1.0, rounds: 21, names: vec![], works: vec![], aims: vec![] }
+        Row { name: name.into(), unit: TIME, per: 1.0, rounds: None, names: vec![], works: vec![], aims: vec![] }
     }
 
     /// What is measured, if it is not nanoseconds.
@@ -48,9 +48,9 @@ impl<'a> Row<'a> {
         self
     }
 
-    /// How often each contender has its turn.
+    /// How often each contender has its turn, where that is not left to the harness.
     pub(crate) fn rounds(mut self, rounds: usize) -> Row<'a> {
-        self.rounds = rounds;
+        self.rounds = Some(rounds);
         self
     }
 

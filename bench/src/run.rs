@@ -31,9 +31,10 @@ impl Run {
         if self.quick { 2 } else { full }
     }
 
-    /// How long a turn takes at least, in nanoseconds, where the work can be repeated.
+    /// How long a turn is to take, in nanoseconds, where the work can be repeated: less than what the system gives a process at a time, so that
+    /// on a busy machine many turns are still undisturbed.
     pub(crate) fn turn(&self) -> f64 {
-        if self.quick { 1e4 } else { 2e6 }
+        if self.quick { 1e4 } else { 3e5 }
     }
 }
 

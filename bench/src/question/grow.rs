@@ -30,7 +30,7 @@ fn answer(run: &Run) -> Outcome {
     for store in [false, true] {
         let name = format!("to {}{}", sized(size), if store { ", and 64 bytes stored in each step" } else { "" });
         Row::new(&name)
-            .rounds(3)
+            .rounds(5)
             .per(size / STEP - 1)
             .with("safemap", ours(Options::new().access(Access::Write), size, store))
             .with("unmap and map", stepwise(size, store, again))
@@ -38,7 +38,7 @@ fn answer(run: &Run) -> Outcome {
             .aim("unmap and map", 0.1)
             .done(run);
         Row::new(name + ", reserved")
-            .rounds(3)
+            .rounds(5)
             .per(size / STEP - 1)
             .with("safemap", ours(Options::new().access(Access::Write).reserve(size), size, store))
             .with("ftruncate", truncated(size, store))

@@ -57,7 +57,7 @@ fn answer(run: &Run) -> Outcome {
 }
 
 fn row<'a>(name: String, count: usize) -> Row<'a> {
-    Row::new(name).rounds(if count > 1000 { 7 } else { 21 }).per(count)
+    Row::new(name).per(count)
 }
 
 /// A hundred maps, counted as if they were `count`.

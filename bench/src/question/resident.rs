@@ -38,7 +38,6 @@ fn answer(run: &Run) -> Outcome {
         .aim("two windows", 1.0)
         .done(run);
     Row::new(format!("time, {}", sized(size)))
-        .rounds(7)
         .with("safemap, bounded", many(|| bounded(&file, &mut || ())))
         .with("safemap", many(|| whole(&file, &mut || ())))
         .with("memmap2 + memchr", many(|| theirs(&file, &mut || ())))

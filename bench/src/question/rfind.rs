@@ -28,7 +28,6 @@ fn answer(run: &Run) -> Outcome {
         for len in [2, 8, 64, 1000] {
             let needle = &data.absent(len)[..];
             Row::new(format!("{len} bytes, {} {}", sized(size), data.kind))
-                .rounds(9)
                 .with("safemap", many(|| ours.rfind(needle, ..)))
                 .with("memmap2 + memchr", many(|| memmem::rfind(&theirs, needle)))
                 .aim("memmap2 + memchr", 1.0 / 0.95)

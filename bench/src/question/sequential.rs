@@ -49,7 +49,7 @@ fn answer(run: &Run) -> Outcome {
 }
 
 fn row<'a>(name: &str) -> Row<'a> {
-    Row::new(name).rounds(9)
+    Row::new(name)
 }
 
 fn opened(path: &Path) -> BufReader<File> {

@@ -51,7 +51,6 @@ fn compare(
     }
     let (few, much) = (make(small)?, make(large)?);
     Row::new(name)
-        .rounds(5)
         .with("safemap", per_mib(large, cool, &much, ours))
         .with("memmap2 + memchr", per_mib(large, cool, &much, theirs))
         .with("safemap, smaller", per_mib(small, cool, &few, ours))

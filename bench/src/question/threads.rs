@@ -50,7 +50,7 @@ fn answer(run: &Run) -> Outcome {
 type Part<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 fn pair(run: &Run, name: &str, aim: Option<f64>, part: Part<'_>) {
-    let row = Row::new(name).rounds(11).with("two threads", two(part)).with("one thread", many(move || part(0, 1)));
+    let row = Row::new(name).with("two threads", two(part)).with("one thread", many(move || part(0, 1)));
     aim.into_iter().fold(row, |row, aim| row.aim("one thread", aim)).done(run);
 }
 
