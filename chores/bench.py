@@ -4,7 +4,9 @@ A bench is a command that answers one question, in lines of JSON (see `figures.p
 `bench/python/run.py`, with the question's name. Two scripts print tables of their own.
 """
 
+import functools
 import json
+import shutil
 import time
 
 from chores import figures, interpreters, package, performance
@@ -13,7 +15,7 @@ from chores.steps import ROOT, TARGET, Counts, call, show
 HOME = ROOT / "bench"
 FOLDER = TARGET / "bench"
 
-# Scripts that print a table: name, what makes them quick, title, how it is measured.
+# Scripts that print a table: name, what makes them quick (None: nothing does), title, how it is measured.
 PRINTED = [
     (
         "calls",
@@ -24,7 +26,7 @@ PRINTED = [
     ),
     (
         "instructions",
-        ["--only", "m[i]"],
+        None,
         "Python: the same calls, in instructions",
         "Counted by valgrind, so the same in every run. The aims are the same.",
     ),
@@ -35,7 +37,7 @@ class Bench:
     """A command that answers one question."""
 
     def __init__(self, name, command, quick=("--quick",), read=figures.read):
-        self.name, self.command, self.quick, self.read = name, command, list(quick), read
+        self.name, self.command, self.quick, self.read = name, command, quick, read
 
 
 def run(steps, words):
@@ -47,8 +49,11 @@ def run(steps, words):
     for name in set(chosen).difference(bench.name for bench in benches):
         steps.fail("bench", "there is no bench " + name)
     asked = [bench for bench in benches if not chosen or bench.name in chosen]
-    sections = [answer(steps, bench, more + bench.quick * ("--quick" in words), wheel) for bench in asked]
-    if "--quick" not in words:
+    if "--quick" in words:
+        for bench in asked:
+            bench.quick is None or answer(steps, bench, list(bench.quick), wheel)
+    else:
+        sections = [answer(steps, bench, more, wheel) for bench in asked]
         tell(sections)
         if not chosen and not more and None not in sections:
             performance.write(sections, version(python))
@@ -97,7 +102,10 @@ def python_benches(steps, python):
     """The scripts that print tables, and what the other one has for questions."""
     printed = []
     for name, quick, title, how in PRINTED:
-        reader = lambda text, it=(name, title, how): figures.Printed(*it, text)
+        if name == "instructions" and not shutil.which("valgrind"):
+            steps.skip(name, "there is no valgrind")
+            continue
+        reader = functools.partial(figures.Printed, name, title, how)
         printed.append(Bench(name, [python, HOME / (name + ".py")], quick, reader))
     return printed + listed(steps, [python, HOME / "python" / "run.py"], ["--list"])
 

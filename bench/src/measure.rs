@@ -73,7 +73,7 @@ impl Turn {
     fn filled(run: &Run, work: &mut Work<'_>) -> Turn {
         let mut pieces = 1;
         loop {
-            let taken = least(run, pieces, work);
+            let taken = least(pieces, work);
             if taken >= run.turn() / 2.0 {
                 let wanted = ((pieces as f64 * run.turn() / taken) as u64).max(1);
                 return Turn { pieces: wanted, length: taken * wanted as f64 / pieces as f64 };
@@ -83,10 +83,10 @@ impl Turn {
     }
 }
 
-/// What so many pieces take when nothing comes between: the least of three, of two if they are long.
-fn least(run: &Run, pieces: u64, work: &mut Work<'_>) -> f64 {
+/// What so many pieces take when nothing comes between: the least of three, of fewer if they are long.
+fn least(pieces: u64, work: &mut Work<'_>) -> f64 {
     let first = work(pieces);
-    let again = if first > 100.0 * run.turn() { 1 } else { 2 };
+    let again = if first > 1e9 { 0 } else { 2 };
     (0..again).map(|_| work(pieces)).fold(first, f64::min)
 }
 

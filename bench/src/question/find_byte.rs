@@ -5,6 +5,7 @@ use safemap::Map;
 
 use super::Question;
 use crate::{
+    chance::Offsets,
     data::{ABSENT, Data},
     measure::many,
     peers,
@@ -16,7 +17,7 @@ use crate::{
 pub(super) const QUESTION: Question = Question {
     name: "find_byte",
     title: "Rust: find a byte",
-    how: "`find` and `rfind` of one byte that is not there, and of the line end after a random offset; beside `memchr` and `memrchr` on memmap2's slice, and (the limit) on private memory.",
+    how: "`find` and `rfind` of one byte that is not there, and of the end of a line; beside `memchr` and `memrchr` on memmap2's slice, and (the limit) on private memory.",
     answer,
 };
 
@@ -40,5 +41,14 @@ fn answer(run: &Run) -> Outcome {
             .aim("memmap2 + memchr", 1.0)
             .done(run);
     }
+    let file = Scratch::repeated(&data.block, MIB)?;
+    let (ours, theirs) = (Map::open(file.path())?, peers::map(&file.handle()?)?);
+    let mut at = [0; 2].map(|_| Offsets::below(256 * KIB, 1));
+    let [at0, at1] = &mut at;
+    Row::new("find, a line's end from anywhere in it")
+        .with("safemap", many(|| ours.find(b"\n", at0.next()..)))
+        .with("memmap2 + memchr", many(|| memchr(b'\n', &theirs[at1.next()..])))
+        .aim("memmap2 + memchr", 1.0)
+        .done(run);
     Ok(())
 }

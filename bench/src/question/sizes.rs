@@ -50,8 +50,8 @@ fn compare(
         return Ok(());
     }
     let (few, much) = (make(small)?, make(large)?);
-    Row::new(name)
-        .with("safemap", per_mib(large, cool, &much, ours))
+    let row = if cool { Row::new(name).rounds(3) } else { Row::new(name) };
+    row.with("safemap", per_mib(large, cool, &much, ours))
         .with("memmap2 + memchr", per_mib(large, cool, &much, theirs))
         .with("safemap, smaller", per_mib(small, cool, &few, ours))
         .aim("memmap2 + memchr", 1.05)
