@@ -30,6 +30,9 @@ pub(super) const LENGTHS: [usize; 16] =
 /// Offsets fall into so many bytes.
 pub(super) const HOT: usize = 256 * KIB;
 
+/// Why no read or write fails. Slices have a panic for that as well.
+pub(super) const THERE: &str = "all of it lies in the file";
+
 /// From here on the aim is a ratio, below it a difference.
 pub(super) const LONG: usize = 64;
 
@@ -44,9 +47,9 @@ fn answer(run: &Run) -> Outcome {
         let mut buffers = [0; 4].map(|_| vec![0; len]);
         let [to0, to1, to2, to3] = &mut buffers;
         let row = Row::new(sized(len))
-            .with("safemap", many(|| ours.read_at(black_box(&mut to0[..]), at0.next())))
+            .with("safemap", many(|| ours.read_at(black_box(&mut to0[..]), at0.next()).expect(THERE)))
             .with("memmap2", many(|| copy(black_box(&mut to1[..]), &theirs, at1.next())))
-            .with("pread", many(|| handle.read_exact_at(black_box(&mut to2[..]), at2.next() as u64)))
+            .with("pread", many(|| handle.read_exact_at(black_box(&mut to2[..]), at2.next() as u64).expect(THERE)))
             .with("memcpy", many(|| copy(black_box(&mut to3[..]), &private, at3.next())));
         aimed(row, len).done(run);
     }

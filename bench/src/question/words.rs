@@ -2,7 +2,10 @@
 
 use safemap::{Access, Options};
 
-use super::{Question, reads::HOT};
+use super::{
+    Question,
+    reads::{HOT, THERE},
+};
 use crate::{
     chance::Offsets,
     measure::many,
@@ -26,12 +29,12 @@ fn answer(run: &Run) -> Outcome {
     let mut at = [0; 2].map(|_| Offsets::below(HOT, 8));
     let [at0, at1] = &mut at;
     Row::new("load a u64")
-        .with("safemap", many(|| ours.load::<u64>(at0.next())))
+        .with("safemap", many(|| ours.load::<u64>(at0.next()).expect(THERE)))
         .with("memmap2", many(|| peers::load(&theirs, at1.next())))
         .aim_plus("memmap2", 1.0, 2.0)
         .done(run);
     Row::new("store a u64")
-        .with("safemap", many(|| ours.store(at0.next(), 7_u64)))
+        .with("safemap", many(|| ours.store(at0.next(), 7_u64).expect(THERE)))
         .with("memmap2", many(|| peers::store(&mut theirs, at1.next(), 7)))
         .aim_plus("memmap2", 1.0, 2.0)
         .done(run);

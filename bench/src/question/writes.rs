@@ -6,7 +6,7 @@ use safemap::{Access, Options};
 
 use super::{
     Question,
-    reads::{HOT, LENGTHS, aimed},
+    reads::{HOT, LENGTHS, THERE, aimed},
 };
 use crate::{
     chance::Offsets,
@@ -36,9 +36,9 @@ fn answer(run: &Run) -> Outcome {
         let mut at = [0; 4].map(|_| Offsets::below(HOT, 1));
         let [at0, at1, at2, at3] = &mut at;
         let row = Row::new(sized(len))
-            .with("safemap", many(|| ours.write_at(black_box(from), at0.next())))
+            .with("safemap", many(|| ours.write_at(black_box(from), at0.next()).expect(THERE)))
             .with("memmap2", many(|| copy(&mut theirs, at1.next(), black_box(from))))
-            .with("pwrite", many(|| handle.write_all_at(black_box(from), at2.next() as u64)))
+            .with("pwrite", many(|| handle.write_all_at(black_box(from), at2.next() as u64).expect(THERE)))
             .with("memcpy", many(|| copy(&mut private, at3.next(), black_box(from))));
         aimed(row, len).done(run);
     }
