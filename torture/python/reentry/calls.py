@@ -105,7 +105,7 @@ m.closed
 len(m)
 repr(m)
 bool(m)
-list(zip(range(3), m))
+tuple(zip(range(3), m))
 next(iter(m))
 next(reversed(m))
 hash(m) is None
@@ -117,7 +117,7 @@ type(m)(fd, 100)
 FOREIGN = """
 bytes(m)[:9]
 bytes(m)[-9:]
-bytearray(m)[:9]
+bytes(bytearray(m)[:9])
 memoryview(m)[:9].tobytes()
 zlib.crc32(m)
 """.strip().splitlines()

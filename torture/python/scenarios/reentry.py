@@ -60,6 +60,8 @@ class Reentry:
         # What cuts the file would end the standard module as well, but not for the reason that is asked for here.
         self.actions = [act for act in actions.ACTIONS if not asked.sabotage or act.__name__ not in actions.DEADLY]
         self.texts = calls.CALLS + calls.BARE + calls.FOREIGN
+        # What came of the twin, as a hash.
+        self.known = {}
         # The hook that subclasses fire.
         self.slot = [ways.Hook()]
         self.heirs = heirs.heirs(asked.module.mmap, self.slot)
@@ -97,10 +99,14 @@ class Reentry:
         self.asked.about_to(case)
         hook = ways.Hook(lambda: action(self.ours))
         came = self.play(self.ours, hooked, hook, kind)
-        expected = self.expected(hooked, action, kind, hook.ran)
         self.fired += hook.ran
-        if came != expected:
-            self.wrong.append("{}\n  came {}\n  not  {}".format(case, short(came), short(expected)))
+        # The same for many ways: the twin is asked once, unless something else came.
+        known = hooked._replace(way=None), is_late(hooked, action), hooked.way.comes_out, action, kind, hook.ran
+        if self.known.get(known) != hash(came):
+            expected = self.expected(hooked, action, kind, hook.ran)
+            self.known[known] = hash(expected)
+            if came != expected:
+                self.wrong.append("{}\n  came {}\n  not  {}".format(case, short(came), short(expected)))
         if self.fired % 500 == 0:
             gc.collect()
         return len(self.wrong) < MANY
