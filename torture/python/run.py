@@ -68,24 +68,27 @@ def inside(options):
 def outside(name, words):
     """Runs the scenario in a child, and looks how that ended."""
     with tempfile.TemporaryDirectory(prefix="safemap-torture-") as folder:
-        # A file and not a pipe: a process that is left over would keep a pipe open.
-        with open(os.path.join(folder, "said"), "w+b") as said:
-            status = child(words + ["--inside", folder], folder, said)
-            said.seek(0)
-            text = said.read().decode("utf-8", "replace")
-        if status == 0:
-            sys.stdout.write(text)
-            return 0
-        print("{} {}; last seen: {}".format(name, death(status), last_words(folder)), flush=True)
-        sys.stdout.write(text)
-        return 1
+        # Files and not pipes: a process that is left over would keep a pipe open.
+        with open(os.path.join(folder, "said"), "w+b") as said, open(os.path.join(folder, "errors"), "w+b") as errors:
+            status = child(words + ["--inside", folder], folder, said, errors)
+            text, trouble = content(said), content(errors)
+        if status != 0:
+            print("{} {}; last seen: {}".format(name, death(status, trouble), last_words(folder)))
+        sys.stdout.write(trouble + text)
+        return int(status != 0)
 
 
-def child(words, folder, said):
+def content(file):
+    """All of a file, as text."""
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def child(words, folder, said, errors):
     """The exit status of a child; None if it hung. Nothing that it started is left."""
     command = [sys.executable, "-X", "faulthandler", os.path.abspath(__file__)] + words
     env = dict(os.environ, TMPDIR=folder, PYTHONDONTWRITEBYTECODE="1")
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, start_new_session=True)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, start_new_session=True)
     try:
         return process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
@@ -109,11 +112,14 @@ def finish(process):
     process.wait()
 
 
-def death(status):
+def death(status, trouble):
     """A bad end in words."""
     if status is None:
         return "hung for {} s".format(PATIENCE)
-    return "died of " + signal.Signals(-status).name if status < 0 else "ended with {}".format(status)
+    if status < 0:
+        return "died of " + signal.Signals(-status).name
+    lines = trouble.rsplit("Traceback (most recent call last):", 1)[-1].splitlines()
+    return next((line for line in lines if line and not line.startswith(" ")), "ended with {}".format(status))
 
 
 def last_words(folder):

@@ -38,7 +38,12 @@ class Way:
         self.hook = hook
 
     def trigger(self):
-        """An argument's method runs."""
+        """An argument's method runs. A comparison runs for each byte, and what was done is not done again."""
+        if self.hook.act:
+            self.pull()
+
+    def pull(self):
+        """Fires the hook, if it is a method's to do that."""
 
     def number(self, value):
         """What `__index__` returns."""
@@ -52,7 +57,7 @@ class Way:
 class Direct(Way):
     """The method does it."""
 
-    def trigger(self):
+    def pull(self):
         self.hook.fire()
 
 
@@ -74,17 +79,16 @@ class Dying(Way):
         super().__init__(hook)
         self.last = self.Mortal(hook)
 
-    def trigger(self):
+    def pull(self):
         self.last = None
 
 
 class Collected(Dying):
     """The same of an object in a circle, which the collector finds."""
 
-    def trigger(self):
-        if self.last:
-            self.last.itself, self.last = self.last, None
-            gc.collect(0)
+    def pull(self):
+        self.last.itself, self.last = self.last, None
+        gc.collect(0)
 
 
 class Referred(Way):
@@ -97,7 +101,7 @@ class Referred(Way):
         self.last = type("Referent", (), {})()
         self.reference = weakref.ref(self.last, lambda _: hook.fire())
 
-    def trigger(self):
+    def pull(self):
         self.last = None
 
 
@@ -106,7 +110,7 @@ class Collecting(Way):
 
     comes_out = False
 
-    def trigger(self):
+    def pull(self):
         gc.collect(0)
 
     def around(self, call):
@@ -123,7 +127,7 @@ class Collecting(Way):
 class Signalled(Way):
     """A handler of signals does it."""
 
-    def trigger(self):
+    def pull(self):
         signal.raise_signal(signal.SIGUSR2)
 
     def around(self, call):
@@ -139,7 +143,7 @@ class Threaded(Way):
 
     comes_out = False
 
-    def trigger(self):
+    def pull(self):
         thread = threading.Thread(target=self.quietly, daemon=True)
         thread.start()
         thread.join(PATIENCE)
