@@ -131,6 +131,24 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
         Ok(count)
     }
 
+    #[inline]
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        if let Some(ahead) = self.window.have(self.position, buffer.len()) {
+            buffer.copy_from_slice(ahead);
+            self.position += buffer.len();
+            return Ok(());
+        }
+        let mut missing = buffer;
+        while !missing.is_empty() {
+            let count = self.read(missing)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            missing = &mut missing[count..];
+        }
+        Ok(())
+    }
+
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let (map, before) = (self.map.borrow(), bytes.len());
         let rest = Span::from("read_to_end", map.len(), self.position);

@@ -38,6 +38,14 @@ impl Window {
         Ok(&self.bytes[from..self.filled])
     }
 
+    /// Returns `count` bytes from `at` on if the copy has all of them.
+    #[inline]
+    pub(crate) fn have(&self, at: usize, count: usize) -> Option<&[u8]> {
+        let from = at.wrapping_sub(self.start);
+        let left = self.filled.checked_sub(from)?;
+        if count <= left { self.bytes.get(from..from + count) } else { None }
+    }
+
     /// Appends the bytes from `at` on to `bytes`, up to and with the first `end`, or to the map's end; returns how many.
     ///
     /// # Errors

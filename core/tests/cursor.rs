@@ -106,6 +106,22 @@ fn text_is_read_and_refused_as_by_every_buffered_reader() {
     }
 }
 
+#[test]
+fn exact_reads_of_any_length_are_as_by_every_buffered_reader() {
+    let bytes = pattern(50_000);
+    let file = file_with(&bytes);
+    let map = Map::open(file.path()).unwrap();
+    for len in [0, 1, 16, 1000, 1024, 5000, 8192, 20_000, 50_000, 50_001] {
+        let (mut cursor, mut reader) = (map.cursor(), io::BufReader::new(&bytes[..]));
+        let (mut ours, mut theirs) = (vec![0; len], vec![0; len]);
+        for _ in 0..60_000 / len.max(1_000) {
+            let (one, other) = (cursor.read_exact(&mut ours), reader.read_exact(&mut theirs));
+            assert_eq!(one.as_ref().map_err(io::Error::kind), other.as_ref().map_err(io::Error::kind));
+            assert!(one.is_err() || ours == theirs);
+        }
+    }
+}
+
 /// `read_until`, whose bytes are told as text.
 fn until(reader: &mut impl BufRead, end: u8, text: &mut String) -> io::Result<usize> {
     let mut bytes = b"kept".to_vec();
