@@ -136,8 +136,13 @@ def ratio(aim):
     reached = aim.reached()
     low, high = reached[len(reached) // 10], reached[-1 - len(reached) // 10]
     form = "{} beside {} ({}–{})" if aim.plus else "{} of {} ({}–{})"
-    write = signed if aim.plus else "{:.2f}".format
+    write = signed if aim.plus else quotient
     return form.format(write(statistics.median(reached)), aim.against, write(low), write(high))
+
+
+def quotient(value):
+    """A ratio, small ones with two digits that count."""
+    return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)
 
 
 def signed(nanoseconds):

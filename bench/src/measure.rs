@@ -83,10 +83,13 @@ impl Turn {
     }
 }
 
+/// What is so long (nanoseconds) was not interrupted by much.
+const LONG: f64 = 3e7;
+
 /// What so many pieces take when nothing comes between: the least of three, of fewer if they are long.
 fn least(pieces: u64, work: &mut Work<'_>) -> f64 {
     let first = work(pieces);
-    let again = if first > 1e9 { 0 } else { 2 };
+    let again = if first > LONG { 0 } else { 2 };
     (0..again).map(|_| work(pieces)).fold(first, f64::min)
 }
 
