@@ -8,6 +8,7 @@ from pathlib import Path
 RUST = {
     "/usr/bin/cargo": "cargo-web",
     "/usr/bin/rustc": "rustc-web",
+    "/usr/bin/cargo-clippy": "rust-web-clippy",
     "/usr/lib/rustlib/src/rust/library/std/Cargo.toml": "rust-web-src",
 }
 WINDOWS = {

@@ -37,7 +37,9 @@ class Toolchain:
 
     def command(self, *words):
         """The words of a call of cargo for the target: `command("test", "--lib")`."""
-        return [self.cargo, words[0], "--target", self.target, *words[1:]]
+        # Cargo itself would look for clippy beside rustup's programs first.
+        program = [self.cargo + "-clippy", "clippy"] if words[0] == "clippy" else [self.cargo, words[0]]
+        return [*program, "--target", self.target, *words[1:]]
 
     def environment(self, linker=None, runner=None, flags=()):
         """The environment of that call. `flags` go to the compiler; `runner` is what runs the target's programs."""

@@ -130,7 +130,10 @@ fn memory() -> Outcome {
 /// Somebody cuts the file under the map. Elsewhere this is the end of the process.
 fn survive(path: &Path) -> Outcome {
     let map = Map::open(path)?;
-    fs::write(path, "short now\n")?;
+    if let Err(refused) = fs::write(path, "short now\n") {
+        println!("Nobody cuts the file under the map here: {refused}.");
+        return Ok(());
+    }
     match map.to_vec(..) {
         Err(error @ Error::Fault { .. }) => println!("The file was cut under the map: {error}."),
         other => return Err(format!("expected a fault, got {other:?}").into()),

@@ -13,7 +13,7 @@ use crate::{
     map::Origin,
     span::Span,
     sys::{
-        self,
+        self, BorrowedFile,
         pages::{Pages, Sync},
     },
 };
@@ -41,7 +41,10 @@ impl Map {
     /// On Linux the bytes, and what is needed to find them again, survive a power failure afterwards (`MS_SYNC`). On macOS and
     /// the BSDs they have been handed to the device, which may keep them in a cache of its own: [`Map::sync_all`] empties that.
     /// OpenBSD shows what was written through a map to those who read the file only after this.
+    /// On Windows they survive (`FlushViewOfFile` and `FlushFileBuffers`), unless the map was made
+    /// [`untracked`](crate::Options::untracked): then they have been handed to the device.
     #[doc(alias = "msync")]
+    #[doc(alias = "FlushViewOfFile")]
     pub fn flush(&self) -> Result<()> {
         self.flush_range(..)
     }
@@ -52,8 +55,7 @@ impl Map {
     ///
     /// [`Error::OutOfBounds`], [`Error::Os`].
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let span = self.span("flush", range)?;
-        self.flush_span(span, Sync::Wait)
+        self.flush_pages("flush", range, |pages| pages.flush(Sync::Wait, self.file()))
     }
 
     /// Lets the system begin to write the changed bytes to the device, and does not wait.
@@ -64,7 +66,8 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// Linux writes changed pages when it sees fit and takes this for granted: nothing happens (`MS_ASYNC`).
+    /// Linux writes changed pages when it sees fit and takes this for granted: nothing happens (`MS_ASYNC`). Windows hands them
+    /// to the device and waits until it has them, maybe in its cache (`FlushViewOfFile`).
     pub fn flush_async(&self) -> Result<()> {
         self.flush_async_range(..)
     }
@@ -75,8 +78,7 @@ impl Map {
     ///
     /// [`Error::OutOfBounds`], [`Error::Os`].
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let span = self.span("flush_async", range)?;
-        self.flush_span(span, Sync::Later)
+        self.flush_pages("flush_async", range, |pages| pages.flush(Sync::Later, self.file()))
     }
 
     /// As [`Map::flush_range`], with the flags of the system's own call in place of ours.
@@ -84,14 +86,13 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`], [`Error::Os`].
+    ///
+    /// # Platforms
+    ///
+    /// The call of Windows has no flags; they are ignored, and what is called is `FlushViewOfFile` alone.
     #[doc(alias = "MS_INVALIDATE")]
     pub fn flush_with(&self, range: impl RangeBounds<usize>, flags: i32) -> Result<()> {
-        let span = self.span("flush", range)?;
-        self.intact()?;
-        match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
-            Some(pages) => pages.flush_with(flags).map_err(Error::os("flush")),
-            None => Ok(()),
-        }
+        self.flush_pages("flush", range, |pages| pages.flush_with(flags))
     }
 
     /// Does what [`Map::flush`] does, and then what [`File::sync_all`](std::fs::File::sync_all) does for the file: afterwards all that was
@@ -112,12 +113,12 @@ impl Map {
     #[doc(alias = "FlushFileBuffers")]
     pub fn sync_all(&self) -> Result<()> {
         let file = match &self.origin {
-            Origin::File { file: Some(file), .. } if self.reaches_others() => file,
+            Origin::File { file: Some(file), .. } if self.reaches_others() => sys::borrow(file),
             Origin::File { file: None, .. } => return Err(Error::NoFile { call: "sync_all" }),
             Origin::File { .. } | Origin::Memory => return Ok(()),
         };
         self.flush()?;
-        sys::file::sync(sys::AsFile::as_fd(file)).map_err(Error::os("sync_all"))
+        sys::file::sync(file).map_err(Error::os("sync_all"))
     }
 
     /// Tells the system how the pages of `range` will be used.
@@ -131,9 +132,9 @@ impl Map {
     /// system refuses it for this kind of map.
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
+        let _held = self.held();
         let span = self.span("advise", range)?;
         let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
-        let _held = self.held();
         // By its number: `Advice::Other` may be one of those that the table knows.
         let rounding = if Advice::from_raw(number).drops_bytes() { Rounding::Inward } else { Rounding::Outward };
         match self.pages(span, rounding) {
@@ -146,11 +147,13 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Os`] if the limit is reached (`RLIMIT_MEMLOCK`) or a page cannot be had.
+    /// [`Error::OutOfBounds`]; [`Error::Os`] if the limit is reached (`RLIMIT_MEMLOCK`, on Windows the minimum of the working set)
+    /// or a page cannot be had.
     #[doc(alias = "mlock")]
+    #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let span = self.span("lock", range)?;
         let _held = self.held();
+        let span = self.span("lock", range)?;
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
 
@@ -161,8 +164,8 @@ impl Map {
     /// [`Error::OutOfBounds`], [`Error::Os`].
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let span = self.span("unlock", range)?;
         let _held = self.held();
+        let span = self.span("unlock", range)?;
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
 
@@ -173,14 +176,19 @@ impl Map {
     ///
     /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range does not start with a page of the file; [`Error::Os`] if the
     /// file was not opened for that.
+    ///
+    /// # Platforms
+    ///
+    /// On Windows a map of a file never gets more than its [`Access`] had when it was made.
     #[doc(alias = "mprotect")]
+    #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
+        let _held = self.held();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.lead + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
-        let _held = self.held();
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
@@ -194,14 +202,14 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// Linux 5.17.
+    /// Linux 5.17. For a name under which other processes find the memory, on Windows, see [`Options::name`](crate::Options::name).
     pub fn set_name(&self, name: &str) -> Result<()> {
         if !self.is_anonymous() {
             return Err(Error::Unsupported("a name for the map of a file"));
         }
         let name = CString::new(name).map_err(|_| Error::Unsupported("a name with a zero byte"))?;
-        let span = Span::within("set_name", self.len(), 0, self.len())?;
         let _held = self.held();
+        let span = self.span("set_name", ..)?;
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
     }
@@ -213,12 +221,10 @@ impl Map {
     /// [`Error::NoFile`] if the map was made [`untracked`](crate::Options::untracked); [`Error::Os`].
     #[doc(alias = "fstat")]
     pub fn file_len(&self) -> Result<u64> {
-        match &self.origin {
-            Origin::Memory => Ok(self.len() as u64),
-            Origin::File { file: None, .. } => Err(Error::NoFile { call: "file_len" }),
-            Origin::File { file: Some(file), .. } => {
-                sys::file::status_len(sys::AsFile::as_fd(file)).map_err(Error::os("file_len"))
-            }
+        match (self.is_anonymous(), self.file()) {
+            (true, _) => Ok(self.len() as u64),
+            (false, None) => Err(Error::NoFile { call: "file_len" }),
+            (false, Some(file)) => sys::file::status_len(file).map_err(Error::os("file_len")),
         }
     }
 
@@ -240,11 +246,26 @@ impl Map {
         unmapped.and(closed).map_err(Error::os("close"))
     }
 
-    fn flush_span(&self, span: Span, sync: Sync) -> Result<()> {
+    fn flush_pages(
+        &self,
+        call: &'static str,
+        range: impl RangeBounds<usize>,
+        flush: impl FnOnce(Pages<'_>) -> io::Result<()>,
+    ) -> Result<()> {
+        let span = self.span(call, range)?;
         self.intact()?;
+        let _pin = self.enter(span)?;
         match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
-            Some(pages) => pages.flush(sync).map_err(Error::os("flush")),
+            Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
+        }
+    }
+
+    /// The file that the map keeps.
+    fn file(&self) -> Option<BorrowedFile<'_>> {
+        match &self.origin {
+            Origin::File { file, .. } => file.as_ref().map(sys::borrow),
+            Origin::Memory => None,
         }
     }
 
@@ -270,7 +291,7 @@ impl Map {
             return None;
         }
         // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
-        // those of a region which a resize has just left. For a flush both are the file's.
+        // those of a region which a resize has just left. For a flush, which holds a pin, both are the file's.
         let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
         // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
         Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })

@@ -3,12 +3,14 @@
 //! # Safety
 //!
 //! The unsafe blocks here hand addresses to kernels. Two facts make them sound, and both are kept here: a [`Span`] lies
-//! in the map, and `base .. base + len` lies in regions that stay mapped, or reserved, until the map is dropped.
+//! in the map, and `base .. base + len` lies in regions that stay mapped, or reserved, until the map is dropped, or until
+//! nobody holds a [`Pin`] any more.
 
 #![allow(unsafe_code)]
 
 use std::{
     cmp::Ordering,
+    ffi::OsString,
     mem::MaybeUninit,
     ops::{Deref, DerefMut, RangeBounds},
     path::Path,
@@ -26,6 +28,7 @@ use crate::{
     sys::{
         OwnedFile, fault,
         fork::Pass,
+        pin::{self, Pin, Pins},
         region::{Region, Request},
         repair::Mark,
     },
@@ -66,6 +69,10 @@ pub struct Map {
     /// How far into its first page the map starts, in bytes.
     pub(crate) lead: usize,
     pub(crate) regions: Mutex<Regions>,
+    /// Who is inside a kernel, where that matters.
+    pub(crate) pins: Pins,
+    /// Under which name others find the memory.
+    pub(crate) name: Option<OsString>,
     /// Where foreign code met damage; `None` for maps that are not repaired.
     pub(crate) mark: Option<Arc<Mark>>,
     /// Whether growing allocates space on the disk.
@@ -122,6 +129,7 @@ pub(crate) struct Parts {
     pub(crate) access: Access,
     pub(crate) origin: Origin,
     pub(crate) allocate: bool,
+    pub(crate) name: Option<OsString>,
 }
 
 impl Map {
@@ -135,6 +143,8 @@ impl Map {
     }
 
     pub(crate) fn assemble(parts: Parts) -> Map {
+        let writes = parts.access == Access::Write && parts.request.flags.contains(crate::Flags::SHARED);
+        let views_move = writes && !matches!(parts.origin, Origin::File { file: None, .. });
         let map = Map {
             base: AtomicPtr::new(NonNull::dangling().as_ptr()),
             len: AtomicUsize::new(parts.len),
@@ -143,6 +153,8 @@ impl Map {
             request: parts.request,
             lead: parts.lead,
             regions: Mutex::new(Regions { current: parts.region, ..Regions::default() }),
+            pins: Pins::new(views_move),
+            name: parts.name,
             mark: None,
             allocate: parts.allocate,
         };
@@ -248,7 +260,7 @@ impl Map {
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
         let rest = Span::from("read_at", self.len(), at)?;
         let count = rest.len().min(buffer.len());
-        self.copy_out(at, &mut buffer[..count])?;
+        self.copy_out(rest.part(0, count), &mut buffer[..count])?;
         Ok(count)
     }
 
@@ -259,8 +271,8 @@ impl Map {
     /// [`Error::OutOfBounds`] if the map ends before `buffer` is full; [`Error::Fault`].
     #[inline]
     pub fn read_exact_at(&self, buffer: &mut [u8], at: usize) -> Result<()> {
-        Span::within("read_exact_at", self.len(), at, buffer.len())?;
-        self.copy_out(at, buffer)
+        let span = Span::within("read_exact_at", self.len(), at, buffer.len())?;
+        self.copy_out(span, buffer)
     }
 
     /// As [`Map::read_exact_at`], into memory that need not hold anything yet. On success all of it is initialised.
@@ -270,10 +282,10 @@ impl Map {
     /// As [`Map::read_exact_at`].
     #[inline]
     pub fn read_uninit_at<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize) -> Result<&'a mut [u8]> {
-        Span::within("read_uninit_at", self.len(), at, buffer.len())?;
+        let span = Span::within("read_uninit_at", self.len(), at, buffer.len())?;
         let to = buffer.as_mut_ptr().cast::<u8>();
-        // SAFETY: `to` is `buffer`, which is borrowed for this call.
-        unsafe { self.copy_to(at, to, buffer.len()) }?;
+        // SAFETY: `to` is `buffer`, which is as long and borrowed for this call.
+        unsafe { self.copy_to(span, to) }?;
         // SAFETY: the kernel wrote every byte of it, as it reported no fault.
         Ok(unsafe { std::slice::from_raw_parts_mut(to, buffer.len()) })
     }
@@ -288,8 +300,8 @@ impl Map {
     #[inline]
     pub fn write_at(&self, bytes: &[u8], at: usize) -> Result<()> {
         self.writable("write_at")?;
-        Span::within("write_at", self.len(), at, bytes.len())?;
-        self.transfer(bytes.as_ptr(), |base, done| {
+        let span = Span::within("write_at", self.len(), at, bytes.len())?;
+        self.transfer(span, bytes.as_ptr(), |base, done| {
             let from = bytes.as_ptr().wrapping_add(done);
             // SAFETY: the target lies in the map (Span), the source is what is left of `bytes`.
             unsafe { kernel::copy(base.wrapping_add(at + done), from, bytes.len() - done) }
@@ -313,7 +325,7 @@ impl Map {
         bytes.try_reserve_exact(span.len()).map_err(|error| Error::os("to_vec")(error.into()))?;
         let room = bytes.spare_capacity_mut().as_mut_ptr().cast();
         // SAFETY: room for so many was reserved.
-        let read = unsafe { self.copy_to(span.start(), room, span.len()) };
+        let read = unsafe { self.copy_to(span, room) };
         let count = match read {
             Ok(()) => span.len(),
             Err(Error::Fault { offset }) => offset.saturating_sub(span.start()).min(span.len()),
@@ -333,7 +345,7 @@ impl Map {
     pub fn fill(&self, byte: u8, range: impl RangeBounds<usize>) -> Result<()> {
         self.writable("fill")?;
         let span = self.span("fill", range)?;
-        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, done| {
             // SAFETY: the target lies in the map (Span).
             unsafe { kernel::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
         })
@@ -350,7 +362,7 @@ impl Map {
         let len = self.len();
         let from = Span::of("copy_within", len, range)?;
         let to = Span::within("copy_within", len, to, from.len())?;
-        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+        self.transfer(from.with(to), NonNull::dangling().as_ptr(), |base, done| {
             let left = from.len() - done;
             // Away from the overlap: what is still to be read must not be written over.
             if to.start() <= from.start() {
@@ -372,9 +384,9 @@ impl Map {
     /// [`Error::OutOfBounds`] if the map ends before `bytes` does; [`Error::Fault`].
     #[doc(alias = "memcmp")]
     pub fn compare(&self, bytes: &[u8], at: usize) -> Result<Ordering> {
-        Span::within("compare", self.len(), at, bytes.len())?;
+        let span = Span::within("compare", self.len(), at, bytes.len())?;
         let mut same = 0;
-        while let Some(difference) = self.difference(&bytes[same..], at + same)? {
+        while let Some(difference) = self.difference(&bytes[same..], span.part(same, bytes.len()))? {
             same += difference;
             match self.get(at + same)?.cmp(&bytes[same]) {
                 // Somebody wrote meanwhile, and now they are equal.
@@ -478,21 +490,42 @@ impl Map {
 
     /// Runs `step` until it meets no fault, or one that is real.
     ///
-    /// `step` gets the map's base and the bytes done so far. `buffer` is the caller's own memory that takes part.
+    /// `step` gets the map's base and the bytes done so far, and touches nothing of the map but `span`. `buffer` is the
+    /// caller's own memory that takes part.
     #[inline]
-    pub(crate) fn transfer(&self, buffer: *const u8, mut step: impl FnMut(*mut u8, usize) -> Outcome) -> Result<()> {
+    pub(crate) fn transfer(
+        &self,
+        span: Span,
+        buffer: *const u8,
+        mut step: impl FnMut(*mut u8, usize) -> Outcome,
+    ) -> Result<()> {
         self.intact()?;
         fault::arm();
         let mut done = 0;
         loop {
-            let base = self.base();
-            let outcome = step(base, done);
+            let (base, outcome) = {
+                let _pin = self.enter(span)?;
+                let base = self.base();
+                (base, step(base, done))
+            };
             if outcome.fault == 0 {
                 return Ok(());
             }
             done += outcome.done;
             self.faulted(base, outcome.fault, buffer)?;
         }
+    }
+
+    /// Has the map's region stay where and as long as it is until the pin is dropped, where regions do not stay anyway.
+    ///
+    /// A pin must not be held by whoever waits for the regions.
+    #[inline]
+    pub(crate) fn enter(&self, span: Span) -> Result<Pin<'_>> {
+        let pin = self.pins.enter();
+        if pin::NEEDED {
+            span.again(self.len())?;
+        }
+        Ok(pin)
     }
 
     /// Judges a fault at `address`, met while the map's base was `base`: real, or was the memory moved meanwhile?
@@ -512,13 +545,16 @@ impl Map {
 
     #[inline]
     fn load_as<T: Word>(&self, call: &'static str, at: usize) -> Result<T> {
-        Span::within(call, self.len(), at, size_of::<T>())?;
+        let span = Span::within(call, self.len(), at, size_of::<T>())?;
         self.intact()?;
         fault::arm();
         loop {
-            let base = self.base();
-            // SAFETY: the integer lies in the map (Span).
-            let loaded = unsafe { word::load::<T>(base.wrapping_add(at)) };
+            let (base, loaded) = {
+                let _pin = self.enter(span)?;
+                let base = self.base();
+                // SAFETY: the integer lies in the map (Span).
+                (base, unsafe { word::load::<T>(base.wrapping_add(at)) })
+            };
             match loaded.fault {
                 0 => return Ok(T::from_bits(loaded.value)),
                 address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
@@ -529,13 +565,17 @@ impl Map {
     #[inline]
     fn store_as<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
         self.writable(call)?;
-        Span::within(call, self.len(), at, size_of::<T>())?;
+        let span = Span::within(call, self.len(), at, size_of::<T>())?;
         self.intact()?;
         fault::arm();
         loop {
-            let base = self.base();
-            // SAFETY: the integer lies in the map (Span).
-            match unsafe { word::store::<T>(base.wrapping_add(at), value.into_bits()) } {
+            let (base, fault) = {
+                let _pin = self.enter(span)?;
+                let base = self.base();
+                // SAFETY: the integer lies in the map (Span).
+                (base, unsafe { word::store::<T>(base.wrapping_add(at), value.into_bits()) })
+            };
+            match fault {
                 0 => return Ok(()),
                 address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
             }
@@ -543,33 +583,34 @@ impl Map {
     }
 
     #[inline]
-    fn copy_out(&self, at: usize, buffer: &mut [u8]) -> Result<()> {
-        // SAFETY: the target is `buffer`.
-        unsafe { self.copy_to(at, buffer.as_mut_ptr(), buffer.len()) }
+    fn copy_out(&self, span: Span, buffer: &mut [u8]) -> Result<()> {
+        let span = span.part(0, buffer.len());
+        // SAFETY: the target is `buffer`, which is as long.
+        unsafe { self.copy_to(span, buffer.as_mut_ptr()) }
     }
 
     /// # Safety
     ///
-    /// - `at..at + count` lies in the map.
-    /// - `to` is good for writing `count` bytes.
+    /// `to` is good for writing as many bytes as `span` has.
     #[inline]
-    unsafe fn copy_to(&self, at: usize, to: *mut u8, count: usize) -> Result<()> {
-        self.transfer(to, |base, done| {
-            // SAFETY: source and target are what is left of the two ranges the caller answers for.
-            unsafe { kernel::copy(to.wrapping_add(done), base.wrapping_add(at + done), count - done) }
+    unsafe fn copy_to(&self, span: Span, to: *mut u8) -> Result<()> {
+        self.transfer(span, to, |base, done| {
+            let from = base.wrapping_add(span.start() + done);
+            // SAFETY: the source lies in the map (Span), the caller answers for the target; both are what is left.
+            unsafe { kernel::copy(to.wrapping_add(done), from, span.len() - done) }
         })
     }
 
-    /// Index of the first byte of `bytes` that differs from the map at `at`, which holds as many.
-    pub(crate) fn difference(&self, bytes: &[u8], at: usize) -> Result<Option<usize>> {
-        let mut same = 0;
-        self.transfer(bytes.as_ptr(), |base, done| {
-            let (ours, theirs) = (base.wrapping_add(at + done), bytes.as_ptr().wrapping_add(done));
-            // SAFETY: one range lies in the map (the caller's Span), the other is what is left of `bytes`.
-            let outcome = unsafe { kernel::compare(ours, theirs, bytes.len() - done) };
+    /// Index of the first byte of `bytes` that differs from those of `span`, as far as both go.
+    pub(crate) fn difference(&self, bytes: &[u8], span: Span) -> Result<Option<usize>> {
+        let (mut same, len) = (0, bytes.len().min(span.len()));
+        self.transfer(span.part(0, len), bytes.as_ptr(), |base, done| {
+            let (ours, theirs) = (base.wrapping_add(span.start() + done), bytes.as_ptr().wrapping_add(done));
+            // SAFETY: one range lies in the map (Span), the other is what is left of `bytes`.
+            let outcome = unsafe { kernel::compare(ours, theirs, len - done) };
             same = done + outcome.done;
             outcome
         })?;
-        Ok((same < bytes.len()).then_some(same))
+        Ok((same < len).then_some(same))
     }
 }

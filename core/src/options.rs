@@ -1,6 +1,10 @@
 //! Options: how one asks for a map.
 
-use std::{fs::OpenOptions, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::OpenOptions,
+    path::Path,
+};
 
 use crate::{
     Error, Map, Result,
@@ -10,7 +14,7 @@ use crate::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
         file::State,
         fork,
-        region::{Region, Request, page_of},
+        region::{self, Region, Request, page_of},
     },
 };
 
@@ -65,6 +69,8 @@ pub struct Options {
     untracked: bool,
     repair: bool,
     allocate: bool,
+    extend: bool,
+    name: Option<OsString>,
 }
 
 impl Options {
@@ -101,13 +107,17 @@ impl Options {
     /// Sets address space for `bytes` in all aside, so that [`Map::resize`] up to there moves nothing.
     ///
     /// That costs no memory, unless flags ask for every page at once (`Flags::POPULATE`, on Linux). Shared anonymous memory can grow only within it.
+    ///
+    /// # Platforms
+    ///
+    /// Windows does not map a file further than it reaches: there this is for memory alone.
     pub fn reserve(&mut self, bytes: usize) -> &mut Options {
         self.reserve = bytes;
         self
     }
 
     /// Sets who sees what is written. Without it files are shared unless the access is [`Access::Copy`], and anonymous
-    /// memory is private. Shared anonymous memory is what forked children and their parent have in common.
+    /// memory is private unless it has a [`name`](Options::name). Shared anonymous memory is what forked children and their parent have in common.
     pub fn sharing(&mut self, sharing: Sharing) -> &mut Options {
         self.sharing = Some(sharing);
         self
@@ -155,6 +165,7 @@ impl Options {
     /// # Platforms
     ///
     /// On macOS and the BSDs a page that [`Map::protect`] has closed is taken for one that is gone.
+    /// Windows can replace no page of a mapped file: there the map is [`Error::Unsupported`].
     pub fn repair(&mut self) -> &mut Options {
         self.repair = true;
         self
@@ -166,9 +177,50 @@ impl Options {
     /// # Platforms
     ///
     /// Linux, macOS and FreeBSD, on file systems that can; elsewhere a resize that grows is [`Error::Os`].
+    /// Windows does it anyway, but for files that are sparse or compressed.
     #[doc(alias = "fallocate")]
     pub fn allocate(&mut self) -> &mut Options {
         self.allocate = true;
+        self
+    }
+
+    /// Makes a file longer that does not reach over the map, where it would be [`Error::BeyondFile`] otherwise. What comes new
+    /// is zeros. For maps whose writes reach the file; others are refused as before.
+    ///
+    /// # Platforms
+    ///
+    /// Elsewhere than on Windows, bytes that another process appends at the very moment may be lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// assert_eq!(file.metadata()?.len(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn extend(&mut self) -> &mut Options {
+        self.extend = true;
+        self
+    }
+
+    /// Gives the memory a name under which other processes find it: who comes first makes it, with the length that he asks for,
+    /// and others get the same memory, of which they may map less. It lasts as long as somebody maps it.
+    ///
+    /// A file can be named as well; whoever comes later gets the file of whoever came first.
+    ///
+    /// Names of all sorts of objects share one space for each session; `Global\` in front of a name makes it one of all
+    /// sessions, for those who have the privilege.
+    ///
+    /// # Platforms
+    ///
+    /// Windows. Elsewhere maps with a name are [`Error::Unsupported`]; there a file on a memory file system serves.
+    #[doc(alias = "tagname")]
+    #[doc(alias = "CreateFileMapping")]
+    pub fn name(&mut self, name: impl AsRef<OsStr>) -> &mut Options {
+        self.name = Some(name.as_ref().to_owned());
         self
     }
 
@@ -185,7 +237,7 @@ impl Options {
         if self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS) {
             return self.anonymous();
         }
-        self.build(Given::Lent(file.as_fd()))
+        self.build(Given::Lent(sys::borrow(&file)))
     }
 
     /// Opens the file at `path`, for writing as well if the access says so, and maps it.
@@ -209,7 +261,10 @@ impl Options {
     }
 
     fn build(&self, given: Given<'_>) -> Result<Map> {
-        let state = given.file().map(sys::file::state).transpose().map_err(Error::os("map"))?;
+        if self.name.is_some() && !region::HAS_NAMES {
+            return Err(Error::Unsupported("a name for shared memory on this platform"));
+        }
+        let state = given.file().map(|file| self.state(file)).transpose()?;
         let len = match &state {
             Some(state) => self.len_in(state)?,
             None => self.len.ok_or(Error::Unsupported("anonymous memory without a length"))?,
@@ -218,13 +273,31 @@ impl Options {
         // A file of huge pages says so itself, and grows when it is mapped beyond its end.
         let huge = state.and_then(|state| state.huge_page);
         request.page = huge.unwrap_or(request.page);
-        let capacity = if huge.is_some() { len } else { len.max(self.reserve) };
+        let fits = huge.is_some() || (given.file().is_some() && !region::OUTGROWS_FILES);
+        let capacity = if fits { len } else { len.max(self.reserve) };
         let lead = if given.file().is_some() { self.lead() } else { 0 };
         let region = self.region(&request, &given, lead, capacity)?;
+        if let (Some(region), None) = (&region, given.file()) {
+            region.commit(&request, len).map_err(Error::os("map"))?;
+        }
         let origin = given.keep(self.untracked, self.offset)?;
         let access = self.access_to(&origin);
-        let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate: self.allocate });
+        let (allocate, name) = (self.allocate, self.name.clone());
+        let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate, name });
         if self.repair { map.watched() } else { Ok(map) }
+    }
+
+    /// The state of the file, made longer if that was asked for.
+    fn state(&self, file: BorrowedFile<'_>) -> Result<State> {
+        let mut state = sys::file::state(file).map_err(Error::os("map"))?;
+        let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
+        let (Some(there), Some(end)) = (state.len, end) else { return Ok(state) };
+        let shared = self.exact_flags.map_or(self.sharing != Some(Sharing::Private), |it| it.contains(Flags::SHARED));
+        if self.extend && shared && self.access == Some(Access::Write) && end > there {
+            sys::file::extend(file, end).map_err(Error::os("map"))?;
+            state.len = Some(end);
+        }
+        Ok(state)
     }
 
     /// The length of the map in bytes, checked against the file where that has a length.
@@ -264,7 +337,11 @@ impl Options {
             return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity });
         }
         let file = given.file().map(|file| (file, self.offset - lead as u64));
-        Region::new(request, size, file).map(Some).map_err(Error::os("map"))
+        let region = match &self.name {
+            Some(name) => Region::named(request, size, file, name),
+            None => Region::new(request, size, file),
+        };
+        region.map(Some).map_err(Error::os("map"))
     }
 
     fn request(&self, given: &Given<'_>, len: usize) -> Result<Request> {
@@ -292,7 +369,7 @@ impl Options {
     fn sharing_of(&self, given: &Given<'_>) -> Flags {
         let private = match self.sharing {
             Some(sharing) => sharing == Sharing::Private,
-            None => self.access == Some(Access::Copy) || matches!(given, Given::Nothing),
+            None => self.access == Some(Access::Copy) || (matches!(given, Given::Nothing) && self.name.is_none()),
         };
         if private { Flags::PRIVATE } else { Flags::SHARED }
     }
@@ -316,7 +393,7 @@ impl Given<'_> {
     fn file(&self) -> Option<BorrowedFile<'_>> {
         match self {
             Given::Lent(file) => Some(*file),
-            Given::Owned(file) => Some(file.as_fd()),
+            Given::Owned(file) => Some(sys::borrow(file)),
             Given::Nothing => None,
         }
     }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use crate::{
     Error, Map, Result,
     map::Origin,
-    sys::{self, AsFile, region::Region, repair::Mark},
+    sys::{self, region::Region, repair::Mark},
 };
 
 impl Map {
@@ -29,8 +29,9 @@ impl Map {
         let Origin::File { file: Some(file), offset } = &self.origin else {
             return Err(Error::NoFile { call: "restore" });
         };
+        let file = sys::borrow(file);
         let held = self.held();
-        let there = sys::file::state(file.as_fd()).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
+        let there = sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
         let missing = (self.len() as u64).checked_sub(there.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });
@@ -39,7 +40,7 @@ impl Map {
         mark.clear();
         let regions = held.left.iter().chain(&held.current);
         let start = offset - self.lead as u64;
-        let restored = regions.map(|region| region.restore(file.as_fd(), start)).fold(Ok(()), io::Result::and);
+        let restored = regions.map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
         restored.map_err(|error| {
             mark.spoil();
             Error::os("restore")(error)
@@ -48,6 +49,9 @@ impl Map {
 
     /// Has the map's pages replaced where foreign code cannot get them.
     pub(crate) fn watched(mut self) -> Result<Map> {
+        if !sys::repair::POSSIBLE {
+            return Err(Error::Unsupported("repair on this platform"));
+        }
         if self.is_anonymous() {
             return Err(Error::Unsupported("repair of anonymous memory"));
         }

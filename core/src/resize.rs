@@ -10,7 +10,10 @@ use crate::{
     Access, Error, Map, Result, Sharing, kernel,
     map::{Origin, Regions},
     span::Span,
-    sys::{self, AsFile, BorrowedFile, fault, region::Region},
+    sys::{
+        self, BorrowedFile, fault,
+        region::{self, Region},
+    },
 };
 
 impl Map {
@@ -32,6 +35,11 @@ impl Map {
     ///
     /// Within the capacity growing is one `ftruncate`. Beyond it the map moves to a place that is at least twice as large,
     /// so that growing by small steps stays cheap; the address changes.
+    ///
+    /// Windows maps a file no further than it reaches, and does not shorten one that is mapped. There a map of a file is mapped
+    /// anew when its length changes; the call waits for calls on other threads that are inside the map, and new ones
+    /// wait for it. A file that is mapped elsewhere as well can grow, and is refused to shrink with the system's error. If the
+    /// system should refuse to map again what it had mapped before, which nobody has seen yet, the map is empty afterwards.
     #[doc(alias = "mremap")]
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, new_len: usize) -> Result<()> {
@@ -42,7 +50,10 @@ impl Map {
                 Err(Error::Unsupported("resizing a private map of a file"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
-            Origin::File { file: Some(file), offset } => self.resize_file(file.as_fd(), *offset, new_len),
+            Origin::File { file: Some(file), offset } if region::OUTGROWS_FILES => {
+                self.resize_file(sys::borrow(file), *offset, new_len)
+            }
+            Origin::File { file: Some(file), offset } => self.resize_view(sys::borrow(file), *offset, new_len),
             Origin::Memory if self.sharing() == Sharing::Shared => self.resize_shared_memory(new_len),
             Origin::Memory => self.resize_private_memory(new_len),
         }
@@ -54,7 +65,7 @@ impl Map {
         self.room(&self.held())
     }
 
-    fn room(&self, held: &Regions) -> usize {
+    pub(crate) fn room(&self, held: &Regions) -> usize {
         held.current.as_ref().map_or(0, |region| region.size() - self.lead)
     }
 
@@ -78,7 +89,7 @@ impl Map {
         Ok(())
     }
 
-    fn set_file_len(&self, file: BorrowedFile<'_>, len: u64) -> std::io::Result<()> {
+    pub(crate) fn set_file_len(&self, file: BorrowedFile<'_>, len: u64) -> std::io::Result<()> {
         match self.allocate {
             true => sys::file::set_len_allocated(file, len),
             false => sys::file::set_len(file, len),
@@ -90,7 +101,8 @@ impl Map {
         if new_len > self.room(&held) {
             return Err(Error::Unsupported("growing shared anonymous memory beyond its reserve"));
         }
-        // Nothing is wiped: the bytes behind the end belong to forked processes too.
+        self.commit(held.current.as_ref(), new_len)?;
+        // Nothing is wiped: the bytes behind the end belong to other processes too.
         self.publish_len(new_len);
         Ok(())
     }
@@ -107,7 +119,9 @@ impl Map {
             return Ok(());
         }
         self.wipe(&mut held, old_len)?;
-        if let Some(region) = self.larger_region(&mut held, new_len, None)? {
+        let larger = self.larger_region(&mut held, new_len, None)?;
+        self.commit(larger.as_ref().or(held.current.as_ref()), new_len)?;
+        if let Some(region) = larger {
             if let Some(old) = &held.current {
                 region.take_over(old, old_len, &self.request).map_err(Error::os("resize"))?;
             }
@@ -140,6 +154,10 @@ impl Map {
         let mut region = region.map_err(Error::os("resize"))?;
         self.watch(&mut region).map_err(Error::os("resize"))?;
         Ok(Some(region))
+    }
+
+    fn commit(&self, region: Option<&Region>, len: usize) -> Result<()> {
+        region.map_or(Ok(()), |region| region.commit(&self.request, len)).map_err(Error::os("resize"))
     }
 
     fn move_to(&self, held: &mut Regions, region: Region) {

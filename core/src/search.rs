@@ -77,7 +77,7 @@ impl Map {
 
     fn find_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
         let mut at = 0;
-        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: what is left of `span`, which lies in the map.
             let outcome = unsafe { kernel::find_byte(from, span.len() - done, byte) };
@@ -89,7 +89,7 @@ impl Map {
 
     fn rfind_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
         let mut end = span.len();
-        self.transfer(NonNull::dangling().as_ptr(), |base, _| {
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             // SAFETY: what is left of `span`, which lies in the map.
             let outcome = unsafe { kernel::rfind_byte(base.wrapping_add(span.start()), end, byte) };
             end = outcome.done;
@@ -103,13 +103,13 @@ impl Map {
         let places = span.len() - needle.len() + 1;
         let (mut at, mut budget) = (0, Budget::new());
         while at < places {
-            let found = self.next_candidate(&probe, span.start() + at, places - at)?;
+            let found = self.next_candidate(&probe, span.part(at, span.len()), places - at)?;
             budget.earn(found);
             at += found;
             if at == places {
                 return Ok(None);
             }
-            match self.difference(needle, span.start() + at)? {
+            match self.difference(needle, span.part(at, needle.len()))? {
                 None => return Ok(Some(span.start() + at)),
                 Some(same) if budget.spend(same) => {
                     probe.learn(needle, same);
@@ -124,9 +124,9 @@ impl Map {
     fn rfind_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
         let mut probe = Probe::of(needle);
         let (mut places, mut budget) = (span.len() - needle.len() + 1, Budget::new());
-        while let Some(at) = self.last_candidate(&probe, span.start(), places)? {
+        while let Some(at) = self.last_candidate(&probe, span, places)? {
             budget.earn(places - at);
-            match self.difference(needle, span.start() + at)? {
+            match self.difference(needle, span.part(at, needle.len()))? {
                 None => return Ok(Some(span.start() + at)),
                 Some(same) if budget.spend(same) => {
                     probe.learn(needle, same);
@@ -138,24 +138,25 @@ impl Map {
         Ok(None)
     }
 
-    /// How many of the `places` from `at` on come before the first that fits the probe.
-    fn next_candidate(&self, probe: &Probe, at: usize, places: usize) -> Result<usize> {
+    /// How many of the first `places` of `span` come before the first that fits the probe.
+    fn next_candidate(&self, probe: &Probe, span: Span, places: usize) -> Result<usize> {
         let mut found = 0;
-        self.transfer(NonNull::dangling().as_ptr(), |base, done| {
-            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in the map.
-            let outcome = unsafe { kernel::find_probe(base.wrapping_add(at + done), places - done, probe) };
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, done| {
+            let from = base.wrapping_add(span.start() + done);
+            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in `span`.
+            let outcome = unsafe { kernel::find_probe(from, places - done, probe) };
             found = done + outcome.done;
             outcome
         })?;
         Ok(found)
     }
 
-    /// The last of the `places` from `at` on that fits the probe.
-    fn last_candidate(&self, probe: &Probe, at: usize, places: usize) -> Result<Option<usize>> {
+    /// The last of the first `places` of `span` that fits the probe.
+    fn last_candidate(&self, probe: &Probe, span: Span, places: usize) -> Result<Option<usize>> {
         let mut end = places;
-        self.transfer(NonNull::dangling().as_ptr(), |base, _| {
-            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in the map.
-            let outcome = unsafe { kernel::rfind_probe(base.wrapping_add(at), end, probe) };
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
+            // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in `span`.
+            let outcome = unsafe { kernel::rfind_probe(base.wrapping_add(span.start()), end, probe) };
             end = outcome.done;
             outcome
         })?;
@@ -188,11 +189,11 @@ impl Map {
         let mut end = to;
         while end >= needle.len() {
             let size = window.len().min(end);
-            let at = span.start() + end - size;
+            let piece = span.part(end - size, size);
             let mut unread = size;
-            let read = self.read_back(&mut window[..size], at, &mut unread);
+            let read = self.read_back(&mut window[..size], piece, &mut unread);
             if let Some(found) = finder.rfind(&window[unread..size]) {
-                return Ok(Some(at + unread + found));
+                return Ok(Some(piece.start() + unread + found));
             }
             read?;
             end -= size - (needle.len() - 1);
@@ -200,12 +201,12 @@ impl Map {
         Ok(None)
     }
 
-    /// Fills `buffer` with the bytes from `at` on, the last first; the first `unread` of them are missing in the end.
-    fn read_back(&self, buffer: &mut [u8], at: usize, unread: &mut usize) -> Result<()> {
+    /// Fills `buffer` with the bytes of `span`, the last first; the first `unread` of them are missing in the end.
+    fn read_back(&self, buffer: &mut [u8], span: Span, unread: &mut usize) -> Result<()> {
         let to = buffer.as_mut_ptr();
-        self.transfer(to, |base, _| {
-            // SAFETY: the bytes lie in the part of the map that is searched, and `buffer` is as long.
-            let outcome = unsafe { kernel::copy_back(to, base.wrapping_add(at), *unread) };
+        self.transfer(span, to, |base, _| {
+            // SAFETY: the bytes lie in `span`, and `buffer` is as long.
+            let outcome = unsafe { kernel::copy_back(to, base.wrapping_add(span.start()), *unread) };
             *unread -= outcome.done;
             outcome
         })

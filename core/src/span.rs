@@ -7,6 +7,7 @@ use crate::{Error, Result};
 /// `len` bytes from `start` on, which lie in the map that was asked (see [`Span::within`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
+    call: &'static str,
     start: usize,
     len: usize,
 }
@@ -16,7 +17,7 @@ impl Span {
     #[inline]
     pub(crate) fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
         match start.checked_add(len) {
-            Some(end) if end <= map_len => Ok(Span { start, len }),
+            Some(end) if end <= map_len => Ok(Span { call, start, len }),
             end => Err(Error::OutOfBounds { call, start, end: end.unwrap_or(usize::MAX), len: map_len }),
         }
     }
@@ -25,7 +26,7 @@ impl Span {
     #[inline]
     pub(crate) fn from(call: &'static str, map_len: usize, start: usize) -> Result<Span> {
         match map_len.checked_sub(start) {
-            Some(len) => Ok(Span { start, len }),
+            Some(len) => Ok(Span { call, start, len }),
             None => Err(Error::OutOfBounds { call, start, end: map_len, len: map_len }),
         }
     }
@@ -44,7 +45,7 @@ impl Span {
             Bound::Unbounded => Some(map_len),
         };
         match (start, end) {
-            (Some(start), Some(end)) if start <= end && end <= map_len => Ok(Span { start, len: end - start }),
+            (Some(start), Some(end)) if start <= end && end <= map_len => Ok(Span { call, start, len: end - start }),
             _ => Err(Error::OutOfBounds {
                 call,
                 start: start.unwrap_or(usize::MAX),
@@ -52,6 +53,26 @@ impl Span {
                 len: map_len,
             }),
         }
+    }
+
+    /// Checks once more, against the present length of the map.
+    #[inline]
+    pub(crate) fn again(self, map_len: usize) -> Result<()> {
+        Span::within(self.call, map_len, self.start, self.len).map(drop)
+    }
+
+    /// The `len` bytes from the span's byte `from` on; at most what there is.
+    #[inline]
+    pub(crate) fn part(self, from: usize, len: usize) -> Span {
+        let from = from.min(self.len);
+        Span { start: self.start + from, len: len.min(self.len - from), ..self }
+    }
+
+    /// The span from the start of the first to the end of the last of both.
+    #[inline]
+    pub(crate) fn with(self, other: Span) -> Span {
+        let start = self.start.min(other.start);
+        Span { start, len: self.end().max(other.end()) - start, ..self }
     }
 
     #[inline]

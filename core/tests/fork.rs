@@ -1,4 +1,5 @@
 //! Forks beside threads that resize: the child finds its maps whole, and no lock held by somebody who is not there.
+#![cfg(unix)]
 #![allow(unsafe_code)] // The standard library has no fork.
 
 mod support;

@@ -3,6 +3,7 @@
 
 #[path = "support/operation.rs"]
 mod operation;
+#[cfg(unix)]
 #[path = "support/program.rs"]
 mod program;
 mod support;
@@ -14,7 +15,9 @@ use std::io::SeekFrom;
 use operation::Op;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use safemap::{Access, Error, Map, Options, Sharing};
-use support::{file_with, pattern, survives};
+#[cfg(unix)]
+use support::survives;
+use support::{file_with, pattern};
 use twin::Twin;
 
 /// Mostly small numbers, some at the edge of a page, some absurd.
@@ -125,6 +128,7 @@ fn a_copy_is_a_vector_with_a_position_and_the_file_stays() {
 }
 
 /// What the fuzzer found worth keeping, and what once failed; `fuzz/` makes more of them.
+#[cfg(unix)] // Windows cuts no file that is mapped.
 #[test]
 fn a_file_that_others_cut_is_a_vector_that_knows_where_it_ends() {
     survives("a_file_that_others_cut_is_a_vector_that_knows_where_it_ends", || {
@@ -136,6 +140,7 @@ fn a_file_that_others_cut_is_a_vector_that_knows_where_it_ends() {
     });
 }
 
+#[cfg(unix)] // Windows cuts no file that is mapped.
 #[test]
 fn any_bytes_are_a_program_that_keeps_map_and_twin_alike() {
     survives("any_bytes_are_a_program_that_keeps_map_and_twin_alike", || {
@@ -148,6 +153,7 @@ fn any_bytes_are_a_program_that_keeps_map_and_twin_alike() {
 }
 
 /// The control: the comparison sees it when a map answers otherwise than its twin.
+#[cfg(unix)]
 #[test]
 #[should_panic(expected = "Get(5): the map says Fault(5..6), its twin Bytes([5])")]
 fn a_twin_that_was_not_told_of_a_cut_differs() {

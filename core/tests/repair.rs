@@ -1,4 +1,5 @@
 //! Memory that was lent out, and a file that is cut under it. In child processes, which would die without the repair.
+#![cfg(unix)]
 #![allow(unsafe_code)] // What is tested is the memory itself.
 
 mod support;

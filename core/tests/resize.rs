@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use safemap::{Access, Error, Map, Options, Sharing};
-use support::{PAGE, file_with, in_child, pattern, writable};
+use support::{PAGE, file_with, pattern, writable};
 
 #[test]
 fn a_file_grows_and_shrinks_with_its_map() {
@@ -51,10 +51,10 @@ fn a_map_of_a_part_resizes_the_file_from_its_offset() {
 }
 
 #[test]
-fn within_the_reserve_the_address_stays() {
-    let file = file_with(&[1; 10]);
-    let map = Options::new().access(Access::Write).reserve(1 << 24).open(file.path()).unwrap();
+fn within_the_reserve_memory_stays_where_it_is() {
+    let map = Options::new().len(10).reserve(1 << 24).anonymous().unwrap();
     let address = map.as_ptr();
+    map.fill(1, ..).unwrap();
     for len in [5000, 1 << 20, 3, 1 << 24] {
         map.resize(len).unwrap();
         map.set(len - 1, 2).unwrap();
@@ -64,9 +64,8 @@ fn within_the_reserve_the_address_stays() {
 }
 
 #[test]
-fn growing_by_small_steps_moves_seldom() {
-    let file = file_with(&[1; 10]);
-    let map = writable(&file);
+fn memory_that_grows_by_small_steps_moves_seldom() {
+    let map = Options::new().len(10).anonymous().unwrap();
     let mut places = vec![map.as_ptr()];
     for step in 1..=2000 {
         map.resize(step * PAGE).unwrap();
@@ -135,32 +134,6 @@ fn a_private_map_of_a_file_is_not_resized() {
     }
 }
 
-/// `ulimit -f` makes `ftruncate` fail after the address space was found.
-#[test]
-fn a_file_that_may_not_grow_keeps_its_length() {
-    let Some(child) = in_child("a_file_that_may_not_grow_keeps_its_length") else {
-        if std::env::var_os("SAFEMAP_LIMITED").is_none() {
-            // Again, below a limit of 1 MiB; `trap` because growing beyond it sends SIGXFSZ.
-            let exe = std::env::current_exe().unwrap();
-            let script = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" --exact a_file_that_may_not_grow_keeps_its_length --nocapture";
-            let status =
-                std::process::Command::new("sh").arg("-c").arg(script).arg(exe).env("SAFEMAP_LIMITED", "1").status();
-            std::process::exit(status.unwrap().code().unwrap_or(1));
-        }
-        let file = file_with(b"0123456789");
-        let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
-        for map in [writable(&file), allocating] {
-            let refused = map.resize(1 << 30).unwrap_err();
-            assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
-            assert_eq!((map.len(), map.to_vec(..).unwrap()), (10, b"0123456789".to_vec()));
-            assert_eq!(file.path().metadata().unwrap().len(), 10);
-        }
-        writable(&file).resize(1000).unwrap();
-        return;
-    };
-    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-}
-
 fn readers_and_writers_beside_resizes(map: &Map, smallest: usize) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -225,32 +198,4 @@ fn private_memory_is_protected_while_it_moves_and_no_write_is_lost() {
             stop.store(true, Ordering::Relaxed);
         });
     }
-}
-
-#[test]
-fn private_memory_with_many_kinds_of_pages_moves() {
-    let map = Options::new().len(16 * PAGE).anonymous().unwrap();
-    map.fill(7, ..).unwrap();
-    map.advise(safemap::Advice::DontDump, 2 * PAGE..4 * PAGE).unwrap();
-    map.protect(6 * PAGE..7 * PAGE, safemap::Protection::READ).unwrap();
-    for len in [1 << 20, 1 << 22, 1 << 24] {
-        map.resize(len).unwrap();
-        assert_eq!(map.to_vec(..16 * PAGE).unwrap(), [7; 16 * PAGE]);
-        map.set(6 * PAGE, 7).unwrap();
-    }
-}
-
-#[test]
-fn growing_sets_space_on_the_disk_aside_when_asked() {
-    use std::os::unix::fs::MetadataExt;
-
-    let file = file_with(&pattern(10));
-    let map = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
-    match map.resize(1 << 20) {
-        Ok(()) => assert!(file.path().metadata().unwrap().blocks() * 512 >= 1 << 20),
-        // Not every file system can.
-        Err(error) => return assert!(matches!(error, Error::Os { call: "resize", .. }), "{error}"),
-    }
-    map.resize(5).unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap(), pattern(5));
 }

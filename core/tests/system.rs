@@ -3,7 +3,7 @@
 
 mod support;
 
-use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing};
+use safemap::{Access, Advice, Error, Map, Options, Protection};
 use support::{PAGE, file_with, pattern, writable};
 
 #[test]
@@ -42,63 +42,20 @@ fn a_synced_map_is_in_the_file_and_the_file_is_synced() {
 }
 
 #[test]
-fn hints_are_taken_for_any_range_and_change_no_bytes() {
+fn pages_are_fetched_and_let_go_and_keep_their_bytes() {
     let bytes = pattern(3 * PAGE + 5);
     let file = file_with(&bytes);
     let map = writable(&file);
-    let hints = [
-        Advice::Normal,
-        Advice::Random,
-        Advice::Sequential,
-        Advice::WillNeed,
-        Advice::DontDump,
-        Advice::DoDump,
-        Advice::DontFork,
-        Advice::DoFork,
-    ];
-    for advice in hints {
-        map.advise(advice, ..).unwrap();
-        map.advise(advice, 17..5000).unwrap();
-        map.advise(advice, 17..17).unwrap();
-    }
-    for advice in [Advice::PopulateRead, Advice::PopulateWrite, Advice::Cold, Advice::PageOut] {
-        // Newer than the oldest kernel that we run on.
-        if let Err(error) = map.advise(advice, ..) {
-            assert!(matches!(error, Error::Os { call: "advise", .. }), "{error}");
+    for advice in [Advice::WillNeed, Advice::PageOut] {
+        for range in [0..bytes.len(), 17..5000, 17..17] {
+            match map.advise(advice, range) {
+                // Newer than the oldest system that we run on, or not there.
+                Err(error) => {
+                    assert!(matches!(error, Error::Os { call: "advise", .. } | Error::Unsupported(_)), "{error}")
+                }
+                Ok(()) => assert_eq!(map.to_vec(..).unwrap(), bytes),
+            }
         }
-    }
-    assert_eq!(map.to_vec(..).unwrap(), bytes);
-}
-
-#[test]
-fn advice_that_loses_bytes_spares_the_neighbours() {
-    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
-    map.fill(7, ..).unwrap();
-    map.advise(Advice::DontNeed, 1..2 * PAGE + 1).unwrap();
-    let kept: Vec<usize> = (0..4 * PAGE).filter(|&at| map.get(at).unwrap() == 7).collect();
-    let expected: Vec<usize> = (0..PAGE).chain(2 * PAGE..4 * PAGE).collect();
-    assert_eq!(kept, expected);
-    map.advise(Advice::DontNeed, 2 * PAGE..).unwrap();
-    assert_eq!(map.get(4 * PAGE - 1).unwrap(), 0);
-}
-
-#[test]
-fn advice_by_its_number_is_the_same_advice() {
-    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
-    map.fill(7, ..).unwrap();
-    let number = Advice::DontNeed.to_raw().unwrap();
-    map.advise(Advice::Other(number), 100..200).unwrap();
-    assert_eq!(map.to_vec(..300).unwrap(), [7; 300]);
-}
-
-#[test]
-fn a_hole_in_the_file_reads_as_zeros() {
-    let file = file_with(&pattern(4 * PAGE));
-    let map = writable(&file);
-    match map.advise(Advice::Remove, PAGE..2 * PAGE) {
-        Ok(()) => assert_eq!(std::fs::read(file.path()).unwrap()[PAGE..2 * PAGE], [0; PAGE]),
-        // Not every file system can.
-        Err(error) => assert!(matches!(error, Error::Os { .. }), "{error}"),
     }
 }
 
@@ -106,17 +63,6 @@ fn a_hole_in_the_file_reads_as_zeros() {
 fn unknown_advice_is_refused() {
     let map = Options::new().len(PAGE).anonymous().unwrap();
     assert!(matches!(map.advise(Advice::Other(12_345), ..), Err(Error::Os { call: "advise", .. })));
-}
-
-#[test]
-fn advice_has_the_numbers_of_the_system() {
-    for number in 0..200 {
-        let advice = Advice::from_raw(number);
-        assert_eq!(advice.to_raw(), Some(number));
-    }
-    assert_eq!(Advice::from_raw(4), Advice::DontNeed);
-    assert_eq!(Advice::from_raw(23), Advice::PopulateWrite);
-    assert_eq!(Advice::from_raw(199), Advice::Other(199));
 }
 
 #[test]
@@ -150,20 +96,6 @@ fn a_file_opened_for_reading_is_not_opened_for_writing_by_protection() {
     assert!(matches!(map.protect(.., Protection::READ | Protection::WRITE), Err(Error::Os { call: "protect", .. })));
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn anonymous_memory_can_have_a_name() {
-    let map = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
-    match map.set_name("safemap test") {
-        Ok(()) => assert!(std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")),
-        // A kernel may be built without.
-        Err(error) => assert!(matches!(error, Error::Os { call: "set_name", .. }), "{error}"),
-    }
-    assert!(matches!(map.set_name("zero\0byte"), Err(Error::Unsupported(_))));
-    let file = file_with(b"abc");
-    assert!(matches!(Map::open(file.path()).unwrap().set_name("x"), Err(Error::Unsupported(_))));
-}
-
 #[test]
 fn closing_leaves_the_bytes_in_the_file_and_no_descriptor() {
     let file = file_with(b"abc");
@@ -176,7 +108,7 @@ fn closing_leaves_the_bytes_in_the_file_and_no_descriptor() {
 
 #[test]
 fn errors_name_the_call_and_turn_into_io_errors() {
-    let error = Map::open("/no/such/file").unwrap_err();
+    let error = Map::open("no such file").unwrap_err();
     assert!(error.to_string().starts_with("open: "), "{error}");
     assert_eq!(error.os_code(), Some(2));
     let error = std::io::Error::from(error);

@@ -8,13 +8,14 @@
 //! | `pages::{Pages, Sync}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file` | descriptors: state, length, duplicate, close |
 //! | `repair::Mark` | where foreign code met pages that had to be replaced |
+//! | `pin::Pins` | who is inside a kernel, where a region does not stay mapped until its map is dropped |
 //! | `fork::Pass` | leave to change the regions of a map, which no fork comes between |
 //! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
 //! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
 //! | `limit::Limit` | which limit an error number speaks of, and its name |
 //! | `flags` | `Flags` and `Protection` as constants |
 //! | `page_size`, `granularity` | of pages, of offsets, in bytes |
-//! | `AsFile`, `BorrowedFile`, `OwnedFile` | the system's descriptors of files |
+//! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow` | the system's descriptors of files |
 //! | `BAD_ADDRESS`, `INVALID` | error numbers: memory that cannot be accessed, an argument that makes no sense |
 
 #![allow(unsafe_code)]
@@ -23,9 +24,13 @@
 mod unix;
 #[cfg(unix)]
 use unix as os;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as os;
 
 #[allow(unused_imports)] // `transfer` serves the portable kernels alone.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, fault, file, flags, fork, granularity, limit,
-    page_size, pages, region, repair, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, borrow, fault, file, flags, fork, granularity,
+    limit, page_size, pages, pin, region, repair, transfer,
 };

@@ -30,6 +30,33 @@ pub(crate) fn other_handle(file: &NamedTempFile) -> File {
     File::options().read(true).write(true).open(file.path()).expect("the file is there")
 }
 
+/// Whether a file can be cut, as by another process, while it is mapped.
+pub(crate) fn cuts() -> bool {
+    cfg!(unix) || env::var_os(HOST).is_some()
+}
+
+/// Where Wine's drive C lies on the host, as the chore says that runs these tests.
+const HOST: &str = "SAFEMAP_DRIVE_C";
+
+/// Makes the file `len` bytes long, as another process does.
+#[cfg(unix)]
+pub(crate) fn cut(file: &NamedTempFile, len: u64) {
+    other_handle(file).set_len(len).expect("a file may have that length");
+}
+
+/// The same, which Windows refuses while the file is mapped. So the host does it, whose programs Wine starts without telling
+/// how they end.
+#[cfg(windows)]
+pub(crate) fn cut(file: &NamedTempFile, len: u64) {
+    let name = file.path().to_str().expect("a name of letters").replace('\\', "/");
+    let drive = env::var(HOST).expect("tests that cut files ask before");
+    let path = name.strip_prefix("C:").map(|rest| drive + rest).expect("temporary files are on drive C");
+    let _ = Command::new("/usr/bin/truncate").args(["-s", &len.to_string(), &path]).status();
+    while file.path().metadata().expect("the file is there").len() != len {
+        std::thread::yield_now();
+    }
+}
+
 /// Runs the rest of the test `name` in a child process, which may die; the parent returns how it ended.
 ///
 /// `None` means: this is the child.

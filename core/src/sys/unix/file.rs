@@ -73,6 +73,13 @@ fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
     Ok(unsafe { stat.assume_init() })
 }
 
+/// Makes the file at least `len` bytes long.
+pub(crate) fn extend(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    // Whoever writes behind the end between the two calls loses that. The system has no call that only extends, but one that
+    // allocates as well, and not on every file system.
+    if status_len(file)? < len { set_len(file, len) } else { Ok(()) }
+}
+
 /// Makes the file `len` bytes long.
 pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let len = off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;

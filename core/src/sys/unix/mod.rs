@@ -7,6 +7,7 @@ pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod limit;
 pub(crate) mod pages;
+pub(crate) mod pin;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod transfer;
@@ -19,6 +20,11 @@ use std::{
 
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
+
+/// Lends the descriptor that `file` holds.
+pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
+    file.as_fd()
+}
 
 /// Returns the size of a page in bytes.
 #[inline]

@@ -1,6 +1,6 @@
 //! Pages: what the system can do with a range of them while they are mapped.
 
-use std::{ffi::CStr, io, marker::PhantomData, ptr::NonNull};
+use std::{ffi::CStr, io, marker::PhantomData, os::fd::BorrowedFd, ptr::NonNull};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::region::{MapCall, map_call};
@@ -37,7 +37,8 @@ impl Pages<'_> {
         self.at.as_ptr().cast()
     }
 
-    pub(crate) fn flush(self, sync: Sync) -> io::Result<()> {
+    /// Writes changed pages to the file, which the map may keep.
+    pub(crate) fn flush(self, sync: Sync, _: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let how = match sync {
             Sync::Wait => libc::MS_SYNC,
             Sync::Later => libc::MS_ASYNC,

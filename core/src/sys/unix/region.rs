@@ -1,6 +1,7 @@
 //! Regions: address space that is ours from `mmap` to `munmap`.
 
 use std::{
+    ffi::OsStr,
     io,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
@@ -21,6 +22,12 @@ use libc::mmap64 as mmap;
 pub(super) use libc::off_t as Offset;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use libc::off64_t as Offset;
+
+/// Whether a file can be mapped further than it reaches, and cut while it is mapped.
+pub(crate) const OUTGROWS_FILES: bool = true;
+
+/// Whether memory can have a name under which other processes find it.
+pub(crate) const HAS_NAMES: bool = false;
 
 /// What pages a region is to have.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +78,16 @@ impl Region {
         // SAFETY: without MAP_FIXED the system chooses a free place, so that no memory in use is touched.
         let base = unsafe { map_call(request.protection, &call) }?;
         Ok(Region { base, size, watch: None })
+    }
+
+    /// As [`Region::new`], with a name under which other processes get the same memory.
+    pub(crate) fn named(_: &Request, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes sure of memory for the first `len` bytes. The system does that by itself when a page is touched.
+    pub(crate) fn commit(&self, _: &Request, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
     /// Has pages that foreign code cannot get replaced from now on, and noted in `mark`.

@@ -32,6 +32,9 @@ use crate::flags::Protection;
 use registry::Slot;
 pub(super) use registry::forget_handlers;
 
+/// Whether pages of a map can be replaced while it is mapped.
+pub(crate) const POSSIBLE: bool = true;
+
 /// Where a map was damaged first: the lowest offset. Shared by the map and all of its regions.
 #[derive(Debug)]
 pub(crate) struct Mark(AtomicUsize);

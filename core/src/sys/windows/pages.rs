@@ -1,0 +1,161 @@
+//! Pages: what the system can do with a range of them while they are mapped.
+
+use std::{
+    ffi::{CStr, c_void},
+    io,
+    marker::PhantomData,
+    mem::MaybeUninit,
+    os::windows::io::BorrowedHandle,
+    ptr::NonNull,
+};
+
+use windows_sys::Win32::{
+    Foundation::ERROR_NOT_LOCKED,
+    System::Memory::{
+        FlushViewOfFile, MEM_COMMIT, MEM_DECOMMIT, MEM_RESET, MEMORY_BASIC_INFORMATION, PAGE_EXECUTE_WRITECOPY,
+        PAGE_READWRITE, PAGE_WRITECOPY, PrefetchVirtualMemory, VirtualAlloc, VirtualFree, VirtualLock, VirtualProtect,
+        VirtualQuery, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
+    },
+};
+
+use super::{advice, check, error, file, flags, region::Request, this_process};
+use crate::flags::Protection;
+
+/// Whether a flush waits until the bytes are on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Wait.
+    Wait,
+    /// Only hand them over.
+    Later,
+}
+
+/// Whole pages inside a region that outlives `'a`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages<'a> {
+    at: NonNull<u8>,
+    len: usize,
+    region: PhantomData<&'a ()>,
+}
+
+impl Pages<'_> {
+    /// # Safety
+    ///
+    /// - `at` is the start of a page, and `len` bytes from there lie in one region.
+    /// - The region stays mapped for `'a`.
+    pub(crate) unsafe fn new(at: NonNull<u8>, len: usize) -> Self {
+        Pages { at, len, region: PhantomData }
+    }
+
+    fn start(self) -> *mut c_void {
+        self.at.as_ptr().cast()
+    }
+
+    /// Writes changed pages to the file, and has the device keep them if the map kept the file.
+    pub(crate) fn flush(self, sync: Sync, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
+        self.flush_with(0)?;
+        match file {
+            Some(file) if sync == Sync::Wait => file::sync(file),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes changed pages to the file. There are no flags.
+    pub(crate) fn flush_with(self, _flags: i32) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { FlushViewOfFile(self.start(), self.len) })
+    }
+
+    pub(crate) fn advise(self, number: i32) -> io::Result<()> {
+        match number {
+            advice::WILL_NEED => self.prefetch(),
+            advice::FREE => self.offer(),
+            advice::PAGE_OUT => self.page_out(),
+            _ => Err(error(super::INVALID.cast_unsigned())),
+        }
+    }
+
+    fn prefetch(self) -> io::Result<()> {
+        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len };
+        // SAFETY: one range, which lives as long as the call.
+        check(unsafe { PrefetchVirtualMemory(this_process(), 1, &raw const range, 0) })
+    }
+
+    /// Private memory alone can be given away in this manner; the protection must be given and is ignored.
+    fn offer(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
+        let done = unsafe { VirtualAlloc(self.start(), self.len, MEM_RESET, PAGE_READWRITE) };
+        if done.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// To unlock what is not locked takes it out of the working set, and is told to be an error.
+    fn page_out(self) -> io::Result<()> {
+        match self.unlock() {
+            Err(error) if error.raw_os_error() == Some(ERROR_NOT_LOCKED.cast_signed()) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Gives back what these pages of private memory took. They must be committed before they are used again, and are zeros then.
+    pub(crate) fn renew(self, _: &Request) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
+        check(unsafe { VirtualFree(self.start(), self.len, MEM_DECOMMIT) })
+    }
+
+    pub(crate) fn lock(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { VirtualLock(self.start(), self.len) })
+    }
+
+    pub(crate) fn unlock(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages).
+        check(unsafe { VirtualUnlock(self.start(), self.len) })
+    }
+
+    pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
+        let copy = state(self.at.as_ptr())?.copy;
+        // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
+        unsafe { protect(self.at, self.len, flags::of_pages(protection, copy)) }
+    }
+
+    pub(crate) fn name(self, _: &CStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Changes the protection of pages.
+///
+/// # Safety
+///
+/// `len` bytes at `at` are mapped pages; whoever touches them can take what the protection forbids.
+pub(super) unsafe fn protect(at: NonNull<u8>, len: usize, protection: u32) -> io::Result<()> {
+    let mut old = 0;
+    // SAFETY: the caller's promise; `old` is there to be filled.
+    check(unsafe { VirtualProtect(at.as_ptr().cast(), len, protection, &raw mut old) })
+}
+
+/// Pages of one kind.
+pub(super) struct Run {
+    /// In bytes.
+    pub(super) len: usize,
+    pub(super) committed: bool,
+    /// Whether a write makes a copy of the page.
+    pub(super) copy: bool,
+}
+
+/// What the system knows of the pages from `at` on.
+pub(super) fn state(at: *const u8) -> io::Result<Run> {
+    let mut info = MaybeUninit::<MEMORY_BASIC_INFORMATION>::uninit();
+    // SAFETY: `info` is a place of that size; nothing is done at `at`.
+    let filled = unsafe { VirtualQuery(at.cast(), info.as_mut_ptr(), size_of::<MEMORY_BASIC_INFORMATION>()) };
+    if filled == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: VirtualQuery succeeded and so filled it.
+    let info = unsafe { info.assume_init() };
+    Ok(Run {
+        len: info.RegionSize,
+        committed: info.State == MEM_COMMIT,
+        copy: matches!(info.AllocationProtect, PAGE_WRITECOPY | PAGE_EXECUTE_WRITECOPY),
+    })
+}

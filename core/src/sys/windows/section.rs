@@ -1,0 +1,93 @@
+//! Sections: what Windows calls that of which views are mapped, a file or a part of the page file.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::windows::{
+        ffi::OsStrExt,
+        io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle},
+    },
+    ptr::{self, NonNull},
+};
+
+use windows_sys::Win32::{
+    Foundation::{ERROR_INVALID_NAME, INVALID_HANDLE_VALUE},
+    System::Memory::{CreateFileMappingW, MapViewOfFile, SEC_COMMIT, SEC_RESERVE},
+};
+
+use super::{error, flags, region::Request};
+use crate::flags::Flags;
+
+/// Of which bytes a section is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bytes<'a> {
+    /// Those of a file, as many as it has.
+    File(BorrowedHandle<'a>),
+    /// So many new ones.
+    New(usize),
+}
+
+/// A name as Windows takes it: ended by a zero.
+#[derive(Debug)]
+pub(super) struct Name(Vec<u16>);
+
+impl Name {
+    pub(super) fn new(name: &OsStr) -> io::Result<Name> {
+        let mut units: Vec<u16> = name.encode_wide().collect();
+        if units.is_empty() || units.contains(&0) {
+            return Err(error(ERROR_INVALID_NAME));
+        }
+        units.push(0);
+        Ok(Name(units))
+    }
+}
+
+/// Makes a section, or opens the one that has the name.
+pub(super) fn create(request: &Request, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
+    let (handle, size) = match bytes {
+        // 0: as long as the file is.
+        Bytes::File(file) => (file.as_raw_handle(), 0),
+        Bytes::New(size) => (INVALID_HANDLE_VALUE, size as u64),
+    };
+    let kind = match bytes {
+        Bytes::New(_) if request.flags.contains(Flags::NORESERVE) => SEC_RESERVE,
+        _ => SEC_COMMIT,
+    };
+    open(handle, flags::of_section(request.protection, request.flags) | kind, size, name)
+}
+
+/// Makes the file at least `len` bytes long: that a section is longer than its file makes the file longer, and never shorter.
+pub(super) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
+    let protection = flags::of_section(crate::Protection::WRITE, Flags::SHARED);
+    open(file.as_raw_handle(), protection, len, None).map(drop)
+}
+
+fn open(
+    file: std::os::windows::io::RawHandle,
+    protection: u32,
+    size: u64,
+    name: Option<&Name>,
+) -> io::Result<OwnedHandle> {
+    let name = name.map_or(ptr::null(), |name| name.0.as_ptr());
+    let (high, low) = halves(size);
+    // SAFETY: the name ends with a zero (Name) and lives as long as the call.
+    let section = unsafe { CreateFileMappingW(file, ptr::null(), protection, high, low, name) };
+    if section.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a handle that was made just now, and belongs to nobody else.
+    Ok(unsafe { OwnedHandle::from_raw_handle(section) })
+}
+
+/// Maps `len` bytes of the section from `offset` on, wherever there is room.
+pub(super) fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
+    let access = flags::of_view(request.protection, request.flags);
+    let (high, low) = halves(offset);
+    // SAFETY: the system chooses a free place, so that no memory in use is touched.
+    let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, len) };
+    NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)
+}
+
+fn halves(number: u64) -> (u32, u32) {
+    ((number >> 32) as u32, number as u32)
+}

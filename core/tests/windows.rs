@@ -1,0 +1,256 @@
+//! What Windows does alone, or otherwise than Unix.
+#![cfg(windows)]
+#![allow(unsafe_code)] // One test dies of memory that is not ours.
+
+mod support;
+
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom, Write},
+    ptr,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing, granularity};
+use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
+
+const ERROR_ACCESS_DENIED: i32 = 5;
+const ERROR_INVALID_HANDLE: i32 = 6;
+const ERROR_USER_MAPPED_FILE: i32 = 1224;
+const STATUS_ACCESS_VIOLATION: u32 = 0xc000_0005;
+
+fn code<T>(result: Result<T, Error>) -> Option<i32> {
+    result.err().and_then(|error| error.os_code())
+}
+
+#[test]
+fn a_mapped_file_is_not_cut_by_anybody() {
+    let file = file_with(&pattern(3 * PAGE));
+    let map = Map::open(file.path()).unwrap();
+    let refused = other_handle(&file).set_len(PAGE as u64).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(ERROR_USER_MAPPED_FILE));
+    assert_eq!(map.to_vec(..).unwrap(), pattern(3 * PAGE));
+    map.close().unwrap();
+    other_handle(&file).set_len(PAGE as u64).unwrap();
+}
+
+#[test]
+fn a_map_beside_another_one_grows_and_is_refused_to_shrink() {
+    let file = file_with(&pattern(3 * PAGE));
+    let (one, two) = (writable(&file), writable(&file));
+    for map in [&one, &two] {
+        assert_eq!(code(map.resize(PAGE)), Some(ERROR_USER_MAPPED_FILE));
+        assert_eq!(map.to_vec(..).unwrap(), pattern(3 * PAGE));
+        map.set(5, 5).unwrap();
+    }
+    one.resize(100_000).unwrap();
+    one.write_at(b"seen", 3 * PAGE - 2).unwrap();
+    assert_eq!(two.to_vec(3 * PAGE - 2..).unwrap(), b"se");
+    drop(two);
+    one.resize(PAGE).unwrap();
+    assert_eq!((one.len(), file.path().metadata().unwrap().len()), (PAGE, PAGE as u64));
+    assert_eq!(one.to_vec(..).unwrap(), pattern(PAGE));
+}
+
+#[test]
+fn a_part_that_grows_cuts_what_lies_behind_it() {
+    let bytes = pattern(300_000);
+    let file = file_with(&bytes);
+    let map = Options::new().access(Access::Write).offset(70_000).len(10).open(file.path()).unwrap();
+    map.resize(100_000).unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), bytes[70_000..170_000]);
+    assert_eq!(std::fs::read(file.path()).unwrap(), bytes[..170_000]);
+}
+
+#[test]
+fn offsets_are_any_and_the_granularity_is_64_kibibytes() {
+    assert_eq!(granularity(), 64 * 1024);
+    let bytes = pattern(3 * granularity());
+    let file = file_with(&bytes);
+    for offset in [1, PAGE, 65_535, 65_536, 65_537, 131_072, 190_000] {
+        let map = Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
+        assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
+        map.flush_range(100..200).unwrap();
+        map.protect(.., Protection::READ).unwrap_or_else(|error| {
+            assert!(matches!(error, Error::Unaligned { call: "protect", .. }), "{error}");
+        });
+    }
+}
+
+#[test]
+fn offsets_beyond_four_gibibytes_are_right() {
+    let file = file_with(b"");
+    let far = (4 << 30) + 12_345_u64;
+    let mut other = other_handle(&file);
+    other.seek(SeekFrom::Start(far)).unwrap();
+    other.write_all(b"far away").unwrap();
+    let map = Options::new().access(Access::Write).offset(far).open(file.path()).unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), b"far away");
+    map.resize(3).unwrap();
+    assert_eq!(map.file_len().unwrap(), far + 3);
+    let all = Map::open(file.path()).unwrap();
+    assert_eq!(all.to_vec(far as usize..).unwrap(), b"far");
+}
+
+#[test]
+fn a_resize_leaves_the_position_of_the_file_alone() {
+    let file = file_with(&pattern(100));
+    let mut open = File::options().read(true).write(true).open(file.path()).unwrap();
+    open.seek(SeekFrom::Start(7)).unwrap();
+    let map = Options::new().access(Access::Write).map(&open).unwrap();
+    map.resize(1000).unwrap();
+    map.resize(10).unwrap();
+    assert_eq!(open.stream_position().unwrap(), 7);
+}
+
+#[test]
+fn a_name_is_the_same_memory_for_everybody() {
+    const NAME: &str = "safemap test – gemeinsamer Speicher";
+    const LEN: usize = 100_000;
+    let test = "a_name_is_the_same_memory_for_everybody";
+    let map = Options::new().len(LEN).name(NAME).anonymous().unwrap();
+    assert_eq!(map.sharing(), Sharing::Shared);
+    if map.get(0).unwrap() == b'?' {
+        // The child, started below.
+        map.write_at(b"!", LEN - 1).unwrap();
+        return;
+    }
+    map.set(0, b'?').unwrap();
+    let child = in_child(test).expect("the parent is who finds zeros");
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    assert_eq!(map.get(LEN - 1).unwrap(), b'!');
+    let second = Options::new().len(10).name(NAME).anonymous().unwrap();
+    assert_eq!(second.get(0).unwrap(), b'?');
+    assert_eq!(code(Options::new().len(2 * LEN).name(NAME).anonymous()), Some(ERROR_ACCESS_DENIED));
+    drop((map, second));
+    assert_eq!(Options::new().len(10).name(NAME).anonymous().unwrap().get(0).unwrap(), 0, "nobody kept it");
+}
+
+#[test]
+fn memory_with_a_name_grows_within_its_reserve() {
+    const NAME: &str = r"Local\safemap test with a reserve";
+    let one = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();
+    let two = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();
+    one.resize(1 << 20).unwrap();
+    two.resize(1 << 20).unwrap();
+    one.set((1 << 20) - 1, 7).unwrap();
+    assert_eq!(two.get((1 << 20) - 1).unwrap(), 7);
+    assert!(matches!(one.resize((1 << 30) + PAGE), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn names_that_are_none_or_somebody_elses_are_refused() {
+    let named = |name: &str| Options::new().len(10).name(name).anonymous();
+    assert!(matches!(named(""), Err(Error::Os { call: "map", .. })));
+    assert!(matches!(named("zero\0unit"), Err(Error::Os { call: "map", .. })));
+    let file = file_with(b"of a file");
+    let first = Options::new().name("safemap test of a file").open(file.path()).unwrap();
+    let second = Options::new().name("safemap test of a file").open(file.path()).unwrap();
+    assert_eq!(second.to_vec(..).unwrap(), first.to_vec(..).unwrap());
+    // A name is that of one kind of object.
+    let event = "safemap test of an event";
+    let _event = Event::new(event);
+    assert_eq!(code(named(event)), Some(ERROR_INVALID_HANDLE));
+}
+
+/// Another object with a name.
+struct Event(*mut std::ffi::c_void);
+
+impl Event {
+    fn new(name: &str) -> Event {
+        let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
+        // SAFETY: the name ends with a zero and lives as long as the call.
+        let event = unsafe { CreateEventW(ptr::null(), 1, 0, name.as_ptr()) };
+        assert!(!event.is_null());
+        Event(event)
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: ours alone.
+        unsafe { CloseHandle(self.0) };
+    }
+}
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn CreateEventW(
+        attributes: *const std::ffi::c_void,
+        manual: i32,
+        state: i32,
+        name: *const u16,
+    ) -> *mut std::ffi::c_void;
+    fn CloseHandle(handle: *mut std::ffi::c_void) -> i32;
+}
+
+#[test]
+fn private_memory_gives_back_what_it_does_not_need_and_finds_zeros_there() {
+    let map = Options::new().len(1 << 20).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    map.resize(5000).unwrap();
+    assert!(matches!(map.get(5000), Err(Error::OutOfBounds { .. })));
+    map.resize(1 << 20).unwrap();
+    let bytes = map.to_vec(..).unwrap();
+    assert!(bytes[..5000].iter().all(|&byte| byte == 1) && bytes[5000..].iter().all(|&byte| byte == 0));
+    map.advise(Advice::Free, ..).unwrap();
+    map.fill(2, ..).unwrap();
+}
+
+#[test]
+fn repair_is_not_here() {
+    let file = file_with(b"abc");
+    assert!(matches!(Options::new().repair().open(file.path()), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn an_exception_that_is_not_ours_still_ends_the_process() {
+    let Some(child) = in_child("an_exception_that_is_not_ours_still_ends_the_process") else {
+        let map = Options::new().len(PAGE).protection(Protection::NONE).anonymous().unwrap();
+        assert!(matches!(map.get(0), Err(Error::Fault { offset: 0 })));
+        let byte = map.as_ptr();
+        // SAFETY: none; that is what the test is about.
+        unsafe { byte.read_volatile() };
+        return;
+    };
+    assert_eq!(child.status.code().map(i32::cast_unsigned), Some(STATUS_ACCESS_VIOLATION));
+}
+
+/// The file is resized under calls that need the whole of it, those of a search among them.
+#[test]
+fn nobody_is_inside_while_a_view_is_replaced() {
+    survives("nobody_is_inside_while_a_view_is_replaced", || {
+        let file = file_with(&pattern(1 << 20));
+        let map = writable(&file);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut buffer = vec![0; 1 << 20];
+                    while !stop.load(Ordering::Relaxed) {
+                        let answers = [
+                            map.read_exact_at(&mut buffer, 0),
+                            map.fill(1, ..1 << 19),
+                            map.find(b"\xff\xfe\xfd", ..).map(drop),
+                            map.copy_within(..1 << 19, 1 << 19),
+                            map.flush(),
+                        ];
+                        for answer in answers {
+                            assert!(matches!(answer, Ok(()) | Err(Error::OutOfBounds { .. })), "{answer:?}");
+                        }
+                    }
+                });
+            }
+            // What others map meanwhile must not be written to.
+            let mut others = Vec::new();
+            for round in 0..300_usize {
+                map.resize((round * 7919 * 64) % (1 << 21)).unwrap();
+                let other = Options::new().len(1 << 20).anonymous().unwrap();
+                assert!(others.iter().all(|other: &Map| other.find(b"\x01", ..).unwrap().is_none()));
+                others.push(other);
+                others.truncate(5);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
