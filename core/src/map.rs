@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     Access, Cursor, Error, Lines, Options, Result, Sharing,
-    kernel::{self, Outcome},
+    kernel::{self, Loaded, Outcome},
     span::Span,
     sys::{
         OwnedFile, fault,
@@ -225,6 +225,39 @@ impl Map {
     #[inline]
     pub fn set(&self, at: usize, byte: u8) -> Result<()> {
         self.store_as("set", at, byte)
+    }
+
+    /// As [`Map::get`], if nothing is in the way; what it is tells `get`. For the Python package: code that calls nothing but a kernel of
+    /// one word puts no registers on the stack, which is a third of what a step of `for x in m` has to do here.
+    #[doc(hidden)]
+    #[must_use]
+    #[inline]
+    pub fn quick_get(&self, at: usize) -> Option<u8> {
+        if at >= self.len() || !self.is_ready() {
+            return None;
+        }
+        // SAFETY: the byte lies in the map.
+        let loaded = unsafe { kernel::load8(self.base().wrapping_add(at)) };
+        (loaded.fault == 0).then_some(loaded.value as u8)
+    }
+
+    /// As [`Map::set`], if nothing is in the way; see [`Map::quick_get`].
+    #[doc(hidden)]
+    #[must_use]
+    #[inline]
+    pub fn quick_set(&self, at: usize, byte: u8) -> Option<()> {
+        if self.access == Access::Read || at >= self.len() || !self.is_ready() {
+            return None;
+        }
+        // SAFETY: the byte lies in the map, which may be written to.
+        let fault = unsafe { kernel::store8(self.base().wrapping_add(at), byte.into()) };
+        (fault == 0).then_some(())
+    }
+
+    /// Whether a kernel may be called at once: regions stay, this thread is known to be fit, and nobody needs to look for damage.
+    #[inline]
+    fn is_ready(&self) -> bool {
+        !pin::NEEDED && self.mark.is_none() && fault::is_armed()
     }
 
     /// Returns the integer that stands at `at`, in the processor's byte order.
@@ -501,19 +534,36 @@ impl Map {
     ) -> Result<()> {
         self.intact()?;
         fault::arm();
+        let (base, outcome) = self.once(span, |base| step(base, 0))?;
+        if outcome.fault == 0 { Ok(()) } else { self.go_on(span, base, outcome, buffer, step) }
+    }
+
+    /// Goes on with `step` after its first fault. Apart, so that a transfer without one has short code.
+    #[cold]
+    #[inline(never)]
+    fn go_on(
+        &self,
+        span: Span,
+        mut base: *mut u8,
+        mut outcome: Outcome,
+        buffer: *const u8,
+        mut step: impl FnMut(*mut u8, usize) -> Outcome,
+    ) -> Result<()> {
         let mut done = 0;
-        loop {
-            let (base, outcome) = {
-                let _pin = self.enter(span)?;
-                let base = self.base();
-                (base, step(base, done))
-            };
-            if outcome.fault == 0 {
-                return Ok(());
-            }
+        while outcome.fault != 0 {
             done += outcome.done;
             self.faulted(base, outcome.fault, buffer)?;
+            (base, outcome) = self.once(span, |base| step(base, done))?;
         }
+        Ok(())
+    }
+
+    /// Runs `step` on the map's base, which stays meanwhile, and returns both.
+    #[inline]
+    fn once<R>(&self, span: Span, step: impl FnOnce(*mut u8) -> R) -> Result<(*mut u8, R)> {
+        let _pin = self.enter(span)?;
+        let base = self.base();
+        Ok((base, step(base)))
     }
 
     /// Has the map's region stay where and as long as it is until the pin is dropped, where regions do not stay anyway.
@@ -548,18 +598,25 @@ impl Map {
         let span = Span::within(call, self.len(), at, size_of::<T>())?;
         self.intact()?;
         fault::arm();
-        loop {
-            let (base, loaded) = {
-                let _pin = self.enter(span)?;
-                let base = self.base();
-                // SAFETY: the integer lies in the map (Span).
-                (base, unsafe { word::load::<T>(base.wrapping_add(at)) })
-            };
-            match loaded.fault {
-                0 => return Ok(T::from_bits(loaded.value)),
-                address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
-            }
+        let (base, loaded) = self.load_once::<T>(span)?;
+        if loaded.fault == 0 { Ok(T::from_bits(loaded.value)) } else { self.load_again(span, base, loaded) }
+    }
+
+    #[inline]
+    fn load_once<T: Word>(&self, span: Span) -> Result<(*mut u8, Loaded)> {
+        // SAFETY: the integer lies in the map (Span).
+        self.once(span, |base| unsafe { word::load::<T>(base.wrapping_add(span.start())) })
+    }
+
+    /// Goes on with a load after its first fault.
+    #[cold]
+    #[inline(never)]
+    fn load_again<T: Word>(&self, span: Span, mut base: *mut u8, mut loaded: Loaded) -> Result<T> {
+        while loaded.fault != 0 {
+            self.faulted(base, loaded.fault, NonNull::dangling().as_ptr())?;
+            (base, loaded) = self.load_once::<T>(span)?;
         }
+        Ok(T::from_bits(loaded.value))
     }
 
     #[inline]
@@ -568,18 +625,25 @@ impl Map {
         let span = Span::within(call, self.len(), at, size_of::<T>())?;
         self.intact()?;
         fault::arm();
-        loop {
-            let (base, fault) = {
-                let _pin = self.enter(span)?;
-                let base = self.base();
-                // SAFETY: the integer lies in the map (Span).
-                (base, unsafe { word::store::<T>(base.wrapping_add(at), value.into_bits()) })
-            };
-            match fault {
-                0 => return Ok(()),
-                address => self.faulted(base, address, NonNull::dangling().as_ptr())?,
-            }
+        let (base, fault) = self.store_once(span, value)?;
+        if fault == 0 { Ok(()) } else { self.store_again(span, value, base, fault) }
+    }
+
+    #[inline]
+    fn store_once<T: Word>(&self, span: Span, value: T) -> Result<(*mut u8, usize)> {
+        // SAFETY: the integer lies in the map (Span).
+        self.once(span, |base| unsafe { word::store::<T>(base.wrapping_add(span.start()), value.into_bits()) })
+    }
+
+    /// Goes on with a store after its first fault.
+    #[cold]
+    #[inline(never)]
+    fn store_again<T: Word>(&self, span: Span, value: T, mut base: *mut u8, mut fault: usize) -> Result<()> {
+        while fault != 0 {
+            self.faulted(base, fault, NonNull::dangling().as_ptr())?;
+            (base, fault) = self.store_once(span, value)?;
         }
+        Ok(())
     }
 
     #[inline]

@@ -16,9 +16,9 @@ impl Span {
     /// Checks that `len` bytes from `start` on lie in a map of `map_len` bytes.
     #[inline]
     pub(crate) fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
-        match start.checked_add(len) {
-            Some(end) if end <= map_len => Ok(Span { call, start, len }),
-            end => Err(Error::OutOfBounds { call, start, end: end.unwrap_or(usize::MAX), len: map_len }),
+        match map_len.checked_sub(start) {
+            Some(room) if len <= room => Ok(Span { call, start, len }),
+            _ => Err(Error::OutOfBounds { call, start, end: start.saturating_add(len), len: map_len }),
         }
     }
 

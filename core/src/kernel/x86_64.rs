@@ -5,6 +5,7 @@
 
 use super::{Loaded, Outcome, Probe};
 use std::{
+    arch::asm,
     mem,
     sync::atomic::{AtomicPtr, Ordering::Relaxed},
 };
@@ -60,16 +61,44 @@ either! {
     fn rfind_probe "rfind_probe_avx2" "rfind_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
 }
 
-declare! {
-    "sysv64",
-    fn load8 "load8" (at: *const u8) -> Loaded;
-    fn load16 "load16" (at: *const u8) -> Loaded;
-    fn load32 "load32" (at: *const u8) -> Loaded;
-    fn load64 "load64" (at: *const u8) -> Loaded;
-    fn store8 "store8" (at: *mut u8, value: u64) -> usize;
-    fn store16 "store16" (at: *mut u8, value: u64) -> usize;
-    fn store32 "store32" (at: *mut u8, value: u64) -> usize;
-    fn store64 "store64" (at: *mut u8, value: u64) -> usize;
+/// Declares the kernels of one word, which are called by hand: a call that says which registers it changes lets its caller keep what
+/// it has in the others. That saves `Map::get` the ten instructions that put registers on the stack and take them back.
+macro_rules! words {
+    ($($load:ident $load_name:literal $store:ident $store_name:literal;)+) => {
+        mod word {
+            use super::*;
+            declare! {
+                "sysv64",
+                $(fn $load $load_name (at: *const u8) -> Loaded; fn $store $store_name (at: *mut u8, value: u64) -> usize;)+
+            }
+        }
+        $(
+            #[inline]
+            pub(super) unsafe fn $load(at: *const u8) -> Loaded {
+                let (value, fault);
+                // SAFETY: the kernel changes these registers and the flags (word.s); the rest is the caller's promise.
+                unsafe {
+                    asm!("call {}", sym word::$load, in("rdi") at, out("rax") value, out("rdx") fault, out("r11") _);
+                }
+                Loaded { value, fault }
+            }
+
+            #[inline]
+            pub(super) unsafe fn $store(at: *mut u8, value: u64) -> usize {
+                let fault;
+                // SAFETY: as above.
+                unsafe { asm!("call {}", sym word::$store, in("rdi") at, in("rsi") value, out("rax") fault, out("r11") _) };
+                fault
+            }
+        )+
+    };
+}
+
+words! {
+    load8 "load8" store8 "store8";
+    load16 "load16" store16 "store16";
+    load32 "load32" store32 "store32";
+    load64 "load64" store64 "store64";
 }
 
 fn has_avx2() -> bool {

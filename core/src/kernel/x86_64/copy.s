@@ -126,9 +126,10 @@ sm_kernel copy_avx2
     sub rcx, rdi
     cmp rcx, 256
     jb 60f
-    // In between the processor knows best; what no cache holds is faster in our own loop.
-40: lea rcx, [rdx - 2112]
-    cmp rcx, 0x100000 - 2112
+    // In between the processor knows best: a Zen 4 copies 4 KiB in 71 ns so, in 43 by our loop, and from 32 KiB on there is no
+    // difference. What no cache holds is faster in our own loop.
+40: lea rcx, [rdx - 8256]
+    cmp rcx, 0x100000 - 8256
     jb 50f
     sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0

@@ -1,5 +1,7 @@
 // Loads and stores a word with one instruction, at any address.
 //
+// They change nothing but r11, the flags and what they return, and their callers rely on it (x86_64.rs).
+//
 // Loads take the address in rdi and return rax: value, rdx: address that could not be accessed, or 0.
 // Stores take the address in rdi and the value in rsi and return the address that could not be accessed, or 0.
 

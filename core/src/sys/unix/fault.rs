@@ -35,6 +35,12 @@ pub(crate) fn arm() {
     }
 }
 
+/// Whether a fault of this thread is known to end no more than the kernel. Who hears no has to call [`arm`].
+#[inline]
+pub(crate) fn is_armed() -> bool {
+    !kernel::FAULTS || armed::is_armed()
+}
+
 /// Makes sure that our handler comes first, and that this thread blocks neither signal when it uses a map for the first time.
 ///
 /// A handler that was installed since the last time becomes the one that is called for foreign faults.
