@@ -10,25 +10,22 @@ use crate::{
     mmap::{LONG, Mmap},
 };
 
-// What `tell` and `read_byte` do; the methods themselves stand in `buffer/methods.rs`.
+#[pymethods]
 impl Mmap {
-    #[inline]
-    pub(crate) fn tell(&self) -> PyResult<usize> {
+    /// Returns the position.
+    fn tell(&self) -> PyResult<usize> {
         self.open()?;
         Ok(self.position())
     }
 
-    #[inline]
-    pub(crate) fn read_byte(&self, py: Python<'_>) -> PyResult<u8> {
+    /// Returns the next byte as an int and moves the position behind it.
+    fn read_byte(&self, py: Python<'_>) -> PyResult<u8> {
         let at = self.position();
         let byte = self.shelf.with(py, |map| map.get(at), |error| beyond(error, "read byte out of range"))?;
         self.set_position(at + 1);
         Ok(byte)
     }
-}
 
-#[pymethods]
-impl Mmap {
     /// Moves the position and returns it. `pos` counts from the start (whence 0), the position (1) or the end (2).
     #[pyo3(signature = (pos, whence = LEFT_OUT, /), text_signature = "($self, pos, whence=0, /)")]
     fn seek(&self, py: Python<'_>, pos: &Bound<'_, PyAny>, whence: Given<'_, '_>) -> PyResult<usize> {

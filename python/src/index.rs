@@ -102,16 +102,17 @@ fn item_value(value: &Bound<'_, PyAny>) -> PyResult<u8> {
 
 /// The places in the map that a slice means.
 #[derive(Clone, Copy)]
-struct Places {
+pub(crate) struct Places {
     /// The first of them, if there is one.
-    start: usize,
+    pub(crate) start: usize,
     step: isize,
-    count: usize,
+    pub(crate) count: usize,
 }
 
 impl Places {
     /// Applies `start`, `stop` and `step` to a sequence of `len`, as `slice.indices` does.
-    fn new((start, stop, step): (isize, isize, isize), len: usize) -> Places {
+    #[inline]
+    pub(crate) fn new((start, stop, step): (isize, isize, isize), len: usize) -> Places {
         let len = len as isize;
         // Where counting ends: behind the last place, or before the first.
         let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };

@@ -11,6 +11,7 @@ mod file;
 mod index;
 mod memory;
 mod mmap;
+mod quick;
 mod search;
 
 use pyo3::{exceptions::PyOSError, prelude::*, types::PyDict};
@@ -22,8 +23,9 @@ use crate::{error::FaultError, mmap::Mmap};
 #[pymodule(gil_used = false)]
 fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    buffer::keep_small(py)?;
     buffer::fill_slots(&py.get_type::<Mmap>());
-    buffer::add_methods(&py.get_type::<Mmap>())?;
+    buffer::quicken(&py.get_type::<Mmap>())?;
     module.add_class::<Mmap>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     module.add("FaultError", py.get_type::<FaultError>())?;

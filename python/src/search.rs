@@ -106,7 +106,7 @@ impl Mmap {
 }
 
 /// The place that a number means in a sequence of `len`: negative ones count from the end.
-fn clamp(number: isize, len: usize) -> usize {
+pub(crate) fn clamp(number: isize, len: usize) -> usize {
     match usize::try_from(number) {
         Ok(at) => at.min(len),
         Err(_) => len.saturating_sub(number.unsigned_abs()),

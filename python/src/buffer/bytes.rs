@@ -7,7 +7,8 @@ use std::{mem::MaybeUninit, ptr, slice};
 use pyo3::{ffi, prelude::*, types::PyBytes};
 use safemap::copy_of;
 
-use crate::error::raise;
+use super::Answer;
+use crate::{error::raise, mmap::LONG};
 
 /// Lends the bytes of a bytes-like `object` to `call`. Taking hold of them may run its `__buffer__`.
 ///
@@ -33,6 +34,13 @@ pub(crate) fn lend_settled<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]
         Ok(bytes) => call(bytes.as_bytes()),
         Err(_) => call(&copy_of(View::new(object)?.as_slice()).map_err(raise)?),
     }
+}
+
+/// The bytes of a `bytes` object of no subclass, if they are few enough to be copied while the interpreter waits.
+#[inline]
+pub(crate) fn short<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    let bytes = object.cast_exact::<PyBytes>().ok()?.as_bytes();
+    (bytes.len() < LONG).then_some(bytes)
 }
 
 /// A view of somebody's memory, given back when dropped.
@@ -97,7 +105,31 @@ pub(crate) fn new_bytes<'py>(
     }
 }
 
-/// The `bytes` object of one byte, of which the interpreter keeps one for each value.
-pub(crate) fn one_byte(py: Python<'_>, byte: u8) -> Bound<'_, PyBytes> {
-    PyBytes::new(py, &[byte])
+/// Makes a `bytes` object of `len` bytes, at least one, all of which `fill` writes; `None` if that gives up.
+#[inline]
+pub(crate) fn quick_bytes(
+    py: Python<'_>,
+    len: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Option<()>,
+) -> Option<Answer> {
+    // SAFETY: as in `new_bytes`.
+    let object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), len as ffi::Py_ssize_t) };
+    if object.is_null() {
+        return Some(Answer(object));
+    }
+    // SAFETY: as in `new_bytes`.
+    let room = unsafe { ffi::PyBytes_AS_STRING(object) };
+    // SAFETY: as in `new_bytes`.
+    match fill(unsafe { slice::from_raw_parts_mut(room.cast_mut().cast(), len) }) {
+        Some(()) => Some(Answer(object)),
+        None => give_back(py, object),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_back(_py: Python<'_>, object: *mut ffi::PyObject) -> Option<Answer> {
+    // SAFETY: attached (`_py`); the only reference to the object.
+    unsafe { ffi::Py_DECREF(object) };
+    None
 }

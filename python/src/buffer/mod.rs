@@ -8,6 +8,7 @@
 //! - While a view is exported, the map is neither closed nor resized, so its address and length hold (`view.rs`).
 //! - A `Python<'py>` token proves that this thread is attached to the interpreter, which is what the C functions want.
 
+mod answer;
 mod audit;
 mod bytes;
 mod descriptor;
@@ -16,13 +17,16 @@ mod name;
 mod number;
 mod shelf;
 mod slots;
+mod small;
 mod view;
 
+pub(crate) use answer::Answer;
 pub(crate) use audit::audit;
-pub(crate) use bytes::{lend, lend_settled, new_bytes, one_byte};
+pub(crate) use bytes::{lend, lend_settled, new_bytes, quick_bytes, short};
 pub(crate) use descriptor::borrow;
-pub(crate) use methods::add_methods;
+pub(crate) use methods::quicken;
 pub(crate) use name::class_name;
-pub(crate) use number::{is_index, slice, ssize, subscript};
+pub(crate) use number::{integer, is_index, minus_one, plain, slice, small, ssize, subscript};
 pub(crate) use shelf::{Shelf, forked};
 pub(crate) use slots::fill_slots;
+pub(crate) use small::{keep_small, one_byte, one_int};

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use super::Answer;
 use pyo3::{
     PyTypeInfo, ffi,
     prelude::*,
@@ -60,17 +61,67 @@ pub(crate) fn slice(slice: &Bound<'_, PySlice>) -> PyResult<(isize, isize, isize
 /// Start and stop of a slice without a step and with nothing but numbers that fit, or nothing at all: what nearly every
 /// slice is, and quicker than asking the interpreter.
 #[inline]
-fn plain(slice: &Bound<'_, PySlice>) -> Option<(isize, isize)> {
+pub(crate) fn plain(slice: &Bound<'_, PySlice>) -> Option<(isize, isize)> {
     // SAFETY: it is a slice, which holds its three parts and never changes.
     let parts = unsafe { &*slice.as_ptr().cast::<ffi::PySliceObject>() };
     // SAFETY: a live object, which the slice holds.
     let part = |object| unsafe { Borrowed::from_ptr(slice.py(), object) };
     let number = |object: Borrowed<'_, '_, PyAny>, default| match object.is_none() {
         true => Some(default),
-        false => object.is_exact_instance_of::<PyInt>().then(|| ssize(&object).ok())?,
+        false => small(&object),
     };
     part(parts.step).is_none().then_some(())?;
     Some((number(part(parts.start), 0)?, number(part(parts.stop), isize::MAX)?))
+}
+
+/// The value of an `int` of no subclass and not too big, as nearly all are; anything else is `None`.
+#[inline]
+pub(crate) fn small(object: &Bound<'_, PyAny>) -> Option<isize> {
+    if !object.is_exact_instance_of::<PyInt>() {
+        return None;
+    }
+    #[cfg(all(Py_3_12, target_pointer_width = "64"))]
+    {
+        // SAFETY: an `int`, which never changes.
+        compact(unsafe { &*object.as_ptr().cast() })
+    }
+    #[cfg(not(all(Py_3_12, target_pointer_width = "64")))]
+    {
+        ssize(object).ok()
+    }
+}
+
+/// An `int` as C programs see it that are compiled for CPython from 3.12 on (`cpython/longintrepr.h`).
+#[cfg(all(Py_3_12, target_pointer_width = "64"))]
+#[repr(C)]
+struct Digits {
+    base: ffi::PyObject,
+    /// The number of digits above three bits, the lowest two of which are the sign: 0, 1 for zero, 2 for minus.
+    tag: usize,
+    first: u32,
+}
+
+/// What `PyUnstable_Long_IsCompact` and `PyUnstable_Long_CompactValue` say in one. `PyLong_AsSsize_t` takes the double, and -1 takes
+/// another call to tell it from an exception.
+#[cfg(all(Py_3_12, target_pointer_width = "64"))]
+#[inline]
+fn compact(int: &Digits) -> Option<isize> {
+    let sign = 1 - (int.tag & 3) as isize;
+    (int.tag < 2 << 3).then_some(sign * int.first as isize)
+}
+
+/// An int.
+#[inline]
+pub(crate) fn integer(_py: Python<'_>, number: usize) -> Answer {
+    // SAFETY: attached (`_py`).
+    Answer(unsafe { ffi::PyLong_FromSize_t(number) })
+}
+
+/// What searches return that find nothing.
+#[inline]
+pub(crate) fn minus_one(_py: Python<'_>) -> Answer {
+    // SAFETY: attached (`_py`).
+    Answer(unsafe { ffi::PyLong_FromLong(-1) })
 }
 
 /// -1 is what C functions return along with an exception.

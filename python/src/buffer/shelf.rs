@@ -122,6 +122,22 @@ impl Shelf {
         }
     }
 
+    /// Runs a short call as [`Shelf::with`] does, on the quick road: whatever is in the way is `None`, and to be found out on the
+    /// ordinary one.
+    #[inline(always)]
+    pub(crate) fn attempt<R>(&self, py: Python<'_>, call: impl FnOnce(&Map) -> Option<R> + Send) -> Option<R> {
+        #[cfg(Py_GIL_DISABLED)]
+        let _pin = self.pin(py).ok()?;
+        let _ = py;
+        if self.is_closed() {
+            return None;
+        }
+        // SAFETY: as in `with`.
+        let map = unsafe { &*self.map.get() }.as_ref();
+        // SAFETY: only `take` leaves none behind, after the shelf was closed.
+        call(unsafe { map.unwrap_unchecked() })
+    }
+
     /// Runs a long call on the map, while other threads run Python code.
     pub(crate) fn with_detached<R: Send>(
         &self,
@@ -198,6 +214,19 @@ impl Shelf {
         })?;
         // SAFETY: the export just counted keeps `close` away until `release`.
         unsafe { &*self.map.get() }.as_ref().ok_or_else(closed)
+    }
+
+    /// As [`Shelf::export`], if the state allows it at once.
+    #[inline]
+    pub(super) fn quick_export(&self, _py: Python<'_>) -> Option<&Map> {
+        let seen = self.state.load(Acquire);
+        let state = State(seen);
+        if state.has(CLOSED | RESIZING) || state.full(EXPORTS) || state.current() != state {
+            return None;
+        }
+        self.state.compare_exchange(seen, seen + EXPORT, AcqRel, Relaxed).ok()?;
+        // SAFETY: as in `export`.
+        unsafe { &*self.map.get() }.as_ref()
     }
 
     /// Counts one view less.

@@ -18,7 +18,7 @@ use pyo3::{
     types::{PyBytes, PyType},
 };
 
-use super::one_byte;
+use super::{one_byte, view};
 use crate::{error::out_of_range, mmap::Mmap};
 
 /// Fills the slots of the class, before anybody can subclass it.
@@ -32,6 +32,11 @@ pub(crate) fn fill_slots(class: &Bound<'_, PyType>) {
         sequence.sq_ass_item = Some(assign_item);
     }
     // SAFETY: the table is part of a class that lives on the heap.
+    if let Some(buffer) = unsafe { class.tp_as_buffer.as_mut() } {
+        buffer.bf_getbuffer = Some(get_view);
+        buffer.bf_releasebuffer = Some(release_view);
+    }
+    // SAFETY: the table is part of a class that lives on the heap.
     if let Some(mapping) = unsafe { class.tp_as_mapping.as_mut() } {
         mapping.mp_length = Some(length);
         mapping.mp_subscript = Some(subscript);
@@ -40,16 +45,38 @@ pub(crate) fn fill_slots(class: &Bound<'_, PyType>) {
 }
 
 unsafe extern "C" fn length(object: *mut ffi::PyObject) -> Py_ssize_t {
-    // SAFETY: the interpreter calls slots with an object of the class (`entered`).
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let mmap = unsafe { instance(&object) };
+    match mmap.get().quick_len(mmap.py()) {
+        Some(len) => len as Py_ssize_t,
+        // SAFETY: as above.
+        None => unsafe { length_at_length(object) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn length_at_length(object: *mut ffi::PyObject) -> Py_ssize_t {
+    // SAFETY: as in `length`.
     unsafe { entered(object, -1, |mmap| Ok(mmap.get().length(mmap.py())? as Py_ssize_t)) }
 }
 
 unsafe extern "C" fn item(object: *mut ffi::PyObject, index: Py_ssize_t) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let mmap = unsafe { instance(&object) };
+    match mmap.get().quick_single(mmap.py(), index) {
+        Some(found) => found.0,
+        // SAFETY: as above.
+        None => unsafe { item_at_length(object, index) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn item_at_length(object: *mut ffi::PyObject, index: Py_ssize_t) -> *mut ffi::PyObject {
     let get = |mmap: &Bound<'_, Mmap>| {
         let at = usize::try_from(index).map_err(|_| out_of_range())?;
-        Ok(one_byte(mmap.py(), mmap.get().byte(mmap.py(), at)?).into_ptr())
+        Ok(one_byte(mmap.py(), mmap.get().byte(mmap.py(), at)?).0)
     };
-    // SAFETY: the interpreter calls slots with an object of the class (`entered`).
+    // SAFETY: as in `item`.
     unsafe { entered(object, ptr::null_mut(), get) }
 }
 
@@ -65,17 +92,38 @@ unsafe extern "C" fn assign_item(object: *mut ffi::PyObject, index: Py_ssize_t, 
         this.writable()?;
         this.set_byte(py, at, byte).map(|()| 0)
     };
-    // SAFETY: the interpreter calls slots with an object of the class (`entered`).
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
     unsafe { entered(object, -1, set) }
 }
 
 unsafe extern "C" fn subscript(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    let get = |mmap: &Bound<'_, Mmap>| {
-        // SAFETY: the interpreter gives a live object.
-        let key = unsafe { Borrowed::from_ptr(mmap.py(), key) };
-        Ok(mmap.get().item(mmap.py(), &key)?.into_ptr())
-    };
-    // SAFETY: the interpreter calls slots with an object of the class (`entered`).
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let mmap = unsafe { instance(&object) };
+    // SAFETY: the interpreter gives a live object.
+    match mmap.get().quick_item(mmap.py(), unsafe { bound(&key) }) {
+        Some(found) => found.0,
+        // SAFETY: as above.
+        None => unsafe { subscript_by_slice(object, key) },
+    }
+}
+
+// Apart, as everything below is, so that a function has no more registers to save than the quickest way through it needs.
+unsafe extern "C" fn subscript_by_slice(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as in `subscript`.
+    let mmap = unsafe { instance(&object) };
+    // SAFETY: as in `subscript`.
+    match mmap.get().quick_slice(mmap.py(), unsafe { bound(&key) }) {
+        Some(found) => found.0,
+        // SAFETY: as above.
+        None => unsafe { subscript_at_length(object, key) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn subscript_at_length(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as in `subscript`.
+    let get = |mmap: &Bound<'_, Mmap>| Ok(mmap.get().item(mmap.py(), unsafe { bound(&key) })?.into_ptr());
+    // SAFETY: as in `subscript`.
     unsafe { entered(object, ptr::null_mut(), get) }
 }
 
@@ -84,18 +132,87 @@ unsafe extern "C" fn assign_subscript(
     key: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> c_int {
+    if value.is_null() {
+        // SAFETY: as below.
+        return unsafe { delete_subscript(object, key) };
+    }
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let mmap = unsafe { instance(&object) };
+    // SAFETY: the interpreter gives a live object.
+    let index = unsafe { bound(&key) };
+    // SAFETY: the interpreter gives a live object, or null.
+    match mmap.get().quick_store(mmap.py(), index, unsafe { bound(&value) }) {
+        Some(()) => 0,
+        // SAFETY: as above.
+        None => unsafe { assign_by_slice(object, key, value) },
+    }
+}
+
+unsafe extern "C" fn assign_by_slice(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: as in `assign_subscript`.
+    let mmap = unsafe { instance(&object) };
+    // SAFETY: as in `assign_subscript`.
+    let slice = unsafe { bound(&key) };
+    // SAFETY: as in `assign_subscript`.
+    match mmap.get().quick_fill(mmap.py(), slice, unsafe { bound(&value) }) {
+        Some(()) => 0,
+        // SAFETY: as above.
+        None => unsafe { assign_at_length(object, key, value) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn assign_at_length(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
     let set = |mmap: &Bound<'_, Mmap>| {
-        // SAFETY: the interpreter gives a live object.
-        let key = unsafe { Borrowed::from_ptr(mmap.py(), key) };
-        // SAFETY: a live object, or null for a deletion.
-        match unsafe { Bound::from_borrowed_ptr_or_opt(mmap.py(), value) } {
-            Some(value) => mmap.get().assign(mmap.py(), &key, &value)?,
-            None => mmap.get().delete(mmap.py(), &key)?,
-        }
-        Ok(0)
+        // SAFETY: as in `assign_subscript`.
+        let key = unsafe { bound(&key) };
+        // SAFETY: as in `assign_subscript`.
+        mmap.get().assign(mmap.py(), key, unsafe { bound(&value) }).map(|()| 0)
     };
-    // SAFETY: the interpreter calls slots with an object of the class (`entered`).
+    // SAFETY: as in `assign_subscript`.
     unsafe { entered(object, -1, set) }
+}
+
+#[cold]
+unsafe extern "C" fn delete_subscript(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> c_int {
+    // SAFETY: the interpreter gives a live object.
+    let delete = |mmap: &Bound<'_, Mmap>| mmap.get().delete(mmap.py(), unsafe { bound(&key) }).map(|()| 0);
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    unsafe { entered(object, -1, delete) }
+}
+
+unsafe extern "C" fn get_view(object: *mut ffi::PyObject, view: *mut ffi::Py_buffer, flags: c_int) -> c_int {
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let mmap = unsafe { instance(&object) };
+    // SAFETY: the interpreter gives a view that may be written.
+    match unsafe { view::quick_export(mmap, view, flags) } {
+        Some(filled) => filled,
+        // SAFETY: as above.
+        None => unsafe { get_view_at_length(object, view, flags) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn get_view_at_length(object: *mut ffi::PyObject, view: *mut ffi::Py_buffer, flags: c_int) -> c_int {
+    // SAFETY: as in `get_view`. An exporter that fails leaves no object behind.
+    unsafe { (*view).obj = ptr::null_mut() };
+    // SAFETY: as in `get_view`.
+    let export = |mmap: &Bound<'_, Mmap>| unsafe { view::export(mmap, view, flags) }.map(|()| 0);
+    // SAFETY: as in `get_view`.
+    unsafe { entered(object, -1, export) }
+}
+
+unsafe extern "C" fn release_view(object: *mut ffi::PyObject, _: *mut ffi::Py_buffer) {
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    unsafe { instance(&object) }.get().shelf.release();
 }
 
 fn single(value: &Bound<'_, PyAny>) -> PyResult<u8> {
@@ -105,25 +222,44 @@ fn single(value: &Bound<'_, PyAny>) -> PyResult<u8> {
     }
 }
 
-/// Runs what a slot does, and leaves the exception with the interpreter if there is one.
+/// Runs what a slot does off the quick road, and leaves the exception with the interpreter if there is one.
 ///
 /// # Safety
 ///
-/// - This thread is attached to the interpreter.
-/// - `object` is an instance of [`Mmap`].
+/// As [`instance`].
 pub(super) unsafe fn entered<R>(
     object: *mut ffi::PyObject,
     failed: R,
     slot: impl FnOnce(&Bound<'_, Mmap>) -> PyResult<R>,
 ) -> R {
     // SAFETY: the caller promises it.
-    let py = unsafe { Python::assume_attached() };
-    // SAFETY: a live object, which the caller keeps so.
-    let object = unsafe { Borrowed::from_ptr(py, object) };
-    // SAFETY: the caller promises that it is of this class.
-    let mmap = unsafe { object.cast_unchecked::<Mmap>() };
-    slot(&mmap).unwrap_or_else(|error| {
-        error.restore(py);
+    let mmap = unsafe { instance(&object) };
+    slot(mmap).unwrap_or_else(|error| {
+        error.restore(mmap.py());
         failed
     })
+}
+
+/// The object of the class that a slot or a method is called with.
+///
+/// # Safety
+///
+/// - This thread is attached to the interpreter.
+/// - `object` is an instance of [`Mmap`], and the caller holds it.
+#[inline]
+pub(super) unsafe fn instance(object: &*mut ffi::PyObject) -> &Bound<'_, Mmap> {
+    // SAFETY: a `Bound` is the address of its object; the caller promises the rest.
+    unsafe { &*ptr::from_ref(object).cast() }
+}
+
+/// An object that a slot is called with.
+///
+/// # Safety
+///
+/// - This thread is attached to the interpreter.
+/// - `object` is not null, and the caller holds it.
+#[inline]
+unsafe fn bound(object: &*mut ffi::PyObject) -> &Bound<'_, PyAny> {
+    // SAFETY: a `Bound` is the address of its object; the caller promises the rest.
+    unsafe { &*ptr::from_ref(object).cast() }
 }
