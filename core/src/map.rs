@@ -341,6 +341,43 @@ impl Map {
         })
     }
 
+    /// Fills `buffer` with the bytes at `at`, `at + step`, `at + 2 * step` and so on. On success all of it is initialised.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] if one of the places is outside of the map, before the first byte; [`Error::Fault`].
+    #[doc(alias = "read_strided")]
+    #[inline]
+    pub fn gather<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize, step: isize) -> Result<&'a mut [u8]> {
+        let span = Span::of_places("gather", self.len(), at, step, buffer.len())?;
+        let to = buffer.as_mut_ptr().cast::<u8>();
+        self.transfer(span, to, |base, done| {
+            let from = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
+            // SAFETY: the places lie in the map (Span), and `to` is `buffer`, which is borrowed for this call.
+            unsafe { kernel::gather(to.wrapping_add(done), from, buffer.len() - done, step) }
+        })?;
+        // SAFETY: the kernel wrote every byte of it, as it reported no fault.
+        Ok(unsafe { std::slice::from_raw_parts_mut(to, buffer.len()) })
+    }
+
+    /// Stores `bytes` at `at`, `at + step`, `at + 2 * step` and so on; what is between them is not touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if one of the places is outside of the map, before the first byte;
+    /// [`Error::Fault`], after those bytes that could be stored.
+    #[doc(alias = "write_strided")]
+    #[inline]
+    pub fn scatter(&self, bytes: &[u8], at: usize, step: isize) -> Result<()> {
+        self.writable("scatter")?;
+        let span = Span::of_places("scatter", self.len(), at, step, bytes.len())?;
+        self.transfer(span, bytes.as_ptr(), |base, done| {
+            let to = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
+            // SAFETY: the places lie in the map (Span), and the source is what is left of `bytes`.
+            unsafe { kernel::scatter(to, bytes.as_ptr().wrapping_add(done), bytes.len() - done, step) }
+        })
+    }
+
     /// Returns the bytes of `range`.
     ///
     /// # Errors

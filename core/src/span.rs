@@ -31,6 +31,19 @@ impl Span {
         }
     }
 
+    /// Checks that `count` places from `at` on, `step` apart, lie in a map of `map_len` bytes; they are the first and the last byte of
+    /// the span and some in between.
+    #[inline]
+    pub(crate) fn of_places(call: &'static str, map_len: usize, at: usize, step: isize, count: usize) -> Result<Span> {
+        let Some(more) = count.checked_sub(1) else { return Span::within(call, map_len, at, 0) };
+        let reach = more.checked_mul(step.unsigned_abs()).filter(|&reach| reach < map_len);
+        let first = if step < 0 { reach.and_then(|reach| at.checked_sub(reach)) } else { Some(at) };
+        match (reach, first) {
+            (Some(reach), Some(first)) => Span::within(call, map_len, first, reach + 1),
+            _ => Err(Error::OutOfBounds { call, start: at, end: usize::MAX, len: map_len }),
+        }
+    }
+
     /// Checks that `range` lies in a map of `map_len` bytes; an open end is the map's end.
     #[inline]
     pub(crate) fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {

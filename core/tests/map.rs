@@ -4,6 +4,7 @@
 mod support;
 
 use std::cmp::Ordering;
+use std::mem::MaybeUninit;
 
 use safemap::{Access, Error, Map, Options};
 use support::{PAGE, file_with, pattern, writable};
@@ -187,4 +188,35 @@ fn an_empty_file_is_an_empty_map() {
     map.advise(safemap::Advice::WillNeed, ..).unwrap();
     map.lock(..).unwrap();
     map.close().unwrap();
+}
+
+#[test]
+fn bytes_that_stand_apart_are_read_and_written_like_a_loop_does() {
+    let map = Options::new().len(1000).anonymous().unwrap();
+    let mut twin: Vec<u8> = (0..1000_usize).map(|i| (i * 7 % 251) as u8).collect();
+    map.write_at(&twin, 0).unwrap();
+    for (at, step, count) in [(0, 1, 1000), (3, 2, 400), (999, -1, 1000), (998, -7, 143), (5, 900, 2), (500, 3, 0)] {
+        let place = |i: usize| (at as isize + step * i as isize) as usize;
+        let mut room = vec![MaybeUninit::uninit(); count];
+        let wanted: Vec<u8> = (0..count).map(|i| twin[place(i)]).collect();
+        assert_eq!(map.gather(&mut room, at, step).unwrap(), wanted);
+        let bytes: Vec<u8> = (0..count).map(|i| (i * 3 + at) as u8).collect();
+        map.scatter(&bytes, at, step).unwrap();
+        (0..count).for_each(|i| twin[place(i)] = bytes[i]);
+        assert_eq!(map.to_vec(..).unwrap(), twin);
+    }
+}
+
+#[test]
+fn a_place_outside_of_the_map_is_refused_before_the_first_byte() {
+    let map = Options::new().len(100).anonymous().unwrap();
+    for (at, step, count) in
+        [(0, 50, 3), (100, 1, 1), (10, -6, 3), (0, isize::MAX, 3), (99, isize::MIN, 2), (101, 1, 0)]
+    {
+        let error = map.scatter(&vec![1; count], at, step).unwrap_err();
+        assert!(matches!(error, Error::OutOfBounds { .. }), "{at} {step} {count}: {error}");
+        let error = map.gather(&mut vec![MaybeUninit::uninit(); count], at, step).unwrap_err();
+        assert!(matches!(error, Error::OutOfBounds { .. }), "{at} {step} {count}: {error}");
+    }
+    assert_eq!(map.to_vec(..).unwrap(), [0; 100]);
 }

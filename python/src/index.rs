@@ -1,13 +1,10 @@
 //! Indices and slices.
 
-use std::mem::MaybeUninit;
-
 use pyo3::{
     exceptions::{PyIndexError, PyTypeError},
     prelude::*,
     types::{PyBytes, PySlice},
 };
-use safemap::Map;
 
 use crate::{
     buffer::{is_index, lend, lend_settled, new_bytes, slice, subscript},
@@ -105,7 +102,7 @@ fn item_value(value: &Bound<'_, PyAny>) -> PyResult<u8> {
 pub(crate) struct Places {
     /// The first of them, if there is one.
     pub(crate) start: usize,
-    step: isize,
+    pub(crate) step: isize,
     pub(crate) count: usize,
 }
 
@@ -128,18 +125,12 @@ impl Places {
         Places { start: start.max(0) as usize, step, count }
     }
 
-    /// The place of number `i`.
-    fn at(self, i: usize) -> usize {
-        // In the map, as `i` is less than `count`.
-        self.start.wrapping_add_signed((i as isize).wrapping_mul(self.step))
+    /// Bytes of the map from the first place to the last, and some more.
+    #[inline]
+    pub(crate) fn span(self) -> usize {
+        self.count.saturating_mul(self.step.unsigned_abs())
     }
 }
-
-/// Steps up to this take whole stretches of the map and pick the bytes out of them; longer ones take each byte.
-const NARROW: usize = 64;
-
-/// Bytes of such a stretch.
-const STRETCH: usize = 4096;
 
 impl Mmap {
     /// Translates an index, which may count from the end.
@@ -154,9 +145,8 @@ impl Mmap {
         if places.step == 1 {
             return self.copy_out(py, places.start, places.count);
         }
-        let span = places.count.saturating_mul(places.step.unsigned_abs());
         new_bytes(py, places.count, |room| {
-            self.run_sized(py, span, |map| gather(map, places, room)).map(|()| places.count)
+            self.run_sized(py, places.span(), |map| Ok(map.gather(room, places.start, places.step)?.len()))
         })
     }
 
@@ -172,30 +162,6 @@ impl Mmap {
 
     /// Stores `bytes` at `places`, one at each.
     fn scatter(&self, py: Python<'_>, places: Places, bytes: &[u8]) -> PyResult<()> {
-        self.run_sized(py, bytes.len(), |map| {
-            bytes.iter().enumerate().try_for_each(|(i, &byte)| map.set(places.at(i), byte))
-        })
+        self.run_sized(py, bytes.len(), |map| map.scatter(bytes, places.start, places.step))
     }
-}
-
-/// Copies the bytes at `places` into `room`, one for each.
-fn gather(map: &Map, places: Places, room: &mut [MaybeUninit<u8>]) -> safemap::Result<()> {
-    let step = places.step.unsigned_abs();
-    if step > NARROW {
-        for (i, byte) in room.iter_mut().enumerate() {
-            *byte = MaybeUninit::new(map.get(places.at(i))?);
-        }
-        return Ok(());
-    }
-    let (mut stretch, mut done) = ([MaybeUninit::uninit(); STRETCH], 0);
-    for part in room.chunks_mut(STRETCH / step) {
-        let (first, last) = (places.at(done), places.at(done + part.len() - 1));
-        let bytes = map.read_uninit_at(&mut stretch[..first.abs_diff(last) + 1], first.min(last))?;
-        if places.step < 0 {
-            bytes.reverse();
-        }
-        part.iter_mut().zip(bytes.iter().step_by(step)).for_each(|(to, &from)| *to = MaybeUninit::new(from));
-        done += part.len();
-    }
-    Ok(())
 }

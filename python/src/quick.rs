@@ -11,7 +11,7 @@ use pyo3::{prelude::*, types::PySlice};
 use safemap::Map;
 
 use crate::{
-    buffer::{Answer, integer, minus_one, one_byte, one_int, plain, quick_bytes, short, small},
+    buffer::{Answer, integer, minus_one, one_byte, one_int, parts, quick_bytes, short, small},
     index::Places,
     mmap::{LONG, Mmap},
     search::clamp,
@@ -37,12 +37,27 @@ impl Mmap {
         Some(one_int(py, byte))
     }
 
-    /// `mmap[start:stop]`.
+    /// `mmap[start:stop:step]`.
     #[inline]
     pub(crate) fn quick_slice(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> Found {
-        let (start, stop) = plain(key.cast::<PySlice>().ok()?)?;
-        let places = Places::new((start, stop, 1), self.quick_len(py)?);
-        self.quick_copy(py, places.start, places.count)
+        match parts(key.cast::<PySlice>().ok()?)? {
+            (start, stop, 1) => {
+                let places = Places::new((start, stop, 1), self.quick_len(py)?);
+                self.quick_copy(py, places.start, places.count)
+            }
+            parts => self.quick_gather(py, Places::new(parts, self.quick_len(py)?)),
+        }
+    }
+
+    // Apart from the common case, for the sake of that.
+    #[inline(never)]
+    fn quick_gather(&self, py: Python<'_>, places: Places) -> Found {
+        if places.count == 0 || places.span() >= LONG {
+            return None;
+        }
+        quick_bytes(py, places.count, |room| {
+            self.shelf.attempt(py, |map| map.gather(room, places.start, places.step).map(drop).ok())
+        })
     }
 
     /// What iteration sees.
@@ -59,16 +74,26 @@ impl Mmap {
         self.shelf.attempt(py, |map| map.quick_set(place(map, index), byte))
     }
 
-    /// `mmap[start:stop] = bytes`.
+    /// `mmap[start:stop:step] = bytes`.
     #[inline]
     pub(crate) fn quick_fill(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Option<()> {
-        let (start, stop) = plain(key.cast::<PySlice>().ok()?)?;
+        let parts = parts(key.cast::<PySlice>().ok()?)?;
         let bytes = short(value)?;
+        let (start, stop, 1) = parts else { return self.quick_scatter(py, parts, bytes) };
         let places = Places::new((start, stop, 1), self.quick_len(py)?);
         if places.count != bytes.len() {
             return None;
         }
         self.shelf.attempt(py, |map| map.write_at(bytes, places.start).ok())
+    }
+
+    #[inline(never)]
+    fn quick_scatter(&self, py: Python<'_>, parts: (isize, isize, isize), bytes: &[u8]) -> Option<()> {
+        let places = Places::new(parts, self.quick_len(py)?);
+        if places.count != bytes.len() {
+            return None;
+        }
+        self.shelf.attempt(py, |map| map.scatter(bytes, places.start, places.step).ok())
     }
 }
 

@@ -14,6 +14,7 @@ assemble!(
     "aarch64/compare.s",
     "aarch64/find.s",
     "aarch64/probe.s",
+    "aarch64/stride.s",
     "aarch64/word.s"
 );
 
@@ -27,6 +28,8 @@ declare! {
     fn rfind_byte "rfind_byte" (at: *const u8, n: usize, byte: u8) -> Outcome;
     fn find_probe "find_probe" (at: *const u8, n: usize, probe: &Probe) -> Outcome;
     fn rfind_probe "rfind_probe" (at: *const u8, n: usize, probe: &Probe) -> Outcome;
+    fn gather "gather" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+    fn scatter "scatter" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
     fn load8 "load8" (at: *const u8) -> Loaded;
     fn load16 "load16" (at: *const u8) -> Loaded;
     fn load32 "load32" (at: *const u8) -> Loaded;

@@ -121,6 +121,12 @@ kernels! {
     /// Finds the last such place. `done`: the place + 1, or 0; or, after a fault, from which place on there is no candidate.
     fn rfind_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome;
 
+    /// Copies `n` bytes that stand `step` apart into a row; neither holds a part of the other. `done`: bytes copied.
+    fn gather(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+
+    /// Copies a row of `n` bytes to places that are `step` apart; neither holds a part of the other. `done`: bytes copied.
+    fn scatter(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+
     /// Loads a byte.
     fn load8(at: *const u8) -> Loaded;
 

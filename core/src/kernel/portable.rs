@@ -209,6 +209,29 @@ fn stopped(pieces: &[Piece; 3], shortest: usize) -> Option<usize> {
     pieces.iter().map(|piece| piece.outcome).find(|it| it.fault != 0 && it.done == shortest).map(|it| it.fault)
 }
 
+pub(super) unsafe fn gather(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome {
+    let place = |i: usize| src.wrapping_offset(step.wrapping_mul(i as isize));
+    // SAFETY: the caller's bytes, one after the other.
+    singly(n, |i| unsafe { copy(dst.wrapping_add(i), place(i), 1) })
+}
+
+pub(super) unsafe fn scatter(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome {
+    let place = |i: usize| dst.wrapping_offset(step.wrapping_mul(i as isize));
+    // SAFETY: the caller's bytes, one after the other.
+    singly(n, |i| unsafe { copy(place(i), src.wrapping_add(i), 1) })
+}
+
+/// Copies byte after byte, until one cannot be.
+fn singly(n: usize, copy: impl Fn(usize) -> Outcome) -> Outcome {
+    for done in 0..n {
+        let Outcome { fault, .. } = copy(done);
+        if fault != 0 {
+            return Outcome { done, fault };
+        }
+    }
+    whole(n)
+}
+
 /// Loads `N` bytes, in the order of this processor.
 unsafe fn load<const N: usize>(at: *const u8) -> Result<[u8; N], Loaded> {
     let mut bytes = [0; N];

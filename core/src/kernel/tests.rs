@@ -24,14 +24,17 @@ struct Kernels {
     rfind_byte: fn(*const u8, usize, u8) -> Outcome,
     find_probe: fn(*const u8, usize, &Probe) -> Outcome,
     rfind_probe: fn(*const u8, usize, &Probe) -> Outcome,
+    gather: fn(*mut u8, *const u8, usize, isize) -> Outcome,
+    scatter: fn(*mut u8, *const u8, usize, isize) -> Outcome,
 }
 
 /// Collects the kernels of a module.
 ///
 /// SAFETY, for all of them: the tests hand out ranges in an `Arena` only, and arm the thread when they make one.
 macro_rules! kernels_of {
-    ($module:path, $name:literal) => {{
+    ($module:path, $stride:path, $name:literal) => {{
         use $module as module;
+        use $stride as stride;
         Kernels {
             name: $name,
             // SAFETY: see above.
@@ -50,6 +53,10 @@ macro_rules! kernels_of {
             find_probe: |at, n, probe| unsafe { module::find_probe(at, n, probe) },
             // SAFETY: see above.
             rfind_probe: |at, n, probe| unsafe { module::rfind_probe(at, n, probe) },
+            // SAFETY: see above. These have one form.
+            gather: |dst, src, n, step| unsafe { stride::gather(dst, src, n, step) },
+            // SAFETY: see above.
+            scatter: |dst, src, n, step| unsafe { stride::scatter(dst, src, n, step) },
         }
     }};
 }
@@ -57,11 +64,11 @@ macro_rules! kernels_of {
 fn all_kernels() -> Vec<Kernels> {
     vec![
         #[cfg(all(target_arch = "x86_64", not(safemap_portable)))]
-        kernels_of!(super::x86_64::sse2, "SSE2"),
-        kernels_of!(super::own, "own"),
+        kernels_of!(super::x86_64::sse2, super::own, "SSE2"),
+        kernels_of!(super::own, super::own, "own"),
         // Wine, which runs these tests for Windows, copies for `ReadProcessMemory` what is protected as well, and takes its time.
         #[cfg(not(windows))]
-        kernels_of!(portable, "portable"),
+        kernels_of!(portable, portable, "portable"),
     ]
 }
 
@@ -190,6 +197,20 @@ impl Arena {
                 return self.outcome(done, Some(dst + i));
             }
             self.twin[dst + i] = self.twin[src + i];
+        }
+        self.outcome(n, None)
+    }
+
+    /// Copies `n` bytes from places to places.
+    fn copy_each(&mut self, n: usize, dst: impl Fn(usize) -> usize, src: impl Fn(usize) -> usize) -> Outcome {
+        for i in 0..n {
+            if !self.can_read(src(i)) {
+                return self.outcome(i, Some(src(i)));
+            }
+            if !self.can_write(dst(i)) {
+                return self.outcome(i, Some(dst(i)));
+            }
+            self.twin[dst(i)] = self.twin[src(i)];
         }
         self.outcome(n, None)
     }
@@ -509,6 +530,61 @@ fn a_fault_ends_a_search_exactly_where_it_happens() {
             check_compare(arena, &kernels, at, elsewhere, n);
             check_compare(arena, &kernels, elsewhere, at, n);
         });
+    }
+}
+
+/// `n` bytes in a row at `row`, and places from `first` on that are `step` apart.
+fn check_strides(arena: &mut Arena, kernels: &Kernels, row: usize, first: usize, n: usize, step: isize) {
+    let name = kernels.name;
+    let place = |i: usize| first.wrapping_add_signed(step * i as isize);
+    let places = place(0).min(place(n.max(1) - 1))..place(0).max(place(n.max(1) - 1)) + 1;
+    assert_eq!(
+        (kernels.gather)(arena.at(row), arena.at(first), n, step),
+        arena.copy_each(n, |i| row + i, place),
+        "{name}: gather {n} bytes from {first} by {step}"
+    );
+    arena.verify(row..row + n, format_args!("{name}: gather {n} bytes from {first} by {step}"));
+    assert_eq!(
+        (kernels.scatter)(arena.at(first), arena.at(row), n, step),
+        arena.copy_each(n, place, |i| row + i),
+        "{name}: scatter {n} bytes to {first} by {step}"
+    );
+    arena.verify(places, format_args!("{name}: scatter {n} bytes to {first} by {step}"));
+}
+
+const STEPS: [isize; 9] = [1, 2, 3, 7, 64, 200, -1, -2, -77];
+
+#[test]
+fn bytes_are_gathered_and_scattered_at_any_distance() {
+    for kernels in all_kernels() {
+        let mut arena = Arena::new(seed());
+        RECOVERIES.set(0);
+        for n in 0..40 {
+            for step in STEPS {
+                let room = n * step.unsigned_abs();
+                let start = arena.below(arena.len() / 2 - room);
+                let first = if step > 0 { start } else { start + room };
+                let row = arena.len() - n - arena.below(70);
+                check_strides(&mut arena, &kernels, row, first, n, step);
+            }
+        }
+        assert_eq!(RECOVERIES.get(), 0, "{} accessed what it was not given", kernels.name);
+    }
+}
+
+#[test]
+fn a_fault_ends_a_stride_exactly_where_it_happens() {
+    for (kernels, dig) in with_holes() {
+        let mut arena = dig(Arena::new(seed()));
+        for step in STEPS {
+            for before in 0..9 {
+                let reach = before * step.unsigned_abs();
+                let first = if step > 0 { arena.hole.start - 1 - reach } else { arena.hole.end + reach };
+                check_strides(&mut arena, &kernels, 10, first, 20, step);
+                let row = arena.hole.start - before;
+                check_strides(&mut arena, &kernels, row, if step > 0 { 0 } else { 4000 }, 20, step);
+            }
+        }
     }
 }
 

@@ -16,7 +16,15 @@ pub(super) use super::assembly::recovery;
 
 pub(super) const FAULTS: bool = true;
 
-assemble!("x86_64/copy.s", "x86_64/fill.s", "x86_64/compare.s", "x86_64/find.s", "x86_64/probe.s", "x86_64/word.s");
+assemble!(
+    "x86_64/copy.s",
+    "x86_64/fill.s",
+    "x86_64/compare.s",
+    "x86_64/find.s",
+    "x86_64/probe.s",
+    "x86_64/stride.s",
+    "x86_64/word.s"
+);
 
 /// Declares both forms of a kernel and chooses between them: through a pointer that leads to the choice at first, and to what was
 /// chosen from then on. A call costs no more than any call into another library.
@@ -61,15 +69,25 @@ either! {
     fn rfind_probe "rfind_probe_avx2" "rfind_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
 }
 
+declare! {
+    "sysv64",
+    fn gather "gather" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+    fn scatter "scatter" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+}
+
 /// Declares the kernels of one word, which are called by hand: a call that says which registers it changes lets its caller keep what
 /// it has in the others. That saves `Map::get` the ten instructions that put registers on the stack and take them back.
 macro_rules! words {
     ($($load:ident $load_name:literal $store:ident $store_name:literal;)+) => {
         mod word {
-            use super::*;
-            declare! {
-                "sysv64",
-                $(fn $load $load_name (at: *const u8) -> Loaded; fn $store $store_name (at: *mut u8, value: u64) -> usize;)+
+            // Not for Rust to call: see word.s.
+            unsafe extern "C" {
+                $(
+                    #[link_name = kernel_name!($load_name)]
+                    pub(super) fn $load();
+                    #[link_name = kernel_name!($store_name)]
+                    pub(super) fn $store();
+                )+
             }
         }
         $(
@@ -78,7 +96,7 @@ macro_rules! words {
                 let (value, fault);
                 // SAFETY: the kernel changes these registers and the flags (word.s); the rest is the caller's promise.
                 unsafe {
-                    asm!("call {}", sym word::$load, in("rdi") at, out("rax") value, out("rdx") fault, out("r11") _);
+                    asm!("call {}", sym word::$load, inlateout("rax") at => value, lateout("rdx") fault, lateout("r11") _);
                 }
                 Loaded { value, fault }
             }
@@ -87,7 +105,9 @@ macro_rules! words {
             pub(super) unsafe fn $store(at: *mut u8, value: u64) -> usize {
                 let fault;
                 // SAFETY: as above.
-                unsafe { asm!("call {}", sym word::$store, in("rdi") at, in("rsi") value, out("rax") fault, out("r11") _) };
+                unsafe {
+                    asm!("call {}", sym word::$store, inlateout("rax") at => fault, in("rdx") value, lateout("r11") _);
+                }
                 fault
             }
         )+

@@ -26,7 +26,7 @@ pub(crate) use bytes::{lend, lend_settled, new_bytes, quick_bytes, short};
 pub(crate) use descriptor::borrow;
 pub(crate) use methods::quicken;
 pub(crate) use name::class_name;
-pub(crate) use number::{integer, is_index, minus_one, plain, slice, small, ssize, subscript};
+pub(crate) use number::{integer, is_index, minus_one, parts, slice, small, ssize, subscript};
 pub(crate) use shelf::{Shelf, forked};
 pub(crate) use slots::fill_slots;
 pub(crate) use small::{keep_small, one_byte, one_int};

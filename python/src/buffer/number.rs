@@ -47,8 +47,8 @@ pub(crate) fn subscript<E: PyTypeInfo>(object: &Bound<'_, PyAny>) -> PyResult<is
 /// Returns start, stop and step of a slice as they were meant for a sequence of any length. May run `__index__`.
 #[inline]
 pub(crate) fn slice(slice: &Bound<'_, PySlice>) -> PyResult<(isize, isize, isize)> {
-    if let Some((start, stop)) = plain(slice) {
-        return Ok((start, stop, 1));
+    if let Some(parts) = parts(slice) {
+        return Ok(parts);
     }
     let (mut start, mut stop, mut step) = (0, 0, 0);
     // SAFETY: attached; a slice, and room for the three numbers.
@@ -58,10 +58,10 @@ pub(crate) fn slice(slice: &Bound<'_, PySlice>) -> PyResult<(isize, isize, isize
     }
 }
 
-/// Start and stop of a slice without a step and with nothing but numbers that fit, or nothing at all: what nearly every
-/// slice is, and quicker than asking the interpreter.
+/// As [`slice`], of one that has nothing but small numbers, or nothing at all: what nearly every slice is, and quicker than asking
+/// the interpreter.
 #[inline]
-pub(crate) fn plain(slice: &Bound<'_, PySlice>) -> Option<(isize, isize)> {
+pub(crate) fn parts(slice: &Bound<'_, PySlice>) -> Option<(isize, isize, isize)> {
     // SAFETY: it is a slice, which holds its three parts and never changes.
     let parts = unsafe { &*slice.as_ptr().cast::<ffi::PySliceObject>() };
     // SAFETY: a live object, which the slice holds.
@@ -70,8 +70,11 @@ pub(crate) fn plain(slice: &Bound<'_, PySlice>) -> Option<(isize, isize)> {
         true => Some(default),
         false => small(&object),
     };
-    part(parts.step).is_none().then_some(())?;
-    Some((number(part(parts.start), 0)?, number(part(parts.stop), isize::MAX)?))
+    match number(part(parts.step), 1)? {
+        0 => None,
+        step @ ..0 => Some((number(part(parts.start), isize::MAX)?, number(part(parts.stop), isize::MIN)?, step)),
+        step => Some((number(part(parts.start), 0)?, number(part(parts.stop), isize::MAX)?, step)),
+    }
 }
 
 /// The value of an `int` of no subclass and not too big, as nearly all are; anything else is `None`.

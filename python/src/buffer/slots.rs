@@ -108,6 +108,7 @@ unsafe extern "C" fn subscript(object: *mut ffi::PyObject, key: *mut ffi::PyObje
 }
 
 // Apart, as everything below is, so that a function has no more registers to save than the quickest way through it needs.
+#[inline(never)]
 unsafe extern "C" fn subscript_by_slice(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: as in `subscript`.
     let mmap = unsafe { instance(&object) };
@@ -148,6 +149,7 @@ unsafe extern "C" fn assign_subscript(
     }
 }
 
+#[inline(never)]
 unsafe extern "C" fn assign_by_slice(
     object: *mut ffi::PyObject,
     key: *mut ffi::PyObject,

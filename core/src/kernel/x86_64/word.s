@@ -1,13 +1,13 @@
 // Loads and stores a word with one instruction, at any address.
 //
-// They change nothing but r11, the flags and what they return, and their callers rely on it (x86_64.rs).
+// Their calling convention is their own (x86_64.rs): they change nothing but r11, the flags and what they return.
 //
-// Loads take the address in rdi and return rax: value, rdx: address that could not be accessed, or 0.
-// Stores take the address in rdi and the value in rsi and return the address that could not be accessed, or 0.
+// Loads take the address in rax and return rax: value, rdx: address that could not be accessed, or 0.
+// Stores take the address in rax and the value in rdx and return rax: address that could not be accessed, or 0.
 
 .macro sm_load name, how:vararg
 sm_kernel \name
-    sm_try 90f, \how [rdi]
+    sm_try 90f, \how [rax]
     xor edx, edx
     ret
 90: xor eax, eax
@@ -18,7 +18,7 @@ sm_end \name
 
 .macro sm_store name, from
 sm_kernel \name
-    sm_try 90f, mov [rdi], \from
+    sm_try 90f, mov [rax], \from
     xor eax, eax
     ret
 90: mov rax, r11
@@ -30,10 +30,10 @@ sm_load load8, movzx eax, byte ptr
 sm_load load16, movzx eax, word ptr
 sm_load load32, mov eax, dword ptr
 sm_load load64, mov rax, qword ptr
-sm_store store8, sil
-sm_store store16, si
-sm_store store32, esi
-sm_store store64, rsi
+sm_store store8, dl
+sm_store store16, dx
+sm_store store32, edx
+sm_store store64, rdx
 
 .purgem sm_load
 .purgem sm_store

@@ -30,7 +30,7 @@ const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 /// Makes sure that a fault of this thread inside a kernel ends the kernel, not the process.
 #[inline]
 pub(crate) fn arm() {
-    if kernel::FAULTS && !armed::is_armed() {
+    if !is_armed() {
         check();
     }
 }

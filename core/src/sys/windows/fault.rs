@@ -37,9 +37,15 @@ static INSTALLED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// Makes sure that a fault inside a kernel ends the kernel, not the process.
 #[inline]
 pub(crate) fn arm() {
-    if kernel::FAULTS && INSTALLED.load(Relaxed).is_null() {
+    if !is_armed() {
         check();
     }
+}
+
+/// Whether a fault is known to end no more than the kernel. Who hears no has to call [`arm`].
+#[inline]
+pub(crate) fn is_armed() -> bool {
+    !kernel::FAULTS || !INSTALLED.load(Relaxed).is_null()
 }
 
 /// Makes sure that our handler comes first.
