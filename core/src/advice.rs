@@ -97,4 +97,9 @@ impl Advice {
                 | Advice::GuardInstall
         )
     }
+
+    /// Whether pages are there afterwards and may not be accessed: here, or in a forked child.
+    pub(crate) fn forbids(self) -> bool {
+        matches!(self, Advice::GuardInstall | Advice::DontFork)
+    }
 }

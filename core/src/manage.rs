@@ -13,7 +13,7 @@ use crate::{
     map::Origin,
     span::Span,
     sys::{
-        self, BorrowedFile,
+        self, BorrowedFile, fault,
         pages::{Pages, Sync},
     },
 };
@@ -136,7 +136,11 @@ impl Map {
         let span = self.span("advise", range)?;
         let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
         // By its number: `Advice::Other` may be one of those that the table knows.
-        let rounding = if Advice::from_raw(number).drops_bytes() { Rounding::Inward } else { Rounding::Outward };
+        let known = Advice::from_raw(number);
+        if known.forbids() {
+            fault::check_forbidden();
+        }
+        let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
         match self.pages(span, rounding) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
@@ -189,6 +193,7 @@ impl Map {
         if !(self.lead + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
+        fault::check_forbidden();
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }

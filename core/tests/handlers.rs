@@ -24,7 +24,7 @@ use std::{
 };
 
 use libc::{c_int, c_void, siginfo_t};
-use safemap::{Error, Map, Options, Protection};
+use safemap::{Access, Error, Map, Options, Protection};
 use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
 use tempfile::NamedTempFile;
 
@@ -195,6 +195,36 @@ fn a_handler_from_after_is_overtaken_by_the_next_map() {
         install_plain(libc::SIGSEGV, unwanted, 0);
         make_map();
         assert_fault(&map);
+    });
+}
+
+#[test]
+fn a_handler_of_missing_pages_from_after_is_overtaken_by_the_next_map_of_a_file() {
+    survives("a_handler_of_missing_pages_from_after_is_overtaken_by_the_next_map_of_a_file", || {
+        let (map, file) = hollow_map();
+        install_plain(libc::SIGBUS, unwanted, 0);
+        other_handle(&file).set_len(PAGE as u64).unwrap();
+        let another = writable(&file);
+        other_handle(&file).set_len(0).unwrap();
+        assert_fault(&map);
+        assert_fault(&another);
+    });
+}
+
+#[test]
+fn a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages() {
+    let file = file_with(&pattern(PAGE));
+    let write_only = || Options::new().access(Access::Write).protection(Protection::NONE).open(file.path()).unwrap();
+    survives("a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages", || {
+        let map = writable(&file);
+        for forbid in [&|| drop(make_map()), &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()]
+            as [&dyn Fn(); 3]
+        {
+            map.protect(.., Protection::NONE).unwrap();
+            install_plain(libc::SIGSEGV, unwanted, 0);
+            forbid();
+            assert_fault(&map);
+        }
     });
 }
 

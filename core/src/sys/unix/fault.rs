@@ -27,6 +27,12 @@ const _: () = assert!(machine::KNOWN || !kernel::FAULTS, "build for this system 
 
 const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
+/// How a page is missed that a file or a device does not give. To ask after a handler is a system call, and each map asks.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MISSING: &[c_int] = &[libc::SIGBUS];
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MISSING: &[c_int] = &SIGNALS;
+
 /// Makes sure that a fault of this thread inside a kernel ends the kernel, not the process.
 #[inline]
 pub(crate) fn arm() {
@@ -41,19 +47,32 @@ pub(crate) fn is_armed() -> bool {
     !kernel::FAULTS || armed::is_armed()
 }
 
-/// Makes sure that our handler comes first, and that this thread blocks neither signal when it uses a map for the first time.
+/// Makes sure that our handler comes first for a page that is missing, and that this thread blocks no signal of a fault when it uses a
+/// map for the first time.
 ///
 /// A handler that was installed since the last time becomes the one that is called for foreign faults.
 #[cold]
 pub(crate) fn check() {
     if kernel::FAULTS {
-        install();
+        install(if armed::is_armed() { MISSING } else { &SIGNALS });
     }
 }
 
-/// Does what [`check`] does, for kernels that fault and for those that do not.
-pub(super) fn install() {
-    SIGNALS.iter().for_each(|&signal| chain::come_first(signal));
+/// As [`check`], also for pages that are there and forbidden.
+#[cold]
+pub(crate) fn check_forbidden() {
+    if kernel::FAULTS {
+        install(&SIGNALS);
+    }
+}
+
+/// Does what [`check_forbidden`] does, for kernels that fault and for those that do not.
+pub(super) fn install_all() {
+    install(&SIGNALS);
+}
+
+fn install(signals: &[c_int]) {
+    signals.iter().for_each(|&signal| chain::come_first(signal));
     if !armed::is_armed() {
         unblock();
         armed::set();

@@ -91,7 +91,7 @@ impl Watch {
     /// Watches `size` bytes at `start`, whole pages mapped as `request` says.
     pub(super) fn new(start: usize, size: usize, lead: usize, request: Request, mark: Arc<Mark>) -> io::Result<Watch> {
         // Also where the kernels have no use for it.
-        super::fault::install();
+        super::fault::install_all();
         let words = size.div_ceil(request.page).div_ceil(64);
         let damage = Damage { start, size, lead, request, mark, replaced: zeroed(words)? };
         let damage = NonNull::from(Box::leak(Box::new(damage)));

@@ -68,6 +68,12 @@ pub(crate) fn check() {
     }
 }
 
+/// As [`check`]: one handler serves all faults.
+#[cold]
+pub(crate) fn check_forbidden() {
+    check();
+}
+
 /// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
 unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
     // SAFETY: the system hands it over for the duration of the call, and nobody else looks at it meanwhile.
