@@ -68,7 +68,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`] at the end; [`Error::Fault`].
+    /// [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end; [`Error::Fault`](crate::Error::Fault).
     pub fn read_byte(&mut self) -> Result<u8> {
         let byte = self.map().get(self.position)?;
         self.position += 1;
@@ -79,7 +79,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] at the end; [`Error::Fault`].
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly); [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end; [`Error::Fault`](crate::Error::Fault).
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
         self.map().set(self.position, byte)?;
         self.forget_and_advance(1);
@@ -90,7 +90,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`]; [`Error::Os`] if there is no memory for the line.
+    /// [`Error::Fault`](crate::Error::Fault); [`Error::Os`](crate::Error::Os) if there is no memory for the line.
     pub fn read_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
         let start = self.position.min(map.len());

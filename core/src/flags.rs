@@ -15,7 +15,8 @@ pub struct Flags(pub(crate) i32);
 macro_rules! bits {
     ($type:ident, $what:literal) => {
         impl $type {
-            #[doc = concat!("Takes ", $what, " as the numbers that the system's C headers give them.")]
+            #[doc = concat!("Takes ", $what, " as the numbers that the system's C headers give them. The numbers of Windows ")]
+            /// stand for combinations; there these are Linux's.
             #[must_use]
             pub const fn from_bits(bits: i32) -> Self {
                 $type(bits)

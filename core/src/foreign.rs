@@ -28,6 +28,7 @@ pub fn copy_of(bytes: &[u8]) -> Result<Vec<u8>> {
     // SAFETY: room for so many was reserved.
     let outcome = unsafe { kernel::copy(copy.as_mut_ptr(), bytes.as_ptr(), bytes.len()) };
     if outcome.fault != 0 {
+        fault::note();
         return Err(Error::Buffer { offset: outcome.done });
     }
     // SAFETY: the kernel has written all of them.

@@ -59,6 +59,8 @@ pub use foreign::copy_of;
 pub use lines::Lines;
 pub use map::Map;
 pub use options::{Access, Options, Sharing};
+#[cfg(windows)]
+pub use sys::fault::fault_status;
 pub use word::Word;
 
 /// Returns the size of a page in bytes.

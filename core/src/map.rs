@@ -618,6 +618,7 @@ impl Map {
     /// Judges a fault at `address`, met while the map's base was `base`: real, or was the memory moved meanwhile?
     #[cold]
     pub(crate) fn faulted(&self, base: *mut u8, address: usize, buffer: *const u8) -> Result<()> {
+        fault::note();
         // Whoever moves the memory holds the regions; when they are free, the new base is published.
         let held = self.held();
         if self.base() != base {

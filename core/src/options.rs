@@ -185,7 +185,8 @@ impl Options {
     }
 
     /// Makes a file longer that does not reach over the map, where it would be [`Error::BeyondFile`] otherwise. What comes new
-    /// is zeros. For maps whose writes reach the file; others are refused as before.
+    /// is zeros. For maps whose writes reach the file; others are refused as before. If the map cannot be made for another reason,
+    /// the file may stay longer.
     ///
     /// # Platforms
     ///

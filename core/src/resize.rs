@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Access, Error, Map, Result, Sharing, kernel,
+    Access, Error, Flags, Map, Result, Sharing, kernel,
     map::{Origin, Regions},
     span::Span,
     sys::{
@@ -40,6 +40,9 @@ impl Map {
     /// anew when its length changes; the call waits for calls on other threads that are inside the map, and new ones
     /// wait for it. A file that is mapped elsewhere as well can grow, and is refused to shrink with the system's error. If the
     /// system should refuse to map again what it had mapped before, which nobody has seen yet, the map is empty afterwards.
+    ///
+    /// Memory with a [`name`](crate::Options::name) and without a reserve is made anew under its name there, and refused to change
+    /// while others have it.
     #[doc(alias = "mremap")]
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, new_len: usize) -> Result<()> {
@@ -54,7 +57,10 @@ impl Map {
                 self.resize_file(sys::borrow(file), *offset, new_len)
             }
             Origin::File { file: Some(file), offset } => self.resize_view(sys::borrow(file), *offset, new_len),
-            Origin::Memory if self.sharing() == Sharing::Shared => self.resize_shared_memory(new_len),
+            Origin::Memory if self.sharing() == Sharing::Shared => match &self.name {
+                Some(name) if !self.request.flags.contains(Flags::NORESERVE) => self.resize_named_memory(name, new_len),
+                _ => self.resize_shared_memory(new_len),
+            },
             Origin::Memory => self.resize_private_memory(new_len),
         }
     }

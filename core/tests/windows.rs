@@ -139,6 +139,46 @@ fn memory_with_a_name_grows_within_its_reserve() {
 }
 
 #[test]
+fn memory_with_a_name_is_made_anew_unless_others_have_it() {
+    const NAME: &str = "safemap test of a resize";
+    let one = Options::new().len(100_000).name(NAME).anonymous().unwrap();
+    one.write_at(b"kept", 0).unwrap();
+    let two = Options::new().len(100_000).name(NAME).anonymous().unwrap();
+    for len in [10, 200_000] {
+        assert_eq!(code(one.resize(len)), Some(ERROR_USER_MAPPED_FILE));
+        assert_eq!(code(two.resize(len)), Some(ERROR_USER_MAPPED_FILE));
+        assert_eq!((one.len(), two.to_vec(..4).unwrap()), (100_000, b"kept".to_vec()));
+    }
+    drop(two);
+    assert!(matches!(one.resize(0), Err(Error::Unsupported(_))));
+    for len in [200_000, 10] {
+        one.resize(len).unwrap();
+        assert_eq!((one.len(), one.to_vec(..4).unwrap()), (len, b"kept".to_vec()));
+    }
+    let three = Options::new().len(10).name(NAME).anonymous().unwrap();
+    assert_eq!(three.to_vec(..4).unwrap(), b"kept", "it has its name");
+}
+
+#[test]
+fn a_file_with_a_name_is_resized_unless_others_have_it() {
+    let file = file_with(&pattern(100_000));
+    let map =
+        || Options::new().access(Access::Write).name("safemap test of a file's resize").open(file.path()).unwrap();
+    let (one, two) = (map(), map());
+    for len in [PAGE, 200_000] {
+        assert!(matches!(one.resize(len), Err(Error::Os { call: "resize", .. })));
+        assert_eq!((one.len(), file.path().metadata().unwrap().len()), (100_000, 100_000));
+        assert_eq!(one.to_vec(..).unwrap(), two.to_vec(..).unwrap());
+    }
+    drop(two);
+    for len in [200_000, PAGE] {
+        one.resize(len).unwrap();
+        assert_eq!((one.len(), file.path().metadata().unwrap().len()), (len, len as u64));
+        assert_eq!(map().to_vec(..PAGE).unwrap(), pattern(PAGE), "it has its name");
+    }
+}
+
+#[test]
 fn names_that_are_none_or_somebody_elses_are_refused() {
     let named = |name: &str| Options::new().len(10).name(name).anonymous();
     assert!(matches!(named(""), Err(Error::Os { call: "map", .. })));

@@ -76,6 +76,14 @@ pub(crate) fn recovery(pc: usize) -> Option<usize> {
     own::recovery(pc)
 }
 
+/// An instruction that may fault, and where it goes on then; `None` if the kernels do not.
+#[cfg(test)]
+#[allow(dead_code)] // Not every platform asks.
+pub(crate) fn some_access() -> Option<(usize, usize)> {
+    let last = own::recoveries()?.into_iter().max()?;
+    (0..last).rev().take(1 << 16).find_map(|pc| Some((pc, recovery(pc)?)))
+}
+
 macro_rules! kernels {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $kind:ty),*) -> $result:ty;)+) => {
         $(

@@ -58,6 +58,9 @@ pub(crate) fn check() {
     }
 }
 
+/// Keeps what the system said of the last fault: nothing.
+pub(crate) fn note() {}
+
 /// As [`check`], also for pages that are there and forbidden.
 #[cold]
 pub(crate) fn check_forbidden() {

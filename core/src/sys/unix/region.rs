@@ -85,6 +85,11 @@ impl Region {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Gives up the name that this region has.
+    pub(crate) fn leave_name(&mut self, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes sure of memory for the first `len` bytes. The system does that by itself when a page is touched.
     pub(crate) fn commit(&self, _: &Request, _: usize) -> io::Result<()> {
         Ok(())

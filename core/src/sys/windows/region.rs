@@ -9,7 +9,7 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY},
+    Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY, ERROR_USER_MAPPED_FILE},
     System::Memory::{
         MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS, UnmapViewOfFile, VirtualAlloc,
         VirtualFree,
@@ -99,6 +99,19 @@ impl Region {
         let mut region = Region::view(request, &section, offset, len)?;
         region.kind = Kind::View { _named: Some(section) };
         Ok(region)
+    }
+
+    /// Gives up the name that this region has, unless others have it as well.
+    pub(crate) fn leave_name(&mut self, name: &OsStr) -> io::Result<()> {
+        let name = Name::new(name)?;
+        self.kind = Kind::View { _named: None };
+        match section::find(&name) {
+            None => Ok(()),
+            found => {
+                self.kind = Kind::View { _named: found };
+                Err(error(ERROR_USER_MAPPED_FILE))
+            }
+        }
     }
 
     fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {

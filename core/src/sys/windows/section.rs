@@ -12,7 +12,7 @@ use std::{
 
 use windows_sys::Win32::{
     Foundation::{ERROR_INVALID_NAME, INVALID_HANDLE_VALUE},
-    System::Memory::{CreateFileMappingW, MapViewOfFile, SEC_COMMIT, SEC_RESERVE},
+    System::Memory::{CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE},
 };
 
 use super::{error, flags, region::Request};
@@ -77,6 +77,14 @@ fn open(
     }
     // SAFETY: a handle that was made just now, and belongs to nobody else.
     Ok(unsafe { OwnedHandle::from_raw_handle(section) })
+}
+
+/// Opens the section that has the name, if somebody still has it open.
+pub(super) fn find(name: &Name) -> Option<OwnedHandle> {
+    // SAFETY: the name ends with a zero (Name) and lives as long as the call.
+    let section = unsafe { OpenFileMappingW(FILE_MAP_READ, 0, name.0.as_ptr()) };
+    // SAFETY: a handle that was made just now, and belongs to nobody else.
+    (!section.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(section) })
 }
 
 /// Maps `len` bytes of the section from `offset` on, wherever there is room.
