@@ -12,8 +12,13 @@ from chores import debian
 from chores.steps import TARGET
 
 HOME = TARGET / "cross"
+BUILT = HOME / "target"
 LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
 CRATES = "std,panic_unwind,panic_abort,proc_macro,test"
+
+# Releases are made for Windows too, and they are optimised as a whole, which takes the library's bitcode.
+BITCODE = "-Cembed-bitcode=yes"
+
 # A package that needs nothing but the library, and belongs to no workspace.
 MANIFEST = """
 [package]
@@ -33,7 +38,7 @@ class Toolchain:
 
     def __init__(self, target, cargo, env, flags):
         self.target, self.cargo, self.env, self.flags = target, cargo, env, flags
-        self.folder = HOME / "target"
+        self.folder = BUILT
 
     def command(self, *words):
         """The words of a call of cargo for the target: `command("test", "--lib")`."""
@@ -94,15 +99,17 @@ def build(steps, target):
     (work / "src").mkdir(parents=True)
     (work / "Cargo.toml").write_text(MANIFEST)
     (work / "src" / "lib.rs").write_text("#![no_std]\n")
-    env = dict(compiler(), RUSTC_BOOTSTRAP="1", RUSTFLAGS="", CARGO_TARGET_DIR=str(work / "target"))
+    env = dict(compiler(), RUSTC_BOOTSTRAP="1", RUSTFLAGS=flags(target), CARGO_TARGET_DIR=str(work / "target"))
     command = ["/usr/bin/cargo", "build", "--release", "-Zbuild-std=" + CRATES, "--target", target]
     if not steps.run("the standard library for " + target, command, env, cwd=work).ok:
         return False
     lay_out(work / "target" / target / "release" / "deps", target)
     if target.endswith("-windows-gnu") and not startup_objects(steps, target):
         return False
-    stamp(target).write_text(version())
-    shutil.rmtree(str(work))
+    stamp(target).write_text(maker(target))
+    # What was built with the library of before does not fit to this one, and cargo would not notice.
+    for old in (work, BUILT / target):
+        shutil.rmtree(str(old), ignore_errors=True)
     return True
 
 
@@ -126,18 +133,23 @@ def startup_objects(steps, target):
 
 
 def stamp(target):
-    """The file that says which compiler the sysroot is for."""
+    """The file that says how the sysroot was made."""
     return place(target) / "compiler"
 
 
 def is_current(target):
-    """Whether the sysroot is whole, and made by the present compiler."""
-    return stamp(target).exists() and stamp(target).read_text() == version()
+    """Whether the sysroot is whole, and made as it would be now."""
+    return stamp(target).exists() and stamp(target).read_text() == maker(target)
 
 
-def version():
-    """What Debian's compiler says of itself."""
-    return said(["/usr/bin/rustc", "-vV"])
+def maker(target):
+    """What Debian's compiler says of itself, and how it is called."""
+    return said(["/usr/bin/rustc", "-vV"]) + flags(target)
+
+
+def flags(target):
+    """What the compiler is told for the library."""
+    return BITCODE if "-windows-" in target else ""
 
 
 def sysroot_of(rustc):
