@@ -198,6 +198,26 @@ impl Map {
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
 
+    /// Tells which of the pages that hold bytes of `range` are in memory: one answer for each [`page_size`](crate::page_size), from the page
+    /// on in which the range begins. It may be out of date when it arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; [`Error::Os`], also if there is no memory for so many answers.
+    ///
+    /// # Platforms
+    ///
+    /// On Unix a page of a file counts that the system has, for whomever; on Windows one that this process has used of late. Linux tells
+    /// it of files only that the user may write to or owns. OpenBSD does not tell.
+    #[doc(alias = "mincore")]
+    #[doc(alias = "QueryWorkingSetEx")]
+    pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
+        let _held = self.held();
+        let span = self.span("residency", range)?;
+        let pages = self.pages(span, Rounding::Outward);
+        pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
+    }
+
     /// Gives anonymous memory a name, which `/proc/PID/maps` shows as `[anon:name]` or `[anon_shmem:name]`.
     ///
     /// # Errors

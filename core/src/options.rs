@@ -227,7 +227,8 @@ impl Options {
 
     /// Maps `file`, which is duplicated unless [`Options::untracked`]; the caller may close its own.
     ///
-    /// An empty file makes an empty map.
+    /// An empty file makes an empty map. On Windows a file that was opened with a `share_mode` of `FILE_SHARE_READ` is sealed: nobody
+    /// else may write to it while the map keeps it.
     ///
     /// # Errors
     ///

@@ -60,6 +60,24 @@ fn pages_are_fetched_and_let_go_and_keep_their_bytes() {
 }
 
 #[test]
+fn pages_that_were_used_are_in_memory() {
+    let page = safemap::page_size();
+    let file = file_with(&pattern(700 * page + 5));
+    let map = writable(&file);
+    let bytes = map.to_vec(..).unwrap();
+    match map.residency(..) {
+        Ok(there) => assert_eq!((there.len(), there.iter().filter(|&&it| it).count()), (701, 701)),
+        Err(error) => return assert!(matches!(error, Error::Os { call: "residency", .. }), "{error}"),
+    }
+    assert_eq!(map.residency(page - 1..page + 1).unwrap(), [true, true]);
+    assert_eq!(map.residency(7..7).unwrap(), []);
+    assert!(matches!(map.residency(bytes.len()..bytes.len() + 1), Err(Error::OutOfBounds { .. })));
+    let memory = Options::new().len(8 * page).anonymous().unwrap();
+    memory.set(3 * page + 1, 1).unwrap();
+    assert_eq!(memory.residency(..).unwrap(), [false, false, false, true, false, false, false, false]);
+}
+
+#[test]
 fn unknown_advice_is_refused() {
     let map = Options::new().len(PAGE).anonymous().unwrap();
     assert!(matches!(map.advise(Advice::Other(12_345), ..), Err(Error::Os { call: "advise", .. })));

@@ -7,6 +7,7 @@ mod support;
 use std::{
     fs::File,
     io::{Seek, SeekFrom, Write},
+    os::windows::fs::OpenOptionsExt,
     ptr,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -16,7 +17,9 @@ use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writab
 
 const ERROR_ACCESS_DENIED: i32 = 5;
 const ERROR_INVALID_HANDLE: i32 = 6;
+const ERROR_SHARING_VIOLATION: i32 = 32;
 const ERROR_USER_MAPPED_FILE: i32 = 1224;
+const FILE_SHARE_READ: u32 = 1;
 const STATUS_ACCESS_VIOLATION: u32 = 0xc000_0005;
 
 fn code<T>(result: Result<T, Error>) -> Option<i32> {
@@ -235,6 +238,22 @@ fn private_memory_gives_back_what_it_does_not_need_and_finds_zeros_there() {
     assert!(bytes[..5000].iter().all(|&byte| byte == 1) && bytes[5000..].iter().all(|&byte| byte == 0));
     map.advise(Advice::Free, ..).unwrap();
     map.fill(2, ..).unwrap();
+}
+
+#[test]
+fn a_file_that_was_opened_for_nobody_else_is_sealed() {
+    let file = file_with(b"sealed");
+    let alone = File::options().read(true).share_mode(FILE_SHARE_READ).open(file.path());
+    // The test's own handle writes.
+    assert_eq!(alone.unwrap_err().raw_os_error(), Some(ERROR_SHARING_VIOLATION));
+    let path = file.into_temp_path();
+    let alone = File::options().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
+    let map = Options::new().map(alone).unwrap();
+    let refused = File::options().write(true).open(&path).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(ERROR_SHARING_VIOLATION), "the map keeps the file, and with it the seal");
+    assert_eq!(Map::open(&path).unwrap().to_vec(..).unwrap(), map.to_vec(..).unwrap());
+    drop(map);
+    File::options().write(true).open(&path).unwrap();
 }
 
 #[test]

@@ -91,6 +91,23 @@ impl Pages<'_> {
         unsafe { map_call(request.protection, &call) }.map(drop)
     }
 
+    /// Whether each of the pages is in memory.
+    #[cfg(not(target_os = "openbsd"))]
+    pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
+        let count = self.len.div_ceil(super::page_size());
+        let mut answers = Vec::new();
+        answers.try_reserve_exact(count)?;
+        answers.resize(count, 0_u8);
+        // SAFETY: the pages are mapped (Pages), and there is room for an answer each.
+        check(unsafe { libc::mincore(self.start(), self.len, answers.as_mut_ptr().cast()) })?;
+        Ok(answers.into_iter().map(|answer| answer & 1 == 1).collect())
+    }
+
+    #[cfg(target_os = "openbsd")]
+    pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Gives anonymous pages a name in `/proc/PID/maps` (Linux 5.17).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn name(self, name: &CStr) -> io::Result<()> {

@@ -16,9 +16,10 @@ use windows_sys::Win32::{
         PAGE_READWRITE, PAGE_WRITECOPY, PrefetchVirtualMemory, VirtualAlloc, VirtualFree, VirtualLock, VirtualProtect,
         VirtualQuery, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
     },
+    System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION},
 };
 
-use super::{advice, check, error, file, flags, region::Request, this_process};
+use super::{advice, check, error, file, flags, page_size, region::Request, this_process};
 use crate::flags::Protection;
 
 /// Whether a flush waits until the bytes are on the device.
@@ -118,9 +119,36 @@ impl Pages<'_> {
         unsafe { protect(self.at, self.len, flags::of_pages(protection, copy)) }
     }
 
+    /// Whether each of the pages is in the working set of this process.
+    pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
+        let page = page_size();
+        let mut answers = Vec::new();
+        answers.try_reserve_exact(self.len / page)?;
+        let mut asked: Vec<_> = (0..self.len).step_by(page).take(QUESTIONS).map(|_| question(self.start())).collect();
+        for from in (0..self.len).step_by(QUESTIONS * page) {
+            asked.truncate((self.len - from) / page);
+            for (index, question) in asked.iter_mut().enumerate() {
+                question.VirtualAddress = self.start().wrapping_byte_add(from + index * page);
+            }
+            let size = size_of_val(asked.as_slice()) as u32;
+            // SAFETY: so many questions, which are answered in place.
+            check(unsafe { K32QueryWorkingSetEx(this_process(), asked.as_mut_ptr().cast(), size) })?;
+            // SAFETY: all fields of the union are the same number; its first bit says that the page is there.
+            answers.extend(asked.iter().map(|answer| unsafe { answer.VirtualAttributes.Flags } & 1 == 1));
+        }
+        Ok(answers)
+    }
+
     pub(crate) fn name(self, _: &CStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// How many pages the system is asked about at once.
+const QUESTIONS: usize = 512;
+
+fn question(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
+    PSAPI_WORKING_SET_EX_INFORMATION { VirtualAddress: page, ..PSAPI_WORKING_SET_EX_INFORMATION::default() }
 }
 
 /// Changes the protection of pages.
