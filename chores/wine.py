@@ -1,7 +1,6 @@
 """Wine: a Windows of our own in a folder, to run its programs."""
 
 from chores import sysroot
-from chores.steps import call
 
 WINE = "/usr/lib/wine/wine64"
 GCC = "x86_64-w64-mingw32-gcc"
@@ -58,8 +57,3 @@ def has_randomness(steps):
     source.write_text(PRNG)
     command = [GCC, "-O2", "-shared", "-nostartfiles", "-o", library, source, "-ladvapi32"]
     return steps.run(library.name, command).ok
-
-
-def end():
-    """Ends what Wine leaves running in the background for a while."""
-    call(["/usr/lib/wine/wineserver64", "--kill"], environment())
