@@ -72,7 +72,9 @@ fn anonymous_memory_is_zeros_and_can_be_written() {
 fn anonymous_memory_needs_a_length_that_exists() {
     assert!(matches!(Options::new().anonymous(), Err(Error::Unsupported(_))));
     assert!(matches!(Options::new().len(usize::MAX).anonymous(), Err(Error::TooLong { .. })));
-    assert!(matches!(Options::new().len(isize::MAX as usize - PAGE).anonymous(), Err(Error::Os { .. })));
+    // On 32 bits there is room for one of them.
+    let maps = [(); 3].map(|()| Options::new().len(isize::MAX as usize - PAGE).anonymous());
+    assert!(maps.iter().any(|map| matches!(map, Err(Error::Os { .. }))), "{maps:?}");
 }
 
 #[test]
@@ -119,8 +121,7 @@ fn flags_replace_what_is_implied() {
 
 #[test]
 fn memory_of_others_cannot_be_replaced() {
-    const MAP_FIXED: i32 = 0x10;
-    let refused = Options::new().len(PAGE).flags(Flags::from_bits(MAP_FIXED)).anonymous();
+    let refused = Options::new().len(PAGE).flags(Flags::from_bits(libc::MAP_FIXED)).anonymous();
     assert!(matches!(refused, Err(Error::Os { call: "map", .. })));
 }
 
@@ -172,13 +173,12 @@ fn an_offset_means_nothing_to_memory() {
 
 #[test]
 fn options_that_contradict_each_other_are_refused_or_one_of_them_wins() {
-    const MAP_ANONYMOUS: i32 = 0x20;
     let file = file_with(b"original");
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let copy = Options::new().access(Access::Copy).sharing(Sharing::Shared).map(&open);
     assert!(matches!(copy, Err(Error::Unsupported(_))));
     // The system ignores a file beside this flag, and so the map has nothing to do with it.
-    let flags = Flags::from_bits(MAP_ANONYMOUS);
+    let flags = Flags::from_bits(libc::MAP_ANON);
     let memory = Options::new().access(Access::Write).len(8).flags(flags).map(&open).unwrap();
     assert!(memory.is_anonymous());
     memory.resize(1).unwrap();

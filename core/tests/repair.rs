@@ -16,6 +16,10 @@ use safemap::{Access, Error, Map, Options};
 use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
 use tempfile::NamedTempFile;
 
+/// The signals of a page that a file does not give, and of an access that is not allowed; elsewhere both may be either.
+const MISSING: &[i32] = if cfg!(target_os = "linux") { &[libc::SIGBUS] } else { &[libc::SIGBUS, libc::SIGSEGV] };
+const FORBIDDEN: &[i32] = if cfg!(target_os = "linux") { &[libc::SIGSEGV] } else { MISSING };
+
 fn repaired(file: &NamedTempFile) -> Map {
     Options::new().access(Access::Write).repair().open(file.path()).unwrap()
 }
@@ -93,8 +97,7 @@ fn a_private_map_keeps_its_own_bytes_when_it_is_restored() {
 #[test]
 fn without_repair_foreign_code_dies() {
     if let Some(child) = in_child("without_repair_foreign_code_dies") {
-        const SIGBUS: i32 = 7;
-        assert_eq!(child.status.signal(), Some(SIGBUS));
+        assert!(child.status.signal().is_some_and(|signal| MISSING.contains(&signal)), "{}", child.status);
         return;
     }
     let file = file_with(&pattern(2 * PAGE));
@@ -106,8 +109,7 @@ fn without_repair_foreign_code_dies() {
 #[test]
 fn writing_to_what_may_only_be_read_is_not_repaired() {
     if let Some(child) = in_child("writing_to_what_may_only_be_read_is_not_repaired") {
-        const SIGSEGV: i32 = 11;
-        assert_eq!(child.status.signal(), Some(SIGSEGV));
+        assert!(child.status.signal().is_some_and(|signal| FORBIDDEN.contains(&signal)), "{}", child.status);
         return;
     }
     let file = file_with(&pattern(2 * PAGE));

@@ -6,7 +6,8 @@ use std::{env, fs::File, io::Write, process::Command};
 use safemap::{Access, Map, Options};
 use tempfile::NamedTempFile;
 
-pub(crate) const PAGE: usize = 4096;
+/// A page, or several where a processor knows larger ones: what the largest have in common.
+pub(crate) const PAGE: usize = if cfg!(target_arch = "aarch64") { 65_536 } else { 4096 };
 
 /// A file with these bytes, deleted when dropped.
 pub(crate) fn file_with(bytes: &[u8]) -> NamedTempFile {

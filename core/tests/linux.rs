@@ -1,0 +1,100 @@
+//! What only Linux has: its flags, its advice, names, a device of zeros.
+#![cfg(target_os = "linux")]
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::fs::File;
+
+use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing};
+use support::{PAGE, file_with, pattern, writable};
+
+#[test]
+fn flags_are_added_to_what_is_implied() {
+    let file = file_with(b"abc");
+    let more = Options::new().flags(Flags::POPULATE | Flags::NORESERVE).open(file.path()).unwrap();
+    assert_eq!(more.get(2).unwrap(), b'c');
+    let stack = Options::new().len(PAGE).flags(Flags::STACK | Flags::LOCKED).anonymous().unwrap();
+    stack.set(0, 1).unwrap();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_map_can_be_asked_into_the_lowest_two_gibibytes() {
+    let map = Options::new().len(PAGE).flags(Flags::LOW_32BIT).anonymous().unwrap();
+    assert!(map.as_ptr().addr() < 1 << 31);
+}
+
+#[test]
+fn a_device_of_zeros_is_mapped_for_as_long_as_one_says() {
+    let zero = File::options().read(true).write(true).open("/dev/zero").unwrap();
+    let map = Options::new().access(Access::Copy).len(PAGE).map(&zero).unwrap();
+    assert_eq!(map.get(0).unwrap(), 0);
+}
+
+#[test]
+fn hints_of_linux_are_taken_and_change_no_bytes() {
+    let bytes = pattern(3 * PAGE + 5);
+    let file = file_with(&bytes);
+    let map = writable(&file);
+    let hints = [Advice::DontDump, Advice::DoDump, Advice::DontFork, Advice::DoFork];
+    for advice in hints {
+        map.advise(advice, ..).unwrap();
+        map.advise(advice, 17..5000).unwrap();
+        map.advise(advice, 17..17).unwrap();
+    }
+    for advice in [Advice::PopulateRead, Advice::PopulateWrite, Advice::Cold, Advice::PageOut] {
+        // Newer than the oldest kernel that we run on.
+        if let Err(error) = map.advise(advice, ..) {
+            assert!(matches!(error, Error::Os { call: "advise", .. }), "{error}");
+        }
+    }
+    assert_eq!(map.to_vec(..).unwrap(), bytes);
+}
+
+#[test]
+fn advice_that_loses_bytes_spares_the_neighbours() {
+    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
+    map.fill(7, ..).unwrap();
+    map.advise(Advice::DontNeed, 1..2 * PAGE + 1).unwrap();
+    let kept: Vec<usize> = (0..4 * PAGE).filter(|&at| map.get(at).unwrap() == 7).collect();
+    let expected: Vec<usize> = (0..PAGE).chain(2 * PAGE..4 * PAGE).collect();
+    assert_eq!(kept, expected);
+    map.advise(Advice::DontNeed, 2 * PAGE..).unwrap();
+    assert_eq!(map.get(4 * PAGE - 1).unwrap(), 0);
+}
+
+#[test]
+fn a_hole_in_the_file_reads_as_zeros() {
+    let file = file_with(&pattern(4 * PAGE));
+    let map = writable(&file);
+    match map.advise(Advice::Remove, PAGE..2 * PAGE) {
+        Ok(()) => assert_eq!(std::fs::read(file.path()).unwrap()[PAGE..2 * PAGE], [0; PAGE]),
+        // Not every file system can.
+        Err(error) => assert!(matches!(error, Error::Os { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn advice_has_the_numbers_of_the_system() {
+    for number in 0..200 {
+        let advice = Advice::from_raw(number);
+        assert_eq!(advice.to_raw(), Some(number));
+    }
+    assert_eq!(Advice::from_raw(4), Advice::DontNeed);
+    assert_eq!(Advice::from_raw(23), Advice::PopulateWrite);
+    assert_eq!(Advice::from_raw(199), Advice::Other(199));
+}
+
+#[test]
+fn anonymous_memory_can_have_a_name() {
+    let map = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
+    match map.set_name("safemap test") {
+        Ok(()) => assert!(std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")),
+        // A kernel may be built without.
+        Err(error) => assert!(matches!(error, Error::Os { call: "set_name", .. }), "{error}"),
+    }
+    assert!(matches!(map.set_name("zero\0byte"), Err(Error::Unsupported(_))));
+    let file = file_with(b"abc");
+    assert!(matches!(Map::open(file.path()).unwrap().set_name("x"), Err(Error::Unsupported(_))));
+}
