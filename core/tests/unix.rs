@@ -7,7 +7,7 @@ mod support;
 use std::{fs::File, os::fd::AsFd};
 
 use safemap::{Access, Advice, Error, Map, Options};
-use support::{PAGE, file_with, in_child, pattern, writable};
+use support::{PAGE, file_with, in_child, pattern, this_program, writable};
 
 #[test]
 fn a_descriptor_that_is_lent_is_a_file() {
@@ -66,10 +66,9 @@ fn a_file_that_may_not_grow_keeps_its_length() {
     let Some(child) = in_child("a_file_that_may_not_grow_keeps_its_length") else {
         if std::env::var_os("SAFEMAP_LIMITED").is_none() {
             // Again, below a limit of 1 MiB; `trap` because growing beyond it sends SIGXFSZ.
-            let exe = std::env::current_exe().unwrap();
-            let script = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" --exact a_file_that_may_not_grow_keeps_its_length --nocapture";
-            let status =
-                std::process::Command::new("sh").arg("-c").arg(script).arg(exe).env("SAFEMAP_LIMITED", "1").status();
+            let script = "trap '' XFSZ; ulimit -f 2048; exec \"$@\" --exact a_file_that_may_not_grow_keeps_its_length --nocapture";
+            let mut shell = std::process::Command::new("sh");
+            let status = shell.args(["-c", script, "sh"]).args(this_program()).env("SAFEMAP_LIMITED", "1").status();
             std::process::exit(status.unwrap().code().unwrap_or(1));
         }
         let file = file_with(b"0123456789");

@@ -1,7 +1,7 @@
 //! What the tests share: files that vanish, and children that may die.
 #![allow(dead_code)] // Each test binary takes what it needs.
 
-use std::{env, fs::File, io::Write, process::Command};
+use std::{env, ffi::OsString, fs::File, io::Write, process::Command};
 
 use safemap::{Access, Map, Options};
 use tempfile::NamedTempFile;
@@ -66,9 +66,17 @@ pub(crate) fn in_child(name: &str) -> Option<std::process::Output> {
     if env::var(MARK).as_deref() == Ok(name) {
         return None;
     }
-    let exe = env::current_exe().expect("tests are files");
-    let child = Command::new(exe).args(["--exact", name, "--test-threads=1", "--nocapture"]).env(MARK, name).output();
+    let words = this_program();
+    let arguments = ["--exact", name, "--test-threads=1", "--nocapture"];
+    let child = Command::new(&words[0]).args(&words[1..]).args(arguments).env(MARK, name).output();
     Some(child.expect("a test binary can run itself"))
+}
+
+/// What is typed to run this test binary: its path, behind the words of `SAFEMAP_TEST_RUNNER` if an emulator runs it.
+pub(crate) fn this_program() -> Vec<OsString> {
+    let runner = env::var("SAFEMAP_TEST_RUNNER").unwrap_or_default();
+    let exe = env::current_exe().expect("tests are files");
+    runner.split_whitespace().map(OsString::from).chain([exe.into()]).collect()
 }
 
 /// Runs `body` in a child process and fails with its output unless it ends well.
