@@ -97,6 +97,11 @@ class mmap:
         change no file do nothing.
         """
 
+    def sync(self) -> None:
+        """Does what `flush` does, and then what `os.fsync` does for the file, on macOS with the drive's own cache: afterwards
+        all that was written survives a power failure. Maps that change no file do nothing.
+        """
+
     def madvise(self, option: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
         """Tells the system how the memory will be used: `option` is one of the MADV_ constants.
 
@@ -250,3 +255,32 @@ if sys.platform == "linux":
     MADV_COLLAPSE: Final[int]
     MADV_GUARD_INSTALL: Final[int]
     MADV_GUARD_REMOVE: Final[int]
+
+if sys.platform == "darwin":
+    MAP_NORESERVE: Final[int]
+    MAP_NOEXTEND: Final[int]
+    MAP_HASSEMAPHORE: Final[int]
+    MAP_NOCACHE: Final[int]
+    MAP_JIT: Final[int]
+    MAP_RESILIENT_CODESIGN: Final[int]
+    MAP_RESILIENT_MEDIA: Final[int]
+    MAP_32BIT: Final[int]
+    MAP_TRANSLATED_ALLOW_EXECUTE: Final[int]
+    MAP_UNIX03: Final[int]
+    MAP_TPRO: Final[int]
+    MADV_FREE_REUSABLE: Final[int]
+    MADV_FREE_REUSE: Final[int]
+
+if sys.platform != "linux" and sys.platform != "darwin" and sys.platform != "win32":
+    # The BSDs.
+    MAP_STACK: Final[int]
+    MAP_HASSEMAPHORE: Final[int]
+    # FreeBSD.
+    MAP_ALIGNED_SUPER: Final[int]
+    MADV_NOSYNC: Final[int]
+    MADV_AUTOSYNC: Final[int]
+    MADV_NOCORE: Final[int]
+    MADV_CORE: Final[int]
+    MADV_PROTECT: Final[int]
+    # OpenBSD.
+    MAP_CONCEAL: Final[int]

@@ -94,6 +94,46 @@ const PLATFORM: Table = &[
     ("MADV_GUARD_REMOVE", 103),
 ];
 
+#[cfg(target_vendor = "apple")]
+const PLATFORM: Table = &[
+    ("MAP_NORESERVE", libc::MAP_NORESERVE),
+    ("MAP_NOEXTEND", libc::MAP_NOEXTEND),
+    ("MAP_HASSEMAPHORE", libc::MAP_HASSEMAPHORE),
+    ("MAP_NOCACHE", libc::MAP_NOCACHE),
+    ("MAP_JIT", libc::MAP_JIT),
+    ("MAP_RESILIENT_CODESIGN", 0x2000),
+    ("MAP_RESILIENT_MEDIA", 0x4000),
+    ("MAP_32BIT", 0x8000),
+    ("MAP_TRANSLATED_ALLOW_EXECUTE", 0x2_0000),
+    ("MAP_UNIX03", 0x4_0000),
+    ("MAP_TPRO", 0x8_0000),
+    ("MADV_FREE_REUSABLE", libc::MADV_FREE_REUSABLE),
+    ("MADV_FREE_REUSE", libc::MADV_FREE_REUSE),
+];
+
+#[cfg(target_os = "freebsd")]
+const PLATFORM: Table = table! {
+    MAP_STACK MAP_HASSEMAPHORE MAP_ALIGNED_SUPER
+    MADV_NOSYNC MADV_AUTOSYNC MADV_NOCORE MADV_CORE MADV_PROTECT
+};
+
+#[cfg(target_os = "netbsd")]
+const PLATFORM: Table = table! { MAP_NORESERVE MAP_STACK MAP_HASSEMAPHORE };
+
+// Flags that the header defines as 0 are there as well.
+#[cfg(target_os = "openbsd")]
+const PLATFORM: Table = table! { MAP_NORESERVE MAP_NOEXTEND MAP_HASSEMAPHORE MAP_STACK MAP_CONCEAL };
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+const PLATFORM: Table = &[];
+
 /// `MAP_HUGETLB` keeps the logarithm of the page size in the upper bits of the flags.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HUGE_SHIFT: c_int = 26;
@@ -101,5 +141,11 @@ const HUGE_SHIFT: c_int = 26;
 #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86")))]
 const PROCESSOR: Table = &[("MAP_32BIT", 0x40)];
 
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86"))))]
+#[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
+const PROCESSOR: Table = table! { MAP_32BIT };
+
+#[cfg(not(any(
+    all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86")),
+    all(target_os = "freebsd", target_pointer_width = "64")
+)))]
 const PROCESSOR: Table = &[];

@@ -7,7 +7,7 @@ use pyo3::{
     prelude::*,
     types::PyString,
 };
-use safemap::{Advice, Error, Protection, page_size};
+use safemap::{Advice, Error, Map, Protection, page_size};
 
 use crate::{
     argument::{Given, LEFT_OUT, int, optional_ssize},
@@ -41,6 +41,13 @@ impl Mmap {
         aligned(range.start)?;
         let flags = if flags == 0 { MS_SYNC } else { flags };
         self.run_detached(py, |map| map.flush_with(range, flags))
+    }
+
+    /// Does what `flush` does, and then what `os.fsync` does for the file, on macOS with the drive's own cache: afterwards all that was
+    /// written survives a power failure. Maps that change no file do nothing.
+    fn sync(&self, py: Python<'_>) -> PyResult<()> {
+        self.open()?;
+        self.run_detached(py, |map| map.sync_all())
     }
 
     /// Tells the system how the memory will be used: `option` is one of the MADV_ constants.
@@ -96,14 +103,14 @@ impl Mmap {
         let newsize = ssize(newsize)?;
         self.open()?;
         self.resizable()?;
-        let fits = (self.offset as isize).checked_add(newsize).is_some();
+        let fits = self.offset.checked_add(newsize as i64).is_some();
         let newsize = usize::try_from(newsize).ok().filter(|_| fits);
         match newsize.ok_or_else(|| value("new size out of range"))? {
             // CPython truncates the real file under a private map that was asked for by flags, ...
             _ if self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_PRIVATE => Err(not_resizable()),
             // ... and the file of any map before it finds that it cannot be so short.
             0 => Err(errno(EINVAL)),
-            newsize => self.shelf.resize(py, |map| map.resize(newsize), not_resized),
+            newsize => self.shelf.resize(py, |map| self.resize_to(map, newsize), not_resized),
         }
     }
 
@@ -239,6 +246,17 @@ fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(us
     let end = start.checked_add(length).filter(|&end| end <= isize::MAX as usize);
     let end = end.ok_or_else(|| PyOverflowError::new_err("madvise length too large"))?.min(len);
     Ok((start, end.next_multiple_of(page_size()).min(len)))
+}
+
+impl Mmap {
+    /// Shared anonymous memory has room up to the end of its last page, and up to the length that it had once. CPython uses neither.
+    fn resize_to(&self, map: &Map, newsize: usize) -> safemap::Result<()> {
+        let shared_memory = self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_ANONYMOUS;
+        if shared_memory && newsize > map.len() {
+            return Err(Error::Unsupported("growing shared anonymous memory"));
+        }
+        map.resize(newsize)
+    }
 }
 
 fn not_resizable() -> PyErr {

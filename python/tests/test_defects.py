@@ -219,6 +219,15 @@ class Resize(FileCase):
         refused = "mmap: can't expand a shared anonymous mapping\nb'abc' 100\n"
         self.assertIn(succeed(self, code), ("b'abc' 100000\n", refused))
 
+    def test_shared_anonymous_memory_that_was_cut_does_not_grow_back(self):
+        m = self.anonymous(2 * PAGE)
+        m.resize(PAGE)
+        m.resize(10)
+        for size in (11, PAGE, 2 * PAGE):
+            with self.assertRaisesRegex(ValueError, "mmap: can't expand a shared anonymous mapping"):
+                m.resize(size)
+            self.assertEqual(len(m), 10)
+
     def test_private_anonymous_memory_grows_and_keeps_its_bytes(self):
         m = self.anonymous(100, flags=safemap.MAP_PRIVATE)
         m[:3] = b"abc"

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import inspect
 import os
+import sys
 import unittest
 
 from support import PAGE, FileCase
@@ -31,9 +32,9 @@ class Newest(FileCase):
 
     def test_without_trackfd_no_descriptor_is_kept(self):
         fd = os.open(self.path(b"abc" * PAGE), os.O_RDWR)
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(os.listdir("/dev/fd"))
         with safemap.mmap(fd, 0, trackfd=False) as m:
-            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+            self.assertEqual(len(os.listdir("/dev/fd")), before)
             os.close(fd)
             self.assertEqual(m[:3], b"abc")
             m[:3] = b"xyz"
@@ -58,6 +59,20 @@ class Newest(FileCase):
         with self.assertRaises(OSError) as caught:
             m.flush(flags=1 << 20)
         self.assertEqual(caught.exception.errno, errno.EINVAL)
+
+    def test_sync_reaches_the_file_and_needs_one(self):
+        m = self.map(b"abc")
+        m[0] = ord("x")
+        self.assertIsNone(m.sync())
+        with open(os.path.join(self.folder, "file"), "rb") as file:
+            self.assertEqual(file.read(), b"xbc")
+        self.assertIsNone(self.anonymous(PAGE).sync())
+        self.assertIsNone(self.map(b"abc", access=safemap.ACCESS_READ).sync())
+        with self.assertRaises(ValueError):
+            self.map(b"abc", trackfd=False).sync()
+        m.close()
+        with self.assertRaisesRegex(ValueError, "mmap closed or invalid"):
+            m.sync()
 
     def test_flush_of_an_offset_alone_reaches_to_the_end(self):
         m = self.map(b"x" * 3 * PAGE)
@@ -155,7 +170,7 @@ class Flags(FileCase):
         os.truncate(os.path.join(self.folder, "file"), 0)
         self.assertEqual((m[:], m.size()), (b"\0\0\0", 3))
 
-    @unittest.skipUnless(os.uname().machine == "x86_64", "MAP_32BIT exists on x86-64 only")
+    @unittest.skipUnless(hasattr(safemap, "MAP_32BIT") and sys.platform == "linux", "Linux has it on x86-64 only")
     def test_memory_in_the_lowest_two_gigabytes(self):
         import ctypes
 

@@ -91,6 +91,10 @@ TABLE = [
         ends=True,
     ),
     Accepted(
+        "from 3.14.8 on an assignment asks first whether the map is read-only; every other method, and ours, whether it is closed",
+        lambda step, theirs, ours: raised(theirs, "TypeError", "readonly memory map") and raised(ours, "ValueError", CLOSED),
+    ),
+    Accepted(
         "an argument that resizes the map while it is converted: the end that was left out is that of the map as it is then",
         lambda step, theirs, ours: calls(step, "find", "rfind") and "m.resize(" in step and gives(ours, "int"),
     ),
