@@ -3,7 +3,7 @@
 
 import sys
 
-from chores import bench, debian, package, python_tests, rust, stubs, windows
+from chores import bench, cross, debian, package, python_tests, rust, sid, stubs, targets, windows
 from chores import torture as scenarios
 from chores.steps import Steps
 
@@ -53,8 +53,19 @@ def windows_(steps, words):
 
 
 def setup_cross(steps, words):
-    """installs what builds and runs programs for other targets, on Debian"""
-    debian.install(steps)
+    """installs what builds and runs programs for other targets, and the newest CPythons, on Debian"""
+    debian.install(steps, debian.RUST, debian.WINDOWS, *targets.NEEDS, sid.NEEDS)
+    sid.make(steps)
+
+
+def pythons(steps, words):
+    """the package's tests on each CPython from 3.11 up, or on those that are named: `pythons 3.14 3.15`"""
+    python_tests.run(steps, words)
+
+
+def cross_(steps, words):
+    """the other targets: checked, built, tested under emulators, and a table (NAME…; --write: into docs/platforms.md)"""
+    cross.run(steps, words)
 
 
 def ci(steps, words):
@@ -75,6 +86,8 @@ CHORES = {
     "bench": bench_,
     "torture": torture,
     "windows": windows_,
+    "cross": cross_,
+    "pythons": pythons,
     "setup-cross": setup_cross,
     "ci": ci,
 }

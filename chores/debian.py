@@ -15,7 +15,6 @@ WINDOWS = {
     "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
     "/usr/lib/wine/wine64": "wine64",
 }
-ALL = (RUST, WINDOWS)
 
 
 def lacks(*needs):
@@ -34,9 +33,9 @@ def sentence(packages):
     return "this machine lacks {}; `python3 x.py setup-cross` installs it on Debian".format(", ".join(packages))
 
 
-def install(steps):
-    """Installs everything that other targets need."""
-    packages = lacks(*ALL)
+def install(steps, *needs):
+    """Installs everything that is missing of what is needed."""
+    packages = lacks(*needs)
     if not packages:
         print("nothing is missing")
     elif shutil.which("apt-get") is None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chores import sid
+
 OLDEST = (3, 11)
 WANTED = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
@@ -74,6 +76,7 @@ def missing():
 def candidates():
     """Paths that may be interpreters, this one first."""
     names = ["python3", "python"] + ["python{}{}".format(v, t) for v in WANTED for t in ("", "t")]
+    names = [program(name) for name in names]
     homes = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     homes += [Path("/usr/bin"), Path("/usr/local/bin")]
     homes += sorted(home for store in stores() for home in store.glob("*/bin"))
@@ -81,10 +84,16 @@ def candidates():
     return list(dict.fromkeys(str(path) for path in paths if path.is_file()))
 
 
+def program(name):
+    """The name of a program's file here."""
+    return name + (".exe" if os.name == "nt" else "")
+
+
 def stores():
-    """Folders where version managers keep interpreters."""
+    """Folders where version managers keep interpreters, and the one that `setup-cross` makes."""
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    return [Path(pyenv) / "versions", Path(os.path.expanduser("~/.local/share/uv/python"))]
+    own = sid.FOLDER / "usr"
+    return [Path(pyenv) / "versions", Path(os.path.expanduser("~/.local/share/uv/python")), own]
 
 
 def probe(path):

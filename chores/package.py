@@ -1,5 +1,6 @@
 """Package: tools, wheels, and the environments in which the package is tried."""
 
+import os
 import shutil
 import time
 
@@ -42,7 +43,7 @@ def build(steps, folder, it):
     # A folder of its own tells which wheel is this one, whatever its name and tag.
     fresh = TARGET / "wheel-{}".format(it.minor)
     shutil.rmtree(str(fresh), ignore_errors=True)
-    command = [folder / "bin" / "maturin", "build", "--release", "--manifest-path", ROOT / "python" / "Cargo.toml"]
+    command = [folder / "bin" / interpreters.program("maturin"), "build", "--release", "--manifest-path", ROOT / "python" / "Cargo.toml"]
     ended = steps.run("wheel for " + it.minor, command + ["--interpreter", it.executable, "--out", fresh])
     made = sorted(fresh.glob("*.whl"))
     if not ended.ok or not made:
@@ -55,7 +56,7 @@ def environment(steps, folder, it, wheel):
     """Makes a fresh virtual environment with the wheel in it; its python, or None."""
     begun = time.monotonic()
     place = TARGET / "venv-{}".format(it.name)
-    python = place / "bin" / "python"
+    python = place / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
     # Without pip: Debian's python3 can do that although ensurepip is a package of its own.
     create = [it.executable, "-m", "venv", "--clear", "--without-pip", place]
     pip = [interpreters.host().executable, "-m", "pip", "--python", python, "install", "--quiet"]

@@ -9,12 +9,13 @@ INSIDE = ROOT / "chores" / "inside.py"
 TESTS = ROOT / "python" / "tests"
 
 
-def run(steps):
-    """Builds the package for every CPython from 3.11 up and tests it there."""
+def run(steps, names=()):
+    """Builds the package for every CPython from 3.11 up, or those whose names begin like this, and tests it there."""
     announce()
     folder = package.tools(steps)
     built = {}
-    for it in interpreters.found() if folder else ():
+    chosen = [it for it in interpreters.found() if it.name.startswith(tuple(names) or "")]
+    for it in chosen if folder else ():
         if it.minor not in built:
             built[it.minor] = wheel(steps, folder, it)
         if built[it.minor]:

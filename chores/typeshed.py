@@ -29,7 +29,7 @@ def main(stub, module):
 
 
 def flat(body, prefix=""):
-    """Every definition that holds on Linux with the newest CPython: dotted name and node."""
+    """Every definition that holds on this platform with the newest CPython: dotted name and node."""
     for node in body:
         if isinstance(node, ast.If):
             yield from flat(node.body if holds(node.test) else node.orelse, prefix)
@@ -44,7 +44,7 @@ def flat(body, prefix=""):
 
 def holds(test):
     """Evaluates a condition on `sys.platform` and `sys.version_info` as type checkers do."""
-    newest = type("sys", (), {"platform": "linux", "version_info": NEWEST})
+    newest = type("sys", (), {"platform": sys.platform, "version_info": NEWEST})
     return eval(compile(ast.Expression(test), "<stub>", "eval"), {"sys": newest})
 
 

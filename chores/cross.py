@@ -1,0 +1,123 @@
+"""Cross: the core and the package for other platforms, checked, built and, where an emulator or this machine can, tested."""
+
+import re
+
+from chores import debian, platforms, rust, sysroot, targets, zig
+from chores.platforms import Row
+from chores.steps import call
+
+FILTERED = re.compile(r"; (\d+) filtered out", re.M)
+
+# The CPython for which the package is checked; that takes no interpreter of the target's.
+PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
+
+
+def run(steps, words):
+    """Tries every target, or those that are named, and ends with a table; `--write` puts it into the documentation."""
+    named = [word for word in words if not word.startswith("-")]
+    chosen = [it for it in targets.TARGETS if not named or any(word in it.name for word in named)]
+    rows = [row for target in chosen for row in rows_of(steps, target)]
+    print("\n" + "\n".join(platforms.lines(rows)) + "\n", flush=True)
+    if "--write" in words:
+        platforms.write(rows)
+
+
+def rows_of(steps, target):
+    """Tries one target; a row for each size of its pages."""
+    missing = debian.lacks(debian.RUST, target.needs)
+    if missing:
+        return [skipped(steps, Row(target.name), debian.sentence(missing))]
+    toolchain = sysroot.toolchain(steps, target.name)
+    if toolchain is None:
+        return [Row(target.name, why="its standard library could not be built")]
+    trial = Trial(steps, target, toolchain)
+    trial.check()
+    trial.build()
+    return [trial.row(page) for page in target.pages]
+
+
+def skipped(steps, row, why):
+    """The row of what cannot be tried here, which is said."""
+    steps.skip(row.target, why)
+    row.why.append(why)
+    return row
+
+
+class Trial:
+    """One target, as far as it was tried."""
+
+    def __init__(self, steps, target, toolchain):
+        self.steps, self.target, self.toolchain = steps, target, toolchain
+        self.checks = self.builds = "–"
+        self.env = toolchain.environment(linker=target.linker)
+
+    def check(self):
+        """Type-checks the crate with its tests, and the package."""
+        name = "check " + self.target.name
+        words = ["check", "--package", "safemap", "--tests"]
+        core = self.steps.run(name, self.toolchain.command(*words), self.env)
+        words = ["check", "--package", "safemap-python"]
+        package = self.steps.run(name + ", Python", self.toolchain.command(*words), dict(self.env, **PYTHON))
+        self.checks = "yes" if core.ok and package.ok else "NO"
+
+    def build(self):
+        """Builds and links the tests, where something links for the target."""
+        if self.target.zig and zig.ready(self.steps):
+            self.env = zig.environment(self.toolchain, self.flags())
+        elif not self.target.linker:
+            return
+        words = ["--no-run", "--package", "safemap", "--lib", "--tests"]
+        built = self.steps.run("build " + self.target.name, self.command(*words), self.env)
+        self.builds = "yes" if built.ok else "NO"
+
+    def command(self, *words):
+        """The words of a call of `cargo test`."""
+        make = zig.command if self.target.zig else sysroot.Toolchain.command
+        return make(self.toolchain, "test", *words)
+
+    def flags(self):
+        """Zig brings a C library with its own beginning and end of a program; Rust has some for musl, too."""
+        return ["-C", "link-self-contained=no"] if self.target.name.endswith("-musl") else []
+
+    def row(self, page):
+        """Runs the tests with pages of one size, if they can be; what is known then."""
+        name = self.target.name + (", {} KiB pages".format(page // 1024) if page else "")
+        row = Row(name, self.checks, self.builds)
+        if not self.target.runs:
+            row.why.append("nothing here runs its programs")
+        elif page and not chooses_pages(self.target.runner):
+            return skipped(self.steps, row, "this qemu does not let one choose the size of pages")
+        elif self.builds == "yes":
+            row.add(self.test(name, page))
+            row.why += ["{}: {}".format(test, why) for test, why in self.target.unfit.items()]
+        return row
+
+    def test(self, name, page):
+        """Runs the tests; their counts, in which those that are unfit are skipped."""
+        words = ["--no-fail-fast", "--package", "safemap", "--lib", "--tests", "--", "--exact"]
+        words += [word for test in self.target.unfit for word in ("--skip", test)]
+        seen = []
+        self.steps.run("tests " + name, self.command(*words), self.running(page), read=lambda text: counted(text, seen))
+        return seen[0]
+
+    def running(self, page):
+        """The environment in which cargo, and a test that starts itself, find the emulator."""
+        if not self.target.runner:
+            return self.env
+        runner = self.target.runner.format(page)
+        variable = "CARGO_TARGET_{}_RUNNER".format(self.target.name.upper().replace("-", "_"))
+        return dict(self.env, SAFEMAP_TEST_RUNNER=runner, **{variable: runner})
+
+
+def counted(text, seen):
+    """Counts what cargo says, leaves the counts in `seen`, and returns them."""
+    counts = rust.counts(text)
+    counts.skipped += sum(map(int, FILTERED.findall(text)))
+    seen.append(counts)
+    return counts
+
+
+def chooses_pages(runner):
+    """Whether the emulator lets one choose the size of pages: up to version 7."""
+    told = re.search(r"version (\d+)", call([runner.split()[0], "--version"]).text)
+    return told is not None and int(told.group(1)) < 8

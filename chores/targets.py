@@ -1,0 +1,61 @@
+"""Targets: every platform but this one and Windows, what it takes to try it from here, and what its emulator cannot do."""
+
+
+class Target:
+    """A platform."""
+
+    def __init__(self, name, needs=None, linker=None, runner=None, zig=False, runs=True, pages=(None,), unfit=None):
+        # What has to be here besides the compiler, and which package brings it.
+        self.name, self.needs = name, needs or {}
+        # The program that links for it. Zig does if there is none; without either nothing is linked.
+        self.linker, self.zig = linker, zig
+        # Whether its programs run here, and by which emulator, with `{}` for the size of pages.
+        self.runs, self.runner = runs, runner
+        # Sizes of pages to run the tests with, in bytes; None is whatever there is.
+        self.pages = pages
+        # Tests that cannot be run, and why.
+        self.unfit = unfit or {}
+
+
+AARCH64 = {
+    "qemu-aarch64": "qemu-user",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+    "/usr/aarch64-linux-gnu/include/stdio.h": "libc6-dev-arm64-cross",
+}
+S390X = {
+    "qemu-s390x": "qemu-user",
+    "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
+    "/usr/s390x-linux-gnu/include/stdio.h": "libc6-dev-s390x-cross",
+}
+# Not gcc-multilib, which would drive the other compilers out.
+I686 = {
+    "i686-linux-gnu-gcc": "gcc-i686-linux-gnu",
+    "/usr/i686-linux-gnu/include/stdio.h": "libc6-dev-i386-cross",
+    "/lib/ld-linux.so.2": "libc6-i386",
+    "/usr/lib32/libgcc_s.so.1": "lib32gcc-s1",
+}
+NEEDS = (AARCH64, S390X, I686)
+
+TARGETS = [
+    Target(
+        "aarch64-unknown-linux-gnu",
+        AARCH64,
+        linker="aarch64-linux-gnu-gcc",
+        runner="qemu-aarch64 -p {} -L /usr/aarch64-linux-gnu",
+        pages=(4096, 16384, 65536),
+    ),
+    Target(
+        "s390x-unknown-linux-gnu",
+        S390X,
+        linker="s390x-linux-gnu-gcc",
+        runner="qemu-s390x -L /usr/s390x-linux-gnu",
+    ),
+    Target("i686-unknown-linux-gnu", I686, linker="i686-linux-gnu-gcc"),
+    Target("x86_64-unknown-linux-musl", zig=True),
+    Target("aarch64-apple-darwin", zig=True, runs=False),
+    Target("x86_64-apple-darwin", zig=True, runs=False),
+    Target("x86_64-unknown-freebsd", zig=True, runs=False),
+    Target("x86_64-unknown-netbsd", runs=False),
+    Target("x86_64-unknown-openbsd", runs=False),
+    Target("aarch64-linux-android", runs=False),
+]
