@@ -14,7 +14,7 @@ use crate::{
     buffer::{Answer, integer, minus_one, one_byte, one_int, parts, quick_bytes, short, small},
     index::Places,
     mmap::{LONG, Mmap},
-    search::clamp,
+    search::from_end,
 };
 
 /// Searches look at so much before they give up. Whoever takes over looks at it again.
@@ -202,8 +202,8 @@ impl Mmap {
     #[inline]
     fn wanted<'a>(&self, py: Python<'_>, given: &'a [Bound<'_, PyAny>]) -> Option<(&'a [u8], usize, usize)> {
         let len = self.quick_len(py)?;
-        let bound = |i, default| given.get(i).map_or(Some(default), |it| small(it).map(|it| clamp(it, len)));
-        let (start, end) = (bound(1, self.position().min(len))?, bound(2, len)?);
+        let bound = |i, default| given.get(i).map_or(Some(default), |it| small(it).map(|it| from_end(it, len)));
+        let (start, end) = (bound(1, self.position())?, bound(2, len)?.min(len));
         let needle = short(given.first()?)?;
         (given.len() <= 3 && start <= end).then_some((needle, start, end))
     }

@@ -76,8 +76,9 @@ impl Mmap {
         lend_settled(view, |needle| {
             let (start, end) = (optional_ssize(start)?, optional_ssize(end)?);
             let len = self.length(py)?;
-            let start = start.map_or(self.position().min(len), |start| clamp(start, len));
-            let end = end.map_or(len, |end| clamp(end, len));
+            // A start behind the end is no place at all, not even for an empty needle.
+            let start = start.map_or(self.position(), |start| from_end(start, len));
+            let end = end.map_or(len, |end| from_end(end, len).min(len));
             if start > end || needle.len() > end - start {
                 return Ok(-1);
             }
@@ -106,9 +107,6 @@ impl Mmap {
 }
 
 /// The place that a number means in a sequence of `len`: negative ones count from the end.
-pub(crate) fn clamp(number: isize, len: usize) -> usize {
-    match usize::try_from(number) {
-        Ok(at) => at.min(len),
-        Err(_) => len.saturating_sub(number.unsigned_abs()),
-    }
+pub(crate) fn from_end(number: isize, len: usize) -> usize {
+    usize::try_from(number).unwrap_or_else(|_| len.saturating_sub(number.unsigned_abs()))
 }

@@ -60,6 +60,13 @@ class Newest(FileCase):
             m.flush(flags=1 << 20)
         self.assertEqual(caught.exception.errno, errno.EINVAL)
 
+    def test_an_empty_needle_is_found_up_to_the_end_and_not_behind_it(self):
+        m, data = self.map(b"one two ones"), b"one two ones"
+        for start in range(-14, 15):
+            for end in range(-14, 15):
+                for find, wanted in ((m.find, data.find), (m.rfind, data.rfind)):
+                    self.assertEqual(find(b"", start, end), wanted(b"", start, end), (start, end))
+
     def test_sync_reaches_the_file_and_needs_one(self):
         m = self.map(b"abc")
         m[0] = ord("x")

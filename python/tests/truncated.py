@@ -86,6 +86,7 @@ m.closed
 len(m)
 repr(m)
 m.flush()
+m.sync()
 m.madvise(0)
 """.strip().splitlines()
 

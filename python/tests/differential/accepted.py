@@ -1,14 +1,17 @@
 """Accepted: every difference from the standard module that is meant, with its reason. docs/python.md tells the same."""
 
 import re
+import sys
 
 from differential.side import Raised
 
 ARITY = re.compile(
-    r"takes (exactly|at most|at least|no|from|\d+)\b"
+    r"(takes|expected) (exactly|at most|at least|no|from|\d+)\b"
     r"|missing \d+ required|unexpected keyword|invalid keyword|passed as keyword"
 )
 CLOSED = "mmap closed or invalid"
+CLOSED_LAST = sys.version_info >= (3, 14, 1)
+VALUE_FIRST = sys.version_info >= (3, 14, 8)
 
 
 class Accepted:
@@ -61,8 +64,21 @@ TABLE = [
         lambda step, theirs, ours: "seekable" in step and raised(theirs, "AttributeError"),
     ),
     Accepted(
+        "from 3.14.1 on __exit__ takes three arguments; ours any, as before",
+        lambda step, theirs, ours: calls(step, "__exit__") and arity(theirs) and not arity(ours),
+        ends=True,
+    ),
+    Accepted(
+        "3.14.1: another text for a number that is no C int; ours is the older one",
+        lambda step, theirs, ours: raised(theirs, "OverflowError", "C int") and raised(ours, "OverflowError", "signed integer is"),
+    ),
+    Accepted(
         "3.14.1: None for a bound of find and rfind",
         lambda step, theirs, ours: calls(step, "find", "rfind") and "None" in step and raised(theirs, "TypeError", "'NoneType'"),
+    ),
+    Accepted(
+        "3.15: not even an empty needle is found behind the end",
+        lambda step, theirs, ours: calls(step, "find", "rfind") and gives(theirs, "int") and ours == ("int", -1),
     ),
     Accepted(
         "3.15: None for the length of advice",
@@ -91,8 +107,12 @@ TABLE = [
         ends=True,
     ),
     Accepted(
-        "from 3.14.8 on an assignment asks first whether the map is read-only; every other method, and ours, whether it is closed",
-        lambda step, theirs, ours: raised(theirs, "TypeError", "readonly memory map") and raised(ours, "ValueError", CLOSED),
+        "from 3.14.1 on arguments are converted, and may be wrong, before it is asked whether the map is closed; ours asks first, too",
+        lambda step, theirs, ours: CLOSED_LAST and raised(theirs) and raised(ours, "ValueError", CLOSED),
+    ),
+    Accepted(
+        "from 3.14.8 on the value of an assignment is looked at before its index; ours asks in the older order",
+        lambda step, theirs, ours: VALUE_FIRST and raised(theirs) and raised(ours, "IndexError", "mmap index out of range"),
     ),
     Accepted(
         "an argument that resizes the map while it is converted: the end that was left out is that of the map as it is then",
