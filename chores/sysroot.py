@@ -96,10 +96,13 @@ def libraries(target):
 
 def build(steps, target):
     """Builds the standard library; whether that worked."""
-    work = HOME / "std" / version().split()[1] / target
-    # What an interrupted build has left is taken up.
+    work = HOME / "std" / target
+    manifest, wanted = work / "Cargo.toml", "{}\n# {}".format(MANIFEST, version().replace("\n", "\n# "))
+    # What an interrupted build has left is taken up, if it was one of the same.
+    if not manifest.exists() or manifest.read_text() != wanted:
+        shutil.rmtree(str(work), ignore_errors=True)
     (work / "src").mkdir(parents=True, exist_ok=True)
-    (work / "Cargo.toml").write_text(MANIFEST)
+    manifest.write_text(wanted)
     (work / "src" / "lib.rs").write_text("#![no_std]\n")
     env = dict(compiler(), RUSTC_BOOTSTRAP="1", RUSTFLAGS=flags(target), CARGO_TARGET_DIR=str(work / "target"))
     command = ["/usr/bin/cargo", "build", "--release", "-Zbuild-std=" + CRATES, "--target", target]
