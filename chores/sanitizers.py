@@ -57,7 +57,9 @@ def address_sanitizer(steps):
         return
     env = {"RUSTFLAGS": "-Zsanitizer=address", "ASAN_OPTIONS": ASAN}
     command = ["cargo", "+nightly", "test", "--package", "safemap", "--tests", "--lib", "--no-fail-fast"]
-    words = ["--target", HOST, "--target-dir", TARGET / "asan"]
+    words = ["--target", HOST, "--target-dir", TARGET / "asan", "--"]
+    # The sanitizer gives threads alternate stacks of its own, and Rust reports no stack overflow on those.
+    words += ["--skip", "rust_still_reports_a_stack_overflow"]
     steps.run("address sanitizer on core's tests", command + words, env, read=rust.counts)
 
 

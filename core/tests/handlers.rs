@@ -18,7 +18,7 @@ use std::{
     ptr,
     sync::{
         Barrier,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst},
     },
     thread,
 };
@@ -393,17 +393,23 @@ fn a_signal_to_a_thread_that_works_on_a_map_is_death() {
 extern "C" fn report(signal: c_int) {
     // SAFETY: standard error is open; what is written is static.
     unsafe { libc::write(2, c"Fatal error\n".as_ptr().cast(), 12) };
-    // SAFETY: stored by install_reporter before any signal.
-    let before = unsafe { &*ptr::with_exposed_provenance::<libc::sigaction>(BEFORE.load(SeqCst)) };
-    exchange(signal, Some(before));
+    // SAFETY: stored by install_reporter before any signal, and kept.
+    let before = unsafe { &*BEFORE.load(SeqCst) };
+    exchange(signal, Some(&before.action));
     raise(signal);
 }
 
-static BEFORE: AtomicUsize = AtomicUsize::new(0);
+/// What a reporter replaced, and what the one before it did: all are kept, for signals that still come.
+struct Before {
+    action: libc::sigaction,
+    _earlier: *mut Before,
+}
+
+static BEFORE: AtomicPtr<Before> = AtomicPtr::new(ptr::null_mut());
 
 fn install_reporter(signal: c_int, flags: c_int) {
-    let before = Box::leak(Box::new(exchange(signal, None)));
-    BEFORE.store(ptr::from_ref(before).expose_provenance(), SeqCst);
+    let before = Before { action: exchange(signal, None), _earlier: BEFORE.load(SeqCst) };
+    BEFORE.store(Box::into_raw(Box::new(before)), SeqCst);
     install_plain(signal, report, flags);
 }
 
