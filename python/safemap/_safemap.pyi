@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, Literal, NoReturn, SupportsIndex, overload
+from typing import Final, Literal, NoReturn, SupportsIndex, final, overload
 
 from typing_extensions import Buffer, Self, disjoint_base
 
@@ -17,6 +17,13 @@ class FaultError(OSError):
 
     offset: int
     """The place in the map of the first byte that could not be accessed."""
+
+@final
+class LineIterator:
+    """The lines of a map, as `bytes`. Made by mmap.lines(). After an exception there is nothing more."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
 
 @disjoint_base
 class mmap:
@@ -63,6 +70,20 @@ class mmap:
 
     def readline(self) -> bytes:
         """Returns the bytes up to and including the next newline, or all that are left, and moves the position."""
+
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | None = None,
+    ) -> LineIterator:
+        """Goes through the lines from `start` to `end`; lines end with b"\\n", which is left away if `keepends` is false.
+
+        With `containing`, a bytes-like object, only lines that contain it. The position is neither used nor moved. Up to 8 KiB are
+        read ahead, so what is written there meanwhile may not be seen.
+        """
 
     def write(self, bytes: Buffer, /) -> int:
         """Writes `bytes` at the position, all or, if they do not fit, none; moves it behind them, returns their number."""

@@ -9,6 +9,7 @@ mod construct;
 mod error;
 mod file;
 mod index;
+mod lines;
 mod memory;
 mod mmap;
 mod quick;
@@ -16,7 +17,7 @@ mod search;
 
 use pyo3::{exceptions::PyOSError, prelude::*, types::PyDict};
 
-use crate::{error::FaultError, mmap::Mmap};
+use crate::{error::FaultError, lines::LineIterator, mmap::Mmap};
 
 /// Memory-mapped files; see the package `safemap`.
 // Free-threaded builds need no lock of the interpreter's: see `buffer/shelf.rs`.
@@ -27,6 +28,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     buffer::fill_slots(&py.get_type::<Mmap>());
     buffer::quicken(&py.get_type::<Mmap>())?;
     module.add_class::<Mmap>()?;
+    buffer::fill_iterator(&py.get_type::<LineIterator>());
+    module.add_class::<LineIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     module.add("FaultError", py.get_type::<FaultError>())?;
     constants::add(module)?;

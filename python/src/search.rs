@@ -37,7 +37,7 @@ impl Mmap {
 }
 
 #[derive(Clone, Copy)]
-enum Direction {
+pub(crate) enum Direction {
     Forward,
     Backward,
 }
@@ -87,7 +87,7 @@ impl Mmap {
         })
     }
 
-    fn search_within(
+    pub(crate) fn search_within(
         &self,
         py: Python<'_>,
         needle: &[u8],

@@ -105,6 +105,13 @@ pub(crate) fn new_bytes<'py>(
     }
 }
 
+/// A `bytes` object of these bytes.
+#[inline]
+pub(crate) fn bytes_of(_py: Python<'_>, bytes: &[u8]) -> Answer {
+    // SAFETY: attached (`_py`); so many bytes are there.
+    Answer(unsafe { ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t) })
+}
+
 /// Makes a `bytes` object of `len` bytes, at least one, all of which `fill` writes; `None` if that gives up.
 #[inline]
 pub(crate) fn quick_bytes(

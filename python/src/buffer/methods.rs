@@ -50,7 +50,7 @@ static PLACED_MADE: [AtomicPtr<PyMethodDef>; PLACED.len()] = [const { AtomicPtr:
 
 unsafe extern "C" fn plain<const I: usize>(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter is attached, and calls methods with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     if let Some(done) = PLAIN[I].1(mmap.get(), mmap.py()) {
         return done.0;
     }
@@ -69,7 +69,7 @@ unsafe extern "C" fn placed<const I: usize>(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: the interpreter is attached, and calls methods with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     if names.is_null() && count > 0 {
         // SAFETY: so many live objects are there, which the caller holds; a `Bound` is the address of its object.
         let given = unsafe { slice::from_raw_parts(arguments.cast::<Bound<'_, PyAny>>(), count as usize) };

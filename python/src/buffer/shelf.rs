@@ -48,6 +48,12 @@ const EXPORTS: u64 = PIN - 1;
 /// How often this process and its forebears forked. Threads do not survive a fork, so in the child their pins are void.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
+/// That number.
+#[inline]
+pub(super) fn forks() -> u64 {
+    FORKS.load(Relaxed)
+}
+
 /// Notes in a forked child that the parent's other threads are not here. In the process that knows it does nothing.
 pub(crate) fn forked() {
     static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -317,7 +323,7 @@ impl Drop for Pin<'_> {
 }
 
 /// Sleeps in short pieces: rare enough not to deserve a lock, which a fork could leave locked in the child.
-fn wait_while(busy: impl Fn() -> bool) {
+pub(super) fn wait_while(busy: impl Fn() -> bool) {
     let mut pause = Duration::from_micros(10);
     while busy() {
         thread::sleep(pause);

@@ -19,7 +19,7 @@ use pyo3::{
 };
 
 use super::{one_byte, view};
-use crate::{error::out_of_range, mmap::Mmap};
+use crate::{error::out_of_range, lines::LineIterator, mmap::Mmap};
 
 /// Fills the slots of the class, before anybody can subclass it.
 pub(crate) fn fill_slots(class: &Bound<'_, PyType>) {
@@ -44,9 +44,16 @@ pub(crate) fn fill_slots(class: &Bound<'_, PyType>) {
     }
 }
 
+/// Fills the slot of the iterator over lines, before anybody has one.
+pub(crate) fn fill_iterator(class: &Bound<'_, PyType>) {
+    let class = class.as_type_ptr();
+    // SAFETY: a live class, which only the thread that initialises the module knows yet.
+    unsafe { (*class).tp_iternext = Some(next_line) };
+}
+
 unsafe extern "C" fn length(object: *mut ffi::PyObject) -> Py_ssize_t {
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     match mmap.get().quick_len(mmap.py()) {
         Some(len) => len as Py_ssize_t,
         // SAFETY: as above.
@@ -57,12 +64,12 @@ unsafe extern "C" fn length(object: *mut ffi::PyObject) -> Py_ssize_t {
 #[cold]
 unsafe extern "C" fn length_at_length(object: *mut ffi::PyObject) -> Py_ssize_t {
     // SAFETY: as in `length`.
-    unsafe { entered(object, -1, |mmap| Ok(mmap.get().length(mmap.py())? as Py_ssize_t)) }
+    unsafe { entered(object, -1, |mmap: &Bound<'_, Mmap>| Ok(mmap.get().length(mmap.py())? as Py_ssize_t)) }
 }
 
 unsafe extern "C" fn item(object: *mut ffi::PyObject, index: Py_ssize_t) -> *mut ffi::PyObject {
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     match mmap.get().quick_single(mmap.py(), index) {
         Some(found) => found.0,
         // SAFETY: as above.
@@ -98,7 +105,7 @@ unsafe extern "C" fn assign_item(object: *mut ffi::PyObject, index: Py_ssize_t, 
 
 unsafe extern "C" fn subscript(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter gives a live object.
     match mmap.get().quick_item(mmap.py(), unsafe { bound(&key) }) {
         Some(found) => found.0,
@@ -111,7 +118,7 @@ unsafe extern "C" fn subscript(object: *mut ffi::PyObject, key: *mut ffi::PyObje
 #[inline(never)]
 unsafe extern "C" fn subscript_by_slice(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: as in `subscript`.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: as in `subscript`.
     match mmap.get().quick_slice(mmap.py(), unsafe { bound(&key) }) {
         Some(found) => found.0,
@@ -138,7 +145,7 @@ unsafe extern "C" fn assign_subscript(
         return unsafe { delete_subscript(object, key) };
     }
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter gives a live object.
     let index = unsafe { bound(&key) };
     // SAFETY: the interpreter gives a live object, or null.
@@ -156,7 +163,7 @@ unsafe extern "C" fn assign_by_slice(
     value: *mut ffi::PyObject,
 ) -> c_int {
     // SAFETY: as in `assign_subscript`.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: as in `assign_subscript`.
     let slice = unsafe { bound(&key) };
     // SAFETY: as in `assign_subscript`.
@@ -193,7 +200,7 @@ unsafe extern "C" fn delete_subscript(object: *mut ffi::PyObject, key: *mut ffi:
 
 unsafe extern "C" fn get_view(object: *mut ffi::PyObject, view: *mut ffi::Py_buffer, flags: c_int) -> c_int {
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    let mmap = unsafe { instance(&object) };
+    let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter gives a view that may be written.
     match unsafe { view::quick_export(mmap, view, flags) } {
         Some(filled) => filled,
@@ -214,7 +221,27 @@ unsafe extern "C" fn get_view_at_length(object: *mut ffi::PyObject, view: *mut f
 
 unsafe extern "C" fn release_view(object: *mut ffi::PyObject, _: *mut ffi::Py_buffer) {
     // SAFETY: the interpreter is attached, and calls slots with an object of the class.
-    unsafe { instance(&object) }.get().shelf.release();
+    unsafe { instance::<Mmap>(&object) }.get().shelf.release();
+}
+
+unsafe extern "C" fn next_line(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached, and calls slots with an object of the class.
+    let lines = unsafe { instance::<LineIterator>(&object) };
+    match lines.get().quick_next(lines.py()) {
+        Some(line) => line.0,
+        // SAFETY: as above.
+        None => unsafe { next_line_at_length(object) },
+    }
+}
+
+#[cold]
+unsafe extern "C" fn next_line_at_length(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    let next = |lines: &Bound<'_, LineIterator>| {
+        let line = lines.get().__next__(lines.py())?;
+        Ok(line.map_or(ptr::null_mut(), Bound::into_ptr))
+    };
+    // SAFETY: as in `next_line`.
+    unsafe { entered(object, ptr::null_mut(), next) }
 }
 
 fn single(value: &Bound<'_, PyAny>) -> PyResult<u8> {
@@ -229,27 +256,27 @@ fn single(value: &Bound<'_, PyAny>) -> PyResult<u8> {
 /// # Safety
 ///
 /// As [`instance`].
-pub(super) unsafe fn entered<R>(
+pub(super) unsafe fn entered<T, R>(
     object: *mut ffi::PyObject,
     failed: R,
-    slot: impl FnOnce(&Bound<'_, Mmap>) -> PyResult<R>,
+    slot: impl FnOnce(&Bound<'_, T>) -> PyResult<R>,
 ) -> R {
     // SAFETY: the caller promises it.
-    let mmap = unsafe { instance(&object) };
-    slot(mmap).unwrap_or_else(|error| {
-        error.restore(mmap.py());
+    let object = unsafe { instance::<T>(&object) };
+    slot(object).unwrap_or_else(|error| {
+        error.restore(object.py());
         failed
     })
 }
 
-/// The object of the class that a slot or a method is called with.
+/// The object that a slot or a method is called with, of its class.
 ///
 /// # Safety
 ///
 /// - This thread is attached to the interpreter.
-/// - `object` is an instance of [`Mmap`], and the caller holds it.
+/// - `object` is an instance of `T`, and the caller holds it.
 #[inline]
-pub(super) unsafe fn instance(object: &*mut ffi::PyObject) -> &Bound<'_, Mmap> {
+pub(super) unsafe fn instance<T>(object: &*mut ffi::PyObject) -> &Bound<'_, T> {
     // SAFETY: a `Bound` is the address of its object; the caller promises the rest.
     unsafe { &*ptr::from_ref(object).cast() }
 }
