@@ -254,6 +254,25 @@ impl Map {
         (fault == 0).then_some(())
     }
 
+    /// Copies the bytes from `at` on into `room`, up to and with the first `end`, or to the map's end; `None` if neither comes before
+    /// `room` is full, or if anything else is in the way. See [`Map::quick_get`].
+    #[doc(hidden)]
+    #[must_use]
+    #[inline]
+    pub fn quick_until<'a>(&self, end: u8, at: usize, room: &'a mut [MaybeUninit<u8>]) -> Option<&'a [u8]> {
+        let left = self.len().checked_sub(at)?;
+        let (to, count) = (room.as_mut_ptr().cast::<u8>(), room.len().min(left));
+        if !self.is_ready() {
+            return None;
+        }
+        // SAFETY: the bytes lie in the map, and `room` has room for as many.
+        let outcome = unsafe { kernel::copy_until(to, self.base().wrapping_add(at), count, end) };
+        // SAFETY: the kernel wrote so many.
+        let bytes = unsafe { std::slice::from_raw_parts(to, outcome.done) };
+        let whole = bytes.last().is_some_and(|&last| last == end || bytes.len() == left);
+        (outcome.fault == 0 && whole).then_some(bytes)
+    }
+
     /// Whether a kernel may be called at once: regions stay, this thread is known to be fit, and nobody needs to look for damage.
     #[inline]
     fn is_ready(&self) -> bool {

@@ -77,6 +77,17 @@ class All(FileCase):
             type(m.lines())()
 
 
+class One(FileCase):
+    def test_readline_gives_the_same_lines_whatever_their_length(self):
+        text = b"".join(b"x" * length + b"\n" for length in [*range(70), *range(225, 290), 4094, 4095, 4096, 9000]) + b"end"
+        m = self.map(text)
+        self.assertEqual(list(iter(m.readline, b"")), wanted(text))
+        for start in range(len(text) - 40, len(text) + 1):
+            m.seek(start)
+            line = b"".join(wanted(text[start:])[:1])
+            self.assertEqual((m.readline(), m.tell()), (line, start + len(line)))
+
+
 class Containing(FileCase):
     def test_lines_that_contain_something_are_those_that_a_loop_finds(self):
         for seed in range(10):

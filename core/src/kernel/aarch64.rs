@@ -15,6 +15,7 @@ assemble!(
     "aarch64/find.s",
     "aarch64/probe.s",
     "aarch64/stride.s",
+    "aarch64/until.s",
     "aarch64/word.s"
 );
 
@@ -22,6 +23,7 @@ declare! {
     "C",
     fn copy "copy" (dst: *mut u8, src: *const u8, n: usize) -> Outcome;
     fn copy_back "copy_back" (dst: *mut u8, src: *const u8, n: usize) -> Outcome;
+    fn copy_until "copy_until" (dst: *mut u8, src: *const u8, n: usize, byte: u8) -> Outcome;
     fn fill "fill" (dst: *mut u8, byte: u8, n: usize) -> Outcome;
     fn compare "compare" (a: *const u8, b: *const u8, n: usize) -> Outcome;
     fn find_byte "find_byte" (at: *const u8, n: usize, byte: u8) -> Outcome;

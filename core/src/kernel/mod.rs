@@ -108,6 +108,10 @@ kernels! {
     /// Copies `n` bytes, descending: `dst` may overlap `src` from above. `done`: bytes copied, counted from the end.
     fn copy_back(dst: *mut u8, src: *const u8, n: usize) -> Outcome;
 
+    /// Copies up to and with the first `byte`, `n` bytes at most; neither range holds a part of the other. `done`: bytes copied. What
+    /// follows them in `dst`, up to `n` bytes, may have been written to as well.
+    fn copy_until(dst: *mut u8, src: *const u8, n: usize, byte: u8) -> Outcome;
+
     /// Fills `n` bytes with `byte`. `done`: bytes filled.
     fn fill(dst: *mut u8, byte: u8, n: usize) -> Outcome;
 

@@ -60,6 +60,14 @@ pub(super) unsafe fn copy_back(dst: *mut u8, src: *const u8, n: usize) -> Outcom
     whole(n)
 }
 
+pub(super) unsafe fn copy_until(dst: *mut u8, src: *const u8, n: usize, byte: u8) -> Outcome {
+    // SAFETY: the caller's range.
+    let found = unsafe { find_byte(src, n, byte) };
+    // SAFETY: no more than the caller's ranges.
+    let copied = unsafe { copy(dst, src, n.min(found.done + 1)) };
+    if copied.fault == 0 && found.fault != 0 { found } else { copied }
+}
+
 pub(super) unsafe fn fill(dst: *mut u8, byte: u8, n: usize) -> Outcome {
     let pattern = [byte; PIECE];
     let mut done = 0;

@@ -23,6 +23,7 @@ assemble!(
     "x86_64/find.s",
     "x86_64/probe.s",
     "x86_64/stride.s",
+    "x86_64/until.s",
     "x86_64/word.s"
 );
 
@@ -61,6 +62,7 @@ macro_rules! either {
 either! {
     fn copy "copy_avx2" "copy_sse2" (dst: *mut u8, src: *const u8, n: usize);
     fn copy_back "copy_back_avx2" "copy_back_sse2" (dst: *mut u8, src: *const u8, n: usize);
+    fn copy_until "copy_until_avx2" "copy_until_sse2" (dst: *mut u8, src: *const u8, n: usize, byte: u8);
     fn fill "fill_avx2" "fill_sse2" (dst: *mut u8, byte: u8, n: usize);
     fn compare "compare_avx2" "compare_sse2" (a: *const u8, b: *const u8, n: usize);
     fn find_byte "find_byte_avx2" "find_byte_sse2" (at: *const u8, n: usize, byte: u8);
