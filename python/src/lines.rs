@@ -37,15 +37,18 @@ impl Mmap {
         this.open()?;
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
-        let needle = containing.map(|needle| lend_settled(needle, |needle| Ok(needle.to_vec()))).transpose()?;
-        let len = this.length(py)?;
-        Ok(LineIterator {
-            map: slf.clone().unbind(),
-            end: end.map(|end| from_end(end, len).min(len)),
-            keepends,
-            needle: needle.filter(|needle| !needle.is_empty()),
-            progress: Turn::new(Progress::at(from_end(start, len).min(len))),
-        })
+        let lines = |needle: &[u8]| {
+            let len = this.length(py)?;
+            Ok(LineIterator {
+                map: slf.clone().unbind(),
+                end: end.map(|end| from_end(end, len).min(len)),
+                keepends,
+                needle: (!needle.is_empty()).then(|| needle.to_vec()),
+                progress: Turn::new(Progress::at(from_end(start, len).min(len))),
+            })
+        };
+        // The map is looked at before the bytes are given back, which may run code as well.
+        containing.map_or_else(|| lines(b""), |needle| lend_settled(needle, lines))
     }
 }
 

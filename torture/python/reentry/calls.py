@@ -48,6 +48,9 @@ m.find(<b:68000>, <i:0>)
 m.rfind(<b:needle>)
 m.rfind(<b:needle>, <i:3>, <i:69700>)
 m.rfind(<b:zzz>, <i:-69700>)
+m.lines(<i:5>, <i:69700>) is None
+m.lines(<i:-9000>, keepends=<t:0>) is None
+m.lines(<i:5>, <i:-5>, containing=<b:n>) is None
 m.move(<i:0>, <i:4000>, <i:200>)
 m.move(<i:5>, <i:0>, <i:68000>)
 m.move(<i:69000>, <i:0>, <i:700>)
@@ -88,6 +91,8 @@ BARE = """
 m.read()
 m.read_byte()
 m.readline()
+m.lines() is None
+tuple(zip(range(3), m.lines()))
 m.tell()
 m.size()
 m.seekable()
@@ -99,6 +104,7 @@ m.__len__()
 m.__repr__()
 m.__sizeof__() > 0
 m.__release_buffer__(m.__buffer__(0))
+m.sync()
 m.restore()
 m.damage
 m.closed
