@@ -50,6 +50,9 @@ class Trial:
         self.steps, self.target, self.toolchain = steps, target, toolchain
         self.checks = self.builds = "–"
         self.env = toolchain.environment(linker=target.linker)
+        if target.runner:
+            # An emulator is slow enough.
+            self.env["CARGO_PROFILE_DEV_OPT_LEVEL"] = "1"
 
     def check(self):
         """Type-checks the crate with its tests, and the package."""
@@ -102,11 +105,13 @@ class Trial:
 
     def running(self, page):
         """The environment in which cargo, and a test that starts itself, find the emulator."""
+        # To print where a test failed takes longer than the test, and the emulators do not manage it with large pages.
+        env = dict(self.env, RUST_BACKTRACE="0")
         if not self.target.runner:
-            return self.env
+            return env
         runner = self.target.runner.format(page)
         variable = "CARGO_TARGET_{}_RUNNER".format(self.target.name.upper().replace("-", "_"))
-        return dict(self.env, SAFEMAP_TEST_RUNNER=runner, **{variable: runner})
+        return dict(env, SAFEMAP_TEST_RUNNER=runner, **{variable: runner})
 
 
 def counted(text, seen):

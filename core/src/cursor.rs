@@ -223,5 +223,5 @@ fn no_such_position(to: SeekFrom) -> io::Error {
 }
 
 fn moved(from: usize, by: i64) -> Option<usize> {
-    from.checked_add_signed(isize::try_from(by).ok()?)
+    usize::try_from((from as u64).checked_add_signed(by)?).ok()
 }

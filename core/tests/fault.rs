@@ -171,6 +171,17 @@ fn a_word_across_the_hole_is_a_fault() {
             assert!(matches!(map.store(at, 0_u64), Err(Error::Fault { offset: PAGE })), "at {at}");
         }
         assert!(map.load::<u64>(PAGE - 8).is_ok());
+        cut(&file, 0);
+        for at in 2 * PAGE - 7..2 * PAGE {
+            assert!(
+                matches!(map.load::<u64>(at), Err(Error::Fault { offset }) if offset == at),
+                "at {at}, nothing there"
+            );
+            assert!(
+                matches!(map.store(at, 0_u64), Err(Error::Fault { offset }) if offset == at),
+                "at {at}, nothing there"
+            );
+        }
     });
 }
 

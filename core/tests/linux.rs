@@ -6,7 +6,7 @@ mod support;
 
 use std::fs::File;
 
-use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing};
+use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
 use support::{PAGE, file_with, pattern, writable};
 
 #[test]
@@ -54,14 +54,15 @@ fn hints_of_linux_are_taken_and_change_no_bytes() {
 
 #[test]
 fn advice_that_loses_bytes_spares_the_neighbours() {
-    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
+    let page = page_size();
+    let map = Options::new().len(4 * page).anonymous().unwrap();
     map.fill(7, ..).unwrap();
-    map.advise(Advice::DontNeed, 1..2 * PAGE + 1).unwrap();
-    let kept: Vec<usize> = (0..4 * PAGE).filter(|&at| map.get(at).unwrap() == 7).collect();
-    let expected: Vec<usize> = (0..PAGE).chain(2 * PAGE..4 * PAGE).collect();
+    map.advise(Advice::DontNeed, 1..2 * page + 1).unwrap();
+    let kept: Vec<usize> = (0..4 * page).filter(|&at| map.get(at).unwrap() == 7).collect();
+    let expected: Vec<usize> = (0..page).chain(2 * page..4 * page).collect();
     assert_eq!(kept, expected);
-    map.advise(Advice::DontNeed, 2 * PAGE..).unwrap();
-    assert_eq!(map.get(4 * PAGE - 1).unwrap(), 0);
+    map.advise(Advice::DontNeed, 2 * page..).unwrap();
+    assert_eq!(map.get(4 * page - 1).unwrap(), 0);
 }
 
 #[test]

@@ -250,9 +250,17 @@ unsafe fn load<const N: usize>(at: *const u8) -> Result<[u8; N], Loaded> {
     }
 }
 
-/// Stores `N` bytes. What lies beyond a page's end goes first, so that nothing is stored if the memory ends there.
+/// Stores `N` bytes. What lies beyond a page's end goes first, so that nothing is stored if the memory ends there; and before that
+/// it is asked whether there is any memory at all, because it is the first missing byte that is to be told.
 unsafe fn store<const N: usize>(at: *mut u8, bytes: [u8; N]) -> usize {
     let (low, high) = bytes.split_at(ahead(at.addr()).min(N));
+    if !high.is_empty() {
+        // SAFETY: the start of the caller's word, and memory of our own.
+        let there = unsafe { copy([0; N].as_mut_ptr(), at, low.len()) };
+        if there.fault != 0 {
+            return there.fault;
+        }
+    }
     // SAFETY: the end of the caller's word, and memory of our own.
     match unsafe { copy(at.wrapping_add(low.len()), high.as_ptr(), high.len()) } {
         // SAFETY: the start of the caller's word, and memory of our own.

@@ -169,10 +169,11 @@ impl Twin {
 
     fn seek(&mut self, to: SeekFrom) -> Step<usize> {
         let position = match to {
-            SeekFrom::Start(at) => Some(at as usize),
-            SeekFrom::End(by) => self.bytes.len().checked_add_signed(by as isize),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by as isize),
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => (self.bytes.len() as u64).checked_add_signed(by),
+            SeekFrom::Current(by) => (self.position as u64).checked_add_signed(by),
         };
+        let position = position.and_then(|at| usize::try_from(at).ok());
         position.inspect(|&at| self.position = at).ok_or(Answer::Error)
     }
 

@@ -4,7 +4,7 @@
 OVERRIDDEN = [
     "__new__", "__getattribute__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__enter__", "__exit__", "__repr__",
     "__eq__", "__hash__", "__sizeof__", "__buffer__", "__release_buffer__", "close", "closed", "read", "read_byte", "readline", "tell", "seek",
-    "find", "rfind", "write", "write_byte", "resize", "move", "size", "flush", "madvise", "protect", "lock", "unlock", "restore", "damage",
+    "find", "rfind", "write", "write_byte", "resize", "move", "size", "flush", "sync", "madvise", "protect", "lock", "unlock", "restore", "damage",
 ]  # fmt: skip
 
 # Here the call has used the map before, or hears of what is not heard otherwise: no twin can do the same before it. So it is within `with`.

@@ -131,7 +131,7 @@ mod raised {
 /// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
 fn recover(context: &mut Context<'_>) -> bool {
     let recovery = match context.cause() {
-        Cause::Access => kernel::recovery(context.program_counter()),
+        Cause::Access if kernel::FAULTS => kernel::recovery(context.program_counter()),
         _ => None,
     };
     recovery.inspect(|&at| context.resume(at)).is_some()
