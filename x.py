@@ -48,7 +48,7 @@ def torture(steps, words):
 
 
 def windows_(steps, words):
-    """the core's tests for Windows, under Wine (words go to cargo: --test resize)"""
+    """all tests for Windows, under Wine (--python: the package alone; other words go to the core's cargo: --test resize)"""
     windows.run(steps, words)
 
 

@@ -1,6 +1,7 @@
 """Inside: runs in the interpreter under test, runs tests there, and tells the counts on its last line as JSON.
 
-`inside.py ours FOLDER` runs our tests, `inside.py cpython` the interpreter's own `test.test_mmap` on our module.
+`inside.py ours FOLDER` runs our tests, `inside.py cpython` the interpreter's own `test.test_mmap` on our module, and
+`inside.py standard` on the interpreter's own.
 """
 
 import collections
@@ -23,6 +24,11 @@ def cpython():
     if tests.mmap is not sys.modules["safemap"]:
         raise SystemExit("the interpreter's tests did not take our module")
     return unittest.defaultTestLoader.loadTestsFromModule(tests)
+
+
+def standard():
+    """Loads the interpreter's own tests as they are."""
+    return unittest.defaultTestLoader.loadTestsFromName("test.test_mmap")
 
 
 def run(suite):
@@ -51,4 +57,4 @@ class Result(unittest.TextTestResult):
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
-    sys.exit(run(ours(*rest) if what == "ours" else cpython()))
+    sys.exit(run({"ours": ours, "cpython": cpython, "standard": standard}[what](*rest)))

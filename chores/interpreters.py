@@ -48,6 +48,11 @@ class Interpreter:
         """What decides which wheel fits: `3.13`, `3.14t`."""
         return "{}.{}{}".format(self.numbers[0], self.numbers[1], self.suffix)
 
+    def folder_of(self, package):
+        """Where one of its packages lies."""
+        code = "import {0}; print({0}.__path__[0])".format(package)
+        return Path(subprocess.run([self.executable, "-I", "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout.strip())
+
 
 @functools.lru_cache(maxsize=None)
 def found():

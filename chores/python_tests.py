@@ -7,6 +7,7 @@ from chores.steps import ROOT, TARGET, Counts
 
 INSIDE = ROOT / "chores" / "inside.py"
 TESTS = ROOT / "python" / "tests"
+ENVIRONMENT = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(steps, names=()):
@@ -55,9 +56,13 @@ def inside(steps, it, name, command):
     """Runs one suite in an empty working folder, so that nothing but the installed package can be imported."""
     scratch = TARGET / "scratch-{}".format(it.name)
     scratch.mkdir(parents=True, exist_ok=True)
-    env = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    ended = steps.run(name, command, env, scratch, read=counts)
-    for reason, times in sorted(told(ended.text).get("reasons", {}).items()):
+    ended = steps.run(name, command, ENVIRONMENT, scratch, read=counts)
+    tell_reasons(ended.text)
+
+
+def tell_reasons(text):
+    """Prints why tests were skipped."""
+    for reason, times in sorted(told(text).get("reasons", {}).items()):
         print("               {} skipped: {}".format(times, reason), flush=True)
 
 

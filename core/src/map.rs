@@ -10,7 +10,7 @@
 
 use std::{
     cmp::Ordering,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     mem::MaybeUninit,
     ops::{Deref, DerefMut, RangeBounds},
     path::Path,
@@ -205,6 +205,12 @@ impl Map {
             true => Sharing::Shared,
             false => Sharing::Private,
         }
+    }
+
+    /// Returns the name that the map was made with ([`Options::name`]).
+    #[must_use]
+    pub fn name(&self) -> Option<&OsStr> {
+        self.name.as_deref()
     }
 
     /// Returns one byte.

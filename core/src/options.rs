@@ -85,7 +85,7 @@ impl Options {
         self
     }
 
-    /// Sets the byte of the file at which the map starts; any will do.
+    /// Sets the byte of the file, or of the memory with a [`name`](Options::name), at which the map starts; any will do.
     pub fn offset(&mut self, bytes: u64) -> &mut Options {
         self.offset = bytes;
         self
@@ -277,10 +277,10 @@ impl Options {
         request.page = huge.unwrap_or(request.page);
         let fits = huge.is_some() || (given.file().is_some() && !region::OUTGROWS_FILES);
         let capacity = if fits { len } else { len.max(self.reserve) };
-        let lead = if given.file().is_some() { self.lead() } else { 0 };
+        let lead = self.lead(&given)?;
         let region = self.region(&request, &given, lead, capacity)?;
         if let (Some(region), None) = (&region, given.file()) {
-            region.commit(&request, len).map_err(Error::os("map"))?;
+            region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
         let origin = given.keep(self.untracked, self.offset)?;
         let access = self.access_to(&origin);
@@ -317,11 +317,16 @@ impl Options {
         }
     }
 
-    /// How far into its first page the map starts, in bytes.
-    fn lead(&self) -> usize {
-        match self.exact_offset {
-            true => 0,
-            false => (self.offset % sys::granularity() as u64) as usize,
+    /// How far into its region the map starts, in bytes.
+    fn lead(&self, given: &Given<'_>) -> Result<usize> {
+        match given.file() {
+            Some(_) if self.exact_offset => Ok(0),
+            Some(_) => Ok((self.offset % sys::granularity() as u64) as usize),
+            // What has a name is shown whole, or others would not find the same bytes at the same place.
+            None if self.name.is_some() => {
+                usize::try_from(self.offset).map_err(|_| Error::TooLong { len: self.offset })
+            }
+            None => Ok(0),
         }
     }
 

@@ -109,18 +109,21 @@ impl Map {
     pub(crate) fn resize_named_memory(&self, name: &OsStr, new_len: usize) -> Result<()> {
         fault::arm();
         let mut held = self.held();
-        let len = self.len().min(new_len);
+        let kept = self.lead + self.len().min(new_len);
+        let size = new_len.checked_add(self.lead).filter(|&size| size <= isize::MAX as usize);
+        let size = size.ok_or(Error::TooLong { len: new_len as u64 })?;
         if new_len == 0 {
             return Err(Error::Unsupported("memory of no bytes with a name"));
         }
         self.leave_name(&mut held, name)?;
-        let new = Region::named(&self.request, new_len, None, name).map_err(Error::os("resize"))?;
-        new.commit(&self.request, new_len).map_err(Error::os("resize"))?;
+        let new = Region::named(&self.request, size, None, name).map_err(Error::os("resize"))?;
+        new.commit(&self.request, size).map_err(Error::os("resize"))?;
         let _shut = self.pins.shut();
-        // SAFETY: `len` bytes lie in both regions, which do not overlap.
-        let copied = unsafe { kernel::copy(new.base().as_ptr(), self.base(), len) };
+        let old = self.base().wrapping_sub(self.lead);
+        // SAFETY: `kept` bytes lie in both regions, which do not overlap.
+        let copied = unsafe { kernel::copy(new.base().as_ptr(), old, kept) };
         if copied.fault != 0 {
-            return Err(Error::Fault { offset: copied.done });
+            return Err(Error::Fault { offset: copied.done.saturating_sub(self.lead) });
         }
         self.install(&mut held, Some(new), new_len);
         Ok(())

@@ -163,7 +163,7 @@ impl Map {
     }
 
     fn commit(&self, region: Option<&Region>, len: usize) -> Result<()> {
-        region.map_or(Ok(()), |region| region.commit(&self.request, len)).map_err(Error::os("resize"))
+        region.map_or(Ok(()), |region| region.commit(&self.request, self.lead + len)).map_err(Error::os("resize"))
     }
 
     fn move_to(&self, held: &mut Regions, region: Region) {

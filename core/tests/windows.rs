@@ -130,6 +130,24 @@ fn a_name_is_the_same_memory_for_everybody() {
 }
 
 #[test]
+fn a_part_of_memory_with_a_name_is_at_its_place_in_the_whole() {
+    const NAME: &str = "safemap test: parts";
+    let whole = Options::new().len(300_000).name(NAME).anonymous().unwrap();
+    assert_eq!(whole.name(), Some(NAME.as_ref()));
+    let part = Options::new().offset(70_001).len(100).name(NAME).anonymous().unwrap();
+    part.write_at(b"here", 0).unwrap();
+    assert_eq!(whole.to_vec(70_001..70_005).unwrap(), b"here");
+    assert_eq!(code(Options::new().offset(300_000).len(PAGE).name(NAME).anonymous()), Some(ERROR_ACCESS_DENIED));
+    assert_eq!(code(part.resize(200_000)), Some(ERROR_USER_MAPPED_FILE));
+    whole.close().unwrap();
+    part.resize(300_000).unwrap();
+    assert_eq!(part.to_vec(..5).unwrap(), b"here\0");
+    part.write_at(b"end", 299_997).unwrap();
+    let whole = Options::new().len(370_001).name(NAME).anonymous().unwrap();
+    assert_eq!(whole.to_vec(370_001 - 3..).unwrap(), b"end");
+}
+
+#[test]
 fn memory_with_a_name_grows_within_its_reserve() {
     const NAME: &str = r"Local\safemap test with a reserve";
     let one = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();

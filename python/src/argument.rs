@@ -1,6 +1,9 @@
 //! Arguments of methods: given or not, and what they are.
 
-use std::{convert::Infallible, ffi::c_int};
+use std::{
+    convert::Infallible,
+    ffi::{c_int, c_long},
+};
 
 use pyo3::{
     exceptions::{PyOverflowError, PyTypeError},
@@ -42,7 +45,7 @@ pub(crate) fn optional_ssize(object: Option<&Bound<'_, PyAny>>) -> PyResult<Opti
 
 /// Converts to a C `int`.
 pub(crate) fn int(object: &Bound<'_, PyAny>) -> PyResult<c_int> {
-    let number = object.extract::<i64>()?;
+    let number = object.extract::<c_long>()?;
     c_int::try_from(number).map_err(|_| match number < 0 {
         true => PyOverflowError::new_err("signed integer is less than minimum"),
         false => PyOverflowError::new_err("signed integer is greater than maximum"),
@@ -51,7 +54,7 @@ pub(crate) fn int(object: &Bound<'_, PyAny>) -> PyResult<c_int> {
 
 /// Converts to an unsigned byte.
 pub(crate) fn byte(object: &Bound<'_, PyAny>) -> PyResult<u8> {
-    match object.extract::<i64>()? {
+    match object.extract::<c_long>()? {
         byte @ 0..=255 => Ok(byte as u8),
         ..0 => Err(PyOverflowError::new_err("unsigned byte integer is less than minimum")),
         256.. => Err(PyOverflowError::new_err("unsigned byte integer is greater than maximum")),

@@ -4,8 +4,6 @@ use std::ffi::c_int;
 
 use pyo3::prelude::*;
 
-pub(crate) use libc::{EBADF, EINVAL, ENOMEM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MS_SYNC, PROT_READ, PROT_WRITE};
-
 pub(crate) const ACCESS_DEFAULT: c_int = 0;
 pub(crate) const ACCESS_READ: c_int = 1;
 pub(crate) const ACCESS_WRITE: c_int = 2;
@@ -21,6 +19,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 type Table = &'static [(&'static str, c_int)];
 
 /// Names as the C headers have them.
+#[cfg(unix)]
 macro_rules! table {
     ($($name:ident)*) => { &[$((stringify!($name), libc::$name)),*] };
 }
@@ -39,6 +38,10 @@ const UNIX: Table = table! {
     MS_SYNC MS_ASYNC MS_INVALIDATE
     MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE
 };
+
+/// There is none that Windows has besides.
+#[cfg(windows)]
+const UNIX: Table = &[];
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const PLATFORM: Table = &[

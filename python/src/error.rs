@@ -9,6 +9,8 @@ use pyo3::{
 };
 use safemap::Error;
 
+use crate::os;
+
 create_exception!(
     safemap,
     FaultError,
@@ -24,7 +26,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
     match &error {
         Error::Os { source, .. } => os_error(source),
         Error::Fault { offset } | Error::Damaged { offset } => fault(&error, *offset),
-        Error::Buffer { .. } => PyOSError::new_err((error.os_code(), error.to_string())),
+        Error::Buffer { .. } => PyOSError::new_err(os::arguments(os::fault_code(&error), error.to_string())),
         // The methods check ranges themselves, and then another thread made the map shorter.
         Error::OutOfBounds { .. } => value("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
@@ -39,7 +41,7 @@ pub(crate) fn os_error(error: &io::Error) -> PyErr {
     let Some(code) = error.raw_os_error() else { return PyOSError::new_err(text) };
     // Rust appends the number to the text.
     let text = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text).to_owned();
-    PyOSError::new_err((code, text))
+    PyOSError::new_err(os::arguments(code, text))
 }
 
 /// The exception for a number of the system's that we know without asking it.
@@ -49,8 +51,13 @@ pub(crate) fn errno(code: i32) -> PyErr {
 }
 
 fn fault(error: &Error, offset: usize) -> PyErr {
-    let exception = FaultError::new_err((error.os_code(), error.to_string()));
-    match Python::attach(|py| exception.value(py).setattr("offset", offset)) {
+    let exception = FaultError::new_err(os::arguments(os::fault_code(error), error.to_string()));
+    let complete = |py: Python<'_>| {
+        exception.value(py).setattr("offset", offset)?;
+        // The same everywhere, whatever the system calls it.
+        exception.value(py).setattr("errno", os::BAD_ADDRESS)
+    };
+    match Python::attach(complete) {
         Ok(()) => exception,
         Err(failure) => failure,
     }

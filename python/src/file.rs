@@ -5,9 +5,9 @@ use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 use crate::{
     argument::{Given, LEFT_OUT, byte, count},
     buffer::{lend, ssize},
-    constants::EBADF,
     error::{raise, value},
     mmap::{LONG, Mmap},
+    os,
 };
 
 #[pymethods]
@@ -130,6 +130,7 @@ fn beyond(error: safemap::Error, text: &'static str) -> PyErr {
 
 /// `io.UnsupportedOperation`, which is an OSError (what CPython raises up to 3.14) and a ValueError (from 3.15 on).
 fn unsupported(py: Python<'_>, text: &'static str) -> PyErr {
-    let exception = py.import("io").and_then(|io| io.getattr("UnsupportedOperation")?.call1((EBADF, text)));
+    let exception =
+        py.import("io").and_then(|io| io.getattr("UnsupportedOperation")?.call1((os::BAD_DESCRIPTOR, text)));
     exception.map_or_else(|failure| failure, PyErr::from_value)
 }

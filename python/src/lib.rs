@@ -2,6 +2,8 @@
 //!
 //! What each call does is told by `safemap/_safemap.pyi`; how it differs from CPython's by `docs/python.md`.
 
+#[cfg(unix)]
+mod advise;
 mod argument;
 mod buffer;
 mod constants;
@@ -12,6 +14,7 @@ mod index;
 mod lines;
 mod memory;
 mod mmap;
+mod os;
 mod quick;
 mod search;
 
@@ -40,9 +43,11 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn tell_of_forks(py: Python<'_>) -> PyResult<()> {
     buffer::forked();
+    // Where nobody forks there is none.
+    let Some(register) = py.import("os")?.getattr_opt("register_at_fork")? else { return Ok(()) };
     let keywords = PyDict::new(py);
     keywords.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
-    py.import("os")?.call_method("register_at_fork", (), Some(&keywords)).map(drop)
+    register.call((), Some(&keywords)).map(drop)
 }
 
 #[pyfunction]

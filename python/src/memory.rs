@@ -3,18 +3,19 @@
 use std::ops::Range;
 
 use pyo3::{
-    exceptions::{PyOverflowError, PyTypeError},
+    exceptions::{PyNotImplementedError, PyTypeError},
     prelude::*,
     types::PyString,
 };
-use safemap::{Advice, Error, Map, Protection, page_size};
+use safemap::{Error, Map, Protection, page_size};
 
 use crate::{
     argument::{Given, LEFT_OUT, int, optional_ssize},
     buffer::{class_name, ssize},
-    constants::{ACCESS_COPY, ACCESS_READ, EINVAL, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
+    constants::{ACCESS_COPY, ACCESS_READ},
     error::{errno, exported, raise, value},
     mmap::Mmap,
+    os::{FLUSHES_WHOLE_PAGES, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC, NAMES_MEMORY},
 };
 
 /// What CPython puts before a name, and how long the two may be together.
@@ -38,7 +39,9 @@ impl Mmap {
         if matches!(self.access, ACCESS_READ | ACCESS_COPY) {
             return Ok(());
         }
-        aligned(range.start)?;
+        if FLUSHES_WHOLE_PAGES {
+            aligned(range.start)?;
+        }
         let flags = if flags == 0 { MS_SYNC } else { flags };
         self.run_detached(py, |map| map.flush_with(range, flags))
     }
@@ -48,31 +51,6 @@ impl Mmap {
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         self.open()?;
         self.run_detached(py, |map| map.sync_all())
-    }
-
-    /// Tells the system how the memory will be used: `option` is one of the MADV_ constants.
-    ///
-    /// The range of `length` bytes from `start` on, a multiple of PAGESIZE, ends with the map at the latest.
-    #[pyo3(
-        signature = (option, start = LEFT_OUT, length = None, /),
-        text_signature = "($self, option, start=0, length=None, /)"
-    )]
-    fn madvise(
-        &self,
-        py: Python<'_>,
-        option: &Bound<'_, PyAny>,
-        start: Given<'_, '_>,
-        length: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        self.open()?;
-        let (option, start, length) = (int(option)?, start.ssize_or(0)?, optional_ssize(length)?);
-        let (start, end) = advice_range(start, length, self.length(py)?)?;
-        aligned(start)?;
-        match Advice::from_raw(option) {
-            // Without pages there is nothing to ask the system for, which would know.
-            Advice::Other(_) if start == end => Err(errno(EINVAL)),
-            advice => self.run_detached(py, |map| map.advise(advice, start..end.min(map.len()))),
-        }
     }
 
     /// Copies `count` bytes from `src` to `dest`; the two ranges may overlap.
@@ -109,7 +87,7 @@ impl Mmap {
             // CPython truncates the real file under a private map that was asked for by flags, ...
             _ if self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_PRIVATE => Err(not_resizable()),
             // ... and the file of any map before it finds that it cannot be so short.
-            0 => Err(errno(EINVAL)),
+            0 => Err(errno(INVALID)),
             newsize => self.shelf.resize(py, |map| self.resize_to(map, newsize), not_resized),
         }
     }
@@ -124,6 +102,9 @@ impl Mmap {
         }
         if self.flags & MAP_ANONYMOUS == 0 {
             return Err(value("Cannot set annotation on non-anonymous mappings"));
+        }
+        if !NAMES_MEMORY {
+            return Err(PyNotImplementedError::new_err("Annotation of mmap is not supported on this platform"));
         }
         let name = format!("{NAME_PREFIX}{name}");
         if name.len() > NAME_LIMIT {
@@ -224,9 +205,9 @@ fn stretch(at: isize, count: isize, len: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// The system wants whole pages, and CPython hands it what it was given.
-fn aligned(at: usize) -> PyResult<()> {
-    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(errno(EINVAL)) }
+/// Refuses what does not begin with a page, as the system does.
+pub(crate) fn aligned(at: usize) -> PyResult<()> {
+    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(errno(INVALID)) }
 }
 
 /// The range to flush; a size of -1 reaches to the end.
@@ -235,17 +216,6 @@ fn flush_range(offset: isize, size: isize, len: usize) -> Option<Range<usize>> {
     let left = len.checked_sub(offset)?;
     let size = if size == -1 { left } else { usize::try_from(size).ok()? };
     (size <= left).then_some(offset..offset + size)
-}
-
-/// The range to advise on: whole pages at its end, as the system takes them.
-fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(usize, usize)> {
-    let start = usize::try_from(start).ok().filter(|&start| start < len);
-    let start = start.ok_or_else(|| value("madvise start out of bounds"))?;
-    let Some(length) = length else { return Ok((start, len)) };
-    let length = usize::try_from(length).map_err(|_| value("madvise length invalid"))?;
-    let end = start.checked_add(length).filter(|&end| end <= isize::MAX as usize);
-    let end = end.ok_or_else(|| PyOverflowError::new_err("madvise length too large"))?.min(len);
-    Ok((start, end.next_multiple_of(page_size()).min(len)))
 }
 
 impl Mmap {

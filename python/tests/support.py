@@ -1,4 +1,4 @@
-"""Support: temporary files and child interpreters, for every test here."""
+"""Support: temporary files and child interpreters, for every test here, and what Windows does otherwise."""
 
 import os
 import subprocess
@@ -12,8 +12,24 @@ import safemap
 PAGE = safemap.PAGESIZE
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+UNIT = safemap.ALLOCATIONGRANULARITY
+WINDOWS = sys.platform == "win32"
+
+# Arguments of anonymous memory that is nobody else's, which on Windows all is that has no name.
+PRIVATE = {} if WINDOWS else {"flags": safemap.MAP_PRIVATE}
+
 # A child that dies on purpose shall not leave a core file.
-NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+NO_CORE = "" if WINDOWS else "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+
+
+def unix_only(why):
+    """Skips a test on Windows, which is told why."""
+    return unittest.skipIf(WINDOWS, "Windows: " + why)
+
+
+# Two reasons that many tests have.
+CUTS = "no file is cut that is mapped"
+FORKS = "nobody forks"
 
 
 class FileCase(unittest.TestCase):
@@ -25,15 +41,19 @@ class FileCase(unittest.TestCase):
         self.folder = folder.name
 
     def path(self, data=b"", name="file"):
-        """Writes `data` into a new file and returns its path."""
+        """Writes `data` into a new file and returns its path, which `latest` is from then on."""
         path = os.path.join(self.folder, name)
+        # Windows does not let go of a file that is mapped.
+        if WINDOWS and os.path.exists(path):
+            path = tempfile.mktemp(dir=self.folder)
         with open(path, "wb") as file:
             file.write(data)
+        self.latest = path
         return path
 
     def descriptor(self, data=b"", name="file", flags=os.O_RDWR):
         """Opens a new file that holds `data`."""
-        fd = os.open(self.path(data, name), flags)
+        fd = os.open(self.path(data, name), flags | getattr(os, "O_BINARY", 0))
         self.addCleanup(os.close, fd)
         return fd
 
@@ -67,3 +87,14 @@ def succeed(case, code, *args, **keywords):
     done = child(code, *args, **keywords)
     case.assertEqual(done.returncode, 0, "exit status {}\n{}{}".format(done.returncode, done.stdout, done.stderr))
     return done.stdout
+
+
+def open_files():
+    """How many descriptors, or handles, this process has open."""
+    if not WINDOWS:
+        return len(os.listdir("/dev/fd"))
+    import ctypes
+
+    kernel, count = ctypes.windll.kernel32, ctypes.c_ulong()
+    kernel.GetProcessHandleCount(ctypes.c_void_p(-1), ctypes.byref(count))
+    return count.value

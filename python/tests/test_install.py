@@ -1,5 +1,6 @@
 """Install: unmodified programs with the standard module replaced, in child interpreters as well."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def ask(queue):
     import mmap
     queue.put(hasattr(mmap, "FaultError"))
 if __name__ == "__main__":
-    for way in ("spawn", "fork", "forkserver"):
+    for way in sorted(multiprocessing.get_all_start_methods()):
         context = multiprocessing.get_context(way)
         queue = context.SimpleQueue()
         process = context.Process(target=ask, args=(queue,))
@@ -119,7 +120,8 @@ if __name__ == "__main__":
         print(way, queue.get())
         process.join()
 """
-        self.assertEqual(self.said(self.program(code)), "spawn True\nfork True\nforkserver True\n")
+        wanted = "".join("{} True\n".format(way) for way in sorted(multiprocessing.get_all_start_methods()))
+        self.assertEqual(self.said(self.program(code)), wanted)
 
     def test_shared_memory_of_multiprocessing_works(self):
         code = """

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import unittest
 
-from support import PAGE, FileCase
+from support import CUTS, FORKS, PAGE, FileCase, unix_only
 
 import safemap
 
@@ -64,6 +64,7 @@ class File(FileCase):
         partner("m.resize({})".format(5 * PAGE))
         self.assertEqual(partner("m[{}]".format(4 * PAGE)), 65)
 
+    @unix_only(CUTS)
     def test_a_process_that_truncates_the_file_is_an_error_here(self):
         m, partner = self.shared()
         partner("m.resize({})".format(PAGE))
@@ -73,13 +74,14 @@ class File(FileCase):
 
     def test_copies_are_seen_by_nobody(self):
         m, partner = self.shared()
-        with open(os.path.join(self.folder, "file"), "r+b") as file:
+        with open(self.latest, "r+b") as file:
             copy = safemap.mmap(file.fileno(), 0, access=safemap.ACCESS_COPY)
         copy[:3] = b"abc"
         self.assertEqual((copy[:3], m[:3], partner("m[:3]")), (b"abc", b"---", b"---"))
         copy.close()
 
 
+@unix_only(FORKS)
 class Memory(FileCase):
     def in_child(self, work):
         """Runs `work` in a forked child, whose exit status says whether it returned true."""

@@ -6,10 +6,13 @@ import sys
 import unittest
 from pathlib import Path
 
+from support import CUTS, unix_only
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 class Readme(unittest.TestCase):
+    @unix_only(CUTS)
     @unittest.skipUnless(README.exists(), "the tests were copied without the README")
     def test_the_example_survives_and_prints_the_error(self):
         examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)

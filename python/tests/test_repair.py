@@ -5,6 +5,8 @@ import subprocess
 import sys
 import unittest
 
+from support import CUTS, unix_only
+
 PROGRAM = """
 import faulthandler, hashlib, re, struct, sys, tempfile
 import safemap
@@ -42,6 +44,7 @@ def run(*words):
     return subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=False)
 
 
+@unix_only(CUTS)
 class Repair(unittest.TestCase):
     def test_foreign_code_meets_zeros_the_next_call_raises_and_the_map_can_be_restored(self):
         for words in ((), ("before",), ("after",)):

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from support import PAGE, FileCase, succeed
+from support import FORKS, PAGE, PRIVATE, FileCase, succeed, unix_only
 
 import safemap
 
@@ -46,7 +46,7 @@ class Parallel(FileCase):
     """Private memory that nobody wrote to costs no memory to read, and takes its time."""
 
     def long(self, **keywords):
-        return self.anonymous(LONG, flags=safemap.MAP_PRIVATE, **keywords)
+        return self.anonymous(LONG, **PRIVATE, **keywords)
 
     def ticks(self, name, call):
         # The clock needs a processor as well, so it gets several chances. It cannot tick if the interpreter is kept.
@@ -85,12 +85,14 @@ class Parallel(FileCase):
         m = self.long()
         self.ticks("slice with a step", lambda: m[::3])
 
+    @unix_only("memory is not filled when it is mapped, which takes no time then")
     def test_mapping_and_unmapping_let_others_run(self):
         def populate():
             safemap.mmap(-1, LONG, flags=safemap.MAP_PRIVATE | safemap.MAP_POPULATE).close()
 
         self.ticks("map and unmap", populate)
 
+    @unix_only("there is no madvise")
     def test_advice_lets_others_run(self):
         m = self.long()
         self.ticks("madvise", lambda: m.madvise(safemap.MADV_POPULATE_WRITE))
@@ -130,6 +132,7 @@ class Meanwhile(FileCase):
 
     BEGIN = """
         import safemap, threading
+        from support import PRIVATE
         SIZE = 256 << 20
         def begin(work, *args):
             begun = threading.Event()
@@ -145,7 +148,7 @@ class Meanwhile(FileCase):
     def test_close_waits_for_a_search_or_is_refused(self):
         code = self.BEGIN + """
         for turn in range(10):
-            m = safemap.mmap(-1, SIZE, flags=safemap.MAP_PRIVATE)
+            m = safemap.mmap(-1, SIZE, **PRIVATE)
             came = []
             def work():
                 try:
@@ -168,16 +171,22 @@ class Meanwhile(FileCase):
     def test_resize_during_a_search_harms_nobody(self):
         code = self.BEGIN + """
         for turn in range(10):
-            m = safemap.mmap(-1, SIZE, flags=safemap.MAP_PRIVATE)
+            m = safemap.mmap(-1, SIZE, **PRIVATE)
             m[0:3] = b"abc"
             came = []
-            thread = begin(lambda: came.append(m.find(b"needle")))
+            def work():
+                try:
+                    came.append(m.find(b"needle"))
+                except safemap.FaultError as error:
+                    came.append(error.offset)
+            thread = begin(work)
             try:
                 m.resize(2 * SIZE if turn % 2 else 5)
             except BufferError:
                 pass
             thread.join()
-            assert came == [-1], came
+            # Memory that was given back may be gone.
+            assert came == [-1] or turn % 2 == 0 and came[0] >= 5, came
             assert m[:3] == b"abc"
             m.close()
         print("done")
@@ -187,7 +196,7 @@ class Meanwhile(FileCase):
     def test_dropping_the_last_name_during_a_search_harms_nobody(self):
         code = self.BEGIN + """
         for turn in range(10):
-            m = safemap.mmap(-1, SIZE, flags=safemap.MAP_PRIVATE)
+            m = safemap.mmap(-1, SIZE, **PRIVATE)
             came = []
             thread = begin(lambda m: came.append(m.find(b"needle")), m)
             del m
@@ -197,12 +206,13 @@ class Meanwhile(FileCase):
         """
         self.assertEqual(succeed(self, code), "done\n")
 
+    @unix_only(FORKS)
     def test_a_fork_during_a_search_leaves_the_child_a_map_that_works_and_closes(self):
         code = self.BEGIN + """
         import os, warnings
         warnings.simplefilter("ignore")
         for turn in range(10):
-            m = safemap.mmap(-1, SIZE, flags=safemap.MAP_PRIVATE)
+            m = safemap.mmap(-1, SIZE, **PRIVATE)
             m[0:3] = b"abc"
             thread = begin(lambda: m.find(b"needle"))
             pid = os.fork()

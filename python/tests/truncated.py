@@ -103,24 +103,32 @@ def main(name, path, kept, access):
     before = os.path.getsize(path)
     with open(path, "r+b") as file:
         m = module.mmap(file.fileno(), 0, access=getattr(module, access))
-    names = {"m": m, "operator": operator, "i": kept + 5, "edge": max(0, kept - 70)}
-    names["n"] = names["i"] - names["edge"] + 1
+    space = names(m, kept)
     os.truncate(path, kept)
     operations = READS + (WRITES if access != "ACCESS_READ" else [])
-    came = {operation: run(operation, names) for operation in operations + HARMLESS}
+    came = {}
+    for operation in operations + HARMLESS:
+        # A trace that a killed child leaves behind.
+        print(operation, file=sys.stderr, flush=True)
+        came[operation] = run(operation, space)
     os.truncate(path, before)
     came["grown back"] = [m[kept + 5], m.find(b"needle", kept), len(m[kept:]) == before - kept]
     m.close()
     json.dump(came, sys.stdout)
 
 
-def run(operation, names):
+def names(m, kept):
+    """What the operations speak of, on a map whose bytes from `kept` on are lost."""
+    space = {"m": m, "operator": operator, "i": kept + 5, "edge": max(0, kept - 70)}
+    space["n"] = space["i"] - space["edge"] + 1
+    return space
+
+
+def run(operation, space):
     """Runs one operation from the edge on and says what came of it."""
-    names["m"].seek(names["edge"])
-    # A trace that a killed child leaves behind.
-    print(operation, file=sys.stderr, flush=True)
+    space["m"].seek(space["edge"])
     try:
-        exec(operation, names)
+        exec(operation, space)
     except OSError as error:
         return ["OSError", error.errno]
     except Exception as error:

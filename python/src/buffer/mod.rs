@@ -9,9 +9,7 @@
 //! - A `Python<'py>` token proves that this thread is attached to the interpreter, which is what the C functions want.
 
 mod answer;
-mod audit;
 mod bytes;
-mod descriptor;
 mod methods;
 mod name;
 mod number;
@@ -19,12 +17,14 @@ mod shelf;
 mod slots;
 mod small;
 mod turn;
+#[cfg(unix)]
+mod unix;
 mod view;
+#[cfg(windows)]
+mod windows;
 
 pub(crate) use answer::Answer;
-pub(crate) use audit::audit;
 pub(crate) use bytes::{bytes_of, lend, lend_settled, new_bytes, quick_bytes, short};
-pub(crate) use descriptor::borrow;
 pub(crate) use methods::quicken;
 pub(crate) use name::class_name;
 pub(crate) use number::{integer, is_index, minus_one, parts, slice, small, ssize, subscript};
@@ -32,3 +32,7 @@ pub(crate) use shelf::{Shelf, forked};
 pub(crate) use slots::{fill_iterator, fill_slots};
 pub(crate) use small::{keep_small, one_byte, one_int};
 pub(crate) use turn::Turn;
+#[cfg(unix)]
+pub(crate) use unix::{audit, borrow};
+#[cfg(windows)]
+pub(crate) use windows::{audit, borrow, error_of_status};

@@ -3,7 +3,7 @@
 import re
 import sys
 
-from differential.side import Raised
+from differential.side import WINDOWS, Raised
 
 ARITY = re.compile(
     r"(takes|expected) (exactly|at most|at least|no|from|\d+)\b"
@@ -117,6 +117,10 @@ TABLE = [
     Accepted(
         "from 3.14.8 on the value of an assignment is looked at before its index; ours asks in the older order",
         lambda step, theirs, ours: VALUE_FIRST and raised(theirs) and raised(ours, "IndexError", "mmap index out of range"),
+    ),
+    Accepted(
+        "Windows: a pipe, which has no length, needs one to be mapped; the standard module may find it empty",
+        lambda step, theirs, ours: WINDOWS and raised(theirs, None, "empty file") and raised(ours, "OSError", "WinError 87"),
     ),
     Accepted(
         "an argument that resizes the map while it is converted: the end that was left out is that of the map as it is then",

@@ -3,10 +3,11 @@
 import sys
 
 from differential import pools
+from differential.side import WINDOWS
 
 # Older ones crash when an `__index__` closes the map (gh-103987) and search beyond its end (gh-105235).
 OLD = sys.version_info < (3, 11, 4)
-TRACKFD = sys.version_info >= (3, 13)
+TRACKFD = sys.version_info >= ((3, 15) if WINDOWS else (3, 13))
 VIEWS = pools.VIEWS + (pools.VIEWS_312 if sys.version_info >= (3, 12) else [])
 ODD = pools.ODD + (pools.ODD_313 if TRACKFD else [])
 
@@ -64,7 +65,7 @@ class Generator:
         size = self.side.file_size()
         length = rng.choice([0, 0, 0, size, size // 2, 1, size + 1, rng.randrange(size + 2)])
         access = rng.choice(["", "", ", access=mmap.ACCESS_READ", ", access=mmap.ACCESS_WRITE", ", access=mmap.ACCESS_COPY"])
-        offset = rng.choice(["", "", "", ", offset=mmap.PAGESIZE", ", offset=2 * mmap.PAGESIZE", ", offset=0", ", offset=7"])
+        offset = rng.choice(["", "", "", ", offset=mmap.ALLOCATIONGRANULARITY", ", offset=0", *pools.OFFSETS])
         track = rng.choice(["", "", "", ", trackfd=False", ", trackfd=True"]) if TRACKFD else ""
         fd = "reader" if "READ" in access or rng.random() < 0.05 else "fd"
         return "{}, {}{}{}{}".format(fd, length, access, offset, track)
@@ -72,12 +73,14 @@ class Generator:
     def anonymous(self):
         """Arguments of a map without a file. Only a private one may grow: shared memory has an end."""
         form = self.rng.choice(pools.ANONYMOUS)
-        self.resizable, self.unit = form.endswith("mmap.MAP_PRIVATE"), 4096
+        self.resizable, self.unit = (True, 1) if WINDOWS else (form.endswith("mmap.MAP_PRIVATE"), 4096)
         return form.format(self.rng.choice([1, 5, 100, 4096, 4097, 20000]))
 
     def protected(self):
-        """Arguments with flags and protection."""
+        """Arguments with flags and protection, or a name."""
         rng = self.rng
+        if WINDOWS:
+            return rng.choice(pools.NAMED)
         flags, prot = rng.choice(pools.FLAGS), rng.choice(pools.PROTECTIONS)
         self.touchable = "READ" in prot
         self.resizable = flags == "mmap.MAP_SHARED"
@@ -92,7 +95,7 @@ class Generator:
         self.resizable = False
         if rng.random() < 0.6:
             return rng.choice(ODD)
-        words = ["fd", "0", "mmap.MAP_SHARED", "3", "0", "0"][: rng.randint(1, 6)]
+        words = pools.ORDERED[: rng.randint(1, 6)]
         words[rng.randrange(len(words))] = rng.choice(pools.WRONG)
         # A `prot` that is some other number would not be safe to touch.
         self.touchable = len(words) < 4 or words[3] == "3"

@@ -1,5 +1,7 @@
 """Pools: the arguments and ready-made steps that the generator draws from."""
 
+from differential.side import WINDOWS
+
 HUGE = [2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64, 2**100]
 HUGE += [-number for number in HUGE] + [-(2**31) - 1, -(2**63) - 1]
 WRONG = ["None", "'a'", "b'x'", "1.5", "[]", "object", "True", "m", "Int('x')", "...", "bytearray(b'ab')"]
@@ -325,6 +327,9 @@ class S(mmap.mmap):| def __exit__(self, *a): return super().__exit__(*a)
 """.strip().splitlines()
 CLASSES = [line.replace("|", "\n") for line in CLASSES]
 
+# No file is left longer there whose map was then refused for its offset, as it is by the standard module.
+OFFSETS = [] if WINDOWS else [", offset=2 * mmap.PAGESIZE", ", offset=7"]
+
 FLAGS = """
 mmap.MAP_SHARED
 mmap.MAP_SHARED
@@ -361,6 +366,28 @@ ANONYMOUS = """
 -1, {}, offset=4096
 """.strip().splitlines()
 
+# What the constructor's arguments are in their order.
+ORDERED = ["fd", "0", "mmap.MAP_SHARED", "3", "0", "0"]
+
+if WINDOWS:
+    ORDERED = ["fd", "0", "None", "0", "0"]
+    ANONYMOUS = [form.replace("4096", "65536") for form in ANONYMOUS if "MAP_" not in form]
+
+# On Windows. Two sides at a time have no name in common.
+NAMED = """
+-1, 100, mmap.__name__
+-1, 5000, tagname=mmap.__name__
+0, 5000, tagname=mmap.__name__ + ' ü'
+0, 5000
+-1, 5000, ''
+-1, 100, mmap.__name__, mmap.ACCESS_READ
+fd, 0, mmap.__name__ + ' file'
+fd, 5000, mmap.__name__ + ' file', mmap.ACCESS_WRITE
+fd, 0, 'a\\0b'
+fd, 0, 5
+fd, 0, None, 1
+""".strip().splitlines()
+
 ODD = """
 
 fd
@@ -389,8 +416,8 @@ fd, 0, prot=2**31
 fd, 0, offset=-1
 fd, 0, offset=2**62
 fd, 0, offset=2**63
-fd, 0, offset=10 * mmap.PAGESIZE
-fd, 1, offset=10 * mmap.PAGESIZE
+fd, 0, offset=10 * mmap.ALLOCATIONGRANULARITY
+fd, 1, offset=10 * mmap.ALLOCATIONGRANULARITY
 fd, -1
 fd, 2**62
 fd, 2**63 - 1

@@ -19,8 +19,11 @@ import weakref
 import zlib
 
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+WINDOWS = sys.platform == "win32"
 # What else there is to map.
-OTHERS = {"folder": None, "null": "/dev/null", "zero": "/dev/zero", "proc": "/proc/self/stat"}
+OTHERS = {} if WINDOWS else {"folder": None, "null": "/dev/null", "zero": "/dev/zero", "proc": "/proc/self/stat"}
+# Windows would read and write lines of text.
+BINARY = getattr(os, "O_BINARY", 0)
 LENT = (array, binascii, collections, copy, ctypes, gc, hashlib, io, operator, os, pickle, re, struct, sys, weakref, zlib)
 
 
@@ -59,8 +62,8 @@ class Side:
         self.path = os.path.join(folder, "file")
         with open(self.path, "wb") as file:
             file.write(content)
-        self.fd = os.open(self.path, os.O_RDWR)
-        self.reader = os.open(self.path, os.O_RDONLY)
+        self.fd = os.open(self.path, os.O_RDWR | BINARY)
+        self.reader = os.open(self.path, os.O_RDONLY | BINARY)
         names = {"fd": self.fd, "reader": self.reader}
         for name, path in OTHERS.items():
             names[name] = os.open(path or folder, os.O_RDONLY if path != "/dev/zero" else os.O_RDWR)
@@ -103,7 +106,12 @@ class Side:
 
     def seen(self):
         """What can be seen of the map and its file without touching a byte of the map."""
-        return {"map": self.seen_map(), "file": os.pread(self.reader, 1 << 20, 0), "references": sys.getrefcount(self.map)}
+        return {"map": self.seen_map(), "file": self.file(), "references": sys.getrefcount(self.map)}
+
+    def file(self):
+        """What is in the file; mapping `reader` has its position moved on Windows, which is seen elsewhere."""
+        with open(self.path, "rb") as file:
+            return file.read()
 
     def seen_map(self):
         """The map's face, as its own class shows it and no subclass."""

@@ -1,0 +1,313 @@
+"""Windows: its constructor beside the standard module's, memory with names, handles, numbers of errors, and faults."""
+
+import errno
+import mmap as standard
+import os
+import socket
+import sys
+import unittest
+
+import truncated
+from support import PAGE, UNIT, WINDOWS, FileCase, succeed
+
+import safemap
+
+if not WINDOWS:
+    raise unittest.SkipTest("not Windows")
+
+NO_ACCESS = 998
+USER_MAPPED_FILE = 1224
+NAME = "safemap test – gemeinsamer Speicher"
+
+# Arguments of maps, right and wrong. Files are made anew for each side; `fd` is writable, `reader` is not.
+CONSTRUCTED = """
+fd, 0
+fd, 10
+fd, 0, None, 1
+fd, 0, None, 2
+fd, 0, None, 3, 0
+fd, 0, access=mmap.ACCESS_READ
+reader, 0
+reader, 0, access=1
+reader, 0, access=3
+fd, 3 * UNIT
+fd, 3 * UNIT, access=1
+fd, 3 * UNIT, access=3
+fd, 0, offset=UNIT
+fd, 10, offset=UNIT
+fd, 0, offset=2 * UNIT
+fd, 10, offset=2 * UNIT
+fd, 3 * UNIT, offset=UNIT
+fd, 0, offset=7
+fd, 10, offset=PAGE
+fd, 0, offset=10 * UNIT
+fd, 10, offset=10 * UNIT, access=1
+empty, 0
+empty, 0, 5
+empty, 5
+empty, 5, access=1
+fd, 0, 5
+fd, 0, b'name'
+fd, 0, offset=10 * UNIT, tagname=5
+fd, 0, 'a\\0b'
+fd, 0, ''
+fd, 0, 'safemap test of a file'
+-1, 10
+0, 10
+-1, 10, 'safemap test of memory'
+0, 10, tagname='safemap test of memory'
+-1, 10, ''
+-1, 10, access=1
+-1, 10, access=2
+-1, 10, access=3
+-1, 10, offset=UNIT
+-1, 10, offset=UNIT, tagname='safemap test of memory'
+-1, 10, offset=5
+-1, 0
+-1, 0, 5
+-1, 2**62
+-1, -1
+-1, 10, offset=-1
+-1, 10, access=4
+-1, -1, access=4
+-1, -1, offset=-1
+-1, 10, 5, 4
+999, 10
+999, -1
+999, 10, 5
+-2, 10
+pipe, 10
+pipe, 10, access=1
+null, 10
+null, 10, access=1
+fd, 2**62
+fd, 2**63
+2**31, 10
+-2**40, 10
+fd, 'a'
+'a', 10
+None, 10
+fd, 0, 5, 'a'
+fd, 0, offset='a'
+fd, 0, offset=2**63
+fd, 0, offset=2**62
+fd, True
+fd, 0, access=True
+fd, 0, foo=1
+fd, 0, flags=1
+fd, 0, prot=1
+fd, 0, fileno=3
+length=5
+fileno=fd, length=0
+
+fd
+-1, 10, trackfd=False
+-1, 10, trackfd=True
+0, 10, trackfd=True
+""".splitlines()[1:]
+
+
+class Side:
+    """One of the two modules with files of its own."""
+
+    def __init__(self, case, module):
+        content = b"abcdefgh" * (2 * UNIT // 8)
+        self.path = case.path(content)
+        self.fd = case.opened(self.path)
+        read, write = os.pipe()
+        case.addCleanup(os.close, write)
+        self.names = {
+            "mmap": module,
+            "fd": self.fd,
+            "reader": case.opened(self.path, os.O_RDONLY),
+            "empty": case.opened(case.path(b"")),
+            "null": case.opened("nul"),
+            "pipe": read,
+            "UNIT": UNIT,
+            "PAGE": PAGE,
+        }
+        case.addCleanup(os.close, read)
+
+    def came(self, arguments):
+        """What a map made with these arguments is, or the exception; and what became of the file."""
+        os.lseek(self.fd, 5, os.SEEK_SET)
+        seen = self.made(arguments)
+        return (*seen, os.lseek(self.fd, 0, os.SEEK_CUR), os.path.getsize(self.path))
+
+    def made(self, arguments):
+        try:
+            m = eval("mmap.mmap({})".format(arguments), self.names)
+        except Exception as error:
+            return type(error).__name__, str(error), getattr(error, "errno", None), getattr(error, "winerror", None)
+        seen = repr(m), m[:5], m[-5:], m.size(), m.tell()
+        m.close()
+        return seen
+
+
+class Constructor(FileCase):
+    def opened(self, path, flags=os.O_RDWR):
+        fd = os.open(path, flags | os.O_BINARY)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def test_it_does_what_the_standard_modules_does(self):
+        for arguments in CONSTRUCTED:
+            with self.subTest(arguments):
+                theirs, ours = (Side(self, module).came(arguments) for module in (standard, safemap))
+                self.assertEqual(ours, theirs)
+
+    def test_a_socket_is_no_descriptor(self):
+        with socket.socket() as opened:
+            for module in (standard, safemap):
+                with self.assertRaises(OSError) as caught:
+                    module.mmap(opened.fileno(), 10)
+                self.assertEqual(caught.exception.errno, errno.EBADF)
+
+    def test_what_has_no_length_needs_one(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+        self.addCleanup(os.close, read)
+        for fd in (read, self.opened("nul")):
+            with self.assertRaises(OSError):
+                safemap.mmap(fd, 0)
+
+    def test_trackfd_false_keeps_no_handle_and_true_is_the_default(self):
+        for track in (True, False):
+            m = self.map(b"abc", 0, trackfd=track)
+            m[0] = ord("x")
+            self.assertEqual(m[:], b"xbc")
+        with self.assertRaisesRegex(ValueError, "mmap can't resize with trackfd=False."):
+            m.resize(5)
+
+    def test_repair_is_refused_and_allocate_is_taken(self):
+        with self.assertRaises(NotImplementedError):
+            self.map(b"abc", 0, repair=True)
+        m = self.map(b"abc", 0, repair=False, allocate=True)
+        m.resize(10)
+        self.assertEqual((m[:], m.damage, m.restore()), (b"abc" + bytes(7), None, None))
+
+    def test_a_file_that_could_not_be_mapped_is_not_made_longer(self):
+        # The standard module leaves it longer.
+        path = self.path(b"abc")
+        with open(path, "r+b") as file:
+            with self.assertRaises(OSError) as caught:
+                safemap.mmap(file.fileno(), 100, offset=5)
+            self.assertEqual((caught.exception.winerror, os.path.getsize(path)), (1132, 3))
+
+    def test_there_are_no_constants_and_methods_of_unix(self):
+        names = [name for name in dir(safemap) if name.startswith(("MAP_", "PROT_", "MADV_", "MS_"))]
+        self.assertEqual(names, [])
+        self.assertFalse(hasattr(safemap.mmap, "madvise"))
+
+
+class Names(FileCase):
+    def test_a_name_is_the_same_memory_for_both_modules_and_other_processes(self):
+        m = safemap.mmap(-1, 2 * PAGE, NAME)
+        self.addCleanup(m.close)
+        m[:3] = b"abc"
+        code = """
+            import mmap, safemap, sys
+            for module in (mmap, safemap):
+                with module.mmap(-1, 8192, sys.argv[1]) as m:
+                    print(m[:3])
+                    m[5] += 1
+        """
+        self.assertEqual(succeed(self, code, NAME), "b'abc'\nb'abc'\n")
+        self.assertEqual(m[5], 2)
+
+    def test_memory_whose_name_others_have_is_not_resized(self):
+        one, two = (module.mmap(-1, 2 * PAGE, tagname=NAME) for module in (safemap, standard))
+        one[:3] = b"abc"
+        with self.assertRaises(OSError) as caught:
+            one.resize(PAGE)
+        self.assertEqual((caught.exception.winerror, len(one), two[:3]), (USER_MAPPED_FILE, 2 * PAGE, b"abc"))
+        two.close()
+        one.resize(5 * PAGE)
+        self.assertEqual((len(one), one[:4]), (5 * PAGE, b"abc\0"))
+        one.close()
+
+    def test_a_part_of_memory_with_a_name_is_at_its_place(self):
+        whole = standard.mmap(-1, 2 * UNIT, tagname=NAME)
+        part = safemap.mmap(-1, 10, tagname=NAME, offset=UNIT)
+        part[:3] = b"abc"
+        self.assertEqual(whole[UNIT : UNIT + 4], b"abc\0")
+        part.close(), whole.close()
+
+    def test_an_object_with_a_name_is_larger(self):
+        with safemap.mmap(-1, 100) as plain, safemap.mmap(-1, 100, "12345") as named:
+            self.assertEqual(sys.getsizeof(named) - sys.getsizeof(plain), 12)
+
+
+class Resize(FileCase):
+    def test_a_file_that_is_mapped_twice_does_not_become_shorter_and_nothing_is_lost(self):
+        fd = self.descriptor(b"x" * 3 * PAGE)
+        one, two = safemap.mmap(fd, 0), standard.mmap(fd, 0)
+        with self.assertRaises(OSError) as caught:
+            one.resize(PAGE)
+        self.assertEqual((caught.exception.winerror, len(one), one[:]), (USER_MAPPED_FILE, 3 * PAGE, b"x" * 3 * PAGE))
+        two.close()
+        one.resize(PAGE)
+        self.assertEqual((len(one), one.size(), one[:]), (PAGE, PAGE, b"x" * PAGE))
+        one.close()
+
+    def test_anonymous_memory_grows_and_shrinks(self):
+        m = self.anonymous(100)
+        m[:3] = b"abc"
+        for size in (1, 5000, 3, 100_000):
+            m.resize(size)
+            self.assertEqual((len(m), m.size(), m[:1]), (size, size, b"a"))
+        self.assertEqual(m[1:].strip(b"\0"), b"")
+
+
+class Faults(FileCase):
+    """`protect` takes pages away, which a file that is mapped cannot lose."""
+
+    def taken(self, kept=2 * PAGE, **keywords):
+        m = self.map(b"x" * 4 * PAGE, 0, **keywords)
+        m.protect(0, kept)
+        return m
+
+    def test_every_operation_raises_and_the_interpreter_goes_on(self):
+        for access in (safemap.ACCESS_READ, safemap.ACCESS_WRITE, safemap.ACCESS_COPY):
+            for kept in (0, 2 * PAGE, 3 * PAGE):
+                m = self.taken(kept, access=access)
+                operations = truncated.READS + (truncated.WRITES if access != safemap.ACCESS_READ else [])
+                names = truncated.names(m, kept)
+                came = {operation: truncated.run(operation, names) for operation in operations}
+                self.assertEqual({it: came[it] for it in came if came[it] != ["OSError", errno.EFAULT]}, {})
+
+    def test_the_error_tells_the_offset_and_the_number_that_the_standard_module_gives(self):
+        m = self.taken()
+        with self.assertRaises(safemap.FaultError) as caught:
+            m.find(b"y")
+        error = caught.exception
+        self.assertEqual((error.offset, error.errno, error.winerror), (2 * PAGE, errno.EFAULT, NO_ACCESS))
+        m.protect(1, 2 * PAGE)
+        self.assertEqual(m.find(b"y"), -1)
+
+    def test_memory_that_may_not_be_written_raises_when_it_is(self):
+        m = self.anonymous()
+        m.protect(1)
+        with self.assertRaises(safemap.FaultError):
+            m[5] = 1
+        self.assertEqual(m[5], 0)
+
+    def test_a_fault_elsewhere_still_ends_the_process_or_is_others(self):
+        code = """
+            import ctypes, safemap
+            m = safemap.mmap(-1, 100)
+            m.protect(0)
+            try:
+                m[0]
+            except safemap.FaultError:
+                print("ours")
+            try:
+                ctypes.string_at(16)
+            except OSError as error:
+                print("theirs")
+        """
+        self.assertEqual(succeed(self, code), "ours\ntheirs\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
