@@ -1,15 +1,25 @@
 """Windows: the core's tests and the package's, built here and run by Wine."""
 
-from chores import debian, rust, sysroot, windows_python, wine
+import re
+
+from chores import debian, platforms, rust, sysroot, windows_python, wine
+from chores.platforms import Row
+from chores.steps import call
 
 TARGET = "x86_64-pc-windows-gnu"
+
+# Words that are not for cargo.
+OWN = ("--python", "--write")
 
 # What the macro makes of a constant on this target is none.
 FALSE_ALARMS = ["-A", "clippy::missing_const_for_thread_local"]
 
 
 def run(steps, words):
-    """Lints both crates and runs all tests; `--python`: those of the package alone; other `words` go to the core's cargo."""
+    """Lints both crates and runs all tests, or those of the package alone (`--python`); `--write` puts them into the documentation.
+
+    Other `words` go to the core's cargo.
+    """
     missing = debian.lacks(debian.WINDOWS)
     if missing:
         steps.skip("windows", debian.sentence(missing))
@@ -18,28 +28,46 @@ def run(steps, words):
     if toolchain is None or not wine.ready(steps):
         return
     env = dict(toolchain.environment(linker=wine.GCC, runner=wine.WINE), **wine.environment())
-    if "--python" not in words:
-        core(steps, toolchain, env, words)
-    if words in ([], ["--python"]):
-        python(steps, toolchain, env)
+    # Windows cuts no file that is mapped; the tests have the host do it.
+    env["SAFEMAP_DRIVE_C"] = str(wine.prefix() / "drive_c")
+    ours, theirs = [word for word in words if word in OWN], [word for word in words if word not in OWN]
+    rows = core(steps, toolchain, env, theirs) if "--python" not in ours else []
+    rows += python(steps, toolchain, env) if not theirs else []
+    print("\n" + "\n".join(platforms.lines(rows)) + "\n", flush=True)
+    if "--write" in ours and not theirs:
+        platforms.write(rows)
 
 
 def core(steps, toolchain, env, words):
-    """Lints the core, and runs its unit, integration and documentation tests."""
-    # Windows cuts no file that is mapped; the tests have the host do it.
-    env = dict(env, SAFEMAP_DRIVE_C=str(wine.prefix() / "drive_c"))
-    if not words:
-        lint(steps, "Windows", toolchain.command("clippy", "--all-targets"), env)
-    steps.run("cargo test, Windows", toolchain.command("test", "--no-fail-fast", *words), env, read=rust.counts)
+    """Lints the core, and runs its unit, integration and documentation tests; the row of the table."""
+    checked = words or lint(steps, "Windows", toolchain.command("clippy", "--all-targets"), env)
+    seen = []
+    command = toolchain.command("test", "--no-fail-fast", *words)
+    steps.run("cargo test, Windows", command, env, read=lambda text: platforms.keep(rust.counts(text), seen))
+    return [row(TARGET, checked, seen[0], "run by " + version())]
 
 
 def python(steps, toolchain, env):
-    """Lints the package, and tries it on a CPython for Windows."""
+    """Lints the package, and tries it on a CPython for Windows; the rows of the table."""
     env = dict(env, PYO3_CROSS_PYTHON_VERSION=windows_python.NUMBER)
-    lint(steps, "Windows, Python", toolchain.command("clippy", "--package", "safemap-python"), env)
-    windows_python.run(steps, toolchain, env)
+    checked = lint(steps, "Windows, Python", toolchain.command("clippy", "--package", "safemap-python"), env)
+    tried = windows_python.run(steps, toolchain, env)
+    return [row("{}, {}".format(TARGET, name), checked, counts, why) for name, counts, why in tried]
+
+
+def row(name, checked, counts, why):
+    """The row of tests that ran, and so were built."""
+    made = Row(name, "yes" if checked else "NO", "yes" if counts.passed else "NO", why)
+    made.add(counts)
+    return made
 
 
 def lint(steps, name, command, env):
-    """Runs clippy; a warning is an error."""
-    steps.run("cargo clippy, " + name, command + ["--", "-D", "warnings"] + FALSE_ALARMS, env)
+    """Runs clippy; a warning is an error. Whether there was none."""
+    return steps.run("cargo clippy, " + name, command + ["--", "-D", "warnings"] + FALSE_ALARMS, env).ok
+
+
+def version():
+    """Which Wine it is: `Wine 8.0`."""
+    told = re.match(r"wine-(\S+)", call([wine.WINE, "--version"]).text)
+    return "Wine " + told.group(1) if told else "Wine"

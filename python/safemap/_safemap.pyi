@@ -12,7 +12,7 @@ error = OSError
 class FaultError(OSError):
     """A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.
 
-    `errno` is EFAULT. Bytes before it were transferred.
+    `errno` is EFAULT, on Windows `winerror` what the system said. Bytes before it were transferred.
     """
 
     offset: int
@@ -29,27 +29,49 @@ class LineIterator:
 class mmap:
     """Mapped memory that behaves like a bytearray and like an open file."""
 
-    def __new__(
-        cls,
-        fileno: int,
-        length: int,
-        flags: int = ...,
-        prot: int = ...,
-        access: int = 0,
-        offset: int = 0,
-        *,
-        trackfd: bool = True,
-        repair: bool = False,
-        allocate: bool = False,
-    ) -> Self:
-        """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1.
+    if sys.platform == "win32":
+        def __new__(
+            cls,
+            fileno: int,
+            length: int,
+            tagname: str | None = None,
+            access: int = 0,
+            offset: int = 0,
+            *,
+            trackfd: bool = True,
+            repair: bool = False,
+            allocate: bool = False,
+        ) -> Self:
+            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1 or 0.
 
-        A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY.
-        `access` is one of ACCESS_READ, ACCESS_WRITE and ACCESS_COPY; in its place `flags` and `prot` give what the
-        system's own call takes. The descriptor is duplicated unless `trackfd` is false; then size() and resize() raise.
-        With `repair`, readers of a view meet zeros where the file no longer reaches, and every later call raises
-        FaultError until restore() succeeds. With `allocate`, resize() sets space on the disk aside.
-        """
+            A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY; a
+            file that is too short becomes longer if the map may write to it. `access` is one of ACCESS_READ, ACCESS_WRITE
+            and ACCESS_COPY. Whoever names memory by the same `tagname` gets the same memory, in other processes as well.
+            The handle is duplicated unless `trackfd` is false; then size() and resize() raise. `repair` raises NotImplementedError.
+            """
+
+    else:
+        def __new__(
+            cls,
+            fileno: int,
+            length: int,
+            flags: int = ...,
+            prot: int = ...,
+            access: int = 0,
+            offset: int = 0,
+            *,
+            trackfd: bool = True,
+            repair: bool = False,
+            allocate: bool = False,
+        ) -> Self:
+            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1.
+
+            A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY.
+            `access` is one of ACCESS_READ, ACCESS_WRITE and ACCESS_COPY; in its place `flags` and `prot` give what the
+            system's own call takes. The descriptor is duplicated unless `trackfd` is false; then size() and resize() raise.
+            With `repair`, readers of a view meet zeros where the file no longer reaches, and every later call raises
+            FaultError until restore() succeeds. With `allocate`, resize() sets space on the disk aside.
+            """
 
     # The file.
 
@@ -115,7 +137,7 @@ class mmap:
         """Writes changed bytes back to the file: all, or `size` from `offset` on, a multiple of PAGESIZE.
 
         `flags` is MS_SYNC (the default: wait until they are on the device) or MS_ASYNC, and MS_INVALIDATE. Maps that
-        change no file do nothing.
+        change no file do nothing. On Windows any range will do, and flags mean nothing.
         """
 
     def sync(self) -> None:
@@ -123,20 +145,23 @@ class mmap:
         all that was written survives a power failure. Maps that change no file do nothing.
         """
 
-    def madvise(self, option: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
-        """Tells the system how the memory will be used: `option` is one of the MADV_ constants.
+    if sys.platform != "win32":
+        def madvise(self, option: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
+            """Tells the system how the memory will be used: `option` is one of the MADV_ constants.
 
-        The range of `length` bytes from `start` on, a multiple of PAGESIZE, ends with the map at the latest.
-        """
+            The range of `length` bytes from `start` on, a multiple of PAGESIZE, ends with the map at the latest.
+            """
 
     def set_name(self, name: str, /) -> None:
-        """Gives anonymous memory a name, which /proc/PID/maps shows behind the prefix cpython:mmap:."""
+        """Gives anonymous memory a name, which /proc/PID/maps shows behind the prefix cpython:mmap:. Elsewhere than on Linux
+        raises NotImplementedError.
+        """
 
     def protect(self, prot: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
         """Changes what may be done with `length` bytes from `start` on, a multiple of PAGESIZE.
 
-        `prot` is made of PROT_READ, PROT_WRITE, PROT_EXEC, or is PROT_NONE. What is forbidden raises FaultError when
-        tried. A resize that moves the map takes it back.
+        `prot` is made of PROT_READ, PROT_WRITE, PROT_EXEC, or is PROT_NONE; where these are missing, on Windows, of 1, 2 and
+        4, or is 0. What is forbidden raises FaultError when tried. A resize that moves the map takes it back.
         """
 
     def lock(self, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:

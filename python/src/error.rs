@@ -16,7 +16,7 @@ create_exception!(
     FaultError,
     PyOSError,
     "A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.\n\n\
-     `errno` is EFAULT; `offset` is the place of that byte in the map. Bytes before it were transferred.\n\n\
+     `errno` is EFAULT, on Windows `winerror` what the system said; `offset` is the place of that byte in the map. Bytes before it were transferred.\n\n\
      A map made with repair=True raises it also when a reader of its memory met zeros in the place of that byte."
 );
 

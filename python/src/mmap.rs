@@ -25,6 +25,7 @@ pub(crate) const LONG: usize = 64 * 1024;
 ///
 /// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True,
 ///      repair=False, allocate=False)
+/// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)
 ///
 /// Maps `length` bytes of the file with the descriptor `fileno`, from the byte `offset` on, which must be a multiple of
 /// ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps fresh anonymous memory.
@@ -36,6 +37,9 @@ pub(crate) const LONG: usize = 64 * 1024;
 /// With `repair`, code that reads or writes a view of the memory (memoryview, numpy, re) meets zeros where the file no longer
 /// reaches, where it would otherwise be killed; every later call raises FaultError until restore() succeeds. With `allocate`,
 /// resize() sets space on the disk aside, so that a full disk is its error and not one of a later write.
+///
+/// On Windows a fileno of 0 is for anonymous memory as well, memory with a `tagname` is the same for all who name it, a file that is
+/// too short becomes longer, and `repair` cannot be had.
 ///
 /// If the file is shorter than the map by now, reading and writing the missing part raises FaultError, an OSError.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]

@@ -63,6 +63,13 @@ class FileCase(unittest.TestCase):
         self.addCleanup(made.close)
         return made
 
+    def lose(self, m, kept):
+        """Takes what lies behind the first `kept` bytes away from the map of the latest file: in whole pages."""
+        if WINDOWS:
+            m.protect(0, kept)
+        else:
+            os.truncate(self.latest, kept)
+
     def anonymous(self, length=PAGE, **keywords):
         """Maps anonymous memory."""
         made = safemap.mmap(-1, length, **keywords)

@@ -3,7 +3,6 @@
 import errno
 import gc
 import io
-import os
 import random
 import threading
 import unittest
@@ -148,7 +147,7 @@ class Changes(FileCase):
         for arguments in ({}, {"containing": b"x"}):
             with self.subTest(arguments):
                 m = self.map(text)
-                os.truncate(os.path.join(self.folder, "file"), PAGE)
+                self.lose(m, PAGE)
                 lines = m.lines(**arguments)
                 for _ in range(PAGE // 100):
                     self.assertEqual(next(lines), b"x" * 99 + b"\n")

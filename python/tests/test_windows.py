@@ -1,10 +1,12 @@
 """Windows: its constructor beside the standard module's, memory with names, handles, numbers of errors, and faults."""
 
+import contextlib
 import errno
 import mmap as standard
 import os
 import socket
 import sys
+import time
 import unittest
 
 import truncated
@@ -275,6 +277,29 @@ class Faults(FileCase):
                 names = truncated.names(m, kept)
                 came = {operation: truncated.run(operation, names) for operation in operations}
                 self.assertEqual({it: came[it] for it in came if came[it] != ["OSError", errno.EFAULT]}, {})
+
+    @unittest.skipUnless("SAFEMAP_DRIVE_C" in os.environ, "nobody but a host could cut the file")
+    def test_a_file_that_a_host_cuts_is_the_error_that_the_standard_module_raises(self):
+        fd = self.descriptor(b"x" * 3 * PAGE)
+        theirs, ours = standard.mmap(fd, 0), safemap.mmap(fd, 0)
+        self.cut(PAGE)
+        came = []
+        for m in (theirs, ours):
+            self.assertEqual(m[:PAGE], b"x" * PAGE)
+            with self.assertRaises(OSError) as caught:
+                m[PAGE - 5 : PAGE + 5]
+            came.append(caught.exception)
+        self.assertEqual(came[0].winerror, came[1].winerror)
+        self.assertEqual((came[1].offset, came[1].errno), (PAGE, errno.EFAULT))
+        theirs.close(), ours.close()
+
+    def cut(self, length):
+        """Has the host make the latest file shorter; Wine starts its programs, and then has nothing to show for it."""
+        path = os.environ["SAFEMAP_DRIVE_C"] + self.latest[2:].replace("\\", "/")
+        with contextlib.suppress(OSError):
+            os.spawnv(os.P_NOWAIT, "Z:/usr/bin/truncate", ["truncate", "-s", str(length), path])
+        while os.path.getsize(self.latest) != length:
+            time.sleep(0.01)
 
     def test_the_error_tells_the_offset_and_the_number_that_the_standard_module_gives(self):
         m = self.taken()

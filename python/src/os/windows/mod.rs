@@ -27,9 +27,9 @@ pub(crate) const FLUSHES_WHOLE_PAGES: bool = false;
 pub(crate) const NAMES_MEMORY: bool = false;
 
 /// The arguments of an `OSError` with the system's number, from which Python finds `errno` and the subclass.
-pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i32) {
+pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i32, Option<()>) {
     // CPython takes the full stop off the system's sentences.
-    (0, text.trim_end_matches('.').to_owned(), None, code)
+    (0, text.trim_end_matches('.').to_owned(), None, code, None)
 }
 
 /// The system's number for a fault: for a page of a file what the device or the network said.
