@@ -97,6 +97,9 @@ class Generator:
             return rng.choice(ODD)
         words = pools.ORDERED[: rng.randint(1, 6)]
         words[rng.randrange(len(words))] = rng.choice(pools.WRONG)
+        if WINDOWS and words[2:] and words[2].startswith("'"):
+            # A name that the two sides would have in common.
+            words[2] = "mmap.__name__"
         # A `prot` that is some other number would not be safe to touch.
         self.touchable = len(words) < 4 or words[3] == "3"
         return ", ".join(words)
