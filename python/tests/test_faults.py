@@ -115,6 +115,19 @@ class Exact(FileCase):
             m.move(10, PAGE - 3, 6)
         self.assertEqual(self.file()[9:14], b"xabcx")
 
+    def test_a_move_over_itself_that_meets_the_border_is_made_once(self):
+        bytes_before = bytes(i * 7 % 251 for i in range(PAGE))
+        for to, source, count in ((0, 10, PAGE + 90), (0, 10, PAGE - 9), (5, 1000, PAGE)):
+            with self.subTest(to=to, source=source):
+                m = self.lost()
+                m[:PAGE] = bytes_before
+                with self.assertRaises(safemap.FaultError) as caught:
+                    m.move(to, source, count)
+                self.assertEqual(caught.exception.offset, PAGE)
+                moved = PAGE - source
+                expected = bytes_before[:to] + bytes_before[source:] + bytes_before[to + moved :]
+                self.assertEqual(self.file(), expected)
+
     def test_a_failed_read_leaves_the_position(self):
         m = self.lost()
         for call in (lambda: m.read(100), m.read, m.readline):

@@ -13,4 +13,11 @@ impl Answer {
     pub(crate) fn none(py: Python<'_>) -> Answer {
         Answer(py.None().into_ptr())
     }
+
+    /// Leaves an exception with the interpreter.
+    #[cold]
+    pub(crate) fn raised(py: Python<'_>, error: PyErr) -> Answer {
+        error.restore(py);
+        Answer(std::ptr::null_mut())
+    }
 }
