@@ -42,6 +42,7 @@ mod lines;
 mod manage;
 mod map;
 mod options;
+mod quick;
 mod repair;
 mod replace;
 mod resize;
