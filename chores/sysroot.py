@@ -97,7 +97,7 @@ def libraries(target):
 def build(steps, target):
     """Builds the standard library; whether that worked."""
     work = HOME / "std" / target
-    manifest, wanted = work / "Cargo.toml", "{}\n# {}".format(MANIFEST, version().replace("\n", "\n# "))
+    manifest, wanted = work / "Cargo.toml", "{}\n# {}".format(MANIFEST, maker(target).replace("\n", "\n# "))
     # What an interrupted build has left is taken up, if it was one of the same.
     if not manifest.exists() or manifest.read_text() != wanted:
         shutil.rmtree(str(work), ignore_errors=True)
