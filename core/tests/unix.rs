@@ -6,8 +6,8 @@ mod support;
 
 use std::{fs::File, os::fd::AsFd};
 
-use safemap::{Access, Advice, Error, Map, Options, page_size};
-use support::{PAGE, file_with, in_child, pattern, this_program, writable};
+use safemap::{Access, Advice, Error, Map, Options};
+use support::{PAGE, file_with, grow_by_pages, in_child, pattern, this_program, writable};
 
 #[test]
 fn a_descriptor_that_is_lent_is_a_file() {
@@ -45,20 +45,8 @@ fn within_the_reserve_the_address_stays() {
 }
 
 #[test]
-fn growing_by_small_steps_moves_seldom() {
-    let file = file_with(&[1; 10]);
-    let map = writable(&file);
-    let mut places = vec![map.as_ptr()];
-    let page = page_size();
-    for step in 1..=2000 {
-        map.resize(step * page).unwrap();
-        map.set(step * page - 1, step as u8).unwrap();
-        if map.as_ptr() != *places.last().unwrap() {
-            places.push(map.as_ptr());
-        }
-    }
-    assert!(places.len() <= 12, "moved {} times", places.len());
-    assert!((1..=2000).all(|step| map.get(step * page - 1).unwrap() == step as u8));
+fn a_file_that_grows_by_small_steps_moves_seldom() {
+    grow_by_pages(&writable(&file_with(&[1; 10])));
 }
 
 /// `ulimit -f` makes `ftruncate` fail after the address space was found.

@@ -3,7 +3,7 @@
 
 use std::{env, ffi::OsString, fs::File, io::Write, process::Command};
 
-use safemap::{Access, Map, Options};
+use safemap::{Access, Map, Options, page_size};
 use tempfile::NamedTempFile;
 
 /// A page, or several where a processor knows larger ones: what the largest have in common.
@@ -24,6 +24,21 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
 /// A shared, writable map of the whole file.
 pub(crate) fn writable(file: &NamedTempFile) -> Map {
     Options::new().access(Access::Write).open(file.path()).expect("a map of the test's file")
+}
+
+/// Grows a map of less than a page by one page 2000 times: it moves no more often than one that doubles, and keeps its bytes.
+pub(crate) fn grow_by_pages(map: &Map) {
+    let page = page_size();
+    let mut places = vec![map.as_ptr()];
+    for step in 1..=2000 {
+        map.resize(step * page).unwrap();
+        map.set(step * page - 1, step as u8).unwrap();
+        if map.as_ptr() != *places.last().unwrap() {
+            places.push(map.as_ptr());
+        }
+    }
+    assert!(places.len() <= 12, "was at {} places", places.len());
+    assert!((1..=2000).all(|step| map.get(step * page - 1).unwrap() == step as u8));
 }
 
 /// The same file through another descriptor, for doing what other processes do.
