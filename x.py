@@ -20,9 +20,9 @@ def test(steps, words):
 
 
 def lint(steps, words):
-    """fmt, clippy, rustdoc and compileall; a warning is an error"""
+    """fmt, clippy, rustdoc, compileall and ruff; a warning is an error"""
     rust.lint(steps)
-    python_tests.compile_all(steps)
+    python_tests.lint(steps)
     scenarios.lint(steps)
     bench.lint(steps)
 

@@ -8,22 +8,23 @@ from chores import interpreters
 from chores.steps import ROOT, TARGET, Counts, call, show
 
 WHEELS = TARGET / "wheels"
-REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23"]
+REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23", "ruff>=0.6"]
 
 
 def tools(steps):
-    """Installs maturin, mypy and a pip that knows `--python` into one folder, once; None if that fails."""
+    """Installs maturin, mypy, ruff and a pip that knows `--python` into one folder, once; None if that fails."""
     host = interpreters.host()
     if host is None:
         steps.fail("tools", "no CPython from 3.11 up with pip was found")
         return None
     folder = TARGET / "tools-{}".format(host.name)
-    if not (folder / "complete").exists():
+    stamp, wanted = folder / "complete", " ".join(REQUIREMENTS)
+    if not (stamp.exists() and stamp.read_text() == wanted):
         # `--target` needs neither venv nor ensurepip, which Debian packages apart.
         install = [host.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
         if not steps.run("tools", install + ["--target", folder] + REQUIREMENTS).ok:
             return None
-        (folder / "complete").touch()
+        stamp.write_text(wanted)
     return folder
 
 

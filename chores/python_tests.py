@@ -81,10 +81,13 @@ def told(text):
     return last if isinstance(last, dict) else {}
 
 
-def compile_all(steps):
-    """Compiles every Python file, so that a slip in one that no test runs is seen."""
+def lint(steps):
+    """Compiles every Python file and looks at its names, so that a slip in what no test runs is seen."""
     host = interpreters.host()
     python = host.executable if host else "python3"
     folders = [ROOT / "x.py", ROOT / "chores", ROOT / "python", ROOT / "bench"]
     env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
     steps.run("compileall", [python, "-W", "error", "-m", "compileall", "-q"] + folders, env)
+    tools = package.tools(steps)
+    if tools:
+        steps.run("ruff", [tools / "bin" / interpreters.program("ruff"), "check", "--quiet", "."])

@@ -1,7 +1,6 @@
 """Defects of the standard module that this one does not have; docs/python.md lists them. Truncation is in test_faults.py."""
 
 import errno
-import os
 import sys
 import threading
 import unittest

@@ -20,8 +20,7 @@ SIZE = 16384
 
 def answer(run):
     with data.file_of(data.text(), SIZE) as file:
-        handle, theirs, ours = open(file.name, "r+b"), None, None
-        with handle, mmap.mmap(handle.fileno(), 0) as theirs, safemap.mmap(handle.fileno(), 0) as ours:
+        with open(file.name, "r+b") as handle, mmap.mmap(handle.fileno(), 0) as theirs, safemap.mmap(handle.fileno(), 0) as ours:
             shared = shared_memory.SharedMemory(create=True, size=SIZE)
             try:
                 rows(run, ours, theirs, shared, handle)

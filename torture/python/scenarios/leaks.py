@@ -241,7 +241,7 @@ def descriptors(safemap, asked):
         many.append(safemap.mmap(fd, 0))
         # What moved keeps where it was until it is closed.
         many[0].resize(2 * LENGTH), many[0].resize(LENGTH)
-        del many
+        many.clear()
     unharmed(m, content, before, path)
     os.close(fd)
 
@@ -269,7 +269,7 @@ def mappings(safemap, asked):
     refused(lambda: m.resize(300 * LENGTH), errno.ENOMEM)
     if lonely[:3] != b"abc" or m[:] != content:
         raise AssertionError("a refused call changed a map")
-    del many
+    many.clear()
     unharmed(m, content, before, path)
     os.close(fd)
 
