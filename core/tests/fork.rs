@@ -48,7 +48,7 @@ fn forks_beside_resizes(map: &Map) {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                map.resize(8 * PAGE + (round * 7919) % (1 << 21)).unwrap();
+                map.resize(8 * PAGE + usize::wrapping_mul(round, 7919) % (1 << 21)).unwrap();
             }
         });
         for round in 0..60 {
