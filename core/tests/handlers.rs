@@ -371,6 +371,8 @@ fn a_signal_to_a_thread_that_works_on_a_map_is_death() {
     dies_of("a_signal_to_a_thread_that_works_on_a_map_is_death", libc::SIGBUS, || {
         // SAFETY: no conditions.
         let main = unsafe { libc::pthread_self() };
+        // Some systems have a number there, others a pointer, which threads do not share.
+        let main = main as usize;
         let started = AtomicBool::new(false);
         let memory = Options::new().len(1 << 24).anonymous().unwrap();
         thread::scope(|scope| {
@@ -379,7 +381,7 @@ fn a_signal_to_a_thread_that_works_on_a_map_is_death() {
                     thread::yield_now();
                 }
                 // SAFETY: the thread waits for this one.
-                unsafe { libc::pthread_kill(main, libc::SIGBUS) };
+                unsafe { libc::pthread_kill(main as libc::pthread_t, libc::SIGBUS) };
             });
             started.store(true, SeqCst);
             loop {

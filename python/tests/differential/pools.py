@@ -172,7 +172,7 @@ weakref.proxy(m).tell()
 weakref.getweakrefcount(m)
 gc.is_tracked(m)
 operator.index(m)
-object.__repr__(m)[:19]
+object.__repr__(m).split(' at ')[0]
 mmap.error is OSError
 m.tell()
 m.tell(0)
