@@ -3,7 +3,7 @@
 
 import sys
 
-from chores import bench, cross, debian, package, python_tests, rust, sid, stubs, targets, windows
+from chores import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
 from chores import torture as scenarios
 from chores.steps import Steps
 
@@ -14,9 +14,8 @@ def build(steps, words):
 
 
 def test(steps, words):
-    """every test: Rust's, the documentation's, and the Python package's on each CPython from 3.11 up"""
-    rust.test(steps)
-    python_tests.run(steps)
+    """every test: Rust's, the documentation's, and the Python package's on each CPython from 3.11 up (--write: into docs/platforms.md)"""
+    platforms.tell(rust.test(steps) + python_tests.run(steps), words)
 
 
 def lint(steps, words):
@@ -59,8 +58,8 @@ def setup_cross(steps, words):
 
 
 def pythons(steps, words):
-    """the package's tests on each CPython from 3.11 up, or on those that are named: `pythons 3.14 3.15`"""
-    python_tests.run(steps, words)
+    """the package's tests on each CPython from 3.11 up, or on those that are named: `3.14 3.15` (--write: as for test)"""
+    platforms.tell(python_tests.run(steps, words), words)
 
 
 def cross_(steps, words):

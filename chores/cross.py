@@ -17,9 +17,7 @@ def run(steps, words):
     named = [word for word in words if not word.startswith("-")]
     chosen = [it for it in targets.TARGETS if not named or any(word in it.name for word in named)]
     rows = [row for target in chosen for row in rows_of(steps, target)]
-    print("\n" + "\n".join(platforms.lines(rows)) + "\n", flush=True)
-    if "--write" in words:
-        platforms.write(rows)
+    platforms.tell(rows, words)
 
 
 def rows_of(steps, target):
@@ -99,9 +97,7 @@ class Trial:
         """Runs the tests; their counts, in which those that are unfit are skipped."""
         words = ["--no-fail-fast", "--package", "safemap", "--lib", "--tests", "--", "--exact"]
         words += [word for test in self.target.unfit for word in ("--skip", test)]
-        seen = []
-        self.steps.run("tests " + name, self.command(*words), self.running(page), read=lambda text: counted(text, seen))
-        return seen[0]
+        return self.steps.run("tests " + name, self.command(*words), self.running(page), read=counted).counts
 
     def running(self, page):
         """The environment in which cargo, and a test that starts itself, find the emulator."""
@@ -114,11 +110,10 @@ class Trial:
         return dict(env, SAFEMAP_TEST_RUNNER=runner, **{variable: runner})
 
 
-def counted(text, seen):
-    """Counts what cargo says, leaves the counts in `seen`, and returns them."""
+def counted(text):
+    """Counts what cargo says, and what was left out as skipped."""
     counts = rust.counts(text)
     counts.skipped += sum(map(int, FILTERED.findall(text)))
-    seen.append(counts)
     return counts
 
 

@@ -1,6 +1,6 @@
 """Platforms: the table of targets, as it is printed and as it stands in `docs/platforms.md`."""
 
-from chores.steps import ROOT
+from chores.steps import ROOT, Counts
 
 PAGE = ROOT / "docs" / "platforms.md"
 COLUMNS = ["target", "type-checks", "builds", "tests run", "passed", "failed", "skipped", "why"]
@@ -18,9 +18,8 @@ class Row:
     def add(self, counts):
         """Adds the counts of tests that ran."""
         if self.counts is None:
-            self.counts = counts
-        else:
-            self.counts.add(counts)
+            self.counts = Counts()
+        self.counts.add(counts)
 
     def cells(self):
         """The row in words."""
@@ -29,10 +28,11 @@ class Row:
         return [self.target, self.checks, self.builds, *map(str, numbers), "; ".join(self.why) or " "]
 
 
-def keep(counts, seen):
-    """Leaves the counts in `seen`, and returns them."""
-    seen.append(counts)
-    return counts
+def tested(name, counts, why=None, checked=True):
+    """The row of tests that ran, and so were built."""
+    row = Row(name, "yes" if checked else "NO", "yes" if counts.passed else "NO", why)
+    row.add(counts)
+    return row
 
 
 def lines(rows):
@@ -41,6 +41,13 @@ def lines(rows):
     widths = [max(len(cells[at]) for cells in table) for at in range(len(COLUMNS))]
     padded = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in table]
     return padded
+
+
+def tell(rows, words):
+    """Prints the rows as a table; with `--write` among the words of the chore they go into the page."""
+    print("\n" + "\n".join(lines(rows)) + "\n", flush=True)
+    if "--write" in words:
+        write(rows)
 
 
 def write(rows):
@@ -52,4 +59,5 @@ def write(rows):
     kept.pop(COLUMNS[0], None)
     kept.update((row.target, "| {} |".format(" | ".join(row.cells()))) for row in rows)
     head = ["| {} |".format(" | ".join(COLUMNS)), "|" + "---|" * len(COLUMNS)]
-    PAGE.write_text("".join([before, BEGIN, "\n\n", "\n".join([*head, *kept.values()]), "\n\n", END, after]), encoding="utf-8")
+    body = [kept[target] for target in sorted(kept)]
+    PAGE.write_text("".join([before, BEGIN, "\n\n", "\n".join(head + body), "\n\n", END, after]), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import json
 
-from chores import interpreters, package
+from chores import interpreters, package, platforms, rust
 from chores.steps import ROOT, TARGET, Counts
 
 INSIDE = ROOT / "chores" / "inside.py"
@@ -10,17 +10,22 @@ TESTS = ROOT / "python" / "tests"
 ENVIRONMENT = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def run(steps, names=()):
-    """Builds the package for every CPython from 3.11 up, or those whose names begin like this, and tests it there."""
+def run(steps, words=()):
+    """Builds the package for every CPython from 3.11 up, or those whose names begin like a word, and tests it there.
+
+    Returns rows of the table of targets.
+    """
     announce()
     folder = package.tools(steps)
-    built = {}
-    chosen = [it for it in interpreters.found() if it.name.startswith(tuple(names) or "")]
+    names = tuple(word for word in words if not word.startswith("-"))
+    built, rows = {}, []
+    chosen = [it for it in interpreters.found() if it.name.startswith(names or "")]
     for it in chosen if folder else ():
         if it.minor not in built:
             built[it.minor] = wheel(steps, folder, it)
         if built[it.minor]:
-            try_on(steps, folder, it, built[it.minor])
+            rows += try_on(steps, folder, it, built[it.minor])
+    return rows
 
 
 def announce():
@@ -40,24 +45,25 @@ def wheel(steps, folder, it):
 
 
 def try_on(steps, folder, it, wheel):
-    """Installs the wheel for one interpreter and runs both test suites there."""
+    """Installs the wheel for one interpreter and runs both test suites there; a row of the table for each."""
     python = package.environment(steps, folder, it, wheel)
     if python is None:
-        return
-    inside(steps, it, "python/tests on " + it.name, [python, INSIDE, "ours", TESTS])
-    name = "test.test_mmap on " + it.name
+        return []
+    rows = [inside(steps, it, "python/tests", [python, INSIDE, "ours", TESTS])]
     if "test.test_mmap" in it.has:
-        inside(steps, it, name, [python, INSIDE, "cpython"])
+        rows.append(inside(steps, it, "test.test_mmap", [python, INSIDE, "cpython"]))
     else:
-        steps.skip(name, "this interpreter came without its tests")
+        steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")
+    return rows
 
 
-def inside(steps, it, name, command):
-    """Runs one suite in an empty working folder, so that nothing but the installed package can be imported."""
+def inside(steps, it, suite, command):
+    """Runs one suite in an empty working folder, so that nothing but the installed package can be imported; its row."""
     scratch = TARGET / "scratch-{}".format(it.name)
     scratch.mkdir(parents=True, exist_ok=True)
-    ended = steps.run(name, command, ENVIRONMENT, scratch, read=counts)
+    ended = steps.run("{} on {}".format(suite, it.name), command, ENVIRONMENT, scratch, read=counts)
     tell_reasons(ended.text)
+    return platforms.tested("{}, {} on CPython {}".format(rust.host(), suite, it.minor), ended.counts, it.name)
 
 
 def tell_reasons(text):

@@ -1,9 +1,10 @@
 """Rust: build, tests, and the three linters."""
 
+import functools
 import re
 
-from chores import interpreters
-from chores.steps import TARGET, Counts
+from chores import interpreters, platforms
+from chores.steps import TARGET, Counts, call
 
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 
@@ -14,11 +15,13 @@ def build(steps):
 
 
 def test(steps):
-    """Runs unit, integration and documentation tests of the default members (the core)."""
-    steps.run("cargo test", ["cargo", "test", "--no-fail-fast"], read=counts)
+    """Runs unit, integration and documentation tests of the default members (the core); rows of the table of targets."""
+    ours = steps.run("cargo test", ["cargo", "test", "--no-fail-fast"], read=counts)
     # What runs on processors without kernels of their own, on this one; in a folder of its own, or all would be built anew each time.
     portable = {"RUSTFLAGS": "--cfg safemap_portable", "CARGO_TARGET_DIR": str(TARGET / "portable")}
-    steps.run("cargo test, portable", ["cargo", "test", "--no-fail-fast", "--lib", "--tests"], portable, read=counts)
+    others = steps.run("cargo test, portable", ["cargo", "test", "--no-fail-fast", "--lib", "--tests"], portable, read=counts)
+    why = "with the examples of the documentation"
+    return [platforms.tested(host(), ours.counts, why), platforms.tested(host() + ", portable kernels", others.counts)]
 
 
 def lint(steps):
@@ -35,6 +38,12 @@ def for_pyo3():
     """The environment in which the Python crate compiles: PyO3 asks an interpreter what to build for."""
     host = interpreters.host()
     return {"PYO3_PYTHON": host.executable} if host else {}
+
+
+@functools.lru_cache(maxsize=None)
+def host():
+    """The target that is this machine: `x86_64-unknown-linux-gnu`."""
+    return re.search(r"^host: (\S+)", call(["rustc", "-vV"]).text, re.M).group(1)
 
 
 def counts(text):

