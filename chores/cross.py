@@ -25,7 +25,7 @@ def rows_of(steps, target):
     missing = debian.lacks(debian.RUST, target.needs)
     if missing:
         return [skipped(steps, Row(target.name), debian.sentence(missing))]
-    toolchain = sysroot.toolchain(steps, target.name)
+    toolchain = sysroot.toolchain(steps, target.name, links=target.links)
     if toolchain is None:
         return [Row(target.name, why="its standard library could not be built")]
     trial = Trial(steps, target, toolchain)

@@ -5,8 +5,8 @@
 //!
 //! # Safety
 //!
-//! The blocks hand addresses to kernels. They lie in the map, by a comparison right before, and regions stay mapped until the map is
-//! dropped where `is_ready` says yes ([`pin::NEEDED`]).
+//! The blocks hand addresses to kernels. They lie in the map, by a comparison right before, and its region stays while the pin is held
+//! that comes before the comparison.
 
 #![allow(unsafe_code)]
 
@@ -14,7 +14,7 @@ use std::{mem::MaybeUninit, slice};
 
 use crate::{
     Access, Map, kernel,
-    sys::{fault, pin},
+    sys::{fault, pin::Pin},
 };
 
 impl Map {
@@ -23,7 +23,8 @@ impl Map {
     #[must_use]
     #[inline]
     pub fn quick_get(&self, at: usize) -> Option<u8> {
-        if at >= self.len() || !self.is_ready() {
+        let _pin = self.ready()?;
+        if at >= self.len() {
             return None;
         }
         // SAFETY: the byte lies in the map.
@@ -36,7 +37,8 @@ impl Map {
     #[must_use]
     #[inline]
     pub fn quick_set(&self, at: usize, byte: u8) -> Option<()> {
-        if self.access() == Access::Read || at >= self.len() || !self.is_ready() {
+        let _pin = self.ready()?;
+        if self.access() == Access::Read || at >= self.len() {
             return None;
         }
         // SAFETY: the byte lies in the map, which may be written to.
@@ -50,11 +52,9 @@ impl Map {
     #[must_use]
     #[inline]
     pub fn quick_until<'a>(&self, end: u8, at: usize, room: &'a mut [MaybeUninit<u8>]) -> Option<&'a [u8]> {
+        let _pin = self.ready()?;
         let left = self.len().checked_sub(at)?;
         let (to, count) = (room.as_mut_ptr().cast::<u8>(), room.len().min(left));
-        if !self.is_ready() {
-            return None;
-        }
         // SAFETY: the bytes lie in the map, and `room` has room for as many.
         let outcome = unsafe { kernel::copy_until(to, self.base().wrapping_add(at), count, end) };
         // SAFETY: the kernel wrote so many.
@@ -63,9 +63,9 @@ impl Map {
         (outcome.fault == 0 && whole).then_some(bytes)
     }
 
-    /// Whether a kernel may be called at once: regions stay, this thread is known to be fit, and nobody needs to look for damage.
+    /// Says that a kernel may be called at once: this thread is known to be fit, and nobody needs to look for damage.
     #[inline]
-    fn is_ready(&self) -> bool {
-        !pin::NEEDED && self.mark.is_none() && fault::is_armed()
+    fn ready(&self) -> Option<Pin<'_>> {
+        (self.mark.is_none() && fault::is_armed()).then(|| self.pins.enter())
     }
 }

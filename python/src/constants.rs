@@ -62,6 +62,7 @@ const PLATFORM: Table = &[
     ("MADV_DONTDUMP", libc::MADV_DONTDUMP),
     ("MADV_DODUMP", libc::MADV_DODUMP),
     // CPython lacks these.
+    #[cfg(target_os = "linux")]
     ("MAP_FIXED_NOREPLACE", libc::MAP_FIXED_NOREPLACE),
     ("MAP_GROWSDOWN", libc::MAP_GROWSDOWN),
     ("MAP_HUGETLB", libc::MAP_HUGETLB),
@@ -82,6 +83,7 @@ const PLATFORM: Table = &[
     ("MAP_LOCKED", libc::MAP_LOCKED),
     ("MAP_NONBLOCK", libc::MAP_NONBLOCK),
     ("MAP_SHARED_VALIDATE", 0x3),
+    #[cfg(target_os = "linux")]
     ("MAP_SYNC", libc::MAP_SYNC),
     ("MAP_DROPPABLE", 0x8),
     ("MADV_SOFT_OFFLINE", 101),

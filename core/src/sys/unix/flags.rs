@@ -49,8 +49,11 @@ impl Flags {
 }
 
 /// Bits that replace what is mapped at an address; refused.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 pub(super) const FIXED: i32 = libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE;
+/// `libc` has no name for the second there, which is the kernel's MAP_FIXED_NOREPLACE.
+#[cfg(target_os = "android")]
+pub(super) const FIXED: i32 = libc::MAP_FIXED | 0x10_0000;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) const FIXED: i32 = libc::MAP_FIXED;
 
