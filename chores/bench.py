@@ -14,6 +14,8 @@ from chores.steps import ROOT, TARGET, Counts, call, show
 
 HOME = ROOT / "bench"
 FOLDER = TARGET / "bench"
+# The CPython whose `mmap` the aims are told against.
+PYTHON = "3.13"
 
 # Scripts that print a table: name, what makes them quick (None: nothing does), title, how it is measured.
 PRINTED = [
@@ -122,10 +124,10 @@ def listed(steps, command, question):
 
 
 def environment(steps):
-    """A python with the package, and numpy if it can be had, the newest that there is; and the package's wheel."""
-    folder, newest = package.tools(steps), newest_python()
-    wheel = package.build(steps, folder, newest) if folder and newest else None
-    python = package.environment(steps, folder, newest, wheel) if wheel else None
+    """A python with the package, and numpy if it can be had; and the package's wheel."""
+    folder, chosen = package.tools(steps), interpreter()
+    wheel = package.build(steps, folder, chosen) if folder and chosen else None
+    python = package.environment(steps, folder, chosen, wheel) if wheel else None
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
@@ -136,9 +138,10 @@ def environment(steps):
     return python, wheel
 
 
-def newest_python():
-    """The newest interpreter, as people use it: with the lock, without debugging."""
-    return max((it for it in interpreters.found() if not it.suffix), key=lambda it: it.numbers, default=None)
+def interpreter():
+    """The interpreter that the aims name, or the newest, as people use it: with the lock, without debugging."""
+    able = [it for it in interpreters.found() if not it.suffix]
+    return max(able, key=lambda it: (it.minor == PYTHON, it.numbers), default=None)
 
 
 def version(python):

@@ -8,7 +8,7 @@ from chores.steps import call
 TARGET = "x86_64-pc-windows-gnu"
 
 # Words that are not for cargo.
-OWN = ("--python", "--write")
+OWN = ("--python", "--write", "--bench")
 
 # What the macro makes of a constant on this target is none.
 FALSE_ALARMS = ["-A", "clippy::missing_const_for_thread_local"]
@@ -17,7 +17,7 @@ FALSE_ALARMS = ["-A", "clippy::missing_const_for_thread_local"]
 def run(steps, words):
     """Lints both crates and runs all tests, or those of the package alone (`--python`); `--write` puts them into the documentation.
 
-    Other `words` go to the core's cargo.
+    `--bench` measures calls of the package beside the standard module's instead. Other `words` go to the core's cargo.
     """
     missing = debian.lacks(debian.WINDOWS)
     if missing:
@@ -30,6 +30,9 @@ def run(steps, words):
     # Windows cuts no file that is mapped; the tests have the host do it.
     env["SAFEMAP_DRIVE_C"] = str(wine.prefix() / "drive_c")
     ours, theirs = [word for word in words if word in OWN], [word for word in words if word not in OWN]
+    if "--bench" in ours:
+        windows_python.bench(steps, toolchain, dict(env, PYO3_CROSS_PYTHON_VERSION=windows_python.NUMBER))
+        return
     rows = core(steps, toolchain, env, theirs) if "--python" not in ours else []
     rows += python(steps, toolchain, env) if not theirs else []
     # A part of the tests is no row of the page.

@@ -20,10 +20,7 @@ def run(steps, toolchain, env):
 
     Returns the name of each suite, its counts, and a word about it.
     """
-    if not (is_ready(steps) and has_tests(steps)):
-        return []
-    folder = package.tools(steps)
-    if not folder or not install(steps, folder, toolchain, env):
+    if not (is_ready(steps) and has_tests(steps) and install(steps, toolchain, env)):
         return []
     suites = [
         ("test.test_mmap on CPython {}'s own mmap", "to compare with", ["standard"]),
@@ -31,6 +28,14 @@ def run(steps, toolchain, env):
         ("python/tests on CPython {}", "skipped: what is of Unix alone", ["ours", windows(python_tests.TESTS)]),
     ]
     return [(name.format(NUMBER), inside(steps, name.format(NUMBER), words, env), why) for name, why, words in suites]
+
+
+def bench(steps, toolchain, env):
+    """Measures calls of the package beside the standard module's, and prints the table."""
+    if is_ready(steps) and install(steps, toolchain, env):
+        script = ROOT / "bench" / "calls.py"
+        ended = steps.run("bench/calls.py", [wine.WINE, PYTHON, windows(script)], dict(env, PYTHONUTF8="1"))
+        print("\n" + ended.text)
 
 
 def is_ready(steps):
@@ -83,8 +88,11 @@ def has_tests(steps):
     return True
 
 
-def install(steps, folder, toolchain, env):
+def install(steps, toolchain, env):
     """Builds the wheel and unpacks it where the interpreter finds it; whether that worked."""
+    folder = package.tools(steps)
+    if folder is None:
+        return False
     fresh = TARGET / "wheel-windows"
     shutil.rmtree(str(fresh), ignore_errors=True)
     command = [folder / "bin" / "maturin", "build", "--release", "--manifest-path", ROOT / "python" / "Cargo.toml"]
