@@ -1,0 +1,77 @@
+//! Checks: one call of a kernel beside its twin.
+
+use super::{super::Probe, Kernels, arena::Arena};
+
+pub(super) fn single(byte: u8) -> Probe {
+    Probe { bytes: [byte; 3], at: [0; 3] }
+}
+
+pub(super) fn check_copies(arena: &mut Arena, kernels: &Kernels, dst: usize, src: usize, n: usize) {
+    let name = kernels.name;
+    if dst <= src || src + n <= dst {
+        assert_eq!(
+            (kernels.copy)(arena.at(dst), arena.at(src), n),
+            arena.copy(dst, src, n, true),
+            "{name}: copy {src} to {dst}, {n} bytes"
+        );
+        arena.verify(dst..dst + n, format_args!("{name}: copy {src} to {dst}, {n} bytes"));
+    }
+    if dst >= src || dst + n <= src {
+        assert_eq!(
+            (kernels.copy_back)(arena.at(dst), arena.at(src), n),
+            arena.copy(dst, src, n, false),
+            "{name}: copy back {src} to {dst}, {n} bytes"
+        );
+        arena.verify(dst..dst + n, format_args!("{name}: copy back {src} to {dst}, {n} bytes"));
+    }
+}
+
+pub(super) fn check_fill(arena: &mut Arena, kernels: &Kernels, dst: usize, n: usize) {
+    let name = kernels.name;
+    let byte = arena.below(256) as u8;
+    assert_eq!((kernels.fill)(arena.at(dst), byte, n), arena.fill(dst, byte, n), "{name}: fill {dst}, {n} bytes");
+    arena.verify(dst..dst + n, format_args!("{name}: fill {dst}, {n} bytes"));
+}
+
+pub(super) fn check_compare(arena: &Arena, kernels: &Kernels, a: usize, b: usize, n: usize) {
+    let name = kernels.name;
+    assert_eq!(
+        (kernels.compare)(arena.at(a), arena.at(b), n),
+        arena.compare(a, b, n),
+        "{name}: compare {a} with {b}, {n} bytes"
+    );
+}
+
+pub(super) fn check_find(arena: &Arena, kernels: &Kernels, at: usize, n: usize, byte: u8) {
+    let name = kernels.name;
+    assert_eq!(
+        (kernels.find_byte)(arena.at(at), n, byte),
+        arena.find(at, n, &single(byte)),
+        "{name}: find {byte} in {at}, {n} bytes"
+    );
+    assert_eq!(
+        (kernels.rfind_byte)(arena.at(at), n, byte),
+        arena.rfind(at, n, &single(byte)),
+        "{name}: find the last {byte} in {at}, {n} bytes"
+    );
+}
+
+pub(super) fn check_probe(arena: &Arena, kernels: &Kernels, at: usize, n: usize, probe: &Probe) {
+    let name = kernels.name;
+    assert_eq!(
+        (kernels.find_probe)(arena.at(at), n, probe),
+        arena.find(at, n, probe),
+        "{name}: find {probe:?} in {at}, {n} places"
+    );
+    assert_eq!(
+        (kernels.rfind_probe)(arena.at(at), n, probe),
+        arena.rfind(at, n, probe),
+        "{name}: find the last {probe:?} in {at}, {n} places"
+    );
+}
+
+pub(super) fn some_probe(arena: &mut Arena, longest: usize, bytes: usize) -> Probe {
+    let last = arena.below(longest);
+    let at = [arena.below(last.min(3) + 1).min(last / 2), arena.below(last + 1).max(last / 2), last];
+    Probe { bytes: [0; 3].map(|_: u8| arena.below(bytes) as u8), at }
+}
