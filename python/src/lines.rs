@@ -3,7 +3,7 @@
 //! `readline` costs a call from Python, a search and a copy for each line. An iterator copies a window of the map, many lines at once, and
 //! makes its lines from that: with the map's own guarantees for the copy, and without a look at the map for each line.
 
-use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
+use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*, types::PyBytes};
 use safemap::Error;
 
 use crate::{
@@ -114,7 +114,7 @@ impl LineIterator {
     }
 
     pub(crate) fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        self.progress.run(py, |progress| {
+        let line = self.progress.run(py, |progress| {
             let line = match (progress.ended, &self.needle) {
                 (true, _) => Ok(None),
                 (false, None) => self.next_line(py, progress),
@@ -122,7 +122,8 @@ impl LineIterator {
             };
             progress.ended = !matches!(line, Ok(Some(_)));
             line
-        })
+        });
+        line.unwrap_or_else(|| Err(PyRuntimeError::new_err("reentrant call inside mmap.lines()")))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

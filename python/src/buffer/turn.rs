@@ -4,8 +4,9 @@
 
 use std::{
     cell::UnsafeCell,
+    ptr,
     sync::atomic::{
-        AtomicU64,
+        AtomicU64, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -19,6 +20,8 @@ pub(crate) struct Turn<T> {
     value: UnsafeCell<T>,
     /// 0 while nobody has it, else one more than the number of forks: who had it before a fork is not in the child.
     taken: AtomicU64,
+    /// The thread in which `run` has it, 0 for none: code that runs there inside of `run` would wait for itself.
+    thread: AtomicUsize,
 }
 
 // SAFETY: the value goes from thread to thread, and one has it at a time (`attempt`).
@@ -26,7 +29,7 @@ unsafe impl<T: Send> Sync for Turn<T> {}
 
 impl<T> Turn<T> {
     pub(crate) fn new(value: T) -> Turn<T> {
-        Turn { value: UnsafeCell::new(value), taken: AtomicU64::new(0) }
+        Turn { value: UnsafeCell::new(value), taken: AtomicU64::new(0), thread: AtomicUsize::new(0) }
     }
 
     /// Runs `call` on the value unless somebody has it.
@@ -41,16 +44,20 @@ impl<T> Turn<T> {
         Some(call(unsafe { &mut *self.value.get() }))
     }
 
-    /// Runs `call` on the value, when whoever has it is done.
-    pub(crate) fn run<R>(&self, py: Python<'_>, mut call: impl FnMut(&mut T) -> R) -> R {
+    /// Runs `call` on the value, when whoever has it is done; `None` if that is the caller's caller, in this thread.
+    ///
+    /// `call` may run anybody's code: to make an exception is to allocate, and up to Python 3.11 that may collect garbage.
+    pub(crate) fn run<R>(&self, py: Python<'_>, mut call: impl FnMut(&mut T) -> R) -> Option<R> {
         loop {
-            match self.attempt(py, &mut call) {
-                Some(result) => return result,
-                None => {
-                    let taken = &self.taken;
-                    py.detach(|| wait_while(|| taken.load(Relaxed) == forks() + 1));
-                }
+            let result = self.attempt(py, |value| {
+                let _inside = Inside::new(&self.thread);
+                call(value)
+            });
+            if result.is_some() || self.thread.load(Relaxed) == this_thread() {
+                return result;
             }
+            let taken = &self.taken;
+            py.detach(|| wait_while(|| taken.load(Relaxed) == forks() + 1));
         }
     }
 
@@ -73,4 +80,26 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(0, Release);
     }
+}
+
+/// Says which thread is inside, until it is dropped.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl Inside<'_> {
+    fn new(thread: &AtomicUsize) -> Inside<'_> {
+        thread.store(this_thread(), Relaxed);
+        Inside(thread)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| ptr::from_ref(here).addr())
 }
