@@ -8,7 +8,7 @@ import threading
 import unittest
 import weakref
 
-from support import PAGE, FileCase, succeed, unix_only
+from support import PAGE, FileCase
 
 import safemap
 
@@ -167,42 +167,6 @@ class Changes(FileCase):
             for thread in threads:
                 thread.join()
             self.assertEqual(sorted(seen), sorted(wanted(text)))
-
-    @unix_only("Windows cuts no file that is mapped")
-    def test_garbage_that_takes_a_line_while_an_exception_is_made_does_not_wait_for_itself(self):
-        # Up to Python 3.11 the collector runs whenever an object is made, and so does whatever it sets free.
-        code = """
-        import gc, os, sys
-        import safemap
-
-        class Garbage:
-            def __init__(self, lines):
-                self.me, self.lines = self, lines
-
-            def __del__(self):
-                try:
-                    came.append(next(self.lines))
-                except Exception as error:
-                    came.append(error)
-
-        came = []
-        fd = os.open(sys.argv[1], os.O_RDWR)
-        m = safemap.mmap(fd, 0)
-        lines = m.lines()
-        os.truncate(fd, 0)
-        gc.disable()
-        gc.set_threshold(1)
-        Garbage(lines)
-        try:
-            # The next object that is made is the exception.
-            gc.enable()
-            next(lines)
-        except safemap.FaultError as error:
-            print(error.offset)
-        gc.collect()
-        print(len(came), isinstance(came[0], (RuntimeError, StopIteration)))
-        """
-        self.assertEqual(succeed(self, code, self.path(b"line\n" * PAGE), timeout=30), "0\n1 True\n")
 
     def test_a_map_that_holds_its_own_lines_is_collected(self):
         class Mine(safemap.mmap):

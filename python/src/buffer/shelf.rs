@@ -113,16 +113,19 @@ impl Shelf {
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
         raise: impl FnOnce(Error) -> PyErr,
     ) -> PyResult<R> {
-        #[cfg(Py_GIL_DISABLED)]
-        let _pin = self.pin(py)?;
-        let _ = py;
-        if self.is_closed() {
-            return Err(closed());
-        }
-        // SAFETY: not closed, and `close` cannot get further meanwhile: it needs the interpreter, which this thread
-        // holds and `call` cannot let go, or waits for the pin.
-        let Some(map) = (unsafe { &*self.map.get() }) else { return Err(closed()) };
-        match call(map) {
+        let outcome = {
+            #[cfg(Py_GIL_DISABLED)]
+            let _pin = self.pin(py)?;
+            let _ = py;
+            if self.is_closed() {
+                return Err(closed());
+            }
+            // SAFETY: not closed, and `close` cannot get further meanwhile: it needs the interpreter, which this thread
+            // holds and `call` cannot let go, or waits for the pin.
+            let Some(map) = (unsafe { &*self.map.get() }) else { return Err(closed()) };
+            call(map)
+        };
+        match outcome {
             Ok(value) => Ok(value),
             Err(error) => Err(raise(error)),
         }
@@ -150,8 +153,7 @@ impl Shelf {
         py: Python<'_>,
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
     ) -> PyResult<R> {
-        let pin = self.pin(py)?;
-        py.detach(|| pin.run(call)).ok_or_else(closed)?.map_err(raise)
+        self.pin(py)?.run_detached(py, call)?.map_err(raise)
     }
 
     /// Runs `call`, which changes the size of the map, while nobody exports a view.
@@ -166,8 +168,7 @@ impl Shelf {
             _ if state.has(RESIZING) || state.full(PINS) => Ok(Verdict::Wait),
             _ => Ok(Verdict::Become((state.0 | RESIZING) + PIN)),
         })?;
-        let pin = Pin { shelf: self, bits: RESIZING + PIN };
-        py.detach(|| pin.run(call)).ok_or_else(closed)?.map_err(raise)
+        Pin { shelf: self, bits: RESIZING + PIN }.run_detached(py, call)?.map_err(raise)
     }
 
     /// Closes the map: at once for new calls, and then waits until those under way are done. A second close does
@@ -309,10 +310,14 @@ struct Pin<'a> {
 }
 
 impl Pin<'_> {
-    /// Runs `call` on the map.
-    fn run<R>(&self, call: impl FnOnce(&Map) -> R) -> Option<R> {
+    /// Runs `call` on the map while other threads run Python code, and ends.
+    ///
+    /// So an error becomes an exception after the pin is gone: to make one may collect garbage, up to Python 3.11, and a finalizer
+    /// that closes the map would wait for a pin of its own thread.
+    fn run_detached<R: Send>(self, py: Python<'_>, call: impl FnOnce(&Map) -> R + Send) -> PyResult<R> {
         // SAFETY: the pin was counted on an open shelf, and `close` waits for it before it takes the map.
-        unsafe { &*self.shelf.map.get() }.as_ref().map(call)
+        let map = unsafe { &*self.shelf.map.get() }.as_ref().ok_or_else(closed)?;
+        Ok(py.detach(|| call(map)))
     }
 }
 
