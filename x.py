@@ -68,12 +68,14 @@ def cross_(steps, words):
 
 
 def ci(steps, words):
-    """lint + test + stubs + torture --quick + bench --quick: what a change must pass"""
+    """lint + test + stubs + torture --quick + bench --quick + windows + cross: what a change must pass"""
     lint(steps, words)
     test(steps, words)
     stubs.run(steps)
     scenarios.run(steps, ["--quick"])
     bench.run(steps, ["--quick"])
+    windows.run(steps, [])
+    cross.run(steps, [])
 
 
 CHORES = {
