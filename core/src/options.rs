@@ -165,6 +165,7 @@ impl Options {
     /// # Platforms
     ///
     /// On macOS and the BSDs a page that [`Map::protect`] has closed is taken for one that is gone.
+    /// On s390x the system tells the page alone, so the offset of damage is that of the page's first byte.
     /// Windows can replace no page of a mapped file: there the map is [`Error::Unsupported`].
     pub fn repair(&mut self) -> &mut Options {
         self.repair = true;

@@ -31,6 +31,11 @@ fn look(map: &Map, at: usize) -> u8 {
     unsafe { byte.read_volatile() }
 }
 
+/// The offset that is told of damage at `at`: the system names no more than the page on s390x.
+const fn told(at: usize) -> usize {
+    if cfg!(target_arch = "s390x") { at - at % PAGE } else { at }
+}
+
 #[test]
 fn foreign_code_reads_zeros_and_the_next_call_says_where() {
     survives("foreign_code_reads_zeros_and_the_next_call_says_where", || {
@@ -42,10 +47,10 @@ fn foreign_code_reads_zeros_and_the_next_call_says_where() {
         assert_eq!(look(&map, 3 * PAGE + 5), 0);
         assert_eq!(look(&map, 2 * PAGE + 7), 0);
         assert_eq!(look(&map, 10), 10);
-        assert_eq!(map.damage(), Some(2 * PAGE + 7));
+        assert_eq!(map.damage(), Some(told(2 * PAGE + 7)));
         for refused in [map.get(0).map(drop), map.set(0, 1), map.find(b"xy", ..).map(drop), map.flush(), map.resize(10)]
         {
-            assert!(matches!(refused, Err(Error::Damaged { offset }) if offset == 2 * PAGE + 7), "{refused:?}");
+            assert!(matches!(refused, Err(Error::Damaged { offset }) if offset == told(2 * PAGE + 7)), "{refused:?}");
         }
         assert_eq!(map.len(), 4 * PAGE);
         map.close().unwrap();
