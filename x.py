@@ -63,7 +63,7 @@ def pythons(steps, words):
 
 
 def cross_(steps, words):
-    """the other targets: checked, built, tested under emulators, and a table (NAME…; --write: into docs/platforms.md)"""
+    """the other targets: checked, built, tested in emulators of programs and of computers, and a table (NAME…; --write: into docs/platforms.md)"""
     cross.run(steps, words)
 
 

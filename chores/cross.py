@@ -8,6 +8,9 @@ from chores.steps import call
 
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 
+# All tests but those in the documentation.
+PROGRAMS = ["--package", "safemap", "--lib", "--tests"]
+
 # The CPython for which the package is checked; that takes no interpreter of the target's.
 PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
 
@@ -21,24 +24,17 @@ def run(steps, words):
 
 
 def rows_of(steps, target):
-    """Tries one target; a row for each size of its pages."""
+    """Tries one target; a row for each size of its pages, and for each machine."""
     missing = debian.lacks(debian.RUST, target.needs)
     if missing:
-        return [skipped(steps, Row(target.name), debian.sentence(missing))]
+        return [Row(target.name).skipped(steps, debian.sentence(missing))]
     toolchain = sysroot.toolchain(steps, target.name, links=target.links)
     if toolchain is None:
         return [Row(target.name, why="its standard library could not be built")]
     trial = Trial(steps, target, toolchain)
     trial.check()
     trial.build()
-    return [trial.row(page) for page in target.pages]
-
-
-def skipped(steps, row, why):
-    """The row of what cannot be tried here, which is said."""
-    steps.skip(row.target, why)
-    row.why.append(why)
-    return row
+    return [trial.row(page) for page in target.pages] + [machine.row(trial) for machine in target.machines]
 
 
 class Trial:
@@ -67,9 +63,12 @@ class Trial:
             self.env = zig.environment(self.toolchain, self.flags())
         elif not self.target.linker:
             return
-        words = ["--no-run", "--package", "safemap", "--lib", "--tests"]
-        built = self.steps.run("build " + self.target.name, self.command(*words), self.env)
+        built = self.steps.run("build " + self.target.name, self.command("--no-run", *PROGRAMS), self.env)
         self.builds = "yes" if built.ok else "NO"
+
+    def programs(self):
+        """The tests that were built, for whoever runs them without cargo: names and paths."""
+        return rust.programs(call(self.command("--no-run", "--message-format", "json", *PROGRAMS), self.env).text)
 
     def command(self, *words):
         """The words of a call of `cargo test`."""
@@ -87,16 +86,16 @@ class Trial:
         if not self.target.runs:
             row.why.append("nothing here runs its programs")
         elif page and not chooses_pages(self.target.runner):
-            return skipped(self.steps, row, "this qemu does not let one choose the size of pages")
+            return row.skipped(self.steps, "this qemu does not let one choose the size of pages")
         elif self.builds == "yes":
             row.add(self.test(name, page))
-            row.why += ["{}: {}".format(test, why) for test, why in self.target.unfit.items()]
+            row.why += reasons(self.target.unfit_with(page))
         return row
 
     def test(self, name, page):
         """Runs the tests; their counts, in which those that are unfit are skipped."""
-        words = ["--no-fail-fast", "--package", "safemap", "--lib", "--tests", "--", "--exact"]
-        words += [word for test in self.target.unfit for word in ("--skip", test)]
+        words = ["--no-fail-fast", *PROGRAMS, "--", "--exact"]
+        words += [word for test in self.target.unfit_with(page) for word in ("--skip", test)]
         return self.steps.run("tests " + name, self.command(*words), self.running(page), read=counted).counts
 
     def running(self, page):
@@ -115,6 +114,11 @@ def counted(text):
     counts = rust.counts(text)
     counts.skipped += sum(map(int, FILTERED.findall(text)))
     return counts
+
+
+def reasons(unfit):
+    """Says why tests are left out, each reason once."""
+    return ["{}: {}".format(why, ", ".join(it for it in unfit if unfit[it] == why)) for why in dict.fromkeys(unfit.values())]
 
 
 def chooses_pages(runner):

@@ -21,6 +21,12 @@ class Row:
             self.counts = Counts()
         self.counts.add(counts)
 
+    def skipped(self, steps, why):
+        """Says that it cannot be tried here, and why; the row."""
+        steps.skip(self.target, why)
+        self.why.append(why)
+        return self
+
     def cells(self):
         """The row in words."""
         it = self.counts

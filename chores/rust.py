@@ -1,6 +1,7 @@
 """Rust: build, tests, and the three linters."""
 
 import functools
+import json
 import re
 
 from chores import interpreters, platforms
@@ -44,6 +45,12 @@ def for_pyo3():
 def host():
     """The target that is this machine: `x86_64-unknown-linux-gnu`."""
     return re.search(r"^host: (\S+)", call(["rustc", "-vV"]).text, re.M).group(1)
+
+
+def programs(text):
+    """The programs that cargo says it has made (`--message-format json`): names and paths."""
+    told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return {it["target"]["name"]: it["executable"] for it in told if it.get("executable")}
 
 
 def counts(text):

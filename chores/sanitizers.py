@@ -3,7 +3,6 @@
 Each is skipped, with the reason, where its tool is missing.
 """
 
-import json
 import re
 import shutil
 
@@ -77,9 +76,7 @@ def valgrind(steps):
 def test_programs():
     """Builds the tests for valgrind; names and paths."""
     build = ["cargo", "test", "--package", "safemap", "--no-run", "--message-format", "json"]
-    told = [json.loads(line) for line in call(build).text.splitlines() if line.startswith("{")]
-    made = [(one["target"]["name"], one.get("executable")) for one in told if "target" in one]
-    return sorted((name, program) for name, program in made if program and name in VALGRIND)
+    return sorted(it for it in rust.programs(call(build).text).items() if it[0] in VALGRIND)
 
 
 def fuzz(steps, seconds):
