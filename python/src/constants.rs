@@ -9,6 +9,9 @@ pub(crate) const ACCESS_READ: c_int = 1;
 pub(crate) const ACCESS_WRITE: c_int = 2;
 pub(crate) const ACCESS_COPY: c_int = 3;
 
+/// Whether `set_name` can be done. CPython has names of memory for Linux alone.
+pub(crate) const NAMES_MEMORY: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// Adds all constants to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PAGESIZE", safemap::page_size())?;

@@ -12,10 +12,10 @@ use safemap::{Error, Map, Protection, page_size};
 use crate::{
     argument::{Given, LEFT_OUT, int, optional_ssize},
     buffer::{class_name, ssize},
-    constants::{ACCESS_COPY, ACCESS_READ},
+    constants::{ACCESS_COPY, ACCESS_READ, NAMES_MEMORY},
     error::{errno, exported, raise, value},
     mmap::Mmap,
-    os::{FLUSHES_WHOLE_PAGES, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC, NAMES_MEMORY},
+    os::{FLUSHES_WHOLE_PAGES, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
 };
 
 /// What CPython puts before a name, and how long the two may be together.

@@ -6,7 +6,6 @@
 //! | `arguments` | those of an `OSError` for a number of the system's |
 //! | `fault_code` | what the system said of memory that could not be accessed |
 //! | `FLUSHES_WHOLE_PAGES` | whether `flush` has to begin with a page |
-//! | `NAMES_MEMORY` | whether `set_name` can be done |
 //! | `INVALID`, `BAD_DESCRIPTOR`, `BAD_ADDRESS` | numbers: of the system's, of `errno`, of `errno` |
 //! | `MAP_SHARED` … | how a map is remembered, and the default of `flush` |
 

@@ -10,9 +10,6 @@ use safemap::Error;
 /// The system wants whole pages, and CPython hands it what it was given.
 pub(crate) const FLUSHES_WHOLE_PAGES: bool = true;
 
-/// CPython has names for Linux alone.
-pub(crate) const NAMES_MEMORY: bool = cfg!(any(target_os = "linux", target_os = "android"));
-
 /// The arguments of an `OSError` with the system's number and text, from which Python finds the subclass.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String) {
     (code, text)

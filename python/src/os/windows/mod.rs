@@ -24,7 +24,6 @@ pub(crate) const MAP_ANONYMOUS: c_int = 1 << 16;
 pub(crate) const MS_SYNC: c_int = 0;
 
 pub(crate) const FLUSHES_WHOLE_PAGES: bool = false;
-pub(crate) const NAMES_MEMORY: bool = false;
 
 /// The arguments of an `OSError` with the system's number, from which Python finds `errno` and the subclass.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i32, Option<()>) {
