@@ -130,4 +130,7 @@ TARGETS = [
     Target("x86_64-unknown-netbsd", runs=False),
     Target("x86_64-unknown-openbsd", runs=False),
     Target("aarch64-linux-android", runs=False),
+    # Windows as `x.py windows` does not have it, whose linker runs on Windows alone.
+    Target("x86_64-pc-windows-msvc", runs=False),
+    Target("aarch64-pc-windows-msvc", runs=False),
 ]
