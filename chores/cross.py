@@ -28,7 +28,7 @@ def rows_of(steps, target):
     missing = debian.lacks(debian.RUST, target.needs)
     if missing:
         return [Row(target.name).skipped(steps, debian.sentence(missing))]
-    toolchain = sysroot.toolchain(steps, target.name, links=target.links)
+    toolchain = sysroot.toolchain(steps, target.name)
     if toolchain is None:
         return [Row(target.name, why="its standard library could not be built")]
     trial = Trial(steps, target, toolchain)

@@ -19,9 +19,6 @@ CRATES = "std,panic_unwind,panic_abort,proc_macro,test"
 # Releases are made for Windows too, and they are optimised as a whole, which takes the library's bitcode.
 BITCODE = "-Cembed-bitcode=yes"
 
-# What the stamp of a library says that was checked, not built.
-CHECKED = "metadata alone"
-
 # A package that needs nothing but the library, and belongs to no workspace.
 MANIFEST = """
 [package]
@@ -62,15 +59,15 @@ class Toolchain:
         return env
 
 
-def toolchain(steps, target, links=True):
-    """Returns what builds for `target`, or checks if nothing `links`, made if need be; None if that cannot be done here, which is said."""
+def toolchain(steps, target):
+    """Returns what builds for `target`, made if need be; None if that cannot be done here, which is said."""
     if has_library(sysroot_of("rustc"), target):
         return Toolchain(target, "cargo", {}, [])
     missing = debian.lacks(debian.RUST)
     if missing:
         steps.skip("the standard library for " + target, debian.sentence(missing))
         return None
-    return debians(target) if is_current(target, links) or build(steps, target, links) else None
+    return debians(target) if is_current(target) or build(steps, target) else None
 
 
 def debians(target):
@@ -97,8 +94,8 @@ def libraries(target):
     return place(target) / "lib" / "rustlib" / target / "lib"
 
 
-def build(steps, target, links):
-    """Builds the standard library, or what a check needs to know of it, which takes a third of the time; whether that worked."""
+def build(steps, target):
+    """Builds the standard library; whether that worked."""
     work = HOME / "std" / target
     manifest, wanted = work / "Cargo.toml", "{}\n# {}".format(MANIFEST, maker(target).replace("\n", "\n# "))
     # What an interrupted build has left is taken up, if it was one of the same.
@@ -108,13 +105,13 @@ def build(steps, target, links):
     manifest.write_text(wanted)
     (work / "src" / "lib.rs").write_text("#![no_std]\n")
     env = dict(compiler(), RUSTC_BOOTSTRAP="1", RUSTFLAGS=flags(target), CARGO_TARGET_DIR=str(work / "target"))
-    command = ["/usr/bin/cargo", "build" if links else "check", "--release", "-Zbuild-std=" + CRATES, "--target", target]
+    command = ["/usr/bin/cargo", "build", "--release", "-Zbuild-std=" + CRATES, "--target", target]
     if not steps.run("the standard library for " + target, command, env, cwd=work).ok:
         return False
     lay_out(work / "target" / target / "release" / "deps", target)
     if target.endswith("-windows-gnu") and not startup_objects(steps, target):
         return False
-    stamp(target).write_text(maker(target) + ("" if links else CHECKED))
+    stamp(target).write_text(maker(target))
     # What was built with the library of before does not fit to this one, and cargo would not notice.
     for old in (work, BUILT / target):
         shutil.rmtree(str(old), ignore_errors=True)
@@ -145,10 +142,9 @@ def stamp(target):
     return place(target) / "compiler"
 
 
-def is_current(target, links):
+def is_current(target):
     """Whether the sysroot is whole, and made as it would be now."""
-    made = stamp(target).read_text() if stamp(target).exists() else None
-    return made == maker(target) or (not links and made == maker(target) + CHECKED)
+    return stamp(target).exists() and stamp(target).read_text() == maker(target)
 
 
 def maker(target):

@@ -14,7 +14,6 @@ class Target:
         self.name, self.needs = name, needs or {}
         # The program that links for it. Zig does if there is none; without either nothing is linked.
         self.linker, self.zig = linker, zig
-        self.links = bool(linker or zig)
         # Whether its programs run here, and by which emulator, with `{}` for the size of pages.
         self.runs, self.runner = runs, runner
         # Sizes of pages to run the tests with, in bytes; None is whatever there is.
