@@ -60,6 +60,8 @@ pub use foreign::copy_of;
 pub use lines::Lines;
 pub use map::Map;
 pub use options::{Access, Options, Sharing};
+#[doc(hidden)]
+pub use quick::forks;
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use word::Word;

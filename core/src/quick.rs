@@ -14,8 +14,16 @@ use std::{mem::MaybeUninit, slice};
 
 use crate::{
     Access, Map, kernel,
-    sys::{fault, pin::Pin},
+    sys::{fault, fork, pin::Pin},
 };
+
+/// Returns how often this process and its forebears forked since the first map was made: threads do not survive a fork.
+#[doc(hidden)]
+#[must_use]
+#[inline]
+pub fn forks() -> u64 {
+    fork::count()
+}
 
 impl Map {
     /// As [`Map::get`], if nothing is in the way; what it is tells `get`.

@@ -3,8 +3,8 @@
 use std::io;
 
 use pyo3::{
-    create_exception,
-    exceptions::{PyBufferError, PyIndexError, PyOSError, PyTypeError, PyValueError},
+    PyErrArguments, create_exception,
+    exceptions::{PyBufferError, PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyTypeError, PyValueError},
     prelude::*,
 };
 use safemap::Error;
@@ -37,6 +37,9 @@ pub(crate) fn raise(error: Error) -> PyErr {
 
 /// The exception for a number of the system's, with the system's text. Python finds the subclass.
 pub(crate) fn os_error(error: &io::Error) -> PyErr {
+    if error.kind() == io::ErrorKind::OutOfMemory && error.raw_os_error().is_none() {
+        return PyMemoryError::new_err(());
+    }
     let text = error.to_string();
     let Some(code) = error.raw_os_error() else { return PyOSError::new_err(text) };
     // Rust appends the number to the text.
@@ -51,16 +54,34 @@ pub(crate) fn errno(code: i32) -> PyErr {
 }
 
 fn fault(error: &Error, offset: usize) -> PyErr {
-    let exception = FaultError::new_err(os::arguments(os::fault_code(error), error.to_string()));
-    let complete = |py: Python<'_>| {
-        exception.value(py).setattr("offset", offset)?;
-        // The same everywhere, whatever the system calls it.
-        exception.value(py).setattr("errno", os::BAD_ADDRESS)
-    };
-    match Python::attach(complete) {
-        Ok(()) => exception,
-        Err(failure) => failure,
+    FaultError::new_err(Fault { code: os::fault_code(error), text: error.to_string(), offset })
+}
+
+/// What makes the exception for a byte that cannot be accessed.
+struct Fault {
+    code: i32,
+    text: String,
+    offset: usize,
+}
+
+impl PyErrArguments for Fault {
+    /// Makes the whole exception, which the interpreter takes as it is. No sooner: up to Python 3.11 that may collect garbage, and
+    /// whatever this sets free may use the map of the call.
+    fn arguments(self, py: Python<'_>) -> Py<PyAny> {
+        let made = py.get_type::<FaultError>().call1(os::arguments(self.code, self.text)).and_then(|exception| {
+            exception.setattr("offset", self.offset)?;
+            // The same everywhere, whatever the system calls it.
+            exception.setattr("errno", os::BAD_ADDRESS)?;
+            Ok(exception.unbind())
+        });
+        made.unwrap_or_else(|failure| failure.into_value(py).into_any())
     }
+}
+
+/// The interpreter ends, and a thread that it left behind uses the map.
+#[cold]
+pub(crate) fn ending() -> PyErr {
+    PyRuntimeError::new_err("mmap is used by a thread that has ended with the interpreter")
 }
 
 #[cold]

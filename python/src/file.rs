@@ -1,6 +1,11 @@
 //! The map as a file: a position, reading and writing there.
 
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyBytes, PyType},
+};
 
 use crate::{
     argument::{Given, LEFT_OUT, byte, count},
@@ -129,8 +134,16 @@ fn beyond(error: safemap::Error, text: &'static str) -> PyErr {
 }
 
 /// `io.UnsupportedOperation`, which is an OSError (what CPython raises up to 3.14) and a ValueError (from 3.15 on).
+static UNSUPPORTED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Looks for it while there is still something to be imported.
+pub(crate) fn remember_unsupported(py: Python<'_>) -> PyResult<()> {
+    UNSUPPORTED.import(py, "io", "UnsupportedOperation").map(drop)
+}
+
 fn unsupported(py: Python<'_>, text: &'static str) -> PyErr {
-    let exception =
-        py.import("io").and_then(|io| io.getattr("UnsupportedOperation")?.call1((os::BAD_DESCRIPTOR, text)));
-    exception.map_or_else(|failure| failure, PyErr::from_value)
+    match UNSUPPORTED.import(py, "io", "UnsupportedOperation") {
+        Ok(class) => PyErr::from_type(class.clone(), (os::BAD_DESCRIPTOR, text)),
+        Err(failure) => failure,
+    }
 }

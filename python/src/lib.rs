@@ -21,7 +21,7 @@ mod search;
 #[cfg(PyPy)]
 compile_error!("safemap is for CPython: it fills slots of the type that PyPy has elsewhere or not at all");
 
-use pyo3::{exceptions::PyOSError, prelude::*, types::PyDict};
+use pyo3::{exceptions::PyOSError, prelude::*};
 
 use crate::{error::FaultError, lines::LineIterator, mmap::Mmap};
 
@@ -38,22 +38,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<LineIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     module.add("FaultError", py.get_type::<FaultError>())?;
+    file::remember_unsupported(py)?;
     constants::add(module)?;
     // CPython's module has none; without it a star import takes all names that have no underscore.
-    module.delattr("__all__")?;
-    tell_of_forks(py)
-}
-
-fn tell_of_forks(py: Python<'_>) -> PyResult<()> {
-    buffer::forked();
-    // Where nobody forks there is none.
-    let Some(register) = py.import("os")?.getattr_opt("register_at_fork")? else { return Ok(()) };
-    let keywords = PyDict::new(py);
-    keywords.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
-    register.call((), Some(&keywords)).map(drop)
-}
-
-#[pyfunction]
-fn after_fork() {
-    buffer::forked();
+    module.delattr("__all__")
 }

@@ -4,11 +4,12 @@
 //! makes its lines from that: with the map's own guarantees for the copy, and without a look at the map for each line.
 
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*, types::PyBytes};
-use safemap::Error;
+use safemap::{Error, copy_of};
 
 use crate::{
     argument::{Given, LEFT_OUT, optional_ssize},
-    buffer::{Answer, Turn, bytes_of, lend_settled},
+    buffer::{Answer, Turn, bytes_of, copied, lend_settled},
+    error::raise,
     mmap::Mmap,
     search::{Direction, from_end},
 };
@@ -38,12 +39,13 @@ impl Mmap {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
         let lines = |needle: &[u8]| {
+            let needle = (!needle.is_empty()).then(|| copy_of(needle)).transpose().map_err(raise)?;
             let len = this.length(py)?;
             Ok(LineIterator {
                 map: slf.clone().unbind(),
                 end: end.map(|end| from_end(end, len).min(len)),
                 keepends,
-                needle: (!needle.is_empty()).then(|| needle.to_vec()),
+                needle,
                 progress: Turn::new(Progress::at(from_end(start, len).min(len))),
             })
         };
@@ -123,7 +125,9 @@ impl LineIterator {
             progress.ended = !matches!(line, Ok(Some(_)));
             line
         });
-        line.unwrap_or_else(|| Err(PyRuntimeError::new_err("reentrant call inside mmap.lines()")))
+        line.unwrap_or_else(|| {
+            Err(PyRuntimeError::new_err("reentrant call inside mmap.lines(), or its thread has ended"))
+        })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -145,14 +149,14 @@ impl LineIterator {
         self.map.get().open()?;
         loop {
             if let Some(line) = progress.line() {
-                return Ok(Some(PyBytes::new(py, self.trim(line))));
+                return copied(py, self.trim(line)).map(Some);
             }
             if progress.filled - progress.next >= WINDOW {
                 return self.long_line(py, progress).map(Some);
             }
             if self.refill(py, progress)? == 0 {
                 let rest = progress.rest();
-                return Ok((!rest.is_empty()).then(|| PyBytes::new(py, rest)));
+                return (!rest.is_empty()).then(|| copied(py, rest)).transpose();
             }
         }
     }
@@ -218,7 +222,7 @@ impl LineIterator {
     fn copy<'py>(&self, py: Python<'py>, map: &Mmap, start: usize, end: usize) -> PyResult<Bound<'py, PyBytes>> {
         let line = map.copy_out(py, start, end.saturating_sub(start))?;
         let trimmed = self.trim(line.as_bytes());
-        if trimmed.len() == line.as_bytes().len() { Ok(line) } else { Ok(PyBytes::new(py, trimmed)) }
+        if trimmed.len() == line.as_bytes().len() { Ok(line) } else { copied(py, trimmed) }
     }
 
     #[inline]

@@ -10,6 +10,7 @@
 //! | `repair::Mark` | where foreign code met pages that had to be replaced |
 //! | `pin::Pins` | who is inside a kernel, where a region does not stay mapped until its map is dropped |
 //! | `fork::Pass` | leave to change the regions of a map, which no fork comes between |
+//! | `fork::count` | how often this process forked, itself and before it was a process of its own |
 //! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
 //! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
 //! | `limit::Limit` | which limit an error number speaks of, and its name |

@@ -101,8 +101,16 @@ pub(crate) fn new_bytes<'py>(
     let bytes = unsafe { object.cast_into_unchecked::<PyBytes>() };
     match filled == len {
         true => Ok(bytes),
-        false => Ok(PyBytes::new(py, &bytes.as_bytes()[..filled])),
+        false => copied(py, &bytes.as_bytes()[..filled]),
     }
+}
+
+/// Makes a `bytes` object of these bytes; MemoryError if there is no room for it.
+pub(crate) fn copied<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    // SAFETY: a new reference, or null with an exception set.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, bytes_of(py, bytes).0) }?;
+    // SAFETY: it is a `bytes` object.
+    Ok(unsafe { object.cast_into_unchecked() })
 }
 
 /// A `bytes` object of these bytes.

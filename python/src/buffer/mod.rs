@@ -20,15 +20,16 @@ mod turn;
 #[cfg(unix)]
 mod unix;
 mod view;
+mod wait;
 #[cfg(windows)]
 mod windows;
 
 pub(crate) use answer::Answer;
-pub(crate) use bytes::{bytes_of, lend, lend_settled, new_bytes, quick_bytes, short};
+pub(crate) use bytes::{bytes_of, copied, lend, lend_settled, new_bytes, quick_bytes, short};
 pub(crate) use methods::quicken;
 pub(crate) use name::class_name;
 pub(crate) use number::{integer, is_index, minus_one, parts, slice, small, ssize, subscript};
-pub(crate) use shelf::{Shelf, forked};
+pub(crate) use shelf::Shelf;
 pub(crate) use slots::{fill_iterator, fill_slots};
 pub(crate) use small::{keep_small, one_byte, one_int};
 pub(crate) use turn::Turn;

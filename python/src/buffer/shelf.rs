@@ -4,19 +4,18 @@
 
 use std::{
     cell::UnsafeCell,
-    process,
+    mem,
     sync::atomic::{
-        AtomicU32, AtomicU64,
+        AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
-    thread,
-    time::Duration,
 };
 
 use pyo3::prelude::*;
-use safemap::{Error, Map};
+use safemap::{Error, Map, forks};
 
-use crate::error::{closed, exported, raise};
+use super::wait::wait_while;
+use crate::error::{closed, ending, exported, raise};
 
 /// A map that can be closed while others use it.
 ///
@@ -45,28 +44,11 @@ const PINS: u64 = 0xffff * PIN;
 const EXPORT: u64 = 1;
 const EXPORTS: u64 = PIN - 1;
 
-/// How often this process and its forebears forked. Threads do not survive a fork, so in the child their pins are void.
-static FORKS: AtomicU64 = AtomicU64::new(0);
-
-/// That number.
-#[inline]
-pub(super) fn forks() -> u64 {
-    FORKS.load(Relaxed)
-}
-
-/// Notes in a forked child that the parent's other threads are not here. In the process that knows it does nothing.
-pub(crate) fn forked() {
-    static PROCESS: AtomicU32 = AtomicU32::new(0);
-    let this = process::id();
-    if PROCESS.swap(this, Relaxed) != this {
-        FORKS.fetch_add(1, Relaxed);
-    }
-}
-
 impl State {
     /// The state without what belongs to threads that a fork left behind.
     fn current(self) -> State {
-        let generation = (FORKS.load(Relaxed) << 48) & GENERATION;
+        // Threads do not survive a fork, so in the child their pins are void.
+        let generation = (forks() << 48) & GENERATION;
         match self.0 & GENERATION == generation {
             true => self,
             false => State(self.0 & !(GENERATION | PINS | RESIZING) | generation),
@@ -193,11 +175,11 @@ impl Shelf {
         }
     }
 
-    /// Waits for the pins of a closed shelf and takes its map.
+    /// Waits for the pins of a closed shelf and takes its map. None is taken if the interpreter ends while a thread has one.
     fn take(&self, py: Python<'_>) -> Option<Map> {
         let pinned = || State(self.state.load(Acquire)).current().has(PINS);
-        if pinned() {
-            py.detach(|| wait_while(pinned));
+        if pinned() && !py.detach(|| wait_while(pinned)) {
+            return None;
         }
         // SAFETY: closed by this thread, so no new call gets here, and none is left: pins are zero, and without a pin
         // one needs the interpreter, which this thread holds.
@@ -228,7 +210,7 @@ impl Shelf {
     pub(super) fn quick_export(&self, _py: Python<'_>) -> Option<&Map> {
         let seen = self.state.load(Acquire);
         // Open, not resizing, and of this process: one comparison, as these bits stand at the top.
-        if seen >> 48 != FORKS.load(Relaxed) & (GENERATION >> 48) || State(seen).full(EXPORTS) {
+        if seen >> 48 != forks() & (GENERATION >> 48) || State(seen).full(EXPORTS) {
             return None;
         }
         if !self.replace(seen, seen + EXPORT) {
@@ -287,7 +269,9 @@ impl Shelf {
                         let now = State(self.state.load(Acquire)).current();
                         !now.has(CLOSED) && matches!(decide(now), Ok(Verdict::Wait))
                     };
-                    py.detach(|| wait_while(blocked));
+                    if !py.detach(|| wait_while(blocked)) {
+                        return Err(ending());
+                    }
                 }
             }
         }
@@ -297,6 +281,10 @@ impl Shelf {
 impl Drop for Shelf {
     fn drop(&mut self) {
         let Some(map) = self.map.get_mut().take() else { return };
+        if State(*self.state.get_mut()).current().has(PINS) {
+            // The interpreter ended while a thread was inside, which may still read.
+            return mem::forget(map);
+        }
         // Giving back many pages takes long. At the interpreter's end there is nobody left to be let through.
         Python::try_attach(|py| py.detach(|| drop(map)));
     }
@@ -324,14 +312,5 @@ impl Pin<'_> {
 impl Drop for Pin<'_> {
     fn drop(&mut self) {
         self.shelf.subtract(self.bits);
-    }
-}
-
-/// Sleeps in short pieces: rare enough not to deserve a lock, which a fork could leave locked in the child.
-pub(super) fn wait_while(busy: impl Fn() -> bool) {
-    let mut pause = Duration::from_micros(10);
-    while busy() {
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(1));
     }
 }

@@ -13,7 +13,9 @@ use std::{
 
 use pyo3::prelude::*;
 
-use super::shelf::{forks, wait_while};
+use safemap::forks;
+
+use super::wait::wait_while;
 
 /// A value that threads take in turn, also if whoever has it lets go of the interpreter meanwhile.
 pub(crate) struct Turn<T> {
@@ -44,9 +46,8 @@ impl<T> Turn<T> {
         Some(call(unsafe { &mut *self.value.get() }))
     }
 
-    /// Runs `call` on the value, when whoever has it is done; `None` if that is the caller's caller, in this thread.
-    ///
-    /// `call` may run anybody's code: to make an exception is to allocate, and up to Python 3.11 that may collect garbage.
+    /// Runs `call` on the value, when whoever has it is done; `None` if that never comes to pass: it is the caller's caller, in this thread,
+    /// or a thread that the interpreter has left behind at its end.
     pub(crate) fn run<R>(&self, py: Python<'_>, mut call: impl FnMut(&mut T) -> R) -> Option<R> {
         loop {
             let result = self.attempt(py, |value| {
@@ -57,7 +58,9 @@ impl<T> Turn<T> {
                 return result;
             }
             let taken = &self.taken;
-            py.detach(|| wait_while(|| taken.load(Relaxed) == forks() + 1));
+            if !py.detach(|| wait_while(|| taken.load(Relaxed) == forks() + 1)) {
+                return None;
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use std::{
     sync::{
         Once,
         atomic::{
-            AtomicUsize,
-            Ordering::{AcqRel, Acquire, Release},
+            AtomicU64, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
     thread,
@@ -17,6 +17,14 @@ use std::{
 /// Passes that are out, and in the upper half the forks that wait or take place.
 static GATE: AtomicUsize = AtomicUsize::new(0);
 const FORK: usize = 1 << (usize::BITS / 2);
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process and its forebears forked since the first map was made.
+#[inline]
+pub(crate) fn count() -> u64 {
+    COUNT.load(Relaxed)
+}
 
 /// Leave to change regions, given back when dropped.
 #[derive(Debug)]
@@ -66,5 +74,6 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     // Other forks that wait are the parent's.
     GATE.store(0, Release);
+    COUNT.fetch_add(1, Relaxed);
     super::repair::forget_handlers();
 }

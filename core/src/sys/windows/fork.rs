@@ -11,3 +11,8 @@ impl Pass {
 }
 
 pub(crate) fn watch() {}
+
+#[inline]
+pub(crate) fn count() -> u64 {
+    0
+}
