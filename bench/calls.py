@@ -75,9 +75,14 @@ def compare(statement, before, batch, rounds):
         return [[one.timeit(batch) / batch * 1e9 for one in timers] for _ in range(rounds)]
 
 
+def medians(pairs):
+    """The two medians of what was measured in turns."""
+    return [statistics.median(column) for column in zip(*pairs)]
+
+
 def row(statement, pairs):
     """A row of the table."""
-    theirs, ours = (statistics.median(column) for column in zip(*pairs))
+    theirs, ours = medians(pairs)
     ratios = sorted(b / a for a, b in pairs)
     low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
     return f"| `{statement}` | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} | {low:.2f}–{high:.2f} |"
@@ -91,9 +96,13 @@ def main():
     print(f"CPython {platform.python_version()}, median of {options.rounds} rounds of up to {BATCH} calls; ns a call.\n")
     print("| call | mmap | safemap | ratio | 10 %–90 % of the rounds |")
     print("|---|---|---|---|---|")
+    seen = []
     for statement, before, batch in CALLS:
         if options.only in statement:
-            print(row(statement, compare(statement, before, batch, options.rounds)), flush=True)
+            seen.append(compare(statement, before, batch, options.rounds))
+            print(row(statement, seen[-1]), flush=True)
+    mean = statistics.geometric_mean(ours / theirs for theirs, ours in map(medians, seen))
+    print(f"| geometric mean | | | {mean:.2f} | |")
 
 
 if __name__ == "__main__":

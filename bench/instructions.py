@@ -13,6 +13,7 @@ import gc
 import importlib
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,7 @@ def report(only):
     for (statement, *_), them, us in zip(rows(only), theirs, ours):
         print("| `{}` | {:.0f} | {:.0f} | {:.2f} |".format(statement, them, us, us / them))
     ratios = [us / them for them, us in zip(theirs, ours)]
-    print("| mean of the ratios | | | {:.2f} |".format(sum(ratios) / len(ratios)))
+    print("| geometric mean | | | {:.2f} |".format(statistics.geometric_mean(ratios)))
 
 
 def main():

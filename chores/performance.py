@@ -93,7 +93,7 @@ def table(section):
     command = "`python3 x.py bench {}`".format(section.name)
     head = "## {}\n\n{}\n\n{}\n\n".format(section.title, section.how, command)
     if section.text is not None:
-        return head + section.text + "\n\nGeometric mean of the ratios: {:.2f}.".format(section.mean())
+        return head + section.text
     return head + "\n".join(lines(section.rows))
 
 
