@@ -47,7 +47,7 @@ def torture(steps, words):
 
 
 def windows_(steps, words):
-    """all tests for Windows, under Wine (--python: the package alone, --bench: how fast it is; other words go to the core's cargo: --test resize)"""
+    """all tests for Windows, under Wine (--python: the package alone, --bench: how fast it is, --write; other words go to the core's cargo)"""
     windows.run(steps, words)
 
 

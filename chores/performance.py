@@ -75,12 +75,10 @@ def prose(section, row):
 
 
 def paragraphs(text):
-    """Pairs of patterns and the paragraph that follows them."""
-    for block in re.split(r"\n(?=## )", text):
-        patterns = re.findall(r"^## (.*)$", block, re.M)
-        body = re.sub(r"^##? .*\n?", "", block, flags=re.M).strip()
-        if patterns and body:
-            yield patterns, " ".join(body.split())
+    """Pairs of patterns, in headings that stand together, and the paragraph that follows them."""
+    for block in re.finditer(r"^((?:## .*\n)+)((?:(?!## ).*\n?)*)", text, re.M):
+        patterns = re.findall(r"^## (.*)$", block.group(1), re.M)
+        yield patterns, " ".join(block.group(2).split())
 
 
 def fits(pattern, name):

@@ -1,4 +1,4 @@
-"""Targets: every platform but this one and Windows, what it takes to try it from here, and what its emulator cannot do."""
+"""Targets: every platform but this one and the Windows of `x.py windows`, what it takes to try it, and what its emulator cannot do."""
 
 import mmap
 
