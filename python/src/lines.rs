@@ -3,13 +3,13 @@
 //! `readline` costs a call from Python, a search and a copy for each line. An iterator copies a window of the map, many lines at once, and
 //! makes its lines from that: with the map's own guarantees for the copy, and without a look at the map for each line.
 
-use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*, types::PyBytes};
+use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
 use safemap::{Error, copy_of};
 
 use crate::{
     argument::{Given, LEFT_OUT, optional_ssize},
     buffer::{Answer, Turn, bytes_of, copied, lend_settled},
-    error::raise,
+    error::{ending, raise},
     mmap::Mmap,
     search::{Direction, from_end},
 };
@@ -125,9 +125,7 @@ impl LineIterator {
             progress.ended = !matches!(line, Ok(Some(_)));
             line
         });
-        line.unwrap_or_else(|| {
-            Err(PyRuntimeError::new_err("reentrant call inside mmap.lines(), or its thread has ended"))
-        })
+        line.unwrap_or_else(|| Err(ending()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -4,15 +4,13 @@
 
 use std::{
     cell::UnsafeCell,
-    ptr,
     sync::atomic::{
-        AtomicU64, AtomicUsize,
+        AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
 
 use pyo3::prelude::*;
-
 use safemap::forks;
 
 use super::wait::wait_while;
@@ -22,8 +20,6 @@ pub(crate) struct Turn<T> {
     value: UnsafeCell<T>,
     /// 0 while nobody has it, else one more than the number of forks: who had it before a fork is not in the child.
     taken: AtomicU64,
-    /// The thread in which `run` has it, 0 for none: code that runs there inside of `run` would wait for itself.
-    thread: AtomicUsize,
 }
 
 // SAFETY: the value goes from thread to thread, and one has it at a time (`attempt`).
@@ -31,7 +27,7 @@ unsafe impl<T: Send> Sync for Turn<T> {}
 
 impl<T> Turn<T> {
     pub(crate) fn new(value: T) -> Turn<T> {
-        Turn { value: UnsafeCell::new(value), taken: AtomicU64::new(0), thread: AtomicUsize::new(0) }
+        Turn { value: UnsafeCell::new(value), taken: AtomicU64::new(0) }
     }
 
     /// Runs `call` on the value unless somebody has it.
@@ -46,15 +42,13 @@ impl<T> Turn<T> {
         Some(call(unsafe { &mut *self.value.get() }))
     }
 
-    /// Runs `call` on the value, when whoever has it is done; `None` if that never comes to pass: it is the caller's caller, in this thread,
-    /// or a thread that the interpreter has left behind at its end.
+    /// Runs `call` on the value, when whoever has it is done; `None` if the interpreter ends before.
+    ///
+    /// `call` runs no Python code, which could ask for another turn: exceptions are made later (`error.rs`).
     pub(crate) fn run<R>(&self, py: Python<'_>, mut call: impl FnMut(&mut T) -> R) -> Option<R> {
         loop {
-            let result = self.attempt(py, |value| {
-                let _inside = Inside::new(&self.thread);
-                call(value)
-            });
-            if result.is_some() || self.thread.load(Relaxed) == this_thread() {
+            let result = self.attempt(py, &mut call);
+            if result.is_some() {
                 return result;
             }
             let taken = &self.taken;
@@ -83,26 +77,4 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(0, Release);
     }
-}
-
-/// Says which thread is inside, until it is dropped.
-struct Inside<'a>(&'a AtomicUsize);
-
-impl Inside<'_> {
-    fn new(thread: &AtomicUsize) -> Inside<'_> {
-        thread.store(this_thread(), Relaxed);
-        Inside(thread)
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.store(0, Relaxed);
-    }
-}
-
-/// A number that no other living thread has.
-fn this_thread() -> usize {
-    thread_local!(static HERE: u8 = const { 0 });
-    HERE.with(|here| ptr::from_ref(here).addr())
 }
