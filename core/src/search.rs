@@ -13,7 +13,7 @@
 
 #![allow(unsafe_code)]
 
-use std::{ops::RangeBounds, ptr::NonNull};
+use std::{cell::Cell, ops::RangeBounds, ptr::NonNull};
 
 use memchr::{
     arch::all::packedpair::Pair,
@@ -76,26 +76,23 @@ impl Map {
     }
 
     fn find_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
-        let mut at = 0;
-        self.transfer(span, NonNull::dangling().as_ptr(), |base, done| {
+        let at = self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: what is left of `span`, which lies in the map.
-            let outcome = unsafe { kernel::find_byte(from, span.len() - done, byte) };
-            at = done + outcome.done;
-            outcome
+            unsafe { kernel::find_byte(from, span.len() - done, byte) }
         })?;
         Ok((at < span.len()).then_some(span.start() + at))
     }
 
     fn rfind_byte(&self, byte: u8, span: Span) -> Result<Option<usize>> {
-        let mut end = span.len();
+        let end = Cell::new(span.len());
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             // SAFETY: what is left of `span`, which lies in the map.
-            let outcome = unsafe { kernel::rfind_byte(base.wrapping_add(span.start()), end, byte) };
-            end = outcome.done;
+            let outcome = unsafe { kernel::rfind_byte(base.wrapping_add(span.start()), end.get(), byte) };
+            end.set(outcome.done);
             outcome
         })?;
-        Ok(end.checked_sub(1).map(|at| span.start() + at))
+        Ok(end.get().checked_sub(1).map(|at| span.start() + at))
     }
 
     fn find_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
@@ -140,27 +137,23 @@ impl Map {
 
     /// How many of the first `places` of `span` come before the first that fits the probe.
     fn next_candidate(&self, probe: &Probe, span: Span, places: usize) -> Result<usize> {
-        let mut found = 0;
-        self.transfer(span, NonNull::dangling().as_ptr(), |base, done| {
+        self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in `span`.
-            let outcome = unsafe { kernel::find_probe(from, places - done, probe) };
-            found = done + outcome.done;
-            outcome
-        })?;
-        Ok(found)
+            unsafe { kernel::find_probe(from, places - done, probe) }
+        })
     }
 
     /// The last of the first `places` of `span` that fits the probe.
     fn last_candidate(&self, probe: &Probe, span: Span, places: usize) -> Result<Option<usize>> {
-        let mut end = places;
+        let end = Cell::new(places);
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             // SAFETY: the needle has room at every one of the places, so the probe's bytes lie in `span`.
-            let outcome = unsafe { kernel::rfind_probe(base.wrapping_add(span.start()), end, probe) };
-            end = outcome.done;
+            let outcome = unsafe { kernel::rfind_probe(base.wrapping_add(span.start()), end.get(), probe) };
+            end.set(outcome.done);
             outcome
         })?;
-        Ok(end.checked_sub(1))
+        Ok(end.get().checked_sub(1))
     }
 
     /// The linear search, for the part of `span` from its byte `from` on.
@@ -190,10 +183,10 @@ impl Map {
         while end >= needle.len() {
             let size = window.len().min(end);
             let piece = span.part(end - size, size);
-            let mut unread = size;
-            let read = self.read_back(&mut window[..size], piece, &mut unread);
-            if let Some(found) = finder.rfind(&window[unread..size]) {
-                return Ok(Some(piece.start() + unread + found));
+            let unread = Cell::new(size);
+            let read = self.read_back(&mut window[..size], piece, &unread);
+            if let Some(found) = finder.rfind(&window[unread.get()..size]) {
+                return Ok(Some(piece.start() + unread.get() + found));
             }
             read?;
             end -= size - (needle.len() - 1);
@@ -202,14 +195,15 @@ impl Map {
     }
 
     /// Fills `buffer` with the bytes of `span`, the last first; the first `unread` of them are missing in the end.
-    fn read_back(&self, buffer: &mut [u8], span: Span, unread: &mut usize) -> Result<()> {
+    fn read_back(&self, buffer: &mut [u8], span: Span, unread: &Cell<usize>) -> Result<()> {
         let to = buffer.as_mut_ptr();
         self.transfer(span, to, |base, _| {
             // SAFETY: the bytes lie in `span`, and `buffer` is as long.
-            let outcome = unsafe { kernel::copy_back(to, base.wrapping_add(span.start()), *unread) };
-            *unread -= outcome.done;
+            let outcome = unsafe { kernel::copy_back(to, base.wrapping_add(span.start()), unread.get()) };
+            unread.set(unread.get() - outcome.done);
             outcome
-        })
+        })?;
+        Ok(())
     }
 }
 
@@ -239,12 +233,13 @@ impl Budget {
 }
 
 impl Probe {
-    /// The two bytes of the needle that are rarest in common data, and a third one.
+    /// The two bytes of the needle that are rarest in common data, and a third one; of two bytes the second once more, which kernels
+    /// know.
     fn of(needle: &[u8]) -> Probe {
         // A needle of two bytes or more has a pair; both lie in its first 256 bytes.
         let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
         let last = needle.len().min(256) - 1;
-        let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(two);
+        let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(one.max(two));
         Probe::at(needle, [one, two, third])
     }
 

@@ -73,5 +73,14 @@ pub(super) fn check_probe(arena: &Arena, kernels: &Kernels, at: usize, n: usize,
 pub(super) fn some_probe(arena: &mut Arena, longest: usize, bytes: usize) -> Probe {
     let last = arena.below(longest);
     let at = [arena.below(last.min(3) + 1).min(last / 2), arena.below(last + 1).max(last / 2), last];
-    Probe { bytes: [0; 3].map(|_: u8| arena.below(bytes) as u8), at }
+    let bytes = [0; 3].map(|_: u8| arena.below(bytes) as u8);
+    match arena.below(4) {
+        0 => pair(bytes, at),
+        _ => Probe { bytes, at },
+    }
+}
+
+/// What a needle of two bytes has for a probe: the last one twice.
+fn pair([first, second, _]: [u8; 3], [at, _, last]: [usize; 3]) -> Probe {
+    Probe { bytes: [first, second, second], at: [at, last, last] }
 }

@@ -53,10 +53,14 @@
     ret
 .endm
 
-.macro sm_probe_vector to, mark, scratch, at:vararg
+.macro sm_probe_pair to, mark, scratch, at:vararg
     sm_try \to, vpcmpeqb \mark, ymm0, ymmword ptr [r8 + \at]
     sm_try \to, vpcmpeqb \scratch, ymm1, ymmword ptr [r9 + \at]
     vpand \mark, \mark, \scratch
+.endm
+
+.macro sm_probe_vector to, mark, scratch, at:vararg
+    sm_probe_pair \to, \mark, \scratch, \at
     sm_try \to, vpcmpeqb \scratch, ymm2, ymmword ptr [r10 + \at]
     vpand \mark, \mark, \scratch
 .endm
@@ -94,6 +98,12 @@ sm_kernel find_probe_avx2
     and ecx, 31
     mov eax, 32
     sub eax, ecx
+    // Two bytes are all there is to look for where the third is the second once more.
+    cmp r9, r10
+    jne 31f
+    movzx ecx, byte ptr [rdx + 1]
+    cmp cl, byte ptr [rdx + 2]
+    je 37f
 31: cmp rax, rdi
     jg 33f
     .balign 32
@@ -131,6 +141,23 @@ sm_kernel find_probe_avx2
     vzeroupper
     xor edx, edx
     ret
+37: cmp rax, rdi
+    jg 33b
+    .balign 32
+38: sm_probe_pair 90f, ymm3, ymm7, rax
+    sm_probe_pair 90f, ymm4, ymm8, rax + 32
+    sm_probe_pair 90f, ymm5, ymm9, rax + 64
+    sm_probe_pair 90f, ymm6, ymm10, rax + 96
+    vpor ymm7, ymm3, ymm4
+    vpor ymm8, ymm5, ymm6
+    vpor ymm7, ymm7, ymm8
+    vpmovmskb ecx, ymm7
+    test ecx, ecx
+    jnz 40f
+    sub rax, -128
+    cmp rax, rdi
+    jbe 38b
+    jmp 33b
 40: vpmovmskb ecx, ymm3
     test ecx, ecx
     jnz 41f
@@ -333,6 +360,7 @@ sm_end rfind_probe_sse2
 .purgem sm_probe_place
 .purgem sm_probe_resume
 .purgem sm_rprobe_resume
+.purgem sm_probe_pair
 .purgem sm_probe_vector
 .purgem sm_probe_half
 .purgem sm_probe_sse2
