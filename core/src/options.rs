@@ -333,7 +333,7 @@ impl Options {
 
     /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
     fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
-        match self.is_forbidding(request, given) {
+        match self.is_forbidding(request) {
             true => fault::check_forbidden(),
             false => fault::check(),
         }
@@ -355,11 +355,11 @@ impl Options {
         region.map(Some).map_err(Error::os("map"))
     }
 
-    /// Whether a page of the map may be there and not be accessed, as far as its access goes. Memory of our own is, while it moves.
-    fn is_forbidding(&self, request: &Request, given: &Given<'_>) -> bool {
+    /// Whether a page of the map may be there and not be accessed, as far as its access goes.
+    fn is_forbidding(&self, request: &Request) -> bool {
         let reads = request.protection.contains(Protection::READ);
         let writes = request.protection.contains(Protection::WRITE);
-        given.file().is_none() || !reads || (self.access.is_some_and(|access| access != Access::Read) && !writes)
+        !reads || (self.access.is_some_and(|access| access != Access::Read) && !writes)
     }
 
     fn request(&self, given: &Given<'_>, len: usize) -> Result<Request> {

@@ -129,6 +129,8 @@ impl Map {
         self.commit(larger.as_ref().or(held.current.as_ref()), new_len)?;
         if let Some(region) = larger {
             if let Some(old) = &held.current {
+                // From now on the old memory is there and forbidden, for good in the end.
+                fault::check_forbidden();
                 region.take_over(old, old_len, &self.request).map_err(Error::os("resize"))?;
             }
             self.move_to(&mut held, region);

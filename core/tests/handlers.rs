@@ -24,7 +24,7 @@ use std::{
 };
 
 use libc::{c_int, c_void, siginfo_t};
-use safemap::{Access, Error, Map, Options, Protection};
+use safemap::{Access, Error, Map, Options, Protection, Sharing};
 use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
 use tempfile::NamedTempFile;
 
@@ -215,9 +215,13 @@ fn a_handler_of_missing_pages_from_after_is_overtaken_by_the_next_map_of_a_file(
 fn a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages() {
     let file = file_with(&pattern(PAGE));
     let write_only = || Options::new().access(Access::Write).protection(Protection::NONE).open(file.path()).unwrap();
+    let move_memory = || {
+        let memory = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
+        memory.resize(memory.capacity() + 1).unwrap();
+    };
     survives("a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages", || {
         let map = writable(&file);
-        for forbid in [&|| drop(make_map()), &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()]
+        for forbid in [&move_memory, &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()]
             as [&dyn Fn(); 3]
         {
             map.protect(.., Protection::NONE).unwrap();
