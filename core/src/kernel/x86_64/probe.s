@@ -53,6 +53,12 @@
     ret
 .endm
 
+// Asks for the 128 bytes that a later step looks at: memory is faster so than the processor finds out by itself. No fault comes of it.
+.macro sm_probe_ahead at:vararg
+    prefetcht0 [r10 + \at]
+    prefetcht0 [r10 + \at + 64]
+.endm
+
 .macro sm_probe_pair to, mark, scratch, at:vararg
     sm_try \to, vpcmpeqb \mark, ymm0, ymmword ptr [r8 + \at]
     sm_try \to, vpcmpeqb \scratch, ymm1, ymmword ptr [r9 + \at]
@@ -107,7 +113,8 @@ sm_kernel find_probe_avx2
 31: cmp rax, rdi
     jg 33f
     .balign 32
-32: sm_probe_vector 90f, ymm3, ymm7, rax
+32: sm_probe_ahead rax + 1024
+    sm_probe_vector 90f, ymm3, ymm7, rax
     sm_probe_vector 90f, ymm4, ymm8, rax + 32
     sm_probe_vector 90f, ymm5, ymm9, rax + 64
     sm_probe_vector 90f, ymm6, ymm10, rax + 96
@@ -144,7 +151,8 @@ sm_kernel find_probe_avx2
 37: cmp rax, rdi
     jg 33b
     .balign 32
-38: sm_probe_pair 90f, ymm3, ymm7, rax
+38: sm_probe_ahead rax + 1024
+    sm_probe_pair 90f, ymm3, ymm7, rax
     sm_probe_pair 90f, ymm4, ymm8, rax + 32
     sm_probe_pair 90f, ymm5, ymm9, rax + 64
     sm_probe_pair 90f, ymm6, ymm10, rax + 96
@@ -209,7 +217,8 @@ sm_kernel rfind_probe_avx2
 31: add rax, -128
     jnc 33f
     .balign 32
-32: sm_probe_vector 89f, ymm3, ymm7, rax + 96
+32: sm_probe_ahead rax - 1024
+    sm_probe_vector 89f, ymm3, ymm7, rax + 96
     sm_probe_vector 89f, ymm4, ymm8, rax + 64
     sm_probe_vector 89f, ymm5, ymm9, rax + 32
     sm_probe_vector 89f, ymm6, ymm10, rax
@@ -360,6 +369,7 @@ sm_end rfind_probe_sse2
 .purgem sm_probe_place
 .purgem sm_probe_resume
 .purgem sm_rprobe_resume
+.purgem sm_probe_ahead
 .purgem sm_probe_pair
 .purgem sm_probe_vector
 .purgem sm_probe_half
