@@ -47,6 +47,7 @@ mod repair;
 mod replace;
 mod resize;
 mod search;
+mod skip;
 mod span;
 mod sys;
 mod window;

@@ -2,7 +2,7 @@
 //!
 //! One byte is looked for by a kernel. For more, a kernel looks for three bytes of the needle at once, and what it proposes
 //! is compared. Where it proposes too much that is wrong, the rest goes through the linear search of the `memchr` crate,
-//! window by window in private memory.
+//! window by window in private memory. Where a long needle cannot begin, most of the map need not be looked at: see `skip`.
 //!
 //! A match counts when all of it can be read: the search ends at the first byte that cannot, with an error, unless it
 //! found a match before.
@@ -13,7 +13,11 @@
 
 #![allow(unsafe_code)]
 
-use std::{cell::Cell, ops::RangeBounds, ptr::NonNull};
+use std::{
+    cell::Cell,
+    ops::{Range, RangeBounds},
+    ptr::NonNull,
+};
 
 use memchr::{
     arch::all::packedpair::Pair,
@@ -23,6 +27,7 @@ use memchr::{
 use crate::{
     Error, Map, Result,
     kernel::{self, Probe},
+    skip::Skipper,
     span::Span,
 };
 
@@ -96,23 +101,60 @@ impl Map {
     }
 
     fn find_probed(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
-        let mut probe = Probe::of(needle);
+        let mut hunt = Hunt::of(needle);
         let places = span.len() - needle.len() + 1;
-        let (mut at, mut budget) = (0, Budget::new());
-        while at < places {
-            let found = self.next_candidate(&probe, span.part(at, span.len()), places - at)?;
-            budget.earn(found);
+        let ended = match Skipper::of(needle, places) {
+            Some(skipper) => self.hunt_skipping(&mut hunt, skipper, span, places)?,
+            None => self.hunt(&mut hunt, span, 0..places)?,
+        };
+        match ended {
+            Some(Ended::Found(at)) => Ok(Some(span.start() + at)),
+            Some(Ended::TooManyWrong(at)) => self.find_windowed(needle, span, at),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks for the needle at the `places` of `span`. If it is at none of them, the hunt may go on at others.
+    fn hunt(&self, hunt: &mut Hunt<'_>, span: Span, places: Range<usize>) -> Result<Option<Ended>> {
+        let mut at = places.start;
+        while at < places.end {
+            let found = self.next_candidate(&hunt.probe, span.part(at, span.len()), places.end - at)?;
+            hunt.budget.earn(found);
             at += found;
-            if at == places {
-                return Ok(None);
+            if at == places.end {
+                break;
             }
-            match self.difference(needle, span.part(at, needle.len()))? {
-                None => return Ok(Some(span.start() + at)),
-                Some(same) if budget.spend(same) => {
-                    probe.learn(needle, same);
+            match self.difference(hunt.needle, span.part(at, hunt.needle.len()))? {
+                None => return Ok(Some(Ended::Found(at))),
+                Some(same) if hunt.budget.spend(same) => {
+                    hunt.probe.learn(hunt.needle, same);
                     at += 1;
                 }
-                Some(_) => return self.find_windowed(needle, span, at + 1),
+                Some(_) => return Ok(Some(Ended::TooManyWrong(at + 1))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`Map::hunt`], but only where the skipper cannot tell that the needle does not begin.
+    fn hunt_skipping(
+        &self,
+        hunt: &mut Hunt<'_>,
+        mut skipper: Skipper,
+        span: Span,
+        places: usize,
+    ) -> Result<Option<Ended>> {
+        let mut at = 0;
+        while at < places {
+            let doubtful = self.skip(&mut skipper, span, at..places)?;
+            match self.hunt(hunt, span, doubtful.clone()) {
+                Ok(None) => at = doubtful.end,
+                // Whoever leaves out nothing meets the first byte of a hole first: before the place where it may be met here.
+                Err(Error::Fault { .. }) => {
+                    let start = doubtful.start.saturating_sub(hunt.needle.len());
+                    return self.hunt(hunt, span, start..places);
+                }
+                ended => return ended,
             }
         }
         Ok(None)
@@ -205,6 +247,26 @@ impl Map {
         })?;
         Ok(())
     }
+}
+
+/// A needle, what to look for to find it, and what may be spent on candidates.
+struct Hunt<'a> {
+    needle: &'a [u8],
+    probe: Probe,
+    budget: Budget,
+}
+
+impl<'a> Hunt<'a> {
+    fn of(needle: &'a [u8]) -> Hunt<'a> {
+        Hunt { needle, probe: Probe::of(needle), budget: Budget::new() }
+    }
+}
+
+/// Why a hunt ended before its last place, and where.
+enum Ended {
+    Found(usize),
+    /// The budget is spent, and nothing from here on has been looked at.
+    TooManyWrong(usize),
 }
 
 /// Comparing candidates may cost so many bytes of reading before anything was gained.

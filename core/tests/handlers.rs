@@ -221,8 +221,8 @@ fn a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages
     };
     survives("a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages", || {
         let map = writable(&file);
-        for forbid in [&move_memory, &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()]
-            as [&dyn Fn(); 3]
+        for forbid in
+            [&move_memory, &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()] as [&dyn Fn(); 3]
         {
             map.protect(.., Protection::NONE).unwrap();
             install_plain(libc::SIGSEGV, unwanted, 0);

@@ -1,8 +1,11 @@
 //! `find` and `rfind` against two nested loops.
 #![forbid(unsafe_code)]
 
+#[path = "support/needle.rs"]
+mod needle;
 mod support;
 
+use needle::{Case, map_of};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use safemap::{Map, Options};
 use support::{file_with, pattern};
@@ -15,12 +18,6 @@ fn naive_rfind(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     (0..=bytes.len().checked_sub(needle.len())?).rfind(|&at| bytes[at..].starts_with(needle))
 }
 
-fn map_of(bytes: &[u8]) -> Map {
-    let map = Options::new().len(bytes.len()).anonymous().unwrap();
-    map.write_at(bytes, 0).unwrap();
-    map
-}
-
 #[track_caller]
 fn agree(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) {
     let part = &bytes[from..to];
@@ -31,14 +28,6 @@ fn agree(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) {
 }
 
 /// Few letters, so that needles occur and nearly occur.
-#[derive(Clone, Debug)]
-struct Case {
-    bytes: Vec<u8>,
-    needle: Vec<u8>,
-    from: usize,
-    to: usize,
-}
-
 impl Arbitrary for Case {
     fn arbitrary(g: &mut Gen) -> Case {
         let letters = *g.choose(&[1_usize, 2, 3, 26]).unwrap();

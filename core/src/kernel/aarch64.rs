@@ -1,6 +1,7 @@
 //! The kernels of 64-bit ARM, with NEON, which every such processor has. x17 is the fault register.
 
 use super::{Loaded, Outcome, Probe};
+use std::arch::asm;
 
 #[cfg(test)]
 pub(super) use super::assembly::recoveries;
@@ -40,4 +41,10 @@ declare! {
     fn store16 "store16" (at: *mut u8, value: u64) -> usize;
     fn store32 "store32" (at: *mut u8, value: u64) -> usize;
     fn store64 "store64" (at: *mut u8, value: u64) -> usize;
+}
+
+#[inline]
+pub(super) fn prefetch(at: *const u8) {
+    // SAFETY: a hint, which changes nothing and never faults (Arm ARM, PRFM).
+    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }

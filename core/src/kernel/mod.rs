@@ -76,6 +76,12 @@ pub(crate) fn recovery(pc: usize) -> Option<usize> {
     own::recovery(pc)
 }
 
+/// Asks for the bytes at an address before they are needed. Nothing need be there: no fault comes of it.
+#[inline]
+pub(crate) fn prefetch(at: *const u8) {
+    own::prefetch(at);
+}
+
 /// An instruction that may fault, and where it goes on then; `None` if the kernels do not.
 #[cfg(test)]
 #[allow(dead_code)] // Not every platform asks.

@@ -12,6 +12,8 @@ use crate::sys::transfer::{self, PIECE, Stopped};
 
 pub(super) const FAULTS: bool = false;
 
+pub(super) fn prefetch(_at: *const u8) {}
+
 pub(super) fn recovery(_pc: usize) -> Option<usize> {
     None
 }

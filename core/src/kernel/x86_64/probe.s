@@ -71,7 +71,21 @@
     vpand \mark, \mark, \scratch
 .endm
 
-// The same for 16 places, in registers that AVX2 code may use as well.
+// The next 128 places, by one of the two above.
+.macro sm_probe_four one
+    sm_probe_ahead rax + 1024
+    \one 90f, ymm3, ymm7, rax
+    \one 90f, ymm4, ymm8, rax + 32
+    \one 90f, ymm5, ymm9, rax + 64
+    \one 90f, ymm6, ymm10, rax + 96
+    vpor ymm7, ymm3, ymm4
+    vpor ymm8, ymm5, ymm6
+    vpor ymm7, ymm7, ymm8
+    vpmovmskb ecx, ymm7
+    test ecx, ecx
+.endm
+
+// As sm_probe_vector, for 16 places, in registers that AVX2 code may use as well.
 .macro sm_probe_half at:vararg
     sm_try 90f, vpcmpeqb xmm3, xmm0, xmmword ptr [r8 + \at]
     sm_try 90f, vpcmpeqb xmm4, xmm1, xmmword ptr [r9 + \at]
@@ -113,16 +127,7 @@ sm_kernel find_probe_avx2
 31: cmp rax, rdi
     jg 33f
     .balign 32
-32: sm_probe_ahead rax + 1024
-    sm_probe_vector 90f, ymm3, ymm7, rax
-    sm_probe_vector 90f, ymm4, ymm8, rax + 32
-    sm_probe_vector 90f, ymm5, ymm9, rax + 64
-    sm_probe_vector 90f, ymm6, ymm10, rax + 96
-    vpor ymm7, ymm3, ymm4
-    vpor ymm8, ymm5, ymm6
-    vpor ymm7, ymm7, ymm8
-    vpmovmskb ecx, ymm7
-    test ecx, ecx
+32: sm_probe_four sm_probe_vector
     jnz 40f
     sub rax, -128
     cmp rax, rdi
@@ -151,16 +156,7 @@ sm_kernel find_probe_avx2
 37: cmp rax, rdi
     jg 33b
     .balign 32
-38: sm_probe_ahead rax + 1024
-    sm_probe_pair 90f, ymm3, ymm7, rax
-    sm_probe_pair 90f, ymm4, ymm8, rax + 32
-    sm_probe_pair 90f, ymm5, ymm9, rax + 64
-    sm_probe_pair 90f, ymm6, ymm10, rax + 96
-    vpor ymm7, ymm3, ymm4
-    vpor ymm8, ymm5, ymm6
-    vpor ymm7, ymm7, ymm8
-    vpmovmskb ecx, ymm7
-    test ecx, ecx
+38: sm_probe_four sm_probe_pair
     jnz 40f
     sub rax, -128
     cmp rax, rdi
@@ -372,6 +368,7 @@ sm_end rfind_probe_sse2
 .purgem sm_probe_ahead
 .purgem sm_probe_pair
 .purgem sm_probe_vector
+.purgem sm_probe_four
 .purgem sm_probe_half
 .purgem sm_probe_sse2
 .purgem sm_broadcast_from
