@@ -540,7 +540,7 @@ impl Map {
     /// `step` gets the map's base and what is done so far, and touches nothing of the map but `span`. `buffer` is the
     /// caller's own memory that takes part.
     ///
-    /// That `step` can be copied is what makes short transfers fast: the copy for `go_on` is put into memory when it is needed, and
+    /// That `step` can be copied is what makes short transfers fast: the copy for `again` is put into memory when it is needed, and
     /// what the original consists of stays in registers. A turn of `x.py bench reads` has 42 instructions around the kernel so, and 58
     /// otherwise, ten of them stores to the stack that the copy's address has to wait for.
     #[inline]
@@ -556,26 +556,29 @@ impl Map {
         if outcome.fault == 0 {
             return Ok(outcome.done);
         }
-        self.go_on(base, outcome, buffer, move |done| self.once(span, |base| step(base, done)))
+        let all = self.again(base, outcome, buffer, move |before| {
+            let (base, outcome) = self.once(span, |base| step(base, before.done))?;
+            Ok((base, Outcome { done: before.done + outcome.done, ..outcome }))
+        })?;
+        Ok(all.done)
     }
 
-    /// Goes on after the first fault; `from` does so from what is done. Apart, so that a transfer without one has short code.
+    /// Goes on after a first fault, `once` more after each, until there is none, or one that is real. Apart, so that a call without one
+    /// has short code.
     #[cold]
     #[inline(never)]
-    fn go_on(
+    fn again<A: Attempt>(
         &self,
         mut base: *mut u8,
-        mut outcome: Outcome,
+        mut attempt: A,
         buffer: *const u8,
-        from: impl Fn(usize) -> Result<(*mut u8, Outcome)> + Copy,
-    ) -> Result<usize> {
-        let mut done = 0;
-        while outcome.fault != 0 {
-            done += outcome.done;
-            self.faulted(base, outcome.fault, buffer)?;
-            (base, outcome) = from(done)?;
+        once: impl Fn(A) -> Result<(*mut u8, A)>,
+    ) -> Result<A> {
+        while attempt.fault() != 0 {
+            self.faulted(base, attempt.fault(), buffer)?;
+            (base, attempt) = once(attempt)?;
         }
-        Ok(done + outcome.done)
+        Ok(attempt)
     }
 
     /// Runs `step` on the map's base, which stays meanwhile, and returns both.
@@ -623,29 +626,14 @@ impl Map {
         if loaded.fault == 0 {
             return Ok(T::from_bits(loaded.value));
         }
-        self.load_again(base, loaded, move || self.load_once::<T>(span))
+        let loaded = self.again(base, loaded, NonNull::dangling().as_ptr(), move |_| self.load_once::<T>(span))?;
+        Ok(T::from_bits(loaded.value))
     }
 
     #[inline]
     fn load_once<T: Word>(&self, span: Span) -> Result<(*mut u8, Loaded)> {
         // SAFETY: the integer lies in the map (Span).
         self.once(span, |base| unsafe { word::load::<T>(base.wrapping_add(span.start())) })
-    }
-
-    /// Goes on with a load after its first fault.
-    #[cold]
-    #[inline(never)]
-    fn load_again<T: Word>(
-        &self,
-        mut base: *mut u8,
-        mut loaded: Loaded,
-        once: impl Fn() -> Result<(*mut u8, Loaded)>,
-    ) -> Result<T> {
-        while loaded.fault != 0 {
-            self.faulted(base, loaded.fault, NonNull::dangling().as_ptr())?;
-            (base, loaded) = once()?;
-        }
-        Ok(T::from_bits(loaded.value))
     }
 
     #[inline]
@@ -658,29 +646,14 @@ impl Map {
         if fault == 0 {
             return Ok(());
         }
-        self.store_again(base, fault, move || self.store_once(span, value))
+        self.again(base, fault, NonNull::dangling().as_ptr(), move |_| self.store_once(span, value))?;
+        Ok(())
     }
 
     #[inline]
     fn store_once<T: Word>(&self, span: Span, value: T) -> Result<(*mut u8, usize)> {
         // SAFETY: the integer lies in the map (Span).
         self.once(span, |base| unsafe { word::store::<T>(base.wrapping_add(span.start()), value.into_bits()) })
-    }
-
-    /// Goes on with a store after its first fault.
-    #[cold]
-    #[inline(never)]
-    fn store_again(
-        &self,
-        mut base: *mut u8,
-        mut fault: usize,
-        once: impl Fn() -> Result<(*mut u8, usize)>,
-    ) -> Result<()> {
-        while fault != 0 {
-            self.faulted(base, fault, NonNull::dangling().as_ptr())?;
-            (base, fault) = once()?;
-        }
-        Ok(())
     }
 
     #[inline]
@@ -712,5 +685,30 @@ impl Map {
             unsafe { kernel::compare(ours, theirs, len - done) }
         })?;
         Ok((same < len).then_some(same))
+    }
+}
+
+/// What a kernel returned, which may have been stopped.
+trait Attempt {
+    /// The address that could not be accessed, 0 if none.
+    fn fault(&self) -> usize;
+}
+
+impl Attempt for Outcome {
+    fn fault(&self) -> usize {
+        self.fault
+    }
+}
+
+impl Attempt for Loaded {
+    fn fault(&self) -> usize {
+        self.fault
+    }
+}
+
+/// A store returns nothing else.
+impl Attempt for usize {
+    fn fault(&self) -> usize {
+        *self
     }
 }

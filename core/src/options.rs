@@ -283,8 +283,8 @@ impl Options {
         if let (Some(region), None) = (&region, given.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
+        let access = self.access_to(&given);
         let origin = given.keep(self.untracked, self.offset)?;
-        let access = self.access_to(&origin);
         let (allocate, name) = (self.allocate, self.name.clone());
         let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate, name });
         if self.repair { map.watched() } else { Ok(map) }
@@ -333,7 +333,7 @@ impl Options {
 
     /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
     fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
-        match self.is_forbidding(request) {
+        match self.is_forbidding(request, given) {
             true => fault::check_forbidden(),
             false => fault::check(),
         }
@@ -356,10 +356,10 @@ impl Options {
     }
 
     /// Whether a page of the map may be there and not be accessed, as far as its access goes.
-    fn is_forbidding(&self, request: &Request) -> bool {
+    fn is_forbidding(&self, request: &Request, given: &Given<'_>) -> bool {
         let reads = request.protection.contains(Protection::READ);
         let writes = request.protection.contains(Protection::WRITE);
-        !reads || (self.access.is_some_and(|access| access != Access::Read) && !writes)
+        !reads || (self.access_to(given) != Access::Read && !writes)
     }
 
     fn request(&self, given: &Given<'_>, len: usize) -> Result<Request> {
@@ -392,10 +392,10 @@ impl Options {
         if private { Flags::PRIVATE } else { Flags::SHARED }
     }
 
-    fn access_to(&self, origin: &Origin) -> Access {
-        self.access.unwrap_or(match origin {
-            Origin::File { .. } => Access::Read,
-            Origin::Memory => Access::Write,
+    fn access_to(&self, given: &Given<'_>) -> Access {
+        self.access.unwrap_or(match given {
+            Given::Lent(_) | Given::Owned(_) => Access::Read,
+            Given::Nothing => Access::Write,
         })
     }
 }

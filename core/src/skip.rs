@@ -6,6 +6,8 @@
 //! string searching algorithm", 1977), and so are pieces in the place of letters (S. Wu, U. Manber, "A fast algorithm for multi-pattern
 //! searching", 1994).
 //!
+//! The first places are all looked at, as a needle that stands there needs no table, and the last ones, so that a hole at the end is met.
+//!
 //! Whether a piece is in the needle tells a table of bits, by a hash: it may say yes where no is right. Then the places are gone through
 //! one by one; where that happens too often, nothing is skipped any more. A piece that cannot be read is a yes as well: what to say of
 //! it is for the search that comes then.
@@ -28,41 +30,52 @@ use crate::{
 const PIECE: usize = 32;
 /// Where in a piece the second of the two words stands that are looked at.
 const SECOND: usize = PIECE - size_of::<u64>();
-/// With a shorter needle looking at every byte is as fast.
-const SHORTEST: usize = 256;
+/// With a shorter needle looking at every byte is as fast, in what the caches hold.
+const SHORTEST: usize = 512;
 /// So much of a needle is made use of: few enough pieces for the table, and steps shorter than a page, so that no page is passed by.
-const LONGEST: usize = 2048;
-/// The table is worth making where there are so many places for each of its pieces.
-const PLACES: usize = 128;
+const LONGEST: usize = 1024;
+/// Places at the start that are all looked at, for each byte that is made use of: that takes as long as making the table does.
+const FIRST: usize = 64;
+/// Places there must be in all, for each such byte: then the table costs no more than an eighth where it turns out to be of no use.
+const PLACES: usize = 1024;
 /// How many steps ahead memory is asked for: each step may be the first to its page, for which the processor does not see to it itself.
 /// Without, 64 MiB take three times as long (Zen 3).
 const AHEAD: usize = 8;
 /// Bits of a hash.
 const HASH: u32 = 16;
-/// How often in a row, at most, a piece may be one of the needle's before nothing is skipped any more.
+/// Strides without a piece of the needle that make good for one with.
+const COST: usize = 8;
+/// How many strides with a piece of the needle may come in a row before nothing is skipped any more.
 const PATIENCE: usize = 16;
+
+/// The places among which skipping is worth while, if there are any.
+#[inline]
+pub(crate) fn worthwhile(needle: &[u8], places: usize) -> Option<Range<usize>> {
+    // Where a kernel asks the system for each word, every byte is had for less.
+    if !kernel::FAULTS || needle.len() < SHORTEST {
+        return None;
+    }
+    let used = needle.len().min(LONGEST);
+    (places / PLACES >= used).then(|| FIRST * used..places - used)
+}
 
 /// What is known of a needle that lets places be skipped.
 pub(crate) struct Skipper {
     table: Vec<u64>,
     /// How many places a piece speaks for.
     stride: usize,
-    /// Sinks with each piece of the needle's, rises with each other one; at 0 nothing is skipped.
+    /// Sinks with each stride that has a piece of the needle, rises with each other one; at 0 nothing is skipped.
     patience: usize,
 }
 
 impl Skipper {
-    /// What is known of `needle`, if it is long enough and there are places enough.
-    pub(crate) fn of(needle: &[u8], places: usize) -> Option<Skipper> {
+    /// What is known of `needle`, if there is memory for it.
+    pub(crate) fn of(needle: &[u8]) -> Option<Skipper> {
         let needle = &needle[..needle.len().min(LONGEST)];
-        // Where a kernel asks the system for each word, every byte is had for less.
-        if !kernel::FAULTS || needle.len() < SHORTEST || places / PLACES < needle.len() {
-            return None;
-        }
         let mut table = Vec::new();
         table.try_reserve_exact(1 << (HASH - 6)).ok()?;
         table.resize(1 << (HASH - 6), 0);
-        let mut skipper = Skipper { table, stride: needle.len() - PIECE + 1, patience: PATIENCE };
+        let mut skipper = Skipper { table, stride: needle.len() - PIECE + 1, patience: PATIENCE * COST };
         for piece in needle.windows(PIECE) {
             let (index, bit) = place_of(word(piece, 0), word(piece, SECOND));
             skipper.table[index] |= bit;
@@ -78,7 +91,7 @@ impl Skipper {
 
     /// Takes note that the needle may begin after `strides` in which it does not.
     fn doubt(&mut self, strides: usize) {
-        self.patience = (self.patience + strides).saturating_sub(1).min(PATIENCE);
+        self.patience = (self.patience + strides).saturating_sub(COST).min(PATIENCE * COST);
     }
 }
 

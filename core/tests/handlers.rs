@@ -219,11 +219,11 @@ fn a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages
         let memory = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
         memory.resize(memory.capacity() + 1).unwrap();
     };
+    let read_only = || Options::new().len(PAGE).protection(Protection::READ).anonymous().unwrap();
     survives("a_handler_of_forbidden_pages_from_after_is_overtaken_by_whoever_forbids_pages", || {
         let map = writable(&file);
-        for forbid in
-            [&move_memory, &|| drop(write_only()), &|| map.protect(.., Protection::NONE).unwrap()] as [&dyn Fn(); 3]
-        {
+        let protect = || map.protect(.., Protection::NONE).unwrap();
+        for forbid in [&move_memory, &|| drop(read_only()), &|| drop(write_only()), &protect] as [&dyn Fn(); 4] {
             map.protect(.., Protection::NONE).unwrap();
             install_plain(libc::SIGSEGV, unwanted, 0);
             forbid();

@@ -8,12 +8,12 @@ mod support;
 use memchr::memmem;
 use needle::{Case, map_of};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use safemap::{Error, Map};
+use safemap::{Error, Map, Protection};
 use support::{PAGE, cut, cuts, file_with, survives, writable};
 
-const LEN: usize = 600_000;
+const LEN: usize = 1_400_000;
 /// Around the lengths at which skipping begins, and at which the rest of a needle is not made use of.
-const LENGTHS: [usize; 11] = [255, 256, 257, 290, 700, 1000, 2047, 2048, 2049, 4500, 20_000];
+const LENGTHS: [usize; 10] = [511, 512, 513, 700, 1000, 1023, 1024, 1025, 4500, 20_000];
 
 /// Bytes in which nothing comes again, so that nearly everything is skipped.
 fn noise() -> Vec<u8> {
@@ -52,7 +52,7 @@ impl Arbitrary for Case {
         if bool::arbitrary(g) {
             needle[usize::arbitrary(g) % len] ^= 1;
         }
-        Case { bytes, needle, from: usize::arbitrary(g) % (LEN / 4), to: LEN - usize::arbitrary(g) % (LEN / 4) }
+        Case { bytes, needle, from: usize::arbitrary(g) % (LEN / 8), to: LEN - usize::arbitrary(g) % (LEN / 8) }
     }
 }
 
@@ -70,11 +70,13 @@ fn long_needles_are_found_where_memmem_finds_them() {
 fn a_long_needle_is_found_wherever_it_stands() {
     let bytes = noise();
     let map = map_of(&bytes);
-    for len in [256, 300, 1000, 5000] {
+    for len in [512, 600, 1000, 5000] {
         let needle = absent(&bytes, len);
         assert_eq!(map.find(&needle, ..).unwrap(), None);
-        let (first, last) = (0..2 * len + 10, LEN - 2 * len..=LEN - len);
-        for at in first.step_by(len / 32 + 1).chain(last.step_by(len / 8 + 1)).chain([LEN - len]) {
+        // Where skipping begins, and where it ends.
+        let begin = 64 * len.min(1024);
+        let (first, last) = (begin - 10..begin + len.min(1024), LEN - 3 * len..=LEN - len);
+        for at in first.chain(last.step_by(len / 8 + 1)).chain([LEN - len]) {
             map.write_at(&needle, at).unwrap();
             assert_eq!(map.find(&needle, ..).unwrap(), Some(at), "{len} bytes at {at}");
             assert_eq!(map.find(&needle, ..at + len - 1).unwrap(), None, "{len} bytes at {at}");
@@ -85,7 +87,7 @@ fn a_long_needle_is_found_wherever_it_stands() {
 
 #[test]
 fn what_has_all_pieces_of_a_needle_and_not_the_needle_is_gone_through() {
-    for len in [256, 1000, 5000] {
+    for len in [512, 1000, 5000] {
         let mut needle = vec![b'.'; len];
         needle[len - 1] = b'x';
         let map = map_of(&[b'.'; LEN]);
@@ -119,7 +121,8 @@ fn no_hole_is_passed_by() {
         for len in LENGTHS {
             let needle = absent(&bytes, len);
             // Behind the last place at which the needle may begin nobody looks.
-            for gone in [50 * PAGE, LEN / PAGE * PAGE - 2 * PAGE].into_iter().filter(|gone| gone + len <= LEN) {
+            let last = LEN / PAGE * PAGE - PAGE;
+            for gone in [LEN / 2 / PAGE * PAGE, last - PAGE, last].into_iter().filter(|gone| gone + len <= LEN) {
                 let file = file_with(&bytes);
                 let map = writable(&file);
                 cut(&file, gone as u64);
@@ -132,5 +135,28 @@ fn no_hole_is_passed_by() {
                 assert_eq!(map.find(&needle, ..).unwrap(), Some(gone - len));
             }
         }
+    });
+}
+
+#[test]
+fn a_hole_at_an_end_of_the_range_is_met() {
+    survives("a_hole_at_an_end_of_the_range_is_met", || {
+        let bytes = noise();
+        let file = file_with(&bytes);
+        let map = writable(&file);
+        let hole = PAGE..2 * PAGE;
+        map.protect(hole.clone(), Protection::NONE).unwrap();
+        for len in [512, 2048] {
+            let needle = absent(&bytes, len);
+            meets(&map, &needle, hole.end - len / 2, hole.clone());
+            let found = map.find(&needle, ..hole.start + len / 2);
+            assert!(found.is_err(), "{len} bytes before a hole: {found:?}");
+        }
+        map.protect(hole, Protection::READ | Protection::WRITE).unwrap();
+        let hole = LEN / PAGE * PAGE - PAGE..LEN / PAGE * PAGE;
+        map.protect(hole.clone(), Protection::NONE).unwrap();
+        let needle = absent(&bytes, 512);
+        let found = map.find(&needle, ..hole.start + 300);
+        assert!(matches!(found, Err(Error::Fault { offset }) if offset == hole.start), "{found:?}");
     });
 }
