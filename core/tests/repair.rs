@@ -188,3 +188,61 @@ fn maps_come_and_go_while_threads_fault() {
         });
     });
 }
+
+/// A page of memory at `at`, of which the system makes one mapping with zeros beside it; none if there is something already.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+struct Neighbour(*mut libc::c_void);
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+impl Neighbour {
+    fn at(at: *const u8) -> Option<Neighbour> {
+        let at = at.cast_mut().cast();
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        // SAFETY: a new mapping, which replaces none.
+        let got = unsafe { libc::mmap(at, PAGE, protection, flags, -1, 0) };
+        (got == at).then_some(Neighbour(at))
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `at`, and used by nobody.
+        unsafe { libc::munmap(self.0, PAGE) };
+    }
+}
+
+/// With as many mappings more as `more` says, as it matters whether one is left at the end or none.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn meets_the_limit(pages: usize, more: usize) {
+    let _more: Vec<Map> = (0..more).map(|_| Options::new().len(PAGE).anonymous().unwrap()).collect();
+    let file = file_with(b"");
+    let other = other_handle(&file);
+    other.set_len((pages * PAGE) as u64).unwrap();
+    let map = repaired(&file);
+    let ends = [map.as_ptr().wrapping_sub(PAGE), map.as_ptr().wrapping_add(pages * PAGE)];
+    let neighbours = ends.map(Neighbour::at);
+    assert!(neighbours.iter().any(Option::is_some), "nothing can be put beside the map");
+    other.set_len(0).unwrap();
+    // The pages at both ends first.
+    let places = [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
+    assert!(places.map(|page| page * PAGE).all(|at| look(&map, at) == 0));
+    other.set_len((pages * PAGE) as u64).unwrap();
+    map.restore().unwrap();
+    map.set(0, 1).unwrap();
+    assert_eq!(map.get(0).unwrap(), 1);
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn the_limit_of_mappings_is_survived_beside_memory_of_others() {
+    survives("the_limit_of_mappings_is_survived_beside_memory_of_others", || {
+        let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+        let pages = limit.trim().parse::<usize>().unwrap() + 1000;
+        if pages > 200_000 {
+            return println!("skipped: nobody reaches a limit of {pages} mappings");
+        }
+        [0, 1].into_iter().for_each(|more| meets_the_limit(pages, more));
+    });
+}

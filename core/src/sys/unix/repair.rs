@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod registry;
+mod spare;
 
 use std::{
     io,
@@ -92,6 +93,7 @@ impl Watch {
     pub(super) fn new(start: usize, size: usize, lead: usize, request: Request, mark: Arc<Mark>) -> io::Result<Watch> {
         // Also where the kernels have no use for it.
         super::fault::install_all();
+        spare::keep();
         let words = size.div_ceil(request.page).div_ceil(64);
         let damage = Damage { start, size, lead, request, mark, replaced: zeroed(words)? };
         let damage = NonNull::from(Box::leak(Box::new(damage)));
@@ -140,7 +142,13 @@ impl Damage {
     fn give_up(&self) -> bool {
         self.replaced.iter().for_each(|bits| bits.store(!0, SeqCst));
         self.mark.spoil();
-        self.put_zeros(0, self.pages()).is_ok()
+        // More than once: what is given back may be another thread's the next moment.
+        let done = (0..100).any(|_| {
+            spare::release();
+            self.put_zeros(0, self.pages()).is_ok()
+        });
+        spare::keep();
+        done
     }
 
     fn pages(&self) -> usize {
