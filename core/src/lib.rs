@@ -32,6 +32,7 @@
 //! [`Advice`] for what to tell the system.
 
 mod advice;
+mod attempt;
 mod cursor;
 mod error;
 mod flags;
