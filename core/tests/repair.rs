@@ -227,7 +227,13 @@ fn meets_the_limit(pages: usize, more: usize) {
     other.set_len(0).unwrap();
     // The pages at both ends first.
     let places = [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
+    // SAFETY: no conditions; below a variable of this thread's.
+    let number = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    unsafe { number.write(libc::EXFULL) };
     assert!(places.map(|page| page * PAGE).all(|at| look(&map, at) == 0));
+    // SAFETY: as above.
+    assert_eq!(unsafe { number.read() }, libc::EXFULL, "the interrupted code finds an error that is not its own");
     other.set_len((pages * PAGE) as u64).unwrap();
     map.restore().unwrap();
     map.set(0, 1).unwrap();

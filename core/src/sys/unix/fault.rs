@@ -13,6 +13,7 @@
 mod armed;
 mod chain;
 mod context;
+mod error_number;
 mod machine;
 #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod raised;
@@ -114,7 +115,8 @@ extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo
 fn repair(context: &mut Context<'_>) -> bool {
     context.cause() == Cause::Access
         && context.may_be_missing()
-        && super::repair::repair(context.address(), context.attempt())
+        // Near the limit of mappings the system refuses before it agrees.
+        && error_number::kept(|| super::repair::repair(context.address(), context.attempt()))
 }
 
 #[cfg(not(all(

@@ -9,7 +9,7 @@
 //! leaves behind is no such frame: it names the recovery instead, or the page is there.
 
 use super::super::repair;
-use super::context::Context;
+use super::{context::Context, error_number};
 use crate::kernel;
 use libc::c_int;
 use std::{mem, ptr};
@@ -72,24 +72,13 @@ fn readable(slots: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
 /// Asks the system, because a fault would end up in the handler that has just raised the signal.
 fn is_readable(address: usize) -> bool {
     const NO_MANNER: c_int = !0;
-    let before = *error_number();
-    // SAFETY: the system reads the set first, if it can, and then refuses the manner. Nothing is changed.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, NO_MANNER, address, ptr::null_mut::<u64>(), size_of::<u64>())
-    };
-    // The interrupted code must not find an error of ours.
-    answer == -1 && mem::replace(error_number(), before) == libc::EINVAL
-}
-
-fn error_number() -> &'static mut c_int {
-    #[cfg(target_os = "android")]
-    use libc::__errno as location;
-    #[cfg(target_os = "linux")]
-    use libc::__errno_location as location;
-    // SAFETY: no conditions.
-    let number = unsafe { location() };
-    // SAFETY: a variable of this thread's, which lives as long as it runs.
-    unsafe { &mut *number }
+    error_number::kept(|| {
+        // SAFETY: the system reads the set first, if it can, and then refuses the manner. Nothing is changed.
+        let answer = unsafe {
+            libc::syscall(libc::SYS_rt_sigprocmask, NO_MANNER, address, ptr::null_mut::<u64>(), size_of::<u64>())
+        };
+        answer == -1 && error_number::get() == libc::EINVAL
+    })
 }
 
 /// The frame of a fault that waits: the address of the program counter saved in it.
