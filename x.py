@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Every chore of the house. `python3 x.py` lists them; standard library only."""
+"""Every tool of the house. `python3 x.py` lists them; standard library only."""
 
 import sys
 
-from chores import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
-from chores import torture as scenarios
-from chores.steps import Steps
+from tools import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
+from tools import stress as scenarios
+from tools.steps import Steps
 
 
 def build(steps, words):
@@ -41,8 +41,8 @@ def bench_(steps, words):
     bench.run(steps, words)
 
 
-def torture(steps, words):
-    """everything that the world may do to a map (--quick, --sabotage: without protection, NAME: one scenario)"""
+def stress(steps, words):
+    """everything that the world may do to a map (--quick, --control: without protection, NAME: one scenario)"""
     scenarios.run(steps, words)
 
 
@@ -68,7 +68,7 @@ def cross_(steps, words):
 
 
 def ci(steps, words):
-    """lint + test + stubs + torture --quick + bench --quick + windows + cross: what a change must pass"""
+    """lint + test + stubs + stress --quick + bench --quick + windows + cross: what a change must pass"""
     lint(steps, words)
     test(steps, words)
     stubs.run(steps)
@@ -78,14 +78,14 @@ def ci(steps, words):
     cross.run(steps, [])
 
 
-CHORES = {
+TOOLS = {
     "build": build,
     "test": test,
     "lint": lint,
     "stubs": stubs_,
     "wheel": wheel,
     "bench": bench_,
-    "torture": torture,
+    "stress": stress,
     "windows": windows_,
     "cross": cross_,
     "pythons": pythons,
@@ -95,23 +95,23 @@ CHORES = {
 
 
 def listing():
-    """Prints the chores, a line each."""
-    print("usage: python3 x.py CHORE [OPTION]\n")
-    for name, chore in CHORES.items():
-        print("  {:<11} {}".format(name, chore.__doc__))
+    """Prints the tools, a line each."""
+    print("usage: python3 x.py TOOL [OPTION]\n")
+    for name, tool in TOOLS.items():
+        print("  {:<11} {}".format(name, tool.__doc__))
 
 
 def main(words):
-    """Runs the chore named by the first word; its exit status is what it found."""
+    """Runs the tool named by the first word; its exit status is what it found."""
     if not words or words[0] in ("-h", "--help", "help"):
         listing()
         return 0
-    if words[0] not in CHORES:
+    if words[0] not in TOOLS:
         listing()
-        print("\nno such chore: " + words[0], file=sys.stderr)
+        print("\nno such tool: " + words[0], file=sys.stderr)
         return 2
     steps = Steps()
-    CHORES[words[0]](steps, words[1:])
+    TOOLS[words[0]](steps, words[1:])
     return steps.close()
 
 

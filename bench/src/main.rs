@@ -1,7 +1,7 @@
 //! Bench: how fast, beside what one would use instead.
 //!
 //! Without words it lists the questions, a line of JSON each. `bench NAME [--quick]` answers one: a line that says what is
-//! asked, then a line for each row with everything that was measured. `chores/bench.py` makes the page of it.
+//! asked, then a line for each row with everything that was measured. `tools/bench.py` makes the page of it.
 
 mod chance;
 mod data;

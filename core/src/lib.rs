@@ -31,39 +31,40 @@
 //! ([`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek), [`BufRead`](std::io::BufRead)),
 //! [`Advice`] for what to tell the system.
 
+mod access;
 mod advice;
-mod attempt;
-mod cursor;
+
+mod accessor;
 mod error;
+mod external;
 mod flags;
-mod foreign;
-mod kernel;
 mod limit;
-mod lines;
+
+mod fast;
 mod manage;
 mod map;
 mod options;
-mod quick;
 mod repair;
-mod replace;
+
 mod resize;
 mod search;
-mod skip;
+
 mod span;
+mod stream;
 mod sys;
-mod window;
+
 mod word;
 
 pub use advice::Advice;
-pub use cursor::Cursor;
 pub use error::{Error, Result};
+pub use external::copy_of;
+#[doc(hidden)]
+pub use fast::forks;
 pub use flags::{Flags, HugePage, Protection};
-pub use foreign::copy_of;
-pub use lines::Lines;
 pub use map::Map;
 pub use options::{Access, Options, Sharing};
-#[doc(hidden)]
-pub use quick::forks;
+pub use stream::Cursor;
+pub use stream::Lines;
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use word::Word;

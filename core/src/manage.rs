@@ -132,13 +132,13 @@ impl Map {
     /// system refuses it for this kind of map.
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("advise", range)?;
         let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
         // By its number: `Advice::Other` may be one of those that the table knows.
         let known = Advice::from_raw(number);
         if known.forbids() {
-            fault::check_forbidden();
+            fault::ensure_first_for_protection();
         }
         let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
         match self.pages(span, rounding) {
@@ -156,7 +156,7 @@ impl Map {
     #[doc(alias = "mlock")]
     #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("lock", range)?;
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
@@ -168,7 +168,7 @@ impl Map {
     /// [`Error::OutOfBounds`], [`Error::Os`].
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("unlock", range)?;
         self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
@@ -187,13 +187,13 @@ impl Map {
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.lead + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
-        fault::check_forbidden();
+        fault::ensure_first_for_protection();
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
@@ -212,7 +212,7 @@ impl Map {
     #[doc(alias = "mincore")]
     #[doc(alias = "QueryWorkingSetEx")]
     pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("residency", range)?;
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
@@ -233,7 +233,7 @@ impl Map {
             return Err(Error::Unsupported("a name for the map of a file"));
         }
         let name = CString::new(name).map_err(|_| Error::Unsupported("a name with a zero byte"))?;
-        let _held = self.held();
+        let _held = self.lock_regions();
         let span = self.span("set_name", ..)?;
         let pages = self.pages(span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
@@ -279,7 +279,7 @@ impl Map {
     ) -> Result<()> {
         let span = self.span(call, range)?;
         self.intact()?;
-        let _pin = self.enter(span)?;
+        let _in_use = self.enter(span)?;
         match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
@@ -316,7 +316,7 @@ impl Map {
             return None;
         }
         // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
-        // those of a region which a resize has just left. For a flush, which holds a pin, both are the file's.
+        // those of a region which a resize has just left. For a flush, which holds a in_use, both are the file's.
         let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
         // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
         Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })

@@ -22,12 +22,12 @@ use std::{
 };
 
 use crate::{
-    Access, Cursor, Error, Lines, Options, Result, Sharing, kernel,
+    Access, Cursor, Error, Lines, Options, Result, Sharing, accessor,
     span::Span,
     sys::{
         OwnedFile,
-        fork::Pass,
-        pin::Pins,
+        fork::ForkGuard,
+        in_use::InUseCount,
         region::{Region, Request},
         repair::Mark,
     },
@@ -68,8 +68,8 @@ pub struct Map {
     /// How far into its first page the map starts, in bytes.
     pub(crate) lead: usize,
     pub(crate) regions: Mutex<Regions>,
-    /// Who is inside a kernel, where that matters.
-    pub(crate) pins: Pins,
+    /// Who is inside a accessor, where that matters.
+    pub(crate) in_use: InUseCount,
     /// Under which name others find the memory.
     pub(crate) name: Option<OsString>,
     /// Where foreign code met damage; `None` for maps that are not repaired.
@@ -87,7 +87,7 @@ pub(crate) enum Origin {
     Memory,
 }
 
-/// The address space of a map. Held while the map changes its size.
+/// The address space of a map. RegionsGuard while the map changes its size.
 #[derive(Debug, Default)]
 pub(crate) struct Regions {
     /// `None` for an empty map that reserves nothing.
@@ -100,12 +100,12 @@ pub(crate) struct Regions {
 
 /// The regions of a map, locked. Fields are dropped in this order: the pass goes back when the lock is free.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct RegionsGuard<'a> {
     regions: MutexGuard<'a, Regions>,
-    _pass: Pass,
+    _fork: ForkGuard,
 }
 
-impl Deref for Held<'_> {
+impl Deref for RegionsGuard<'_> {
     type Target = Regions;
 
     fn deref(&self) -> &Regions {
@@ -113,7 +113,7 @@ impl Deref for Held<'_> {
     }
 }
 
-impl DerefMut for Held<'_> {
+impl DerefMut for RegionsGuard<'_> {
     fn deref_mut(&mut self) -> &mut Regions {
         &mut self.regions
     }
@@ -152,12 +152,12 @@ impl Map {
             request: parts.request,
             lead: parts.lead,
             regions: Mutex::new(Regions { current: parts.region, ..Regions::default() }),
-            pins: Pins::new(views_move),
+            in_use: InUseCount::new(views_move),
             name: parts.name,
             mark: None,
             allocate: parts.allocate,
         };
-        map.publish_base(&map.held());
+        map.publish_base(&map.lock_regions());
         map
     }
 
@@ -309,7 +309,7 @@ impl Map {
         self.transfer(span, bytes.as_ptr(), move |base, done| {
             let from = bytes.as_ptr().wrapping_add(done);
             // SAFETY: the target lies in the map (Span), the source is what is left of `bytes`.
-            unsafe { kernel::copy(base.wrapping_add(at + done), from, bytes.len() - done) }
+            unsafe { accessor::copy(base.wrapping_add(at + done), from, bytes.len() - done) }
         })?;
         Ok(())
     }
@@ -327,7 +327,7 @@ impl Map {
         self.transfer(span, to, move |base, done| {
             let from = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
             // SAFETY: the places lie in the map (Span), and `to` is `buffer`, which is borrowed for this call.
-            unsafe { kernel::gather(to.wrapping_add(done), from, count - done, step) }
+            unsafe { accessor::gather(to.wrapping_add(done), from, count - done, step) }
         })?;
         // SAFETY: the kernel wrote every byte of it, as it reported no fault.
         Ok(unsafe { std::slice::from_raw_parts_mut(to, count) })
@@ -347,7 +347,7 @@ impl Map {
         self.transfer(span, bytes.as_ptr(), move |base, done| {
             let to = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
             // SAFETY: the places lie in the map (Span), and the source is what is left of `bytes`.
-            unsafe { kernel::scatter(to, bytes.as_ptr().wrapping_add(done), bytes.len() - done, step) }
+            unsafe { accessor::scatter(to, bytes.as_ptr().wrapping_add(done), bytes.len() - done, step) }
         })?;
         Ok(())
     }
@@ -391,7 +391,7 @@ impl Map {
         let span = self.span("fill", range)?;
         self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             // SAFETY: the target lies in the map (Span).
-            unsafe { kernel::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
+            unsafe { accessor::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
         })?;
         Ok(())
     }
@@ -413,11 +413,11 @@ impl Map {
             if to.start() <= from.start() {
                 let (to, from) = (base.wrapping_add(to.start() + done), base.wrapping_add(from.start() + done));
                 // SAFETY: both places lie in the map (Span).
-                unsafe { kernel::copy(to, from, left) }
+                unsafe { accessor::copy(to, from, left) }
             } else {
                 let (to, from) = (base.wrapping_add(to.start()), base.wrapping_add(from.start()));
                 // SAFETY: both places lie in the map (Span); the last `done` bytes are done.
-                unsafe { kernel::copy_back(to, from, left) }
+                unsafe { accessor::copy_back(to, from, left) }
             }
         })?;
         Ok(())
@@ -517,10 +517,10 @@ impl Map {
     }
 
     /// The regions, and leave to change them: nobody else does meanwhile, and no fork comes between.
-    pub(crate) fn held(&self) -> Held<'_> {
-        let pass = Pass::get();
+    pub(crate) fn lock_regions(&self) -> RegionsGuard<'_> {
+        let guard = ForkGuard::new();
         // A panic while the regions are held leaves them whole: every step of a resize does.
-        Held { regions: self.regions.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
+        RegionsGuard { regions: self.regions.lock().unwrap_or_else(PoisonError::into_inner), _fork: guard }
     }
 
     pub(crate) fn publish_base(&self, regions: &Regions) {

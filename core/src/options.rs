@@ -334,8 +334,8 @@ impl Options {
     /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
     fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
         match self.is_forbidding(request, given) {
-            true => fault::check_forbidden(),
-            false => fault::check(),
+            true => fault::ensure_first_for_protection(),
+            false => fault::ensure_first(),
         }
         fork::watch();
         if capacity == 0 {

@@ -30,7 +30,7 @@ impl Map {
             return Err(Error::NoFile { call: "restore" });
         };
         let file = sys::borrow(file);
-        let held = self.held();
+        let held = self.lock_regions();
         let there = sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
         let missing = (self.len() as u64).checked_sub(there.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
         if let Some(missing) = missing {
@@ -56,7 +56,7 @@ impl Map {
             return Err(Error::Unsupported("repair of anonymous memory"));
         }
         self.mark = Some(Arc::new(Mark::new()));
-        let mut held = self.held();
+        let mut held = self.lock_regions();
         let watched = held.current.as_mut().map_or(Ok(()), |region| self.watch(region));
         drop(held);
         watched.map(|()| self).map_err(Error::os("map"))

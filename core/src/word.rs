@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::kernel::{self, Loaded};
+use crate::accessor::{self, Loaded};
 
 /// An integer of 1, 2, 4 or 8 bytes, for [`Map::load`](crate::Map::load) and [`Map::store`](crate::Map::store).
 ///
@@ -53,34 +53,34 @@ words! {
 
 /// # Safety
 ///
-/// As `kernel::load8` and its family.
+/// As `accessor::load8` and its family.
 #[inline]
 pub(crate) unsafe fn load<T: Word>(at: *const u8) -> Loaded {
     match size_of::<T>() {
         // SAFETY: forwarded to the caller, here and below.
-        1 => unsafe { kernel::load8(at) },
+        1 => unsafe { accessor::load8(at) },
         // SAFETY: as above.
-        2 => unsafe { kernel::load16(at) },
+        2 => unsafe { accessor::load16(at) },
         // SAFETY: as above.
-        4 => unsafe { kernel::load32(at) },
+        4 => unsafe { accessor::load32(at) },
         // SAFETY: as above.
-        _ => unsafe { kernel::load64(at) },
+        _ => unsafe { accessor::load64(at) },
     }
 }
 
 /// # Safety
 ///
-/// As `kernel::store8` and its family.
+/// As `accessor::store8` and its family.
 #[inline]
 pub(crate) unsafe fn store<T: Word>(at: *mut u8, bits: u64) -> usize {
     match size_of::<T>() {
         // SAFETY: forwarded to the caller, here and below.
-        1 => unsafe { kernel::store8(at, bits) },
+        1 => unsafe { accessor::store8(at, bits) },
         // SAFETY: as above.
-        2 => unsafe { kernel::store16(at, bits) },
+        2 => unsafe { accessor::store16(at, bits) },
         // SAFETY: as above.
-        4 => unsafe { kernel::store32(at, bits) },
+        4 => unsafe { accessor::store32(at, bits) },
         // SAFETY: as above.
-        _ => unsafe { kernel::store64(at, bits) },
+        _ => unsafe { accessor::store64(at, bits) },
     }
 }

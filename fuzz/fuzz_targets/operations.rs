@@ -1,6 +1,6 @@
 //! Operations: bytes as a program, run on a map and on its twin, with a file that others cut in between.
 //!
-//! `cargo +nightly fuzz run operations`; or, without cargo-fuzz, `python3 x.py torture`, which builds it in the same way. The tests of
+//! `cargo +nightly fuzz run operations`; or, without cargo-fuzz, `python3 x.py stress`, which builds it in the same way. The tests of
 //! `core/tests/model.rs` run what is kept in `corpus/`.
 #![no_main]
 

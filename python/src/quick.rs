@@ -41,7 +41,7 @@ impl Mmap {
     #[inline]
     pub(crate) fn quick_item(&self, py: Python<'_>, index: &Bound<'_, PyAny>) -> Found {
         let index = small(index)?;
-        let byte = self.shelf.attempt(py, |map| map.quick_get(place(map, index)))?;
+        let byte = self.shelf.attempt(py, |map| map.try_get(place(map, index)))?;
         Some(one_int(py, byte))
     }
 
@@ -71,7 +71,7 @@ impl Mmap {
     /// What iteration sees.
     #[inline]
     pub(crate) fn quick_single(&self, py: Python<'_>, index: isize) -> Found {
-        let byte = self.shelf.attempt(py, |map| map.quick_get(index as usize))?;
+        let byte = self.shelf.attempt(py, |map| map.try_get(index as usize))?;
         Some(one_byte(py, byte))
     }
 
@@ -79,7 +79,7 @@ impl Mmap {
     #[inline]
     pub(crate) fn quick_store(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Option<()> {
         let (index, byte) = (small(index)?, u8::try_from(small(value)?).ok()?);
-        self.shelf.attempt(py, |map| map.quick_set(place(map, index), byte))
+        self.shelf.attempt(py, |map| map.try_set(place(map, index), byte))
     }
 
     /// `mmap[start:stop:step] = bytes`.
@@ -115,7 +115,7 @@ impl Mmap {
     #[inline]
     pub(crate) fn quick_read_byte(&self, py: Python<'_>) -> Found {
         let at = self.position();
-        let byte = self.shelf.attempt(py, |map| map.quick_get(at))?;
+        let byte = self.shelf.attempt(py, |map| map.try_get(at))?;
         self.set_position(at + 1);
         Some(one_int(py, byte))
     }
@@ -123,7 +123,7 @@ impl Mmap {
     #[inline]
     pub(crate) fn quick_readline(&self, py: Python<'_>) -> Found {
         let (at, mut room) = (self.position(), [MaybeUninit::uninit(); LINE]);
-        if let Some(line) = self.shelf.attempt(py, |map| map.quick_until(b'\n', at, &mut room)) {
+        if let Some(line) = self.shelf.attempt(py, |map| map.try_until(b'\n', at, &mut room)) {
             self.set_position(at + line.len());
             return Some(bytes_of(py, line));
         }
@@ -162,7 +162,7 @@ impl Mmap {
     pub(crate) fn quick_write_byte(&self, py: Python<'_>, given: &[Bound<'_, PyAny>]) -> Found {
         let [byte] = numbers(given)?;
         let (at, byte) = (self.position(), u8::try_from(byte).ok()?);
-        self.shelf.attempt(py, |map| map.quick_set(at, byte))?;
+        self.shelf.attempt(py, |map| map.try_set(at, byte))?;
         self.set_position(at + 1);
         Some(Answer::none(py))
     }

@@ -8,8 +8,8 @@
 //! | `pages::{Pages, Sync}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file` | descriptors: state, length, duplicate, close |
 //! | `repair::Mark` | where foreign code met pages that had to be replaced |
-//! | `pin::Pins` | who is inside a kernel, where a region does not stay mapped until its map is dropped |
-//! | `fork::Pass` | leave to change the regions of a map, which no fork comes between |
+//! | `in_use::InUseCount` | who is inside a accessor, where a region does not stay mapped until its map is dropped |
+//! | `fork::ForkGuard` | leave to change the regions of a map, which no fork comes between |
 //! | `fork::count` | how often this process forked, itself and before it was a process of its own |
 //! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
 //! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
@@ -33,5 +33,5 @@ use windows as os;
 #[allow(unused_imports)] // `transfer` serves the portable kernels alone.
 pub(crate) use os::{
     AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, borrow, fault, file, flags, fork, granularity,
-    limit, page_size, pages, pin, region, repair, transfer,
+    in_use, limit, page_size, pages, region, repair, transfer,
 };

@@ -1,4 +1,4 @@
-//! Faults: SIGBUS and SIGSEGV inside a kernel end the kernel, anywhere else they go to whoever was there before.
+//! Faults: SIGBUS and SIGSEGV inside a kernel end the accessor, anywhere else they go to whoever was there before.
 //!
 //! The handler looks at the program counter alone. It takes no lock, allocates nothing and touches nothing that belongs to
 //! the thread, so it serves any number of threads at once, and a call that does not fault pays nothing for it.
@@ -10,21 +10,21 @@
 
 #![allow(unsafe_code)]
 
-mod armed;
 mod chain;
 mod context;
-mod error_number;
-mod machine;
+mod errno;
 #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod raised;
+mod thread_ready;
+mod ucontext;
 
-use crate::kernel;
+use crate::accessor;
 use context::{Cause, Context};
 use libc::{c_int, c_void, siginfo_t};
-pub(super) use machine::Attempt;
 use std::{mem::MaybeUninit, ptr};
+pub(super) use ucontext::Attempt;
 
-const _: () = assert!(machine::KNOWN || !kernel::FAULTS, "build for this system with --cfg safemap_portable");
+const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this system with --cfg safemap_portable");
 
 const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
@@ -34,18 +34,18 @@ const MISSING: &[c_int] = &[libc::SIGBUS];
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MISSING: &[c_int] = &SIGNALS;
 
-/// Makes sure that a fault of this thread inside a kernel ends the kernel, not the process.
+/// Makes sure that a fault of this thread inside a kernel ends the accessor, not the process.
 #[inline]
-pub(crate) fn arm() {
-    if !is_armed() {
-        check();
+pub(crate) fn ensure_ready() {
+    if !is_ready() {
+        ensure_first();
     }
 }
 
-/// Whether a fault of this thread is known to end no more than the kernel. Who hears no has to call [`arm`].
+/// Whether a fault of this thread is known to end no more than the kernel. Who hears no has to call [`ensure_ready`].
 #[inline]
-pub(crate) fn is_armed() -> bool {
-    !kernel::FAULTS || armed::is_armed()
+pub(crate) fn is_ready() -> bool {
+    !accessor::FAULTS || thread_ready::is_ready()
 }
 
 /// Makes sure that our handler comes first for a page that is missing, and that this thread blocks no signal of a fault when it uses a
@@ -53,33 +53,33 @@ pub(crate) fn is_armed() -> bool {
 ///
 /// A handler that was installed since the last time becomes the one that is called for foreign faults.
 #[cold]
-pub(crate) fn check() {
-    if kernel::FAULTS {
-        install(if armed::is_armed() { MISSING } else { &SIGNALS });
+pub(crate) fn ensure_first() {
+    if accessor::FAULTS {
+        install(if thread_ready::is_ready() { MISSING } else { &SIGNALS });
     }
 }
 
 /// Keeps what the system said of the last fault: nothing.
 pub(crate) fn note() {}
 
-/// As [`check`], also for pages that are there and forbidden.
+/// As [`ensure_first`], also for pages that are there and forbidden.
 #[cold]
-pub(crate) fn check_forbidden() {
-    if kernel::FAULTS {
+pub(crate) fn ensure_first_for_protection() {
+    if accessor::FAULTS {
         install(&SIGNALS);
     }
 }
 
-/// Does what [`check_forbidden`] does, for kernels that fault and for those that do not.
+/// Does what [`ensure_first_for_protection`] does, for kernels that fault and for those that do not.
 pub(super) fn install_all() {
     install(&SIGNALS);
 }
 
 fn install(signals: &[c_int]) {
     signals.iter().for_each(|&signal| chain::come_first(signal));
-    if !armed::is_armed() {
+    if !thread_ready::is_ready() {
         unblock();
-        armed::set();
+        thread_ready::set();
     }
 }
 
@@ -116,7 +116,7 @@ fn repair(context: &mut Context<'_>) -> bool {
     context.cause() == Cause::Access
         && context.may_be_missing()
         // Near the limit of mappings the system refuses before it agrees.
-        && error_number::kept(|| super::repair::repair(context.address(), context.attempt()))
+        && errno::kept(|| super::repair::repair(context.address(), context.attempt()))
 }
 
 #[cfg(not(all(
@@ -133,7 +133,7 @@ mod raised {
 /// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
 fn recover(context: &mut Context<'_>) -> bool {
     let recovery = match context.cause() {
-        Cause::Access if kernel::FAULTS => kernel::recovery(context.program_counter()),
+        Cause::Access if accessor::FAULTS => accessor::fixup(context.program_counter()),
         _ => None,
     };
     recovery.inspect(|&at| context.resume(at)).is_some()

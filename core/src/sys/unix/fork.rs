@@ -1,6 +1,6 @@
 //! Forks: a child has one thread, and whatever the others had locked stays locked there.
 //!
-//! So who changes the regions of a map, or looks at them, holds a [`Pass`], and a fork waits until all passes are given back, and gives
+//! So who changes the regions of a map, or looks at them, holds a [`ForkGuard`], and a fork waits until all passes are given back, and gives
 //! out none meanwhile. A child finds every map whole.
 
 use std::{
@@ -28,15 +28,15 @@ pub(crate) fn count() -> u64 {
 
 /// Leave to change regions, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Pass;
+pub(crate) struct ForkGuard;
 
-impl Pass {
+impl ForkGuard {
     /// Waits while a fork takes place, which is not long.
-    pub(crate) fn get() -> Pass {
+    pub(crate) fn new() -> ForkGuard {
         loop {
             let seen = GATE.load(Acquire);
             if seen < FORK && GATE.compare_exchange_weak(seen, seen + 1, AcqRel, Acquire).is_ok() {
-                return Pass;
+                return ForkGuard;
             }
             if seen >= FORK {
                 thread::yield_now();
@@ -45,7 +45,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for ForkGuard {
     fn drop(&mut self) {
         GATE.fetch_sub(1, AcqRel);
     }

@@ -139,7 +139,7 @@ impl Region {
     pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
-        let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
+        let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
             0 => old.shut(request),
             _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),

@@ -1,4 +1,4 @@
-//! Faults: an exception inside a kernel ends the kernel, anywhere else it goes to whoever else handles it.
+//! Faults: an exception inside a kernel ends the accessor, anywhere else it goes to whoever else handles it.
 //!
 //! The handler looks at the program counter alone. It takes no lock, allocates nothing and leaves nothing but the status where
 //! each thread has its last error, so it serves any number of threads at once, and a call that does not fault pays nothing for it.
@@ -8,7 +8,7 @@
 //! Everything here is unsafe for one reason: it talks to the system about exceptions. What the handler relies on is that the
 //! system hands it the record and the registers of the exception it reports, which stay valid until it returns.
 
-mod machine;
+mod ucontext;
 
 use std::{
     cell::Cell,
@@ -28,33 +28,33 @@ use windows_sys::Win32::{
     },
 };
 
-use crate::kernel;
+use crate::accessor;
 
-const _: () = assert!(machine::KNOWN || !kernel::FAULTS, "build for this processor with --cfg safemap_portable");
+const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this processor with --cfg safemap_portable");
 
 /// What the system calls our handler; null until it was installed.
 static INSTALLED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes sure that a fault inside a kernel ends the kernel, not the process.
+/// Makes sure that a fault inside a kernel ends the accessor, not the process.
 #[inline]
-pub(crate) fn arm() {
-    if !is_armed() {
-        check();
+pub(crate) fn ensure_ready() {
+    if !is_ready() {
+        ensure_first();
     }
 }
 
-/// Whether a fault is known to end no more than the kernel. Who hears no has to call [`arm`].
+/// Whether a fault is known to end no more than the kernel. Who hears no has to call [`ensure_ready`].
 #[inline]
-pub(crate) fn is_armed() -> bool {
-    !kernel::FAULTS || !INSTALLED.load(Relaxed).is_null()
+pub(crate) fn is_ready() -> bool {
+    !accessor::FAULTS || !INSTALLED.load(Relaxed).is_null()
 }
 
 /// Makes sure that our handler comes first.
 ///
 /// It is installed once more, before the one that was there is removed, so that at every moment one is there.
 #[cold]
-pub(crate) fn check() {
-    if !kernel::FAULTS {
+pub(crate) fn ensure_first() {
+    if !accessor::FAULTS {
         return;
     }
     // SAFETY: the handler is one, and stays loaded as long as this crate.
@@ -69,10 +69,10 @@ pub(crate) fn check() {
     }
 }
 
-/// As [`check`]: one handler serves all faults.
+/// As [`ensure_first`]: one handler serves all faults.
 #[cold]
-pub(crate) fn check_forbidden() {
-    check();
+pub(crate) fn ensure_first_for_protection() {
+    ensure_first();
 }
 
 /// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
@@ -83,10 +83,10 @@ unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
     let record = unsafe { &*exception.ExceptionRecord };
     // SAFETY: as above.
     let context = unsafe { &mut *exception.ContextRecord };
-    let recovery = Access::of(record).zip(kernel::recovery(machine::program_counter(context)));
+    let recovery = Access::of(record).zip(accessor::fixup(ucontext::program_counter(context)));
     match recovery {
         Some((access, at)) => {
-            machine::resume(context, at, access.address);
+            ucontext::resume(context, at, access.address);
             // SAFETY: no conditions. Whoever called the kernel asks for it at once (`note`).
             unsafe { SetLastError(access.status.cast_unsigned()) };
             EXCEPTION_CONTINUE_EXECUTION
@@ -163,13 +163,13 @@ mod tests {
         fault_status().unwrap()
     }
 
-    /// An exception of a kernel, or of code elsewhere, as the system hands it over; what the handler makes of it.
+    /// An exception of a accessor, or of code elsewhere, as the system hands it over; what the handler makes of it.
     fn handled(pc: usize, code: NTSTATUS, information: &[usize]) -> (i32, CONTEXT) {
         let mut record = EXCEPTION_RECORD { ExceptionCode: code, ..EXCEPTION_RECORD::default() };
         record.NumberParameters = information.len() as u32;
         record.ExceptionInformation[..information.len()].copy_from_slice(information);
         let mut context = CONTEXT::default();
-        machine::resume(&mut context, pc, 0);
+        ucontext::resume(&mut context, pc, 0);
         let mut exception = EXCEPTION_POINTERS { ExceptionRecord: &raw mut record, ContextRecord: &raw mut context };
         // SAFETY: all that the system would hand over.
         let answer = unsafe { handler(&raw mut exception) };
@@ -178,21 +178,21 @@ mod tests {
 
     #[test]
     fn a_page_that_a_device_does_not_give_ends_a_kernel_and_says_why() {
-        let Some((pc, recovery)) = kernel::some_access() else { return };
+        let Some((pc, recovery)) = accessor::some_access() else { return };
         let information = [0, 0x1234_5000, STATUS_DEVICE_NOT_CONNECTED.cast_unsigned() as usize];
         let (answer, context) = handled(pc, EXCEPTION_IN_PAGE_ERROR, &information);
         assert_eq!((answer, status()), (EXCEPTION_CONTINUE_EXECUTION, STATUS_DEVICE_NOT_CONNECTED));
-        assert_eq!(machine::program_counter(&context), recovery);
+        assert_eq!(ucontext::program_counter(&context), recovery);
         let (_, context) = handled(pc, EXCEPTION_ACCESS_VIOLATION, &information[..2]);
-        assert_eq!((machine::program_counter(&context), status()), (recovery, EXCEPTION_ACCESS_VIOLATION));
+        assert_eq!((ucontext::program_counter(&context), status()), (recovery, EXCEPTION_ACCESS_VIOLATION));
     }
 
     #[test]
     fn what_is_not_a_kernels_goes_on_to_others() {
-        let Some((pc, recovery)) = kernel::some_access() else { return };
+        let Some((pc, recovery)) = accessor::some_access() else { return };
         for (pc, code) in [(recovery, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32.cast_signed())] {
             let (answer, context) = handled(pc, code, &[0, 0x1234_5000, 0]);
-            assert_eq!((answer, machine::program_counter(&context)), (EXCEPTION_CONTINUE_SEARCH, pc));
+            assert_eq!((answer, ucontext::program_counter(&context)), (EXCEPTION_CONTINUE_SEARCH, pc));
         }
     }
 }

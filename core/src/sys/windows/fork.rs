@@ -2,11 +2,11 @@
 
 /// Leave to change regions, which everybody has.
 #[derive(Debug)]
-pub(crate) struct Pass;
+pub(crate) struct ForkGuard;
 
-impl Pass {
-    pub(crate) fn get() -> Pass {
-        Pass
+impl ForkGuard {
+    pub(crate) fn new() -> ForkGuard {
+        ForkGuard
     }
 }
 

@@ -198,7 +198,7 @@ impl Region {
         let door = |protection| old.set_protection(len, &Request { protection, ..*request });
         door(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
-        let copied = unsafe { crate::kernel::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
+        let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
             0 => door(Protection::NONE),
             _ => Err(error(super::BAD_ADDRESS.cast_unsigned())),

@@ -1,6 +1,6 @@
 //! What the system tells about a signal: where the thread was, and why it was interrupted.
 
-use super::machine::{self, Attempt};
+use super::ucontext::{self, Attempt};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use std::ptr;
 
@@ -108,7 +108,7 @@ impl Context<'_> {
     /// What the interrupted instruction tried to do, where the system tells.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(super) fn attempt(&self) -> Option<Attempt> {
-        machine::attempt(self.registers)
+        ucontext::attempt(self.registers)
     }
 
     /// Who sent the signal, if somebody did.
@@ -120,23 +120,23 @@ impl Context<'_> {
 
     /// Continues at `recovery`, with the address that could not be accessed in the fault register.
     pub(super) fn resume(&mut self, recovery: usize) {
-        *machine::fault_register(self.registers) = self.address() as _;
-        *machine::program_counter(self.registers) = recovery as _;
+        *ucontext::fault_register(self.registers) = self.address() as _;
+        *ucontext::program_counter(self.registers) = recovery as _;
     }
 
     pub(super) fn program_counter(&mut self) -> usize {
-        *machine::program_counter(self.registers) as usize
+        *ucontext::program_counter(self.registers) as usize
     }
 
     /// Where the program counter is saved.
     #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn slot(&mut self) -> usize {
-        ptr::from_mut(machine::program_counter(self.registers)).expose_provenance()
+        ptr::from_mut(ucontext::program_counter(self.registers)).expose_provenance()
     }
 
     #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn stack_pointer(&mut self) -> usize {
-        *machine::stack_pointer(self.registers) as usize
+        *ucontext::stack_pointer(self.registers) as usize
     }
 
     /// A word in which the handlers of one signal leave notes for each other: the system clears it, and ignores it later.

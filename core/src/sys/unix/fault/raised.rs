@@ -9,8 +9,8 @@
 //! leaves behind is no such frame: it names the recovery instead, or the page is there.
 
 use super::super::repair;
-use super::{context::Context, error_number};
-use crate::kernel;
+use super::{context::Context, errno};
+use crate::accessor;
 use libc::c_int;
 use std::{mem, ptr};
 
@@ -33,7 +33,7 @@ fn sent_by_this_process(context: &mut Context<'_>) -> bool {
     context.code() == libc::SI_TKILL && context.sender() as u32 == std::process::id()
 }
 
-/// Whether the signal was raised while it was blocked, and came when the handler returned to the kernel, whose access
+/// Whether the signal was raised while it was blocked, and came when the handler returned to the accessor, whose access
 /// will fault again. (What another thread sends to one that works on a map is lost, if that has met a fault before.)
 fn is_pending(context: &mut Context<'_>) -> bool {
     let own = context.slot();
@@ -49,7 +49,7 @@ fn is_pending(context: &mut Context<'_>) -> bool {
 }
 
 fn slot_in_kernel(slot: usize) -> bool {
-    read(slot).is_some_and(|counter| kernel::recovery(counter as usize).is_some())
+    read(slot).is_some_and(|counter| accessor::fixup(counter as usize).is_some())
 }
 
 /// The words from the top of the interrupted stack on, as far as they can be read.
@@ -72,12 +72,12 @@ fn readable(slots: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
 /// Asks the system, because a fault would end up in the handler that has just raised the signal.
 fn is_readable(address: usize) -> bool {
     const NO_MANNER: c_int = !0;
-    error_number::kept(|| {
+    errno::kept(|| {
         // SAFETY: the system reads the set first, if it can, and then refuses the manner. Nothing is changed.
         let answer = unsafe {
             libc::syscall(libc::SYS_rt_sigprocmask, NO_MANNER, address, ptr::null_mut::<u64>(), size_of::<u64>())
         };
-        answer == -1 && error_number::get() == libc::EINVAL
+        answer == -1 && errno::get() == libc::EINVAL
     })
 }
 
@@ -92,7 +92,7 @@ impl Frame {
         let waits = address != 0
             && word(frame::LINK)? == 0
             && frame::MARKS.iter().all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value))
-            && (kernel::recovery(read(slot)? as usize).is_some() || repair::is_wanted(address));
+            && (accessor::fixup(read(slot)? as usize).is_some() || repair::is_wanted(address));
         waits.then_some(Frame(slot))
     }
 
@@ -100,7 +100,7 @@ impl Frame {
     fn recover(&self) -> bool {
         let Frame(slot) = *self;
         let address = read(slot.wrapping_add_signed(frame::FAULT));
-        let recovery = read(slot).and_then(|counter| kernel::recovery(counter as usize));
+        let recovery = read(slot).and_then(|counter| accessor::fixup(counter as usize));
         let (Some(address), Some(recovery)) = (address, recovery) else {
             // Not a kernel's: the instruction finds the page replaced when it is executed again.
             return address.is_some_and(|address| repair::repair(address as usize, None));
@@ -111,13 +111,13 @@ impl Frame {
 
 fn read(address: usize) -> Option<u64> {
     // SAFETY: a kernel may read anything; the handler of signals is ours again, or the page has been asked for (stack).
-    let loaded = unsafe { kernel::load64(ptr::with_exposed_provenance(address)) };
+    let loaded = unsafe { accessor::load64(ptr::with_exposed_provenance(address)) };
     (loaded.fault == 0).then_some(loaded.value)
 }
 
 fn write(address: usize, value: u64) -> bool {
     // SAFETY: `address` lies in the frame of a handler that waits for this one to return.
-    unsafe { kernel::store64(ptr::with_exposed_provenance_mut(address), value) == 0 }
+    unsafe { accessor::store64(ptr::with_exposed_provenance_mut(address), value) == 0 }
 }
 
 /// Where things lie in the frame of a signal, from the saved program counter on, in bytes (Linux, `struct rt_sigframe`).

@@ -1,1 +1,0 @@
-"""The chores behind `x.py`: what is run, with what, and how it is counted."""

@@ -1,0 +1,42 @@
+// Copies bytes up to and with the first one of a value: looks at each while it is at hand.
+//
+// x0: destination, x1: source, x2: how many at most, w3: the value. Returns x0: bytes done, x1: address that could not be accessed,
+// or 0. The destination may get some bytes more, of those that there is room for.
+//
+// x4 counts all along. Whatever stops a step, the copy goes on byte by byte (label 90).
+
+sm_accessor copy_until
+    mov x4, xzr
+    and w3, w3, #0xff
+    dup v0.16b, w3
+    subs x5, x2, #16
+    b.lo 90f
+32: sm_try 90f, ldr q1, [x1, x4]
+    sm_try 90f, str q1, [x0, x4]
+    cmeq v1.16b, v1.16b, v0.16b
+    shrn v1.8b, v1.8h, #4
+    fmov x6, d1
+    cbnz x6, 41f
+    add x4, x4, #16
+    cmp x4, x5
+    b.ls 32b
+90: cmp x4, x2
+    b.hs 92f
+    sm_try 93f, ldrb w6, [x1, x4]
+    sm_try 93f, strb w6, [x0, x4]
+    add x4, x4, #1
+    cmp w6, w3
+    b.ne 90b
+92: mov x0, x4
+    mov x1, xzr
+    ret
+93: mov x0, x4
+    mov x1, x17
+    ret
+    // The byte that was found has all bits of a half byte set here.
+41: rbit x6, x6
+    clz x6, x6
+    add x4, x4, x6, lsr #2
+    add x4, x4, #1
+    b 92b
+sm_end copy_until

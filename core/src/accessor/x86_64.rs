@@ -1,0 +1,134 @@
+//! The kernels of x86-64: AVX2 where the processor has it, SSE2 otherwise.
+//!
+//! They follow the System V calling convention on every system. r11 is the fault register; AVX2 code clears the upper
+//! halves of its registers (`vzeroupper`) wherever it ends.
+
+use super::{Loaded, Outcome, Probe};
+use std::{
+    arch::asm,
+    mem,
+    sync::atomic::{AtomicPtr, Ordering::Relaxed},
+};
+
+pub(super) use super::assembly::fixup;
+#[cfg(test)]
+pub(super) use super::assembly::fixups;
+
+pub(super) const FAULTS: bool = true;
+
+assemble!(
+    "x86_64/copy.s",
+    "x86_64/fill.s",
+    "x86_64/compare.s",
+    "x86_64/find.s",
+    "x86_64/probe.s",
+    "x86_64/stride.s",
+    "x86_64/until.s",
+    "x86_64/word.s"
+);
+
+/// Declares both forms of a kernel and chooses between them: through a pointer that leads to the choice at first, and to what was
+/// chosen from then on. A call costs no more than any call into another library.
+macro_rules! either {
+    ($(fn $name:ident $wide:literal $narrow:literal ($($arg:ident: $kind:ty),*);)+) => {
+        pub(super) mod avx2 {
+            use super::*;
+            declare! { "sysv64", $(fn $name $wide ($($arg: $kind),*) -> Outcome;)+ }
+        }
+        pub(super) mod sse2 {
+            use super::*;
+            declare! { "sysv64", $(fn $name $narrow ($($arg: $kind),*) -> Outcome;)+ }
+        }
+        $(
+            #[inline]
+            pub(super) unsafe fn $name($($arg: $kind),*) -> Outcome {
+                type Form = unsafe extern "sysv64" fn($($kind),*) -> Outcome;
+                static CHOSEN: AtomicPtr<()> = AtomicPtr::new(choose as *mut ());
+                unsafe extern "sysv64" fn choose($($arg: $kind),*) -> Outcome {
+                    let form: Form = if has_avx2() { avx2::$name } else { sse2::$name };
+                    CHOSEN.store(form as *mut (), Relaxed);
+                    // SAFETY: the processor has what the form needs; the rest is the caller's promise.
+                    unsafe { form($($arg),*) }
+                }
+                // SAFETY: nothing but functions of this type is ever stored there.
+                let form = unsafe { mem::transmute::<*mut (), Form>(CHOSEN.load(Relaxed)) };
+                // SAFETY: the processor has what the chosen form needs; the rest is the caller's promise.
+                unsafe { form($($arg),*) }
+            }
+        )+
+    };
+}
+
+either! {
+    fn copy "copy_avx2" "copy_sse2" (dst: *mut u8, src: *const u8, n: usize);
+    fn copy_back "copy_back_avx2" "copy_back_sse2" (dst: *mut u8, src: *const u8, n: usize);
+    fn copy_until "copy_until_avx2" "copy_until_sse2" (dst: *mut u8, src: *const u8, n: usize, byte: u8);
+    fn fill "fill_avx2" "fill_sse2" (dst: *mut u8, byte: u8, n: usize);
+    fn compare "compare_avx2" "compare_sse2" (a: *const u8, b: *const u8, n: usize);
+    fn find_byte "find_byte_avx2" "find_byte_sse2" (at: *const u8, n: usize, byte: u8);
+    fn rfind_byte "rfind_byte_avx2" "rfind_byte_sse2" (at: *const u8, n: usize, byte: u8);
+    fn find_probe "find_probe_avx2" "find_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
+    fn rfind_probe "rfind_probe_avx2" "rfind_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
+}
+
+declare! {
+    "sysv64",
+    fn gather "gather" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+    fn scatter "scatter" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
+}
+
+/// Declares the kernels of one word, which are called by hand: a call that says which registers it changes lets its caller keep what
+/// it has in the others. That saves `Map::get` the ten instructions that put registers on the stack and take them back.
+macro_rules! words {
+    ($($load:ident $load_name:literal $store:ident $store_name:literal;)+) => {
+        mod word {
+            // Not for Rust to call: see word.s.
+            unsafe extern "C" {
+                $(
+                    #[link_name = symbol_name!($load_name)]
+                    pub(super) fn $load();
+                    #[link_name = symbol_name!($store_name)]
+                    pub(super) fn $store();
+                )+
+            }
+        }
+        $(
+            #[inline]
+            pub(super) unsafe fn $load(at: *const u8) -> Loaded {
+                let (value, fault);
+                // SAFETY: the kernel changes these registers and the flags (word.s); the rest is the caller's promise.
+                unsafe {
+                    asm!("call {}", sym word::$load, inlateout("rax") at => value, lateout("rdx") fault, lateout("r11") _);
+                }
+                Loaded { value, fault }
+            }
+
+            #[inline]
+            pub(super) unsafe fn $store(at: *mut u8, value: u64) -> usize {
+                let fault;
+                // SAFETY: as above.
+                unsafe {
+                    asm!("call {}", sym word::$store, inlateout("rax") at => fault, in("rdx") value, lateout("r11") _);
+                }
+                fault
+            }
+        )+
+    };
+}
+
+words! {
+    load8 "load8" store8 "store8";
+    load16 "load16" store16 "store16";
+    load32 "load32" store32 "store32";
+    load64 "load64" store64 "store64";
+}
+
+#[inline]
+pub(super) fn prefetch(at: *const u8) {
+    // SAFETY: a hint, which changes nothing and never faults (Intel SDM 2B, PREFETCHh; AMD APM 3, PREFETCHlevel).
+    unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+}
+
+fn has_avx2() -> bool {
+    std::is_x86_feature_detected!("avx2")
+}

@@ -1,0 +1,39 @@
+// Loads and stores a word with one instruction, at any address.
+//
+// Their calling convention is their own (x86_64.rs): they change nothing but r11, the flags and what they return.
+//
+// Loads take the address in rax and return rax: value, rdx: address that could not be accessed, or 0.
+// Stores take the address in rax and the value in rdx and return rax: address that could not be accessed, or 0.
+
+.macro sm_load name, how:vararg
+sm_accessor \name
+    sm_try 90f, \how [rax]
+    xor edx, edx
+    ret
+90: xor eax, eax
+    mov rdx, r11
+    ret
+sm_end \name
+.endm
+
+.macro sm_store name, from
+sm_accessor \name
+    sm_try 90f, mov [rax], \from
+    xor eax, eax
+    ret
+90: mov rax, r11
+    ret
+sm_end \name
+.endm
+
+sm_load load8, movzx eax, byte ptr
+sm_load load16, movzx eax, word ptr
+sm_load load32, mov eax, dword ptr
+sm_load load64, mov rax, qword ptr
+sm_store store8, dl
+sm_store store16, dx
+sm_store store32, edx
+sm_store store64, rdx
+
+.purgem sm_load
+.purgem sm_store

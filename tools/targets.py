@@ -1,0 +1,135 @@
+"""Targets: every platform but this one and the Windows of `x.py windows`, what it takes to try it, and what its emulator cannot do."""
+
+import mmap
+
+from tools.kernels import Kernel
+from tools.machine import Machine
+
+
+class Target:
+    """A platform."""
+
+    def __init__(self, name, needs=None, linker=None, runner=None, zig=False, runs=True, pages=(None,), unfit=None, machines=()):
+        # What has to be here besides the compiler, and which package brings it.
+        self.name, self.needs = name, needs or {}
+        # The program that links for it. Zig does if there is none; without either nothing is linked.
+        self.linker, self.zig = linker, zig
+        # Whether its programs run here, and by which emulator, with `{}` for the size of pages.
+        self.runs, self.runner = runs, runner
+        # Sizes of pages to run the tests with, in bytes; None is whatever there is.
+        self.pages = pages
+        # Tests that cannot be run, and why.
+        self.unfit = unfit or {}
+        # Whole computers on which the tests run as well, all of them.
+        self.machines = machines
+
+    def unfit_with(self, page):
+        """Tests that cannot be run with pages of that size, and why."""
+        return {**self.unfit, **(TORN if page and page > mmap.PAGESIZE else {})}
+
+
+# What the emulators of programs cannot do. The tests are right, and run where a kernel of Linux answers.
+DEAF = dict.fromkeys(
+    ["a_hole_in_the_file_reads_as_zeros", "unknown_advice_is_refused"],
+    "qemu accepts advice that it does not know, or ignores",
+)
+# A handler that raises the signal again is recognised by the frame of the fault.
+FRAMELESS = dict.fromkeys(
+    [
+        "a_reporter_that_raises_the_signal_again_does_no_harm",
+        "a_signal_raised_from_below_after_a_report_elsewhere_is_death",
+        "many_threads_fault_while_a_reporter_is_there",
+    ],
+    "qemu leaves the address of a SIGBUS out of the signal's frame",
+)
+ASTRAY = dict.fromkeys(
+    [
+        "a_map_is_restored_when_the_file_has_grown_back",
+        "a_private_map_keeps_its_own_bytes_when_it_is_restored",
+        "foreign_code_reads_zeros_and_the_next_call_says_where",
+        "maps_come_and_go_while_threads_fault",
+        "repair_follows_a_map_that_moves",
+    ],
+    "qemu swaps the halves of the address that a SIGBUS tells",
+)
+# With pages larger than those of this machine. They run with 16 KiB where the kernel has such pages.
+TORN = dict.fromkeys(
+    [
+        "a_device_of_zeros_is_mapped_for_as_long_as_one_says",
+        "a_file_grows_and_shrinks_with_its_map",
+        "a_file_map_is_a_vector_with_a_position",
+        "a_file_that_grows_by_small_steps_moves_seldom",
+        "a_file_that_others_cut_is_a_vector_that_knows_where_it_ends",
+        "a_part_of_a_file_reports_offsets_of_the_map",
+        "a_synced_map_is_in_the_file_and_the_file_is_synced",
+        "an_empty_file_can_grow",
+        "any_bytes_are_a_program_that_keeps_map_and_twin_alike",
+        "repair_follows_a_map_that_moves",
+        "within_the_reserve_the_address_stays",
+    ],
+    "qemu maps a file up to the end of this machine's own page in which it ends, and not at all if it is empty",
+)
+
+AARCH64 = {
+    "qemu-aarch64": "qemu-user",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+    "/usr/aarch64-linux-gnu/include/stdio.h": "libc6-dev-arm64-cross",
+}
+S390X = {
+    "qemu-s390x": "qemu-user",
+    "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
+    "/usr/s390x-linux-gnu/include/stdio.h": "libc6-dev-s390x-cross",
+}
+# Not gcc-multilib, which would drive the other compilers out.
+I686 = {
+    "i686-linux-gnu-gcc": "gcc-i686-linux-gnu",
+    "/usr/i686-linux-gnu/include/stdio.h": "libc6-dev-i386-cross",
+    "/lib/ld-linux.so.2": "libc6-i386",
+    "/usr/lib32/libgcc_s.so.1": "lib32gcc-s1",
+}
+# Whole computers. The emulator of one takes its time for what only hardware does fast: signed pointers, long vectors.
+ARM_16K = Machine(
+    "qemu-system-aarch64 -M virt -cpu max,pauth=off,sve=off",
+    {"qemu-system-aarch64": "qemu-system-arm"},
+    Kernel("arm64", "arm64-16k"),
+    "/usr/aarch64-linux-gnu/lib",
+    " with 16 KiB pages",
+)
+MAINFRAME = Machine(
+    "qemu-system-s390x -M s390-ccw-virtio -cpu max",
+    {"qemu-system-s390x": "qemu-system-misc"},
+    Kernel("s390x", "s390x"),
+    "/usr/s390x-linux-gnu/lib",
+)
+NEEDS = (AARCH64, S390X, I686, ARM_16K.needs, MAINFRAME.needs)
+
+TARGETS = [
+    Target(
+        "aarch64-unknown-linux-gnu",
+        AARCH64,
+        linker="aarch64-linux-gnu-gcc",
+        runner="qemu-aarch64 -p {} -L /usr/aarch64-linux-gnu",
+        pages=(4096, 65536),
+        unfit={**DEAF, **FRAMELESS},
+        machines=[ARM_16K],
+    ),
+    Target(
+        "s390x-unknown-linux-gnu",
+        S390X,
+        linker="s390x-linux-gnu-gcc",
+        runner="qemu-s390x -L /usr/s390x-linux-gnu",
+        unfit={**DEAF, **ASTRAY},
+        machines=[MAINFRAME],
+    ),
+    Target("i686-unknown-linux-gnu", I686, linker="i686-linux-gnu-gcc"),
+    Target("x86_64-unknown-linux-musl", zig=True),
+    Target("aarch64-apple-darwin", zig=True, runs=False),
+    Target("x86_64-apple-darwin", zig=True, runs=False),
+    Target("x86_64-unknown-freebsd", zig=True, runs=False),
+    Target("x86_64-unknown-netbsd", runs=False),
+    Target("x86_64-unknown-openbsd", runs=False),
+    Target("aarch64-linux-android", runs=False),
+    # Windows as `x.py windows` does not have it, whose linker runs on Windows alone.
+    Target("x86_64-pc-windows-msvc", runs=False),
+    Target("aarch64-pc-windows-msvc", runs=False),
+]
