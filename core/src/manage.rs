@@ -1,31 +1,16 @@
 //! The map and the system: flush, advise, lock, protect, name, close.
-//!
-//! # Safety
-//!
-//! [`Map::pages`] alone is unsafe; it makes [`Pages`] of a [`Span`], which lies in the map.
 
-#![allow(unsafe_code)]
-
-use std::{ffi::CString, io, ops::RangeBounds, ptr::NonNull};
+use std::{ffi::CString, io, ops::RangeBounds};
 
 use crate::{
-    Access, Advice, Error, Map, Protection, Result, Sharing,
+    Advice, Error, Map, Protection, Result,
+    access::Rounding,
     map::Origin,
-    span::Span,
     sys::{
         self, BorrowedFile, fault,
         pages::{Pages, Sync},
     },
 };
-
-/// What to do with a page that a range covers in part.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    /// Take it.
-    Outward,
-    /// Leave it.
-    Inward,
-}
 
 impl Map {
     /// Writes the changed bytes of the map to the file's device and waits until they are there.
@@ -190,7 +175,7 @@ impl Map {
         let _held = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
-        if !(self.lead + span.start()).is_multiple_of(multiple) {
+        if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         fault::ensure_first_for_protection();
@@ -260,10 +245,8 @@ impl Map {
     /// [`Error::Os`], of the first step that failed; all are taken.
     #[doc(alias = "munmap")]
     pub fn close(self) -> Result<()> {
-        let Map { origin, regions, .. } = self;
-        let regions = regions.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let unmapped = regions.left.into_iter().chain(regions.current).map(sys::region::Region::unmap);
-        let unmapped = unmapped.fold(Ok(()), io::Result::and);
+        let Map { origin, memory, .. } = self;
+        let unmapped = memory.unmap();
         let closed = match origin {
             Origin::File { file: Some(file), .. } => sys::file::close(file),
             Origin::File { file: None, .. } | Origin::Memory => Ok(()),
@@ -278,7 +261,7 @@ impl Map {
         flush: impl FnOnce(Pages<'_>) -> io::Result<()>,
     ) -> Result<()> {
         let span = self.span(call, range)?;
-        self.intact()?;
+        self.ensure_intact()?;
         let _in_use = self.enter(span)?;
         match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
@@ -292,33 +275,5 @@ impl Map {
             Origin::File { file, .. } => file.as_ref().map(sys::borrow),
             Origin::Memory => None,
         }
-    }
-
-    /// Whether what is written here goes anywhere.
-    fn reaches_others(&self) -> bool {
-        self.access() == Access::Write && self.sharing() == Sharing::Shared
-    }
-
-    /// The pages that hold bytes of `span`.
-    pub(crate) fn whole_pages(&self, span: Span) -> Option<Pages<'_>> {
-        self.pages(span, Rounding::Outward)
-    }
-
-    /// The whole pages of `span`; `None` where it has none.
-    fn pages(&self, span: Span, rounding: Rounding) -> Option<Pages<'_>> {
-        let page = self.request.page;
-        let up = |at: usize| at.div_ceil(page) * page;
-        let (from, to) = (self.lead + span.start(), self.lead + span.end());
-        let from = if rounding == Rounding::Inward { up(from) } else { from - from % page };
-        let whole = rounding == Rounding::Outward || span.end() == self.len();
-        let to = if whole { up(to) } else { to - to % page };
-        if span.len() == 0 || from >= to {
-            return None;
-        }
-        // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
-        // those of a region which a resize has just left. For a flush, which holds a in_use, both are the file's.
-        let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
-        // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
-        Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })
     }
 }

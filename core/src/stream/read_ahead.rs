@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use crate::{Error, Map, Result};
+use crate::{Map, Result};
 
 /// Bytes copied at a time. Few enough to stay in the processor's first cache, enough to forget the cost of the call.
 const SIZE: usize = 8 * 1024;
@@ -24,7 +24,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] if the byte at `at` itself cannot be read.
+    /// [`Error::Fault`](crate::Error::Fault) if the byte at `at` itself cannot be read.
     #[inline]
     pub(crate) fn at(&mut self, map: &Map, at: usize) -> Result<&[u8]> {
         let inside = at.checked_sub(self.start).filter(|&from| from < self.filled);
@@ -86,11 +86,11 @@ impl Window {
 ///
 /// # Errors
 ///
-/// [`Error::Fault`] if the byte at `at` itself cannot be read: a hole is met at its own place, after what comes before it.
+/// [`Error::Fault`](crate::Error::Fault) if the byte at `at` itself cannot be read: a hole is met at its own place, after what comes before it.
 pub(crate) fn read_before_hole(map: &Map, buffer: &mut [u8], at: usize) -> Result<usize> {
-    match map.read_at(buffer, at) {
-        Err(Error::Fault { offset }) if offset > at => Ok(offset - at),
-        Err(Error::OutOfBounds { .. }) => Ok(0),
-        read => read,
+    let Ok(rest) = map.span_from("read", at) else { return Ok(0) };
+    match map.copy_out_until_fault(rest, buffer) {
+        (0, Err(error)) => Err(error),
+        (count, _) => Ok(count),
     }
 }
