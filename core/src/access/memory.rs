@@ -150,7 +150,7 @@ impl RegionsGuard<'_> {
 
     /// The bytes from `start` that may not be zeros.
     pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
-        let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).part(start, usize::MAX);
+        let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).rest(start);
         (span.len() > 0).then_some(span)
     }
 
