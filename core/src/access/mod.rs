@@ -1,17 +1,20 @@
 //! The unsafe boundary of the crate: runs accessors on checked ranges of a map and returns results.
 //!
-//! The modules above this folder contain safe code only. Each operation here takes a [`Span`], adds the map's base
-//! address, runs one accessor, repeats it if the memory moved during the call, and returns a fault as an error.
+//! The modules above this folder contain safe code only. Each operation here takes a [`Span`], adds
+//! the map's base address, runs one accessor, repeats it if the memory moved during the call, and
+//! returns a fault as an error.
 //!
 //! # Safety
 //!
 //! The unsafe blocks in this folder rely on these facts:
 //!
-//! - A [`Span`] or [`Strided`] lies in the map that issued it. Only `span.rs` constructs them, after a bounds check.
-//! - `base .. base + len` lies in one region of the map ([`Memory`]). A region stays mapped until its map is dropped. On
-//!   systems where a resize unmaps a view, it stays mapped while an [`InUse`] guard exists.
-//! - [`Map::transfer`] and its relatives call `fault::ensure_ready` first, so a fault in an accessor ends the accessor
-//!   and not the process.
+//! - A [`Span`] or [`Strided`] lies in the map that issued it. Only `span.rs` constructs them,
+//!   after a bounds check.
+//! - `base .. base + len` lies in one region of the map ([`Memory`]). A region stays mapped until
+//!   its map is dropped. On systems where a resize unmaps a view, it stays mapped while an
+//!   [`InUse`] guard exists.
+//! - [`Map::transfer`] and its relatives call `fault::ensure_ready` first, so a fault in an
+//!   accessor ends the accessor and not the process.
 
 #![allow(unsafe_code)]
 
@@ -67,12 +70,14 @@ impl Completion for usize {
 impl Map {
     /// Keeps the region of `span` mapped until the guard is dropped.
     ///
-    /// The thread that holds the guard must not lock the regions: a resize waits for the guard and holds that lock.
+    /// The thread that holds the guard must not lock the regions: a resize waits for the guard and
+    /// holds that lock.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] at the start of `span` if a concurrent resize has unmapped its end since the bounds check. All
-    /// bytes before that offset were processed by the caller, as for every fault. Unix keeps them mapped, and never fails.
+    /// [`Error::Fault`] at the start of `span` if a concurrent resize has unmapped its end since
+    /// the bounds check. All bytes before that offset were processed by the caller, as for every
+    /// fault. Unix keeps them mapped, and never fails.
     #[inline]
     pub(crate) fn enter(&self, span: Span) -> Result<InUse<'_>> {
         let in_use = self.memory.enter();
@@ -82,15 +87,15 @@ impl Map {
         Ok(in_use)
     }
 
-    /// Runs `step` until it completes without a fault, or with one that is final. Returns how much was done in all, in
-    /// the accessor's unit.
+    /// Runs `step` until it completes without a fault, or with one that is final. Returns how much
+    /// was done in all, in the accessor's unit.
     ///
-    /// `step` gets the map's base address and what is done so far. It accesses no mapped memory but `span`, and no other
-    /// memory but `buffer` and what the caller owns.
+    /// `step` gets the map's base address and what is done so far. It accesses no mapped memory but
+    /// `span`, and no other memory but `buffer` and what the caller owns.
     ///
-    /// `Copy` keeps the closure's captures in registers; they are spilled only on the retry path. An iteration of
-    /// `x.py bench reads` executes 42 instructions around the accessor this way. Otherwise it executes 58, ten of them
-    /// stores to the stack.
+    /// `Copy` keeps the closure's captures in registers; they are spilled only on the retry path.
+    /// An iteration of `x.py bench reads` executes 42 instructions around the accessor this way.
+    /// Otherwise it executes 58, ten of them stores to the stack.
     #[inline]
     fn transfer(
         &self,
@@ -138,8 +143,8 @@ impl Map {
         Ok(completion)
     }
 
-    /// Checks whether a fault at `address` came of memory that has moved away from `base`; the operation can be repeated
-    /// then.
+    /// Checks whether a fault at `address` came of memory that has moved away from `base`; the
+    /// operation can be repeated then.
     ///
     /// # Errors
     ///
@@ -159,8 +164,8 @@ impl Map {
         }
     }
 
-    /// Returns whether an accessor can be called at once. Otherwise the slow path has to prepare the thread, or to look for
-    /// damage.
+    /// Returns whether an accessor can be called at once. Otherwise the slow path has to prepare
+    /// the thread, or to look for damage.
     #[inline]
     fn is_ready(&self) -> bool {
         self.mark.is_none() && fault::is_ready()

@@ -15,11 +15,12 @@ pub(crate) enum Rounding {
 }
 
 impl Map {
-    /// Returns the pages of `span`, or `None` if there are none. A range that ends with the map includes the whole last
-    /// page.
+    /// Returns the pages of `span`, or `None` if there are none. A range that ends with the map
+    /// includes the whole last page.
     ///
-    /// The caller has locked the regions, or holds an [`InUse`](crate::sys::in_use::InUse) guard and only flushes: a resize
-    /// may just have left the region then, but both show the same pages of the file.
+    /// The caller has locked the regions, or holds an [`InUse`](crate::sys::in_use::InUse) guard
+    /// and only flushes: a resize may just have left the region then, but both show the same pages
+    /// of the file.
     pub(crate) fn pages(&self, span: Span, rounding: Rounding) -> Option<Pages<'_>> {
         let page = self.request.page;
         let (start, end) = (self.memory.lead() + span.start(), self.memory.lead() + span.end());
@@ -31,7 +32,8 @@ impl Map {
         }
         // The region starts with a page, the map may not.
         let at = self.base().wrapping_sub(self.memory.lead()).wrapping_add(start);
-        // SAFETY: `span` lies in a region, which consists of whole pages and stays mapped as the callers above guarantee.
+        // SAFETY: `span` lies in a region, which consists of whole pages and stays mapped as the
+        // callers above guarantee.
         Some(unsafe { Pages::new(NonNull::new(at)?, end - start) })
     }
 }
