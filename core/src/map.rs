@@ -23,20 +23,21 @@ use crate::{
 /// other processes may write at any time. A call returns bytes that were in the map at some time
 /// during the call, each byte for itself; [`Map::load`] of an aligned integer is never torn.
 ///
+/// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
+///
 /// # Faults
 ///
 /// A byte may be in the map and not be accessible: another process has shortened the file, the disk
-/// is full, or the device failed. Calls then return [`Error::Fault`] with the offset of the byte,
-/// and the map remains usable. The bytes before that offset were processed.
+/// is full, or the device failed. A call that meets such a byte returns [`Error::Fault`] with its
+/// offset. The bytes before it were processed, and the map remains usable. (`rfind`, and a
+/// `copy_within` to a higher offset, begin at the end, and have processed the bytes behind it.)
 ///
 /// # Concurrent resizing
 ///
-/// A call checks its range once, against the length of the map at that time, and returns
+/// A call checks its range once, against the length of the map at that time. It returns
 /// [`Error::OutOfBounds`] if the range does not fit. If another thread shrinks the map after that
-/// check, the call returns its result, as far as the bytes are still accessible, or
-/// [`Error::Fault`]. It does not return [`Error::OutOfBounds`] any more.
-///
-/// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
+/// check, the call either completes, because the bytes are still accessible, or returns
+/// [`Error::Fault`]. It does not return [`Error::OutOfBounds`] after the check.
 ///
 /// # Examples
 ///
@@ -74,7 +75,7 @@ pub(crate) enum Origin {
 }
 
 impl Map {
-    /// Maps the whole file at `path` for reading.
+    /// Maps all of the file at `path` for reading.
     ///
     /// # Errors
     ///

@@ -73,9 +73,8 @@ impl Map {
         (copied.get(), result.map(drop))
     }
 
-    /// Copies bytes from the end of `span` to the end of `buffer`, which is as long, the last one
-    /// first. Returns the number of bytes before a fault that are missing, and the fault if there
-    /// was one.
+    /// Copies the bytes of `span` to `buffer`, which is as long, the last one first. Returns the
+    /// number of bytes at the start that were not copied, and the fault if there was one.
     pub(crate) fn copy_out_backward(&self, span: Span, buffer: &mut [u8]) -> (usize, Result<()>) {
         debug_assert_eq!(span.len(), buffer.len());
         let span = span.part(0, buffer.len());
@@ -91,8 +90,8 @@ impl Map {
     }
 
     /// Copies the bytes from `at` to `buffer`, up to and including the first `end` or the last byte
-    /// of the map. Fast path: returns `None` if neither comes before `buffer` is full, or if a slow
-    /// path is needed for another reason.
+    /// of the map. Returns them, or `None` if the slow path is needed (see [`Map::try_get`]) or
+    /// `buffer` is too short.
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -109,7 +108,7 @@ impl Map {
         (outcome.fault == 0 && complete).then_some(bytes)
     }
 
-    /// Copies `bytes` to the start of `span`, as many as it has room for.
+    /// Copies `bytes` to the start of `span`, as many as fit.
     #[inline]
     pub(crate) fn copy_in(&self, span: Span, bytes: &[u8]) -> Result<()> {
         let span = span.part(0, bytes.len());
@@ -133,8 +132,8 @@ impl Map {
         let (to, count) = (buffer.as_mut_ptr().cast::<u8>(), source.count.min(buffer.len()));
         self.transfer(source.span, to, move |base, done| {
             let from = source.address(base, done);
-            // SAFETY: `count - done` offsets of `source` are left, and `buffer`, borrowed
-            // exclusively, has room for them.
+            // SAFETY: `count - done` offsets of `source` are left, and as many bytes of `buffer`,
+            // which is borrowed exclusively.
             unsafe { accessor::gather(to.wrapping_add(done), from, count - done, source.step) }
         })?;
         // SAFETY: the accessor wrote `count` bytes to `buffer`.

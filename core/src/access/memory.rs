@@ -95,8 +95,7 @@ impl Memory {
     /// Locks the regions. `fork` is blocked while the guard exists.
     pub(crate) fn lock(&self) -> RegionsGuard<'_> {
         let fork_guard = ForkGuard::new();
-        // Every step of a resize leaves the regions consistent, so a panic in another one does no
-        // harm.
+        // Each step of a resize leaves the regions consistent, so a poisoned lock can be used.
         let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         RegionsGuard { memory: self, regions, _fork_guard: fork_guard }
     }
@@ -109,8 +108,9 @@ impl Memory {
     }
 }
 
-/// The locked regions of a map. The fields are dropped in this order: `fork` may proceed when the
-/// lock is free.
+/// The locked regions of a map.
+///
+/// The fields are dropped in this order, so `fork` continues after the lock is free.
 #[derive(Debug)]
 pub(crate) struct RegionsGuard<'a> {
     memory: &'a Memory,
@@ -139,21 +139,21 @@ impl RegionsGuard<'_> {
 
     /// Publishes another length, at most the capacity.
     pub(crate) fn set_len(&self, len: usize) {
-        debug_assert!(len <= self.capacity());
+        assert!(len <= self.capacity(), "a length of {len} beyond the region");
         self.memory.len.store(len, Release);
     }
 
-    /// Notes that the bytes up to `end` may be written to.
+    /// Records that the bytes up to `end` may not be zeros.
     pub(crate) fn mark_dirty(&mut self, end: usize) {
         self.regions.dirty_end = self.regions.dirty_end.max(end);
     }
 
-    /// Notes that the bytes from `end` are zeros.
+    /// Records that the bytes from `end` are zeros.
     pub(crate) fn mark_clean(&mut self, end: usize) {
         self.regions.dirty_end = end;
     }
 
-    /// The bytes from `start` that may not be zeros.
+    /// Returns the range from `start` that may hold bytes other than zero, if there is one.
     pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
         let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).rest(start);
         (span.len() > 0).then_some(span)
@@ -177,8 +177,8 @@ impl RegionsGuard<'_> {
     /// Replaces the current region by `region`, of which the map has `len` bytes, while no call
     /// uses the memory.
     ///
-    /// First copies `copied` bytes from the start of one to the other; for a view of a file, which
-    /// has them, 0.
+    /// First copies `copied` bytes from the start of the old region to the new one. A view of a
+    /// file has its bytes already, and needs none.
     ///
     /// # Errors
     ///
@@ -193,8 +193,8 @@ impl RegionsGuard<'_> {
         Ok(())
     }
 
-    /// Unmaps the current region, and installs the region and the length that `make` returns, while
-    /// no call uses the memory. Returns the third result of `make`.
+    /// Unmaps the current region, runs `make`, and installs the region and the length that it
+    /// returns. No call uses the memory during that. Returns the third result of `make`.
     pub(crate) fn unmap_and_replace<R>(&mut self, make: impl FnOnce() -> (Option<Region>, usize, R)) -> R {
         let _closed = self.memory.in_use.shut();
         self.remove_current();
@@ -210,8 +210,8 @@ impl RegionsGuard<'_> {
         self.set_len(len);
     }
 
-    /// Unmaps the current region, if no call can use it; a system that does not count calls keeps
-    /// it mapped.
+    /// Unmaps the current region. On a system that does not count calls, one may still use it, so
+    /// it stays mapped.
     fn remove_current(&mut self) {
         let old = self.regions.current.take();
         if !in_use::COUNTED {
