@@ -117,7 +117,7 @@ impl Map {
     /// system refuses it for this kind of map.
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("advise", range)?;
         let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
         // By its number: `Advice::Other` may be one of those that the table knows.
@@ -126,7 +126,7 @@ impl Map {
             fault::ensure_first_for_protection();
         }
         let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
-        match self.pages(span, rounding) {
+        match self.pages(&regions, span, rounding) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
         }
@@ -141,9 +141,9 @@ impl Map {
     #[doc(alias = "mlock")]
     #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("lock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
 
     /// Takes [`Map::lock`] back.
@@ -153,13 +153,13 @@ impl Map {
     /// [`Error::OutOfBounds`], [`Error::Os`].
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("unlock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
 
     /// Changes what may be done with the pages that hold bytes of `range`. What is forbidden is [`Error::Fault`] when
-    /// tried; the map's [`Access`] stays as it is. A resize that moves the map takes it back.
+    /// tried; the map's [`Access`](crate::Access) stays as it is. A resize that moves the map takes it back.
     ///
     /// # Errors
     ///
@@ -168,18 +168,18 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never gets more than its [`Access`] had when it was made.
+    /// On Windows a map of a file never gets more than its [`Access`](crate::Access) had when it was made.
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         fault::ensure_first_for_protection();
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
 
@@ -197,9 +197,9 @@ impl Map {
     #[doc(alias = "mincore")]
     #[doc(alias = "QueryWorkingSetEx")]
     pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("residency", range)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
     }
 
@@ -218,9 +218,9 @@ impl Map {
             return Err(Error::Unsupported("a name for the map of a file"));
         }
         let name = CString::new(name).map_err(|_| Error::Unsupported("a name with a zero byte"))?;
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("set_name", ..)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
     }
 
@@ -262,8 +262,8 @@ impl Map {
     ) -> Result<()> {
         let span = self.span(call, range)?;
         self.ensure_intact()?;
-        let _in_use = self.enter(span)?;
-        match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
+        let in_use = self.enter(span)?;
+        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }

@@ -97,9 +97,10 @@ impl Map {
             let mut ahead = at.wrapping_add(PREFETCHED_BLOCKS * stride);
             for done in 0..blocks {
                 accessor::prefetch(ahead);
-                // SAFETY: the block lies in `span`, as it starts before `starts`.
+                // SAFETY: the block starts at `done * stride`, which is less than `starts`, so it
+                // lies in `span`.
                 let first = unsafe { accessor::load64(at) };
-                // SAFETY: the word is the last one of the block.
+                // SAFETY: as above; the word is the last one of the block.
                 let last = unsafe { accessor::load64(at.wrapping_add(last_word)) };
                 if first.fault != 0 || last.fault != 0 || stops(first.value, last.value) {
                     return Outcome { done, fault: 0 };

@@ -187,7 +187,7 @@ impl Map {
         let in_first_page = self.page_end(start) - start;
         let pages = dirty.rest(in_first_page);
         // The system's zero pages cost no memory. Where it has none, all bytes are written.
-        let rest = if self.renew_pages(pages) { dirty.part(0, in_first_page) } else { dirty };
+        let rest = if self.renew_pages(regions, pages) { dirty.part(0, in_first_page) } else { dirty };
         self.zero_locked(regions, rest)?;
         regions.mark_clean(start);
         Ok(())
@@ -195,8 +195,8 @@ impl Map {
 
     /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that
     /// succeeded.
-    fn renew_pages(&self, span: Span) -> bool {
-        self.pages(span, Rounding::Outward).is_none_or(|pages| pages.renew(&self.request).is_ok())
+    fn renew_pages(&self, regions: &RegionsGuard<'_>, span: Span) -> bool {
+        self.pages(regions, span, Rounding::Outward).is_none_or(|pages| pages.renew(&self.request).is_ok())
     }
 
     /// The start of the first page at `at` or behind it.
