@@ -197,7 +197,8 @@ impl fmt::Display for Error {
             Error::NoFile { call } => write!(f, "{call}: the map keeps no file descriptor"),
             Error::Fault { offset } => write!(
                 f,
-                "byte {offset} of the map cannot be accessed: file truncated, disk full, device failed or page protected"
+                "byte {offset} of the map cannot be accessed: \
+                 file truncated, disk full, device failed or page protected"
             ),
             Error::Damaged { offset } => {
                 write!(f, "byte {offset} of the map could not be accessed and was replaced with zero")

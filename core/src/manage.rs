@@ -352,7 +352,7 @@ impl Map {
     ///
     /// On Unix (`mincore`) a page of a file counts if it is in the page cache. On Windows
     /// (`QueryWorkingSetEx`) it counts if it is in the working set of this process. Linux reports
-    /// the state of a file only to users who own it or may write to it. OpenBSD has no such call.
+    /// the state of a file only if the user owns it or may write to it. OpenBSD has no such call.
     ///
     /// # Examples
     ///
