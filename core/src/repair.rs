@@ -50,10 +50,10 @@ impl Map {
     /// Has the map's pages replaced where foreign code cannot get them.
     pub(crate) fn watched(mut self) -> Result<Map> {
         if !sys::repair::POSSIBLE {
-            return Err(Error::Unsupported("repair on this platform"));
+            return Err(Error::Unsupported("repair is not supported on this platform"));
         }
         if self.is_anonymous() {
-            return Err(Error::Unsupported("repair of anonymous memory"));
+            return Err(Error::Unsupported("repair is not supported for anonymous memory"));
         }
         self.mark = Some(Arc::new(Mark::new()));
         let mut held = self.lock_regions();

@@ -63,7 +63,7 @@ fn nothing_writes_to_a_read_only_map() {
 fn a_range_that_leaves_the_map_is_an_error_with_its_numbers() {
     let map = Options::new().len(10).anonymous().unwrap();
     let message = map.fill(0, 5..11).unwrap_err().to_string();
-    assert_eq!(message, "fill: range 5..11 leaves a map of 10 bytes");
+    assert_eq!(message, "fill: range 5..11 out of bounds for a map of 10 bytes");
     let huge = usize::MAX;
     let mut byte = [0];
     let refusals = [

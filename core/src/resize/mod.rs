@@ -52,7 +52,7 @@ impl Map {
         self.intact()?;
         match &self.origin {
             Origin::File { .. } if self.access() == Access::Copy || self.sharing() == Sharing::Private => {
-                Err(Error::Unsupported("resizing a private map of a file"))
+                Err(Error::Unsupported("a private map of a file cannot be resized"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
             Origin::File { file: Some(file), offset } if region::OUTGROWS_FILES => {
@@ -107,7 +107,7 @@ impl Map {
     fn resize_shared_memory(&self, new_len: usize) -> Result<()> {
         let held = self.lock_regions();
         if new_len > self.room(&held) {
-            return Err(Error::Unsupported("growing shared anonymous memory beyond its reserve"));
+            return Err(Error::Unsupported("shared anonymous memory cannot grow beyond its reserve"));
         }
         self.commit(held.current.as_ref(), new_len)?;
         // Nothing is wiped: the bytes behind the end belong to other processes too.

@@ -113,7 +113,7 @@ impl Map {
         let size = new_len.checked_add(self.lead).filter(|&size| size <= isize::MAX as usize);
         let size = size.ok_or(Error::TooLong { len: new_len as u64 })?;
         if new_len == 0 {
-            return Err(Error::Unsupported("memory of no bytes with a name"));
+            return Err(Error::Unsupported("named memory cannot be resized to 0 bytes"));
         }
         self.leave_name(&mut held, name)?;
         let new = Region::named(&self.request, size, None, name).map_err(Error::os("resize"))?;
