@@ -187,11 +187,9 @@ mod advice;
 
 mod accessor;
 mod error;
-mod external;
 mod flags;
 mod limit;
 
-mod fast;
 mod manage;
 mod map;
 mod options;
@@ -200,17 +198,14 @@ mod repair;
 mod resize;
 mod search;
 
-mod span;
 mod stream;
 mod sys;
 
 mod word;
 
+pub use access::copy_of;
 pub use advice::Advice;
 pub use error::{Error, Result};
-pub use external::copy_of;
-#[doc(hidden)]
-pub use fast::forks;
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
 pub use options::{Access, Options, Sharing};
@@ -245,6 +240,15 @@ pub fn page_size() -> usize {
 #[must_use]
 pub fn granularity() -> usize {
     sys::granularity()
+}
+
+/// Returns how many times this process and its ancestors have forked since the first map was made.
+/// Threads do not survive a fork.
+#[doc(hidden)]
+#[must_use]
+#[inline]
+pub fn forks() -> u64 {
+    sys::fork::count()
 }
 
 /// The examples of the README, as tests. They truncate a mapped file, which Windows refuses.

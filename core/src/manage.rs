@@ -1,32 +1,16 @@
 //! Methods of `Map` that call the operating system for pages: flush, advise, lock, protect, name.
-//!
-//! # Safety
-//!
-//! [`Map::pages`] has the only unsafe block. It makes [`Pages`] of a [`Span`], which lies in the
-//! map.
 
-#![allow(unsafe_code)]
-
-use std::{ffi::CString, io, ops::RangeBounds, ptr::NonNull};
+use std::{ffi::CString, io, ops::RangeBounds};
 
 use crate::{
-    Access, Advice, Error, Map, Protection, Result, Sharing,
+    Advice, Error, Map, Protection, Result,
+    access::Rounding,
     map::Origin,
-    span::Span,
     sys::{
         self, BorrowedFile, fault,
         pages::{Pages, Sync},
     },
 };
-
-/// How a range is rounded to whole pages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    /// Pages that the range covers in part are included.
-    Outward,
-    /// Pages that the range covers in part are left out.
-    Inward,
-}
 
 impl Map {
     /// Writes changed bytes of the map to the storage device, and waits until they are written.
@@ -199,7 +183,7 @@ impl Map {
     #[doc(alias = "FlushFileBuffers")]
     pub fn sync_all(&self) -> Result<()> {
         let file = match &self.origin {
-            Origin::File { file: Some(file), .. } if self.writes_are_shared() => sys::borrow(file),
+            Origin::File { file: Some(file), .. } if self.reaches_others() => sys::borrow(file),
             Origin::File { file: None, .. } => return Err(Error::NoFile { call: "sync_all" }),
             Origin::File { .. } | Origin::Memory => return Ok(()),
         };
@@ -331,7 +315,7 @@ impl Map {
         let _regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
-        if !(self.lead + span.start()).is_multiple_of(multiple) {
+        if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         fault::ensure_first_for_protection();
@@ -446,10 +430,8 @@ impl Map {
     /// ```
     #[doc(alias = "munmap")]
     pub fn close(self) -> Result<()> {
-        let Map { origin, regions, .. } = self;
-        let regions = regions.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let unmapped = regions.left.into_iter().chain(regions.current).map(sys::region::Region::unmap);
-        let unmapped = unmapped.fold(Ok(()), io::Result::and);
+        let Map { origin, memory, .. } = self;
+        let unmapped = memory.unmap();
         let closed = match origin {
             Origin::File { file: Some(file), .. } => sys::file::close(file),
             Origin::File { file: None, .. } | Origin::Memory => Ok(()),
@@ -464,9 +446,9 @@ impl Map {
         flush: impl FnOnce(Pages<'_>) -> io::Result<()>,
     ) -> Result<()> {
         let span = self.span(call, range)?;
-        self.intact()?;
+        self.ensure_intact()?;
         let _in_use = self.enter(span)?;
-        match self.writes_are_shared().then(|| self.pages(span, Rounding::Outward)).flatten() {
+        match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }
@@ -478,33 +460,5 @@ impl Map {
             Origin::File { file, .. } => file.as_ref().map(sys::borrow),
             Origin::Memory => None,
         }
-    }
-
-    /// Returns whether bytes written to the map reach the file or other processes.
-    fn writes_are_shared(&self) -> bool {
-        self.access() == Access::Write && self.sharing() == Sharing::Shared
-    }
-
-    /// The pages that hold bytes of `span`.
-    pub(crate) fn whole_pages(&self, span: Span) -> Option<Pages<'_>> {
-        self.pages(span, Rounding::Outward)
-    }
-
-    /// The whole pages of `span`; `None` where it has none.
-    fn pages(&self, span: Span, rounding: Rounding) -> Option<Pages<'_>> {
-        let page = self.request.page;
-        let up = |at: usize| at.div_ceil(page) * page;
-        let (from, to) = (self.lead + span.start(), self.lead + span.end());
-        let from = if rounding == Rounding::Inward { up(from) } else { from - from % page };
-        let whole = rounding == Rounding::Outward || span.end() == self.len();
-        let to = if whole { up(to) } else { to - to % page };
-        if span.len() == 0 || from >= to {
-            return None;
-        }
-        // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
-        // those of a region which a resize has just left. For a flush, which holds a in_use, both are the file's.
-        let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
-        // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
-        Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })
     }
 }

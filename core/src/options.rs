@@ -8,8 +8,9 @@ use std::{
 
 use crate::{
     Error, Map, Result,
+    access::Memory,
     flags::{Flags, HugePage, Protection},
-    map::{Origin, Parts},
+    map::{Origin, region_size},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
         file::State,
@@ -553,7 +554,8 @@ impl Options {
         let access = self.access_to(&source);
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
-        let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate, name });
+        let memory = Memory::new(region, lead, len);
+        let map = Map { memory, access, origin, request, name, mark: None, allocate }.with_counted_calls();
         if self.repair { map.watched() } else { Ok(map) }
     }
 
@@ -612,8 +614,7 @@ impl Options {
         if capacity == 0 {
             return Ok(None);
         }
-        let size = capacity.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
-        let size = size.ok_or(Error::TooLong { len: capacity as u64 })?;
+        let size = region_size(lead, capacity)?;
         let granularity = sys::granularity();
         if source.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {
             return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity });

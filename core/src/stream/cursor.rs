@@ -7,7 +7,6 @@ use std::{
 
 use crate::{
     Map, Result,
-    span::Span,
     stream::read_ahead::{ReadAhead, read_up_to_fault},
 };
 
@@ -177,12 +176,10 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// ```
     pub fn read_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
-        let start = self.position.min(map.len());
-        let end = map.find(b"\n", start..)?.map(|newline| newline + 1);
-        let line = match end {
-            Some(end) => map.to_vec(start..end)?,
-            None => map.to_vec(start..)?,
-        };
+        let mut line = Vec::new();
+        let Ok(rest) = map.span_from("read_line", self.position) else { return Ok(line) };
+        let len = map.find_byte(rest, b'\n')?.map_or(rest.len(), |index| index + 1);
+        map.append_to(&mut line, rest.part(0, len))?;
         self.position += line.len();
         Ok(line)
     }
@@ -235,7 +232,7 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let (map, old_len) = (self.map.borrow(), bytes.len());
-        let rest = Span::from("read_to_end", map.len(), self.position);
+        let rest = map.span_from("read_to_end", self.position);
         // On a fault the bytes before it are kept, as the documentation of `Read` requires.
         let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
         let count = bytes.len() - old_len;

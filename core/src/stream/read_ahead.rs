@@ -4,7 +4,7 @@
 
 use memchr::memchr;
 
-use crate::{Error, Map, Result};
+use crate::{Map, Result};
 
 /// Size of the buffer in bytes: fits the L1 data cache, and is large enough to hide the cost of the
 /// call that fills it.
@@ -29,7 +29,7 @@ impl ReadAhead {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] if the byte at `offset` cannot be read.
+    /// [`Error::Fault`](crate::Error::Fault) if the byte at `offset` cannot be read.
     #[inline]
     pub(crate) fn bytes_at(&mut self, map: &Map, offset: usize) -> Result<&[u8]> {
         let buffered = offset.checked_sub(self.start).filter(|&from| from < self.filled);
@@ -94,12 +94,12 @@ impl ReadAhead {
 ///
 /// # Errors
 ///
-/// [`Error::Fault`] if the byte at `offset` itself cannot be read. A fault further on is reported
-/// by the call that starts there.
+/// [`Error::Fault`](crate::Error::Fault) if the byte at `offset` itself cannot be read. A fault
+/// further on is reported by the call that starts there.
 pub(crate) fn read_up_to_fault(map: &Map, buffer: &mut [u8], offset: usize) -> Result<usize> {
-    match map.read_at(buffer, offset) {
-        Err(Error::Fault { offset: fault }) if fault > offset => Ok(fault - offset),
-        Err(Error::OutOfBounds { .. }) => Ok(0),
-        read => read,
+    let Ok(rest) = map.span_from("read", offset) else { return Ok(0) };
+    match map.copy_out_until_fault(rest, buffer) {
+        (0, Err(error)) => Err(error),
+        (count, _) => Ok(count),
     }
 }
