@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::limit;
+use crate::rlimit;
 
 /// What the fallible calls of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -123,7 +123,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Os { call, source } => limit::tell(f, call, source),
+            Error::Os { call, source } => rlimit::write_os_error(f, call, source),
             Error::OutOfBounds { call, start, end, len } => {
                 write!(f, "{call}: range {start}..{end} leaves a map of {len} bytes")
             }

@@ -38,7 +38,7 @@ mod accessor;
 mod error;
 mod external;
 mod flags;
-mod limit;
+mod rlimit;
 
 mod fast;
 mod manage;

@@ -14,7 +14,7 @@ use crate::{
     span::Span,
     sys::{
         self, BorrowedFile, fault,
-        pages::{Pages, Sync},
+        pages::{FlushMode as Sync, Pages},
     },
 };
 

@@ -25,11 +25,7 @@ use crate::{
     Access, Cursor, Error, Lines, Options, Result, Sharing, accessor,
     span::Span,
     sys::{
-        OwnedFile,
-        fork::ForkGuard,
-        in_use::InUseCount,
-        region::{Region, Request},
-        repair::Mark,
+        OwnedFile, fork::ForkGuard, in_use::InUseCount, region::Region, repair::Mark, request::MapRequest as Request,
     },
     word::Word,
 };

@@ -12,9 +12,10 @@ use crate::{
     map::{Origin, Parts},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
-        file::State,
+        file_state::FileState as State,
         fork,
-        region::{self, Region, Request, page_of},
+        region::{self, Region, page_of},
+        request::MapRequest as Request,
     },
 };
 
@@ -341,7 +342,7 @@ impl Options {
         if capacity == 0 {
             return Ok(None);
         }
-        let size = capacity.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
+        let size = sys::size::with_lead(capacity, lead);
         let size = size.ok_or(Error::TooLong { len: capacity as u64 })?;
         let granularity = sys::granularity();
         if given.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {

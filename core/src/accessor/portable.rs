@@ -8,7 +8,10 @@
 #![cfg_attr(test, allow(dead_code))]
 
 use super::{Loaded, Outcome, Probe};
-use crate::sys::transfer::{self, PIECE, Stopped};
+use crate::sys::{
+    inaccessible::{Inaccessible, PIECE},
+    transfer,
+};
 
 pub(super) const FAULTS: bool = false;
 
@@ -40,8 +43,8 @@ pub(super) unsafe fn copy(dst: *mut u8, src: *const u8, n: usize) -> Outcome {
         // SAFETY: the piece lies in both ranges.
         match unsafe { transfer::piece(to, from, count) } {
             Ok(()) => done += count,
-            Err(Stopped::Reading) => return Outcome { done, fault: from.addr() },
-            Err(Stopped::Writing) => return Outcome { done, fault: to.addr() },
+            Err(Inaccessible::Source) => return Outcome { done, fault: from.addr() },
+            Err(Inaccessible::Destination) => return Outcome { done, fault: to.addr() },
         }
     }
     whole(n)
@@ -55,8 +58,8 @@ pub(super) unsafe fn copy_back(dst: *mut u8, src: *const u8, n: usize) -> Outcom
         // SAFETY: the piece lies in both ranges.
         match unsafe { transfer::piece(to.wrapping_sub(count), from.wrapping_sub(count), count) } {
             Ok(()) => left -= count,
-            Err(Stopped::Reading) => return Outcome { done: n - left, fault: from.addr() - 1 },
-            Err(Stopped::Writing) => return Outcome { done: n - left, fault: to.addr() - 1 },
+            Err(Inaccessible::Source) => return Outcome { done: n - left, fault: from.addr() - 1 },
+            Err(Inaccessible::Destination) => return Outcome { done: n - left, fault: to.addr() - 1 },
         }
     }
     whole(n)

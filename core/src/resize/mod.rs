@@ -154,7 +154,7 @@ impl Map {
         }
         // Room for the old region in the list, so that nothing can fail once the new one is in use.
         held.left.try_reserve(1).map_err(|error| Error::os("resize")(error.into()))?;
-        let size = new_len.checked_add(self.lead).filter(|&size| size <= isize::MAX as usize);
+        let size = sys::size::with_lead(new_len, self.lead);
         let size = size.ok_or(Error::TooLong { len: new_len as u64 })?;
         let ample = size.max(room.saturating_mul(2)).min(isize::MAX as usize);
         let region = match self.request.spacious() {

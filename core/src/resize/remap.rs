@@ -110,7 +110,7 @@ impl Map {
         fault::ensure_ready();
         let mut held = self.lock_regions();
         let kept = self.lead + self.len().min(new_len);
-        let size = new_len.checked_add(self.lead).filter(|&size| size <= isize::MAX as usize);
+        let size = sys::size::with_lead(new_len, self.lead);
         let size = size.ok_or(Error::TooLong { len: new_len as u64 })?;
         if new_len == 0 {
             return Err(Error::Unsupported("memory of no bytes with a name"));
@@ -134,7 +134,7 @@ impl Map {
         if len == 0 {
             return Ok(None);
         }
-        let size = len.checked_add(self.lead).filter(|&size| size <= isize::MAX as usize);
+        let size = sys::size::with_lead(len, self.lead);
         let size = size.ok_or(Error::TooLong { len: len as u64 })?;
         let file = Some((place.file, place.offset - self.lead as u64));
         let region = match &self.name {

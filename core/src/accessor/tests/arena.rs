@@ -5,11 +5,7 @@ use std::{fmt, ops::Range, ptr::NonNull};
 use super::super::{Outcome, Probe};
 use crate::{
     flags::{Flags, Protection},
-    sys::{
-        fault, page_size,
-        pages::Pages,
-        region::{Region, Request},
-    },
+    sys::{fault, page_size, pages::Pages, region::Region, request::MapRequest},
 };
 
 /// Five pages between two that cannot be accessed, and a twin of them in ordinary memory. The third page may be a hole, or
@@ -30,7 +26,7 @@ impl Arena {
         println!("seed {seed}");
         fault::ensure_first();
         let page = page_size();
-        let request = Request { protection: Protection::NONE, flags: Flags::PRIVATE | Flags::ANONYMOUS, page };
+        let request = MapRequest { protection: Protection::NONE, flags: Flags::PRIVATE | Flags::ANONYMOUS, page };
         let region = Region::new(&request, 7 * page, None).unwrap();
         region.commit(&request, 7 * page).unwrap();
         let (base, twin) = (region.base().as_ptr().wrapping_add(page), vec![0; 5 * page]);
