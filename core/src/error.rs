@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::limit;
+use crate::rlimit;
 
 /// A `Result` whose error is [`Error`] unless another type is given.
 ///
@@ -175,7 +175,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Os { call, source } => limit::tell(f, call, source),
+            Error::Os { call, source } => rlimit::write_os_error(f, call, source),
             Error::OutOfBounds { call, start, end, .. } if start > end => {
                 write!(f, "{call}: range starts at {start} but ends at {end}")
             }

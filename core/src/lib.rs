@@ -188,7 +188,7 @@ mod advice;
 mod accessor;
 mod error;
 mod flags;
-mod limit;
+mod rlimit;
 
 mod manage;
 mod map;

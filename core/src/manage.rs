@@ -8,7 +8,7 @@ use crate::{
     map::Origin,
     sys::{
         self, BorrowedFile, fault,
-        pages::{Pages, Sync},
+        pages::{FlushMode as Sync, Pages},
     },
 };
 

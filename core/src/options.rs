@@ -13,9 +13,10 @@ use crate::{
     map::{Origin, region_size},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
-        file::State,
+        file_state::FileState,
         fork,
-        region::{self, Region, Request, page_of},
+        region::{self, Region, page_of},
+        request::MapRequest,
     },
 };
 
@@ -560,7 +561,7 @@ impl Options {
     }
 
     /// Returns the state of the file, after extending it if [`Options::extend`] requires that.
-    fn file_state(&self, file: BorrowedFile<'_>, request: &Request) -> Result<State> {
+    fn file_state(&self, file: BorrowedFile<'_>, request: &MapRequest) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
@@ -573,7 +574,7 @@ impl Options {
     }
 
     /// Returns the length of the map in bytes, checked against the length of the file.
-    fn map_len(&self, state: Option<&State>) -> Result<usize> {
+    fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
         let Some(state) = state else {
             return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
         };
@@ -605,7 +606,13 @@ impl Options {
     }
 
     /// Maps `lead + capacity` bytes. Returns `None` if `capacity` is 0.
-    fn region(&self, request: &Request, source: &Source<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
+    fn region(
+        &self,
+        request: &MapRequest,
+        source: &Source<'_>,
+        lead: usize,
+        capacity: usize,
+    ) -> Result<Option<Region>> {
         match self.protection_forbids_access(request, source) {
             true => fault::ensure_first_for_protection(),
             false => fault::ensure_first(),
@@ -629,14 +636,14 @@ impl Options {
 
     /// Returns whether the protection forbids what the access allows. Then a fault can be SIGSEGV
     /// from the start.
-    fn protection_forbids_access(&self, request: &Request, source: &Source<'_>) -> bool {
+    fn protection_forbids_access(&self, request: &MapRequest, source: &Source<'_>) -> bool {
         let reads = request.protection.contains(Protection::READ);
         let writes = request.protection.contains(Protection::WRITE);
         !reads || (self.access_to(source) != Access::Read && !writes)
     }
 
     /// Returns protection, flags and page size as the settings determine them.
-    fn request(&self, source: &Source<'_>) -> Result<Request> {
+    fn request(&self, source: &Source<'_>) -> Result<MapRequest> {
         let protection = self.protection.unwrap_or(match self.access_to(source) {
             Access::Read => Protection::READ,
             Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
@@ -655,7 +662,7 @@ impl Options {
                 flags = flags | Flags::NORESERVE;
             }
         }
-        Ok(Request { protection, flags, page: page_of(flags) })
+        Ok(MapRequest { protection, flags, page: page_of(flags) })
     }
 
     fn sharing_of(&self, source: &Source<'_>) -> Flags {

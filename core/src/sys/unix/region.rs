@@ -9,19 +9,15 @@ use std::{
 };
 
 use super::{
-    check, page_size,
+    check, fault,
+    mmap::{MapCall, map_call, offset_of},
+    page_size,
     repair::{Mark, Watch},
 };
-use crate::flags::{Flags, Protection};
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-use libc::mmap;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use libc::mmap64 as mmap;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use libc::off_t as Offset;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use libc::off64_t as Offset;
+use crate::{
+    flags::{Flags, Protection},
+    sys::{request::MapRequest, size},
+};
 
 /// Whether a file can be mapped further than it reaches, and cut while it is mapped.
 pub(crate) const OUTGROWS_FILES: bool = true;
@@ -29,20 +25,11 @@ pub(crate) const OUTGROWS_FILES: bool = true;
 /// Whether memory can have a name under which other processes find it.
 pub(crate) const HAS_NAMES: bool = false;
 
-/// What pages a region is to have.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) protection: Protection,
-    pub(crate) flags: Flags,
-    /// Size of a page of this kind, in bytes: lengths are rounded up to it.
-    pub(crate) page: usize,
-}
-
-impl Request {
+impl MapRequest {
     /// The same with more room than is needed at once; `None` where room costs memory.
-    pub(crate) fn spacious(&self) -> Option<Request> {
+    pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(Request { flags, ..*self })
+        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(MapRequest { flags, ..*self })
     }
 }
 
@@ -62,12 +49,12 @@ unsafe impl Sync for Region {}
 
 impl Region {
     /// Maps at least `len` bytes, of `file` from its byte `.1` on or of fresh memory.
-    pub(crate) fn new(request: &Request, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
+    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
         // MAP_FIXED would tear other people's memory out of their hands.
         if request.flags.0 & super::flags::FIXED != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let size = round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let size = size::round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
         let (fd, offset) = match file {
             Some((file, offset)) => (file.as_raw_fd(), offset_of(offset)?),
             None => (-1, 0),
@@ -81,7 +68,7 @@ impl Region {
     }
 
     /// As [`Region::new`], with a name under which other processes get the same memory.
-    pub(crate) fn named(_: &Request, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
+    pub(crate) fn named(_: &MapRequest, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -91,12 +78,14 @@ impl Region {
     }
 
     /// Makes sure of memory for the first `len` bytes. The system does that by itself when a page is touched.
-    pub(crate) fn commit(&self, _: &Request, _: usize) -> io::Result<()> {
+    pub(crate) fn commit(&self, _: &MapRequest, _: usize) -> io::Result<()> {
         Ok(())
     }
 
     /// Has pages that foreign code cannot get replaced from now on, and noted in `mark`.
-    pub(crate) fn watch(&mut self, request: &Request, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+    pub(crate) fn watch(&mut self, request: &MapRequest, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+        // Also for portable accessors, which need no handler themselves.
+        fault::install_all();
         self.watch = Some(Watch::new(self.base.addr().get(), self.size, lead, *request, mark)?);
         Ok(())
     }
@@ -136,7 +125,7 @@ impl Region {
     /// The bytes are copied. `mremap` would save that, but unmaps the target before it looks whether it can
     /// move, which it cannot as soon as the source has different kinds of pages (up to Linux 6.16): on failure a
     /// part of this region would belong to nobody, and soon to somebody else.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
@@ -152,13 +141,13 @@ impl Region {
 
     /// Makes private memory that was moved away inaccessible. `forget_pages` gives it back.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn shut(&self, _: &Request) -> io::Result<()> {
+    fn shut(&self, _: &MapRequest) -> io::Result<()> {
         self.set_protection(Protection::NONE)
     }
 
     /// Makes private memory that was moved away inaccessible and gives it back, which `madvise` does not promise here.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn shut(&self, request: &Request) -> io::Result<()> {
+    fn shut(&self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
         let call = MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
         // SAFETY: the pages are this region's; code that meets the new ones is a kernel and can take it.
@@ -190,35 +179,4 @@ impl Drop for Region {
 /// The size of pages that `flags` ask for.
 pub(crate) fn page_of(flags: Flags) -> usize {
     super::flags::huge_page_size(flags).unwrap_or_else(page_size)
-}
-
-/// What `mmap` is asked for.
-pub(super) struct MapCall {
-    pub(super) at: *mut libc::c_void,
-    pub(super) len: usize,
-    pub(super) flags: i32,
-    pub(super) fd: i32,
-    pub(super) offset: Offset,
-}
-
-/// Calls `mmap`.
-///
-/// # Safety
-///
-/// With `MAP_FIXED`, what is mapped at the place is the caller's to replace.
-pub(super) unsafe fn map_call(protection: Protection, call: &MapCall) -> io::Result<NonNull<u8>> {
-    // SAFETY: the caller's promise.
-    let at = unsafe { mmap(call.at, call.len, protection.0, call.flags, call.fd, call.offset) };
-    match NonNull::new(at.cast::<u8>()) {
-        Some(base) if at != libc::MAP_FAILED => Ok(base),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-pub(super) fn offset_of(offset: u64) -> io::Result<Offset> {
-    Offset::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
-}
-
-fn round_up(len: usize, page: usize) -> Option<usize> {
-    Some(len.checked_add(page - 1)? & !(page - 1))
 }

@@ -15,15 +15,7 @@ use std::{
     thread,
 };
 
-/// The most bytes that go through at once: they find room in an empty pipe, and no system has smaller pages.
-pub(crate) const PIECE: usize = 4096;
-
-/// What could not be accessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    Reading,
-    Writing,
-}
+use crate::sys::inaccessible::Inaccessible;
 
 /// Moves at most `PIECE` bytes, all or none if neither range crosses a page.
 ///
@@ -33,13 +25,13 @@ pub(crate) enum Stopped {
 ///
 /// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
 /// access in this way.
-pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Stopped> {
+pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
     SHARED.with(|pipe| {
-        let moved = ready(pipe).ok_or(Stopped::Reading).and_then(|(reader, writer)| {
+        let moved = ready(pipe).ok_or(Inaccessible::Source).and_then(|(reader, writer)| {
             // SAFETY: the system reads `n` bytes, or says that it cannot.
-            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Stopped::Reading)?;
+            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Inaccessible::Source)?;
             // SAFETY: the system writes `n` bytes, or says that it cannot.
-            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Stopped::Writing)
+            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Inaccessible::Destination)
         });
         if moved.is_err() {
             // Something may have been left in it.

@@ -14,24 +14,17 @@ use windows_sys::Win32::{
 };
 
 use super::{check, error, section};
+use crate::sys::file_state::FileState;
 
 /// The longest a file can be, in bytes.
 pub(crate) const MAX_LEN: u64 = i64::MAX as u64;
 
-/// What a map needs to know of a file.
-pub(crate) struct State {
-    /// In bytes; `None` for what has no such thing (consoles, pipes).
-    pub(crate) len: Option<u64>,
-    /// Size of the pages it is made of, where they are huge; here they never are.
-    pub(crate) huge_page: Option<usize>,
-}
-
 /// Returns the state of the file.
-pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<State> {
+pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     // SAFETY: touches no memory of ours.
     let has_len = unsafe { GetFileType(file.as_raw_handle()) } == FILE_TYPE_DISK;
     let len = if has_len { Some(status_len(file)?) } else { None };
-    Ok(State { len, huge_page: None })
+    Ok(FileState { len, huge_page: None })
 }
 
 /// Returns the file's length.

@@ -6,10 +6,10 @@ pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
-pub(crate) mod limit;
-pub(crate) mod pages;
+mod pages;
 pub(crate) mod region;
 pub(crate) mod repair;
+pub(crate) mod rlimit;
 mod section;
 pub(crate) mod transfer;
 

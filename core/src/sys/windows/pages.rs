@@ -3,10 +3,8 @@
 use std::{
     ffi::{CStr, c_void},
     io,
-    marker::PhantomData,
     mem::MaybeUninit,
     os::windows::io::BorrowedHandle,
-    ptr::NonNull,
 };
 
 use windows_sys::Win32::{
@@ -19,44 +17,21 @@ use windows_sys::Win32::{
     System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION},
 };
 
-use super::{advice, check, error, file, flags, page_size, region::Request, this_process};
-use crate::flags::Protection;
-
-/// Whether a flush waits until the bytes are on the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// Wait.
-    Wait,
-    /// Only hand them over.
-    Later,
-}
-
-/// Whole pages inside a region that outlives `'a`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pages<'a> {
-    at: NonNull<u8>,
-    len: usize,
-    region: PhantomData<&'a ()>,
-}
+use super::{advice, check, error, file, flags, page_size, this_process};
+use crate::{
+    flags::Protection,
+    sys::{
+        pages::{FlushMode, Pages},
+        request::MapRequest,
+    },
+};
 
 impl Pages<'_> {
-    /// # Safety
-    ///
-    /// - `at` is the start of a page, and `len` bytes from there lie in one region.
-    /// - The region stays mapped for `'a`.
-    pub(crate) unsafe fn new(at: NonNull<u8>, len: usize) -> Self {
-        Pages { at, len, region: PhantomData }
-    }
-
-    fn start(self) -> *mut c_void {
-        self.at.as_ptr().cast()
-    }
-
     /// Writes changed pages to the file, and has the device keep them if the map kept the file.
-    pub(crate) fn flush(self, sync: Sync, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
+    pub(crate) fn flush(self, mode: FlushMode, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
         self.flush_with(0)?;
         match file {
-            Some(file) if sync == Sync::Wait => file::sync(file),
+            Some(file) if mode == FlushMode::Wait => file::sync(file),
             _ => Ok(()),
         }
     }
@@ -64,7 +39,7 @@ impl Pages<'_> {
     /// Writes changed pages to the file. There are no flags.
     pub(crate) fn flush_with(self, _flags: i32) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { FlushViewOfFile(self.start(), self.len) })
+        check(unsafe { FlushViewOfFile(self.start(), self.len()) })
     }
 
     pub(crate) fn advise(self, number: i32) -> io::Result<()> {
@@ -77,7 +52,7 @@ impl Pages<'_> {
     }
 
     fn prefetch(self) -> io::Result<()> {
-        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len };
+        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len() };
         // SAFETY: one range, which lives as long as the call.
         check(unsafe { PrefetchVirtualMemory(this_process(), 1, &raw const range, 0) })
     }
@@ -85,7 +60,7 @@ impl Pages<'_> {
     /// Private memory alone can be given away in this manner; the protection must be given and is ignored.
     fn offer(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
-        let done = unsafe { VirtualAlloc(self.start(), self.len, MEM_RESET, PAGE_READWRITE) };
+        let done = unsafe { VirtualAlloc(self.start(), self.len(), MEM_RESET, PAGE_READWRITE) };
         if done.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -98,35 +73,35 @@ impl Pages<'_> {
     }
 
     /// Gives back what these pages of private memory took. They must be committed before they are used again, and are zeros then.
-    pub(crate) fn renew(self, _: &Request) -> io::Result<()> {
+    pub(crate) fn renew(self, _: &MapRequest) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
-        check(unsafe { VirtualFree(self.start(), self.len, MEM_DECOMMIT) })
+        check(unsafe { VirtualFree(self.start(), self.len(), MEM_DECOMMIT) })
     }
 
     pub(crate) fn lock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { VirtualLock(self.start(), self.len) })
+        check(unsafe { VirtualLock(self.start(), self.len()) })
     }
 
     pub(crate) fn unlock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { VirtualUnlock(self.start(), self.len) })
+        check(unsafe { VirtualUnlock(self.start(), self.len()) })
     }
 
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
-        let copy = state(self.at.as_ptr())?.copy;
+        let copy = state(self.start().cast())?.copy;
         // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
-        unsafe { protect(self.at, self.len, flags::of_pages(protection, copy)) }
+        unsafe { protect(self.start(), self.len(), flags::of_pages(protection, copy)) }
     }
 
     /// Whether each of the pages is in the working set of this process.
     pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
         let page = page_size();
         let mut answers = Vec::new();
-        answers.try_reserve_exact(self.len / page)?;
-        let mut asked: Vec<_> = (0..self.len).step_by(page).take(QUESTIONS).map(|_| question(self.start())).collect();
-        for from in (0..self.len).step_by(QUESTIONS * page) {
-            asked.truncate((self.len - from) / page);
+        answers.try_reserve_exact(self.len() / page)?;
+        let mut asked: Vec<_> = (0..self.len()).step_by(page).take(QUESTIONS).map(|_| question(self.start())).collect();
+        for from in (0..self.len()).step_by(QUESTIONS * page) {
+            asked.truncate((self.len() - from) / page);
             for (index, question) in asked.iter_mut().enumerate() {
                 question.VirtualAddress = self.start().wrapping_byte_add(from + index * page);
             }
@@ -156,10 +131,10 @@ fn question(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
 /// # Safety
 ///
 /// `len` bytes at `at` are mapped pages; whoever touches them can take what the protection forbids.
-pub(super) unsafe fn protect(at: NonNull<u8>, len: usize, protection: u32) -> io::Result<()> {
+pub(super) unsafe fn protect(start: *mut c_void, len: usize, protection: u32) -> io::Result<()> {
     let mut old = 0;
     // SAFETY: the caller's promise; `old` is there to be filled.
-    check(unsafe { VirtualProtect(at.as_ptr().cast(), len, protection, &raw mut old) })
+    check(unsafe { VirtualProtect(start, len, protection, &raw mut old) })
 }
 
 /// Pages of one kind.

@@ -22,7 +22,10 @@ use super::{
     repair::Mark,
     section::{self, Bytes, Name},
 };
-use crate::flags::{Flags, Protection};
+use crate::{
+    flags::{Flags, Protection},
+    sys::{request::MapRequest, size},
+};
 
 /// Whether a file can be mapped further than it reaches, and cut while it is mapped.
 pub(crate) const OUTGROWS_FILES: bool = false;
@@ -30,18 +33,9 @@ pub(crate) const OUTGROWS_FILES: bool = false;
 /// Whether memory can have a name under which other processes find it.
 pub(crate) const HAS_NAMES: bool = true;
 
-/// What pages a region is to have.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) protection: Protection,
-    pub(crate) flags: Flags,
-    /// Size of a page, in bytes.
-    pub(crate) page: usize,
-}
-
-impl Request {
+impl MapRequest {
     /// The same with more room than is needed at once, which costs nothing: memory is committed by and by.
-    pub(crate) fn spacious(&self) -> Option<Request> {
+    pub(crate) fn spacious(&self) -> Option<MapRequest> {
         Some(*self)
     }
 }
@@ -70,7 +64,7 @@ unsafe impl Sync for Region {}
 
 impl Region {
     /// Maps at least `len` bytes, of `file` from its byte `.1` on, or reserves them for fresh memory (see `commit`).
-    pub(crate) fn new(request: &Request, len: usize, file: Option<(BorrowedHandle<'_>, u64)>) -> io::Result<Region> {
+    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedHandle<'_>, u64)>) -> io::Result<Region> {
         judge(request.flags)?;
         let size = round_up(len, request.page)?;
         match file {
@@ -84,7 +78,7 @@ impl Region {
 
     /// As [`Region::new`], with a name under which other processes get the same memory.
     pub(crate) fn named(
-        request: &Request,
+        request: &MapRequest,
         len: usize,
         file: Option<(BorrowedHandle<'_>, u64)>,
         name: &OsStr,
@@ -114,7 +108,7 @@ impl Region {
         }
     }
 
-    fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {
+    fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {
         let size = round_up(len, request.page)?;
         let base = section::view(request, section, offset, len)?;
         let region = Region { base, size, kind: Kind::View { _named: None } };
@@ -125,7 +119,7 @@ impl Region {
         Ok(region)
     }
 
-    fn reserve(request: &Request, size: usize) -> io::Result<Region> {
+    fn reserve(request: &MapRequest, size: usize) -> io::Result<Region> {
         let protection = flags::of_pages(request.protection, false);
         // SAFETY: the system chooses a free place, so that no memory in use is touched.
         let base = unsafe { VirtualAlloc(ptr::null(), size, MEM_RESERVE, protection) };
@@ -134,7 +128,7 @@ impl Region {
     }
 
     /// Makes sure of memory for the first `len` bytes, where it is not there yet.
-    pub(crate) fn commit(&self, request: &Request, len: usize) -> io::Result<()> {
+    pub(crate) fn commit(&self, request: &MapRequest, len: usize) -> io::Result<()> {
         let protection = flags::of_pages(request.protection, false);
         let (mut at, end) = (0, round_up(len, page_size())?.min(self.size));
         while at < end {
@@ -153,7 +147,7 @@ impl Region {
         Ok(())
     }
 
-    pub(crate) fn watch(&mut self, _: &Request, _: usize, _: Arc<Mark>) -> io::Result<()> {
+    pub(crate) fn watch(&mut self, _: &MapRequest, _: usize, _: Arc<Mark>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -191,11 +185,11 @@ impl Region {
     ///
     /// Nobody can write to `old` from the first step on, so that no write is lost there; on failure it can be accessed again. Both
     /// are regions of the same `request`.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
         if len == 0 {
             return Ok(());
         }
-        let door = |protection| old.set_protection(len, &Request { protection, ..*request });
+        let door = |protection| old.set_protection(len, &MapRequest { protection, ..*request });
         door(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
@@ -209,10 +203,10 @@ impl Region {
         moved
     }
 
-    fn set_protection(&self, len: usize, request: &Request) -> io::Result<()> {
+    fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
         let len = round_up(len, page_size())?.min(self.size);
         // SAFETY: the pages are this region's; code that meets the new protection is a kernel and can take it.
-        unsafe { protect(self.base, len, flags::of_pages(request.protection, false)) }
+        unsafe { protect(self.base.as_ptr().cast(), len, flags::of_pages(request.protection, false)) }
     }
 
     /// Gives the memory back, the addresses stay ours. For a region that is left behind.
@@ -254,6 +248,5 @@ pub(crate) fn page_of(_: Flags) -> usize {
 }
 
 fn round_up(len: usize, page: usize) -> io::Result<usize> {
-    let end = len.checked_add(page - 1).ok_or_else(|| error(ERROR_NOT_ENOUGH_MEMORY))?;
-    Ok(end & !(page - 1))
+    size::round_up(len, page).ok_or_else(|| error(ERROR_NOT_ENOUGH_MEMORY))
 }

@@ -15,8 +15,8 @@ use windows_sys::Win32::{
     System::Memory::{CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE},
 };
 
-use super::{error, flags, region::Request};
-use crate::flags::Flags;
+use super::{error, flags};
+use crate::{flags::Flags, sys::request::MapRequest};
 
 /// Of which bytes a section is made.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Name {
 }
 
 /// Makes a section, or opens the one that has the name.
-pub(super) fn create(request: &Request, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
+pub(super) fn create(request: &MapRequest, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
     let (handle, size) = match bytes {
         // 0: as long as the file is.
         Bytes::File(file) => (file.as_raw_handle(), 0),
@@ -88,7 +88,7 @@ pub(super) fn find(name: &Name) -> Option<OwnedHandle> {
 }
 
 /// Maps `len` bytes of the section from `offset` on, wherever there is room.
-pub(super) fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
+pub(super) fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
     let access = flags::of_view(request.protection, request.flags);
     let (high, low) = halves(offset);
     // SAFETY: the system chooses a free place, so that no memory in use is touched.

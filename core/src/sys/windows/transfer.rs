@@ -8,16 +8,7 @@ use std::{ffi::c_void, ptr};
 use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 
 use super::this_process;
-
-/// The most bytes that go through at once: no system has smaller pages.
-pub(crate) const PIECE: usize = 4096;
-
-/// What could not be accessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    Reading,
-    Writing,
-}
+use crate::sys::inaccessible::{Inaccessible, PIECE};
 
 /// Moves at most `PIECE` bytes, all or none if neither range crosses a page.
 ///
@@ -25,17 +16,17 @@ pub(crate) enum Stopped {
 ///
 /// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
 /// access in this way.
-pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Stopped> {
+pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
     let mut between = [0_u8; PIECE];
     // SAFETY: the system reads `n` bytes, or says that it cannot; there is room for a piece.
     let read = unsafe { moved(between.as_mut_ptr(), src, n) };
     if !read {
-        return Err(Stopped::Reading);
+        return Err(Inaccessible::Source);
     }
     // Not WriteProcessMemory, which opens what is protected.
     // SAFETY: the system writes `n` bytes, or says that it cannot.
     let written = unsafe { moved(dst, between.as_ptr(), n) };
-    if written { Ok(()) } else { Err(Stopped::Writing) }
+    if written { Ok(()) } else { Err(Inaccessible::Destination) }
 }
 
 /// # Safety

@@ -18,7 +18,7 @@ use std::{
     thread,
 };
 
-use super::Damage;
+use super::damage::Damage;
 
 /// Slots of the first chunk.
 const FIRST: usize = 64;

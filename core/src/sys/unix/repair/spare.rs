@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering::SeqCst},
 };
 
-use crate::sys::page_size;
+use crate::sys::unix::page_size;
 
 /// One for the call itself, two for what it splits at its ends, and one that another thread may have taken meanwhile.
 static SPARES: [AtomicPtr<libc::c_void>; 4] = [const { AtomicPtr::new(ptr::null_mut()) }; 4];

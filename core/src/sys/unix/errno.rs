@@ -1,17 +1,17 @@
-//! The number of this thread's last error (`errno`): code that a signal interrupts must not find one of ours.
+//! The `errno` of the thread. Code that a signal interrupts must find it unchanged.
 
 use libc::c_int;
 
-/// Does `work`, and leaves the number as it was before.
-pub(super) fn kept<R>(work: impl FnOnce() -> R) -> R {
+/// Runs `work` and restores `errno` afterwards.
+pub(super) fn preserved<R>(work: impl FnOnce() -> R) -> R {
     let before = get();
     let result = work();
-    // SAFETY: a variable of this thread's, to which no reference exists.
+    // SAFETY: a variable of this thread, to which no reference exists.
     unsafe { location().write(before) };
     result
 }
 
-#[allow(dead_code)] // Not every platform asks.
+#[allow(dead_code)] // Not called on every platform.
 pub(super) fn get() -> c_int {
     // SAFETY: as above.
     unsafe { location().read() }
@@ -30,6 +30,6 @@ fn location() -> *mut c_int {
     use libc::__errno_location as of_this_thread;
     #[cfg(any(target_os = "freebsd", target_vendor = "apple"))]
     use libc::__error as of_this_thread;
-    // SAFETY: no conditions.
+    // SAFETY: the function has no preconditions.
     unsafe { of_this_thread() }
 }
