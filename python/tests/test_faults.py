@@ -14,12 +14,12 @@ import sys
 import unittest
 
 import truncated
-from support import CUTS, PAGE, WINDOWS, FileCase, child, succeed
+from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, child, succeed
 
 import safemap
 
 if WINDOWS:
-    raise unittest.SkipTest("Windows: " + CUTS)
+    raise unittest.SkipTest("Windows: " + NO_TRUNCATION)
 
 TRY = "import sys, truncated; truncated.main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])"
 FAULT = ["OSError", errno.EFAULT]
@@ -44,29 +44,29 @@ class Operations(FileCase):
         self.assertEqual({operation: came[operation] for operation in truncated.HARMLESS if came[operation]}, {})
         self.assertEqual(came["grown back"], [0, -1, True])
 
-    def test_everything_raises_when_the_first_page_is_lost(self):
+    def test_every_operation_raises_when_the_first_page_is_lost(self):
         self.everything_raises(0, "ACCESS_DEFAULT")
 
-    def test_everything_raises_when_a_middle_page_is_lost(self):
+    def test_every_operation_raises_when_a_middle_page_is_lost(self):
         self.everything_raises(2, "ACCESS_WRITE")
 
-    def test_everything_raises_when_the_last_page_is_lost(self):
+    def test_every_operation_raises_when_the_last_page_is_lost(self):
         self.everything_raises(3, "ACCESS_DEFAULT")
 
-    def test_everything_raises_on_a_read_only_map(self):
+    def test_every_operation_raises_on_a_read_only_map(self):
         for kept in (0, 2, 3):
             self.everything_raises(kept, "ACCESS_READ")
 
-    def test_everything_raises_on_a_copy_on_write_map(self):
+    def test_every_operation_raises_on_a_copy_on_write_map(self):
         # The standard one dies as well: a page must be read before it can be copied.
         for kept in (0, 2, 3):
             self.everything_raises(kept, "ACCESS_COPY")
 
-    def test_the_standard_module_dies_of_the_same(self):
+    def test_the_standard_module_is_terminated_by_sigbus(self):
         done = child(TRY, "mmap", self.path(content(4)), str(2 * PAGE), "ACCESS_DEFAULT")
         self.assertEqual(done.returncode, -signal.SIGBUS, done.stdout + done.stderr)
 
-    def test_no_method_was_forgotten(self):
+    def test_every_public_method_is_covered(self):
         tried = set(re.findall(r"m\.(\w+)", "\n".join(truncated.READS + truncated.WRITES + truncated.HARMLESS)))
         public = {name for name in dir(safemap.mmap) if not name.startswith("_")}
         self.assertEqual(public - tried - truncated.APART, set())
@@ -85,7 +85,7 @@ class Exact(FileCase):
         with open(os.path.join(self.folder, "file"), "rb") as file:
             return file.read()
 
-    def test_the_error_tells_the_offset_of_the_first_lost_byte(self):
+    def test_the_error_has_the_offset_of_the_first_lost_byte(self):
         m = self.lost()
         for call in (lambda: m[0 : 2 * PAGE], lambda: m.read(), lambda: m.find(b"y", 0), lambda: m[PAGE], lambda: m.readline()):
             m.seek(PAGE - 5)
@@ -94,7 +94,7 @@ class Exact(FileCase):
             self.assertEqual((caught.exception.errno, caught.exception.offset), (errno.EFAULT, PAGE))
             self.assertIsInstance(caught.exception, safemap.FaultError)
 
-    def test_a_write_across_the_border_does_what_it_can_and_leaves_the_position(self):
+    def test_a_write_across_the_border_stores_the_bytes_before_it_and_keeps_the_position(self):
         m = self.lost()
         m.seek(PAGE - 10)
         with self.assertRaises(OSError):
@@ -102,20 +102,20 @@ class Exact(FileCase):
         self.assertEqual(m.tell(), PAGE - 10)
         self.assertEqual(self.file(), content(1)[:-10] + b"w" * 10)
 
-    def test_a_slice_assignment_across_the_border_does_what_it_can(self):
+    def test_a_slice_assignment_across_the_border_stores_the_bytes_before_it(self):
         m = self.lost()
         with self.assertRaises(OSError):
             m[PAGE - 3 : PAGE + 3] = b"abcdef"
         self.assertEqual(self.file(), content(1)[:-3] + b"abc")
 
-    def test_a_move_across_the_border_does_what_it_can(self):
+    def test_a_move_across_the_border_stores_the_bytes_before_it(self):
         m = self.lost()
         m[PAGE - 3 : PAGE] = b"abc"
         with self.assertRaises(OSError):
             m.move(10, PAGE - 3, 6)
         self.assertEqual(self.file()[9:14], b"xabcx")
 
-    def test_a_move_over_itself_that_meets_the_border_is_made_once(self):
+    def test_an_overlapping_move_that_meets_the_border_is_performed_once(self):
         bytes_before = bytes(i * 7 % 251 for i in range(PAGE))
         for to, source, count in ((0, 10, PAGE + 90), (0, 10, PAGE - 9), (5, 1000, PAGE)):
             with self.subTest(to=to, source=source):
@@ -128,7 +128,7 @@ class Exact(FileCase):
                 expected = bytes_before[:to] + bytes_before[source:] + bytes_before[to + moved :]
                 self.assertEqual(self.file(), expected)
 
-    def test_a_failed_read_leaves_the_position(self):
+    def test_a_failed_read_keeps_the_position(self):
         m = self.lost()
         for call in (lambda: m.read(100), m.read, m.readline):
             m.seek(PAGE - 7)
@@ -141,13 +141,13 @@ class Exact(FileCase):
                 call()
             self.assertEqual(m.tell(), PAGE)
 
-    def test_what_is_left_can_be_used_as_before(self):
+    def test_the_bytes_before_the_border_remain_usable(self):
         m = self.lost()
         self.assertEqual((m[:PAGE], m.read(PAGE), m.find(b"x", 0)), (content(1), content(1), 0))
         m[:3] = b"abc"
         self.assertEqual((self.file()[:3], m.find(b"c", 0, PAGE), m.rfind(b"c", 0, PAGE)), (b"abc", 2, 2))
 
-    def test_something_before_the_lost_part_is_found_without_touching_that(self):
+    def test_a_match_before_the_border_is_found_without_a_fault(self):
         m = self.lost()
         m[PAGE - 3 : PAGE] = b"abc"
         for needle in (b"a", b"ab", b"abc", b"c"):
@@ -159,7 +159,7 @@ class Exact(FileCase):
         with self.assertRaises(OSError):
             m[2 * PAGE]
 
-    def test_a_map_can_be_used_again_when_its_file_has_grown_back(self):
+    def test_a_map_works_again_when_its_file_has_grown_back(self):
         m = self.lost(kept=0)
         for _ in range(3):
             with self.assertRaises(OSError):
@@ -170,18 +170,18 @@ class Exact(FileCase):
             self.assertEqual(self.file()[5:8], b"abc")
             os.truncate(os.path.join(self.folder, "file"), 0)
 
-    def test_a_resize_gives_a_truncated_file_its_length_back(self):
+    def test_a_resize_extends_a_truncated_file(self):
         m = self.lost(kept=100)
         m.resize(2 * PAGE)
         self.assertEqual((len(m), m.size(), m[:100], m[100:].strip(b"\0")), (2 * PAGE, 2 * PAGE, content(1)[:100], b""))
 
-    def test_a_map_of_a_truncated_file_closes(self):
+    def test_a_map_of_a_truncated_file_can_be_closed(self):
         m = self.lost(kept=0)
         m.flush()
         m.close()
         self.assertTrue(m.closed)
 
-    def test_bytes_that_are_lost_in_the_source_raise_as_well(self):
+    def test_lost_bytes_of_a_source_argument_raise(self):
         code = """
             import mmap, os, safemap, sys
             target = safemap.mmap(-1, 100000)
@@ -239,46 +239,46 @@ class Signals(FileCase):
         self.assertEqual((done.returncode, done.stdout), (-number, ""), done.stderr)
         return done.stderr
 
-    def test_faults_are_silent(self):
+    def test_a_fault_prints_nothing(self):
         self.assertEqual(self.goes_well("fault(lose())"), "")
 
-    def test_faulthandler_enabled_before(self):
+    def test_a_fault_prints_nothing_if_faulthandler_was_enabled_first(self):
         said = self.goes_well("fault(lose())", options=["-X", "faulthandler"])
         self.assertEqual(said, "")
 
-    def test_faulthandler_enabled_after_the_map_was_made(self):
+    def test_a_fault_raises_if_faulthandler_is_enabled_after_the_map_was_made(self):
         self.goes_well("m = lose()\nfaulthandler.enable()\nfault(m)\nfault(m)\nfault(lose())")
 
-    def test_faulthandler_enabled_after_and_before_another_map(self):
+    def test_a_fault_prints_nothing_if_another_map_follows_faulthandler(self):
         said = self.goes_well("m = lose()\nfaulthandler.enable()\nn = lose()\nfault(m)\nfault(n)")
         self.assertEqual(said, "")
 
-    def test_faulthandler_enabled_and_disabled_in_turns(self):
+    def test_a_fault_raises_while_faulthandler_is_enabled_and_disabled_repeatedly(self):
         self.goes_well("for _ in range(5):\n faulthandler.enable()\n fault(lose())\n faulthandler.disable()\n fault(lose())")
 
-    def test_faulthandler_still_reports_a_foreign_fault(self):
+    def test_faulthandler_still_reports_a_fault_outside_the_library(self):
         for begin in ("faulthandler.enable()\nfault(lose())\n", "fault(lose())\nfaulthandler.enable()\nfault(lose())\n"):
             said = self.is_killed(begin + "lose(mmap)[5]")
             self.assertIn("Fatal Python error: Bus error", said)
 
-    def test_a_fault_of_the_standard_module_still_kills(self):
+    def test_a_fault_of_the_standard_module_still_terminates_the_process(self):
         self.is_killed("lose(mmap)[5]")
         self.is_killed("fault(lose())\nlose(mmap)[5]")
 
-    def test_a_fault_in_a_view_still_kills(self):
+    def test_a_fault_in_a_view_still_terminates_the_process(self):
         # The limit of the promise, told in the documentation: who holds a view reads the memory himself.
         self.is_killed("fault(lose())\nmemoryview(lose())[5]")
 
-    def test_a_bus_error_that_somebody_sends_still_kills(self):
+    def test_a_sigbus_that_is_sent_still_terminates_the_process(self):
         self.is_killed("fault(lose())\nos.kill(os.getpid(), signal.SIGBUS)")
         self.is_killed("fault(lose())\nsignal.raise_signal(signal.SIGBUS)")
         self.is_killed("m = lose()\nfault(m)\nos.system('kill -BUS %d' % os.getpid())\nfault(m)")
 
-    def test_a_segmentation_fault_still_kills(self):
+    def test_a_segmentation_fault_still_terminates_the_process(self):
         self.is_killed("fault(lose())\nimport ctypes\nctypes.string_at(1)", signal.SIGSEGV)
         self.is_killed("fault(lose())\nsignal.raise_signal(signal.SIGSEGV)", signal.SIGSEGV)
 
-    def test_a_handler_of_the_programs_own_from_before_gets_what_is_sent(self):
+    def test_a_signal_handler_installed_before_the_map_gets_signals_that_are_sent(self):
         code = """
 seen = []
 signal.signal(signal.SIGBUS, lambda number, frame: seen.append(number))
@@ -290,7 +290,7 @@ fault(lose())
 """
         self.goes_well(code)
 
-    def test_a_handler_of_the_programs_own_from_after_stands_behind_the_next_map(self):
+    def test_a_signal_handler_installed_after_the_map_gets_signals_that_are_sent(self):
         code = """
 seen = []
 fault(lose())
@@ -303,14 +303,14 @@ fault(lose())
 """
         self.goes_well(code)
 
-    def test_a_bus_error_that_is_ignored_stays_ignored_when_it_is_sent(self):
+    def test_an_ignored_sigbus_stays_ignored_when_it_is_sent(self):
         code = "signal.signal(signal.SIGBUS, signal.SIG_IGN)\nfault(lose())\nsignal.raise_signal(signal.SIGBUS)\nfault(lose())"
         self.goes_well(code)
 
-    def test_signals_blocked_before_the_map_is_made(self):
+    def test_a_fault_raises_if_the_signals_were_blocked_before_the_map_was_made(self):
         self.goes_well("signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGBUS, signal.SIGSEGV})\nfault(lose())")
 
-    def test_signals_blocked_in_a_thread_that_uses_a_map_of_another(self):
+    def test_a_fault_raises_in_a_thread_that_blocks_the_signals_before_its_first_use(self):
         code = """
 m, well = lose(), []
 def work():
@@ -324,7 +324,7 @@ assert well == [True]
 """
         self.goes_well(code)
 
-    def test_a_thread_that_inherits_blocked_signals(self):
+    def test_a_fault_raises_in_threads_that_inherit_blocked_signals(self):
         code = """
 m, well = lose(), []
 def work():
@@ -338,7 +338,7 @@ assert well == [True] * 3
 """
         self.goes_well(code)
 
-    def test_many_threads_faulting_at_once(self):
+    def test_many_threads_can_fault_at_the_same_time(self):
         code = """
 maps, well = [lose() for _ in range(4)], []
 barrier = threading.Barrier(16)
@@ -354,7 +354,7 @@ assert sorted(well) == list(range(16)), well
 """
         self.goes_well(code)
 
-    def test_a_forked_child_faults_and_goes_on(self):
+    def test_a_forked_child_survives_faults(self):
         code = """
 m = lose()
 for before in (False, True):
@@ -370,7 +370,7 @@ for before in (False, True):
 """
         self.goes_well(code)
 
-    def test_a_forked_child_is_still_killed_by_a_foreign_fault(self):
+    def test_a_fault_of_the_standard_module_still_terminates_a_forked_child(self):
         code = """
 fault(lose())
 pid = os.fork()
@@ -380,7 +380,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGBUS
 """
         self.goes_well(code)
 
-    def test_a_program_that_is_started_later_is_killed_as_ever(self):
+    def test_a_program_started_later_is_still_terminated_by_sigbus(self):
         code = """
 import subprocess
 fault(lose())
@@ -389,7 +389,7 @@ assert done.returncode == -signal.SIGBUS, done
 """
         self.goes_well(code)
 
-    def test_a_file_that_shrinks_and_grows_all_the_time(self):
+    def test_every_operation_returns_or_raises_while_the_file_shrinks_and_grows(self):
         code = """
 m, stop, lost, read = lose(), threading.Event(), 0, 0
 def flutter():
@@ -414,7 +414,7 @@ assert lost + read == 3000
 class Disk(FileCase):
     """The other way to lose a page: a hole that cannot be filled."""
 
-    def test_a_full_disk_under_a_hole_raises(self):
+    def test_writing_to_a_hole_raises_when_the_disk_is_full(self):
         code = """
             import os, safemap, sys
             path = os.path.join(sys.argv[1], "hole")
@@ -442,7 +442,3 @@ class Disk(FileCase):
         if done.returncode != 0 and ("unshare" in done.stderr or "mount" in done.stderr):
             self.skipTest("no small file system can be mounted here")
         self.assertEqual((done.returncode, done.stdout), (0, "{} 0 True\nb'xxx'\n".format(errno.EFAULT)), done.stderr)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -30,11 +30,11 @@ class Program(FileCase):
 
 
 class Command(Program):
-    def test_a_program_gets_safemap_for_mmap(self):
+    def test_a_program_that_imports_mmap_gets_safemap(self):
         self.assertEqual(self.said(self.program(ASK)), OURS)
         self.assertEqual(self.said(self.program("from mmap import mmap\nwith mmap(-1, 5) as m: print(m.seek(3))")), "3\n")
 
-    def test_a_program_sees_what_it_would_see_without_us(self):
+    def test_a_program_has_the_same_globals_as_when_run_directly(self):
         # Names for annotations and caches come and go with the versions.
         look = """import sys
 names = sorted(name for name in globals() if name not in ("__annotations__", "__cached__"))
@@ -61,21 +61,21 @@ print(__name__, sys.argv, sys.path[0], __file__, __spec__, __package__, __doc__,
     def test_code_is_run_from_standard_input(self):
         self.assertEqual(self.said("-", "a", stdin=ASK + "import sys; print(sys.argv)"), OURS + "['-', 'a']\n")
 
-    def test_the_exit_status_is_the_programs(self):
+    def test_the_exit_status_is_that_of_the_program(self):
         for code, status in (("import sys; sys.exit(3)", 3), ("raise SystemExit", 0), ("1 / 0", 1), ("import os; os._exit(9)", 9)):
             self.assertEqual(self.run_safemap(self.program(code)).returncode, status)
 
-    def test_a_traceback_names_the_programs_lines(self):
+    def test_a_traceback_names_the_lines_of_the_program(self):
         done = self.run_safemap(self.program("def f():\n    1 / 0\nf()\n"))
         self.assertIn('program.py", line 2, in f', done.stderr)
         self.assertIn("ZeroDivisionError", done.stderr)
 
-    def test_a_program_that_is_not_there_is_told(self):
+    def test_a_missing_program_is_reported(self):
         done = self.run_safemap("nothing.py")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("nothing.py", done.stderr)
 
-    def test_without_arguments_it_tells_how_it_is_used(self):
+    def test_usage_is_printed_without_arguments(self):
         done = self.run_safemap()
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("usage: python -m safemap", done.stderr)
@@ -89,13 +89,13 @@ class Children(Program):
     def test_a_child_gets_safemap_too(self):
         self.assertEqual(self.said(self.program(self.START.format("", ASK))), OURS)
 
-    def test_a_childs_child_gets_safemap_too(self):
+    def test_a_child_of_a_child_gets_safemap_too(self):
         self.assertEqual(self.said("-c", self.START.format("", self.START.format("", ASK))), OURS)
 
-    def test_a_child_that_ignores_the_environment_runs_as_ever(self):
+    def test_a_child_that_ignores_the_environment_gets_the_standard_module(self):
         self.assertEqual(self.said("-c", self.START.format("'-I', ", ASK)), THEIRS)
 
-    def test_a_child_finds_the_programs_own_modules(self):
+    def test_a_child_can_import_modules_next_to_the_program(self):
         self.program("x = 5", "neighbour.py")
         self.assertEqual(self.said("-c", self.START.format("", "import neighbour; print(neighbour.x)")), "5\n")
 
@@ -105,7 +105,7 @@ class Children(Program):
         code = "import os; os.environ['PYTHONPATH'] += os.pathsep + 'site'\n" + self.START.format("", ASK)
         self.assertEqual(self.said("-c", code), "customized\n" + OURS)
 
-    def test_processes_of_multiprocessing_get_safemap(self):
+    def test_multiprocessing_children_get_safemap(self):
         code = """
 import mmap, multiprocessing
 def ask(queue):
@@ -123,7 +123,7 @@ if __name__ == "__main__":
         wanted = "".join("{} True\n".format(way) for way in sorted(multiprocessing.get_all_start_methods()))
         self.assertEqual(self.said(self.program(code)), wanted)
 
-    def test_shared_memory_of_multiprocessing_works(self):
+    def test_multiprocessing_shared_memory_works(self):
         code = """
 from multiprocessing import shared_memory
 one = shared_memory.SharedMemory(create=True, size=100)
@@ -136,11 +136,11 @@ two.close(), one.close(), one.unlink()
 
 
 class Inside(unittest.TestCase):
-    def test_install_replaces_the_module_for_later_imports(self):
+    def test_install_replaces_mmap_for_later_imports(self):
         code = "import safemap; safemap.install(); import mmap; print(mmap is safemap, mmap.mmap is safemap.mmap)"
         self.assertEqual(succeed(self, code), "True True\n")
 
-    def test_install_reaches_a_module_that_is_imported_later(self):
+    def test_install_affects_modules_that_are_imported_later(self):
         code = """
             import safemap
             safemap.install()
@@ -149,7 +149,7 @@ class Inside(unittest.TestCase):
         """
         self.assertEqual(succeed(self, code), "True\n")
 
-    def test_install_reaches_children_if_asked_to(self):
+    def test_install_affects_children_on_request(self):
         code = """
             import safemap, subprocess, sys
             safemap.install({})
@@ -168,7 +168,3 @@ class Inside(unittest.TestCase):
             print(os.environ["PYTHONPATH"] == before)
         """
         self.assertEqual(succeed(self, code), "True\n")
-
-
-if __name__ == "__main__":
-    unittest.main()

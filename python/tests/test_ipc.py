@@ -7,7 +7,7 @@ import sys
 import textwrap
 import unittest
 
-from support import CUTS, FORKS, PAGE, FileCase, unix_only
+from support import NO_TRUNCATION, NO_FORK, PAGE, FileCase, unix_only
 
 import safemap
 
@@ -56,7 +56,7 @@ class File(FileCase):
             partner("m.__setitem__(slice(PAGE, PAGE + 3), b'xyz')".replace("PAGE", str(PAGE)))
             self.assertEqual((m[PAGE : PAGE + 4], m.find(b"xyz")), (b"xyz-", PAGE))
 
-    def test_a_process_that_resizes_is_seen_in_size_and_not_in_length(self):
+    def test_a_resize_by_another_process_changes_size_but_not_len(self):
         m, partner = self.shared()
         m.resize(5 * PAGE)
         m[4 * PAGE] = 65
@@ -64,15 +64,15 @@ class File(FileCase):
         partner("m.resize({})".format(5 * PAGE))
         self.assertEqual(partner("m[{}]".format(4 * PAGE)), 65)
 
-    @unix_only(CUTS)
-    def test_a_process_that_truncates_the_file_is_an_error_here(self):
+    @unix_only(NO_TRUNCATION)
+    def test_reading_raises_after_another_process_truncated_the_file(self):
         m, partner = self.shared()
         partner("m.resize({})".format(PAGE))
         self.assertEqual(m[:PAGE], b"-" * PAGE)
         with self.assertRaises(OSError):
             m[PAGE]
 
-    def test_copies_are_seen_by_nobody(self):
+    def test_writes_to_a_copy_on_write_map_stay_private(self):
         m, partner = self.shared()
         with open(self.latest, "r+b") as file:
             copy = safemap.mmap(file.fileno(), 0, access=safemap.ACCESS_COPY)
@@ -81,7 +81,7 @@ class File(FileCase):
         copy.close()
 
 
-@unix_only(FORKS)
+@unix_only(NO_FORK)
 class Memory(FileCase):
     def in_child(self, work):
         """Runs `work` in a forked child, whose exit status says whether it returned true."""
@@ -99,26 +99,22 @@ class Memory(FileCase):
         self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
         self.assertEqual((m[:3], m.tell()), (b"xyz", 0))
 
-    def test_private_memory_is_not(self):
+    def test_private_memory_is_not_shared_with_a_forked_child(self):
         for arguments in ({"flags": safemap.MAP_PRIVATE}, {"access": safemap.ACCESS_COPY}):
             m = self.anonymous(PAGE, **arguments)
             m[:3] = b"abc"
             self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
             self.assertEqual(m[:3], b"abc")
 
-    def test_a_child_may_close_its_map(self):
+    def test_closing_a_map_in_a_forked_child_leaves_the_parents_map_open(self):
         m = self.anonymous(PAGE)
         m[0] = 7
         self.in_child(lambda: m.close() is None and m.closed)
         self.assertEqual(m[0], 7)
 
-    def test_processes_of_multiprocessing_share_anonymous_memory(self):
+    def test_multiprocessing_children_share_anonymous_memory(self):
         m = self.anonymous(PAGE)
         process = multiprocessing.get_context("fork").Process(target=m.write, args=(b"abc",))
         process.start()
         process.join()
         self.assertEqual((process.exitcode, m[:3]), (0, b"abc"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -29,7 +29,7 @@ def wanted(text, keepends=True):
 
 
 class All(FileCase):
-    def test_lines_are_those_of_a_file(self):
+    def test_lines_equal_those_of_a_file_object(self):
         for seed in range(20):
             with self.subTest(seed):
                 text = some_lines(seed)
@@ -37,7 +37,7 @@ class All(FileCase):
                 self.assertEqual(list(m.lines()), wanted(text))
                 self.assertEqual(list(m.lines(keepends=False)), wanted(text, keepends=False))
 
-    def test_lines_of_a_part_are_those_of_a_slice(self):
+    def test_lines_of_a_range_equal_those_of_a_slice(self):
         text = some_lines(100)
         m = self.map(text)
         chance = random.Random(1)
@@ -47,25 +47,25 @@ class All(FileCase):
                 self.assertEqual(list(m.lines(start, end)), wanted(text[start:end]))
                 self.assertEqual(list(m.lines(start)), wanted(text[start:]))
 
-    def test_the_position_is_neither_used_nor_moved(self):
+    def test_lines_neither_use_nor_move_the_position(self):
         m = self.map(b"one\ntwo\nthree")
         m.seek(5)
         self.assertEqual(list(m.lines()), [b"one\n", b"two\n", b"three"])
         self.assertEqual(m.tell(), 5)
 
-    def test_two_iterators_go_their_own_ways(self):
+    def test_two_iterators_are_independent(self):
         m = self.map(b"1\n2\n3\n")
         one, two = m.lines(), m.lines()
         self.assertEqual([next(one), next(one), next(two), next(one), next(two)], [b"1\n", b"2\n", b"1\n", b"3\n", b"2\n"])
         self.assertIs(iter(one), one)
 
-    def test_an_iterator_that_came_to_its_end_stays_there(self):
+    def test_an_exhausted_iterator_stays_exhausted(self):
         m = self.map(b"1\n")
         lines = m.lines()
         self.assertEqual([next(lines, None) for _ in range(3)], [b"1\n", None, None])
         self.assertRaises(StopIteration, lines.__next__)
 
-    def test_arguments_are_judged(self):
+    def test_invalid_arguments_raise(self):
         m = self.map(b"1\n")
         for arguments in ({"start": 1.0}, {"end": "1"}, {"containing": "1"}, {"containing": 1}, {"other": 1}):
             with self.subTest(arguments), self.assertRaises(TypeError):
@@ -77,7 +77,7 @@ class All(FileCase):
 
 
 class One(FileCase):
-    def test_readline_gives_the_same_lines_whatever_their_length(self):
+    def test_readline_returns_lines_of_every_length(self):
         text = b"".join(b"x" * length + b"\n" for length in [*range(70), *range(225, 290), 4094, 4095, 4096, 9000]) + b"end"
         m = self.map(text)
         self.assertEqual(list(iter(m.readline, b"")), wanted(text))
@@ -88,7 +88,7 @@ class One(FileCase):
 
 
 class Containing(FileCase):
-    def test_lines_that_contain_something_are_those_that_a_loop_finds(self):
+    def test_containing_selects_the_lines_that_a_loop_selects(self):
         for seed in range(10):
             text = some_lines(seed)
             m = self.map(text)
@@ -97,7 +97,7 @@ class Containing(FileCase):
                     lines = [line for line in wanted(text) if needle in line]
                     self.assertEqual(list(m.lines(containing=needle)), lines)
 
-    def test_a_part_is_searched_like_a_slice(self):
+    def test_containing_searches_a_range_like_a_slice(self):
         text = some_lines(50)
         m = self.map(text)
         chance = random.Random(2)
@@ -106,7 +106,7 @@ class Containing(FileCase):
             lines = [line.rstrip(b"\n") for line in wanted(text[start:end]) if b"de" in line]
             self.assertEqual(list(m.lines(start, end, keepends=False, containing=b"de")), lines)
 
-    def test_the_needle_is_what_it_was_when_asked_for(self):
+    def test_the_needle_is_copied_when_the_iterator_is_made(self):
         m = self.map(b"one\ntwo\n")
         needle = bytearray(b"two")
         lines = m.lines(containing=needle)
@@ -121,10 +121,10 @@ class Changes(FileCase):
         next(lines), next(found)
         m.close()
         for closed in (lines, found):
-            with self.assertRaisesRegex(ValueError, "mmap closed or invalid"):
+            with self.assertRaisesRegex(ValueError, CLOSED):
                 next(closed)
             self.assertIsNone(next(closed, None))
-        with self.assertRaisesRegex(ValueError, "mmap closed or invalid"):
+        with self.assertRaisesRegex(ValueError, CLOSED):
             m.lines()
 
     def test_lines_follow_the_end_of_a_map_that_grows(self):
@@ -135,14 +135,14 @@ class Changes(FileCase):
         m[4:] = b"3\n"
         self.assertEqual(list(lines), [b"2\n", b"3\n"])
 
-    def test_lines_end_where_a_map_was_cut(self):
+    def test_lines_end_at_the_end_of_a_map_that_shrank(self):
         m = self.map(b"x" * 99 + b"\n" + (b"y" * 9999 + b"\n") * 5)
         lines = m.lines()
         next(lines)
         m.resize(20_000)
         self.assertEqual(b"".join(lines), (b"y" * 9999 + b"\n") + b"y" * 9900)
 
-    def test_lines_before_a_hole_are_given_out_first(self):
+    def test_lines_before_a_lost_page_are_returned_before_the_fault(self):
         text = (b"x" * 99 + b"\n") * (4 * PAGE // 100)
         for arguments in ({}, {"containing": b"x"}):
             with self.subTest(arguments):
@@ -156,7 +156,7 @@ class Changes(FileCase):
                 self.assertEqual((caught.exception.errno, caught.exception.offset), (errno.EFAULT, PAGE))
                 self.assertIsNone(next(lines, None))
 
-    def test_threads_share_an_iterator_and_each_line_comes_once(self):
+    def test_threads_that_share_an_iterator_get_each_line_once(self):
         text = b"".join(b"%d needle %s\n" % (i, b"." * (i % 3000)) for i in range(2000))
         m = self.map(text)
         for arguments in ({}, {"containing": b"needle"}):
@@ -168,7 +168,7 @@ class Changes(FileCase):
                 thread.join()
             self.assertEqual(sorted(seen), sorted(wanted(text)))
 
-    def test_a_map_that_holds_its_own_lines_is_collected(self):
+    def test_a_map_in_a_cycle_with_its_lines_is_collected(self):
         class Mine(safemap.mmap):
             pass
 
@@ -178,7 +178,3 @@ class Changes(FileCase):
         del m
         gc.collect()
         self.assertIsNone(gone())
-
-
-if __name__ == "__main__":
-    unittest.main()

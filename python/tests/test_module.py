@@ -47,7 +47,7 @@ def public(thing):
 
 
 class Module(unittest.TestCase):
-    def test_every_name_of_the_standard_module_is_here_with_the_same_value(self):
+    def test_every_name_of_the_standard_module_has_the_same_value(self):
         for name in public(standard):
             with self.subTest(name):
                 ours, theirs = getattr(safemap, name), getattr(standard, name)
@@ -58,25 +58,25 @@ class Module(unittest.TestCase):
         self.assertIs(safemap.error, OSError)
 
     @unittest.skipUnless(sys.platform == "linux", "the values are those of Linux")
-    def test_constants_that_the_standard_module_lacks_have_the_systems_values(self):
+    def test_additional_constants_have_the_values_of_the_linux_headers(self):
         for name, value in NEW.items():
             with self.subTest(name):
                 self.assertEqual(getattr(safemap, name), value)
 
     @unittest.skipUnless(sys.platform == "linux" and platform.machine() == "x86_64", "Linux has it on x86-64 only")
-    def test_map_32bit_is_there_on_every_version(self):
+    def test_map_32bit_exists_on_every_python_version(self):
         self.assertEqual(safemap.MAP_32BIT, 0x40)
 
-    def test_pages_have_the_systems_size(self):
+    def test_page_size_and_granularity_are_those_of_the_system(self):
         self.assertEqual(PAGE, standard.PAGESIZE if WINDOWS else os.sysconf("SC_PAGESIZE"))
         self.assertEqual(UNIT, 65536 if WINDOWS else PAGE)
 
-    def test_a_star_import_gives_the_names_of_the_standard_module(self):
+    def test_a_star_import_provides_the_names_of_the_standard_module(self):
         names = {}
         exec("from safemap import *", names)
         self.assertEqual([name for name in public(standard) if name not in names], [])
 
-    def test_everything_has_a_docstring(self):
+    def test_every_public_name_has_a_docstring(self):
         self.assertTrue(safemap.__doc__)
         self.assertTrue(safemap.mmap.__doc__)
         for name in public(safemap):
@@ -92,35 +92,35 @@ class Module(unittest.TestCase):
             if callable(method):
                 self.assertTrue(inspect.signature(method), name)
 
-    def test_the_package_says_that_it_is_typed(self):
+    def test_the_package_is_marked_as_typed(self):
         folder = os.path.dirname(safemap.__file__)
         self.assertTrue(os.path.exists(os.path.join(folder, "py.typed")))
 
     @unittest.skipUnless(getattr(sys, "_is_gil_enabled", None), "this Python has no build without the interpreter lock")
-    def test_importing_it_does_not_bring_the_interpreter_lock_back(self):
+    def test_importing_the_package_does_not_enable_the_gil(self):
         told = "import sys; before = sys._is_gil_enabled(); import safemap; print(before == sys._is_gil_enabled())"
         self.assertEqual(succeed(self, told), "True\n")
 
 
 class Type(FileCase):
-    def test_its_name_is_that_of_the_standard_class(self):
+    def test_the_class_has_the_name_of_the_standard_class(self):
         self.assertEqual((safemap.mmap.__module__, safemap.mmap.__name__), ("mmap", "mmap"))
         self.assertEqual(repr(safemap.mmap), repr(standard.mmap))
 
-    def test_repr_is_that_of_the_standard_class(self):
+    def test_repr_has_the_format_of_the_standard_class(self):
         m = self.map(b"x" * 16)
         self.assertEqual(repr(m), "<mmap.mmap closed=False, access=ACCESS_DEFAULT, length=16, pos=0, offset=0>")
         m.close()
         self.assertEqual(repr(m), "<mmap.mmap closed=True>")
 
-    def test_it_has_every_method_of_the_standard_class(self):
+    def test_the_class_has_every_method_of_the_standard_class(self):
         self.assertEqual([name for name in public(standard.mmap) if not hasattr(safemap.mmap, name)], [])
 
-    def test_it_has_no_more_special_methods_than_the_standard_class(self):
+    def test_the_class_has_no_additional_special_methods(self):
         extra = set(dir(safemap.mmap)) - set(dir(standard.mmap))
         self.assertEqual([name for name in sorted(extra) if name.startswith("__")], [])
 
-    def test_it_is_immutable(self):
+    def test_the_class_is_immutable(self):
         with self.assertRaisesRegex(TypeError, "cannot set 'x' attribute of immutable type 'mmap.mmap'"):
             safemap.mmap.x = 1
 
@@ -129,7 +129,7 @@ class Type(FileCase):
         with self.assertRaises(AttributeError):
             m.x = 1
 
-    def test_the_constructor_takes_the_place_of_init_as_objects_does(self):
+    def test_the_class_has_neither_init_nor_del(self):
         self.assertIs(safemap.mmap.__init__, object.__init__)
         self.assertFalse(hasattr(safemap.mmap, "__del__"))
 
@@ -149,7 +149,7 @@ class Type(FileCase):
         with Sub(-1, 5) as m:
             self.assertFalse(hasattr(m, "__dict__"))
 
-    def test_a_subclass_may_have_new_init_and_del(self):
+    def test_a_subclass_can_define_new_init_and_del(self):
         seen = []
 
         class Sub(safemap.mmap):
@@ -168,7 +168,7 @@ class Type(FileCase):
         gc.collect()
         self.assertEqual(seen, ["x"])
 
-    def test_leaving_a_with_does_not_call_the_close_of_a_subclass(self):
+    def test_leaving_a_with_block_does_not_call_close_of_a_subclass(self):
         class Sub(safemap.mmap):
             def close(self):
                 raise AssertionError("called")
@@ -197,13 +197,13 @@ class Type(FileCase):
         gc.collect()
         self.assertIsNone(r())
 
-    def test_it_cannot_be_pickled_or_copied(self):
+    def test_a_map_cannot_be_pickled_or_copied(self):
         m = self.anonymous()
         for way in (pickle.dumps, copy.copy, copy.deepcopy):
             with self.subTest(way), self.assertRaisesRegex(TypeError, "cannot pickle 'mmap(.mmap)?' object"):
                 way(m)
 
-    def test_methods_leave_no_references_to_the_map_behind(self):
+    def test_methods_do_not_leak_references_to_the_map(self):
         m = self.map(b"abc\n" * 100)
         before = sys.getrefcount(m)
         m.read(3), m.readline(), m.find(b"c"), m[3:7], m[5], m.size(), list(m), b"a" in m, m.seek(0), m.write(b"x")
@@ -213,7 +213,7 @@ class Type(FileCase):
                 exec(wrong, {"m": m})
         self.assertEqual(sys.getrefcount(m), before)
 
-    def test_many_maps_leave_no_descriptor_behind(self):
+    def test_maps_do_not_leak_descriptors(self):
         fd = self.descriptor(b"x" * PAGE)
         before = open_files()
         for _ in range(3000):
@@ -262,7 +262,7 @@ class Audit(unittest.TestCase):
         """
         self.assertEqual(succeed(self, code), "-1 10 0 0\n-1 20 1 0\n" + ("" if WINDOWS else "-1 30 1 0\n"))
 
-    def test_what_the_hook_raises_comes_first(self):
+    def test_an_exception_of_the_audit_hook_precedes_the_systems_error(self):
         code = self.HOOK + """
         try:
             safemap.mmap(999, 77)
@@ -272,7 +272,7 @@ class Audit(unittest.TestCase):
         self.assertEqual(succeed(self, code), "999 77 0 0\nforbidden\n")
 
     @unix_only("all that can be parsed is audited")
-    def test_wrong_arguments_are_not_audited_but_what_the_system_refuses_is(self):
+    def test_only_valid_arguments_are_audited(self):
         code = self.HOOK + """
         for args in [(-1, -1), (-1, 10, 1, 3, 1, -1), (-1, 10, 2, 3, 1), (999, 10)]:
             try:
@@ -281,7 +281,3 @@ class Audit(unittest.TestCase):
                 print(type(error).__name__)
         """
         self.assertEqual(succeed(self, code), "OverflowError\nOverflowError\nValueError\n999 10 0 0\nOSError\n")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import unittest
 
-from support import CUTS, unix_only
+from support import NO_TRUNCATION, unix_only
 
 PROGRAM = """
 import faulthandler, hashlib, re, struct, sys, tempfile
@@ -44,17 +44,13 @@ def run(*words):
     return subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=False)
 
 
-@unix_only(CUTS)
+@unix_only(NO_TRUNCATION)
 class Repair(unittest.TestCase):
-    def test_foreign_code_meets_zeros_the_next_call_raises_and_the_map_can_be_restored(self):
+    def test_external_code_reads_zeros_the_next_call_raises_and_restore_works(self):
         for words in ((), ("before",), ("after",)):
             with self.subTest(faulthandler=words):
                 done = run(*words)
                 self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_without_it_the_interpreter_dies(self):
+    def test_without_repair_the_process_is_terminated_by_sigbus(self):
         self.assertEqual(run("default").returncode, -signal.SIGBUS)
-
-
-if __name__ == "__main__":
-    unittest.main()

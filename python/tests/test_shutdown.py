@@ -47,25 +47,25 @@ class End(FileCase):
         whole = LAST + "".join(dedent(part) for part in (*parts, code))
         return succeed(self, whole, self.path(), timeout=60)
 
-    def test_a_fault_in_a_finalizer_is_an_exception(self):
+    def test_a_fault_in_a_finalizer_raises(self):
         for call in ("lambda m: m[200_000]", "lambda m: m.read()", "lambda m: m.move(0, 200_000, 5)", "lambda m: list(m.lines(4096 * 16))"):
             with self.subTest(call):
                 self.assertRegex(self.said("last = Last({}, cut())".format(call)), r"^FaultError\(14, 'byte \d+ of the map")
 
-    def test_a_map_without_its_file_has_no_size(self):
+    def test_size_raises_without_a_descriptor(self):
         code = "last = Last(lambda m: m.size(), safemap.mmap(os.open(sys.argv[1], os.O_RDWR), 1, trackfd=False))"
         said = succeed(self, LAST + code, self.path(b"x"))
         self.assertEqual(said, "UnsupportedOperation(9, \"can't get size with trackfd=False\")\n")
 
-    def test_a_map_that_a_daemon_thread_searches_is_closed(self):
+    def test_a_map_used_by_a_daemon_thread_can_be_closed(self):
         for call in ("close", "__exit__"):
             with self.subTest(call):
                 self.assertEqual(self.said("last = Last(m.{})\ninside(m.find, b'x')".format(call), DAEMON), "None\n")
 
-    def test_lines_that_a_daemon_thread_takes_are_not_waited_for(self):
+    def test_lines_used_by_a_daemon_thread_raise(self):
         self.assertRegex(self.said("last = Last(next, lines)\ninside(next, lines)", DAEMON), "^RuntimeError")
 
-    def test_a_thread_that_ends_is_waited_for_as_ever(self):
+    def test_close_waits_for_a_thread_that_is_not_a_daemon(self):
         code = """
         thread = threading.Thread(target=lambda: print(m.find(b"x")))
         thread.start()
@@ -78,7 +78,7 @@ class End(FileCase):
 @unix_only("a process has no such limit")
 @unittest.skipUnless(os.path.exists("/proc/self/statm"), "how much there is in use is not told here")
 class Memory(FileCase):
-    def test_lines_for_which_there_is_no_memory_raise(self):
+    def test_lines_raise_memory_error_when_memory_is_exhausted(self):
         begin = """
         import resource
         import safemap
@@ -109,7 +109,7 @@ class Memory(FileCase):
 
 @unix_only("Windows has no forks")
 class Forks(FileCase):
-    def test_a_hook_from_before_the_import_finds_the_map_of_a_child_free(self):
+    def test_a_fork_hook_registered_before_the_import_can_close_the_map(self):
         code = """
         import os, threading, time, warnings
         warnings.simplefilter("ignore")
@@ -128,7 +128,3 @@ class Forks(FileCase):
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         """
         self.assertEqual(succeed(self, code, timeout=60), "0\n")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -152,20 +152,20 @@ class Constructor(FileCase):
         self.addCleanup(os.close, fd)
         return fd
 
-    def test_it_does_what_the_standard_modules_does(self):
+    def test_the_constructor_behaves_as_in_the_standard_module(self):
         for arguments in CONSTRUCTED:
             with self.subTest(arguments):
                 theirs, ours = (Side(self, module).came(arguments) for module in (standard, safemap))
                 self.assertEqual(ours, theirs)
 
-    def test_a_socket_is_no_descriptor(self):
+    def test_a_socket_is_refused(self):
         with socket.socket() as opened:
             for module in (standard, safemap):
                 with self.assertRaises(OSError) as caught:
                     module.mmap(opened.fileno(), 10)
                 self.assertEqual(caught.exception.errno, errno.EBADF)
 
-    def test_what_has_no_length_needs_one(self):
+    def test_files_without_a_size_require_a_length(self):
         read, write = os.pipe()
         self.addCleanup(os.close, write)
         self.addCleanup(os.close, read)
@@ -181,14 +181,14 @@ class Constructor(FileCase):
         with self.assertRaisesRegex(ValueError, "mmap can't resize with trackfd=False."):
             m.resize(5)
 
-    def test_repair_is_refused_and_allocate_is_taken(self):
+    def test_repair_is_refused_and_allocate_is_accepted(self):
         with self.assertRaises(NotImplementedError):
             self.map(b"abc", 0, repair=True)
         m = self.map(b"abc", 0, repair=False, allocate=True)
         m.resize(10)
         self.assertEqual((m[:], m.damage, m.restore()), (b"abc" + bytes(7), None, None))
 
-    def test_a_file_that_could_not_be_mapped_is_not_made_longer(self):
+    def test_a_file_that_cannot_be_mapped_is_not_extended(self):
         # The standard module leaves it longer.
         path = self.path(b"abc")
         with open(path, "r+b") as file:
@@ -196,14 +196,14 @@ class Constructor(FileCase):
                 safemap.mmap(file.fileno(), 100, offset=5)
             self.assertEqual((caught.exception.winerror, os.path.getsize(path)), (1132, 3))
 
-    def test_there_are_no_constants_and_methods_of_unix(self):
+    def test_unix_constants_and_methods_are_absent(self):
         names = [name for name in dir(safemap) if name.startswith(("MAP_", "PROT_", "MADV_", "MS_"))]
         self.assertEqual(names, [])
         self.assertFalse(hasattr(safemap.mmap, "madvise"))
 
 
 class Names(FileCase):
-    def test_a_name_is_the_same_memory_for_both_modules_and_other_processes(self):
+    def test_a_name_refers_to_the_same_memory_in_both_modules_and_other_processes(self):
         m = safemap.mmap(-1, 2 * PAGE, NAME)
         self.addCleanup(m.close)
         m[:3] = b"abc"
@@ -217,7 +217,7 @@ class Names(FileCase):
         self.assertEqual(succeed(self, code, NAME), "b'abc'\nb'abc'\n")
         self.assertEqual(m[5], 2)
 
-    def test_memory_whose_name_others_have_is_not_resized(self):
+    def test_named_memory_in_use_elsewhere_cannot_be_resized(self):
         one, two = (module.mmap(-1, 2 * PAGE, tagname=NAME) for module in (safemap, standard))
         one[:3] = b"abc"
         with self.assertRaises(OSError) as caught:
@@ -228,20 +228,20 @@ class Names(FileCase):
         self.assertEqual((len(one), one[:4]), (5 * PAGE, b"abc\0"))
         one.close()
 
-    def test_a_part_of_memory_with_a_name_is_at_its_place(self):
+    def test_a_map_of_named_memory_with_an_offset_starts_at_the_offset(self):
         whole = standard.mmap(-1, 2 * UNIT, tagname=NAME)
         part = safemap.mmap(-1, 10, tagname=NAME, offset=UNIT)
         part[:3] = b"abc"
         self.assertEqual(whole[UNIT : UNIT + 4], b"abc\0")
         part.close(), whole.close()
 
-    def test_an_object_with_a_name_is_larger(self):
+    def test_sizeof_includes_the_name(self):
         with safemap.mmap(-1, 100) as plain, safemap.mmap(-1, 100, "12345") as named:
             self.assertEqual(sys.getsizeof(named) - sys.getsizeof(plain), 12)
 
 
 class Resize(FileCase):
-    def test_a_file_that_is_mapped_twice_does_not_become_shorter_and_nothing_is_lost(self):
+    def test_a_file_that_is_mapped_twice_cannot_shrink_and_keeps_its_bytes(self):
         fd = self.descriptor(b"x" * 3 * PAGE)
         one, two = safemap.mmap(fd, 0), standard.mmap(fd, 0)
         with self.assertRaises(OSError) as caught:
@@ -269,7 +269,7 @@ class Faults(FileCase):
         m.protect(0, kept)
         return m
 
-    def test_every_operation_raises_and_the_interpreter_goes_on(self):
+    def test_every_operation_raises_on_protected_pages(self):
         for access in (safemap.ACCESS_READ, safemap.ACCESS_WRITE, safemap.ACCESS_COPY):
             for kept in (0, 2 * PAGE, 3 * PAGE):
                 m = self.taken(kept, access=access)
@@ -279,7 +279,7 @@ class Faults(FileCase):
                 self.assertEqual({it: came[it] for it in came if came[it] != ["OSError", errno.EFAULT]}, {})
 
     @unittest.skipUnless("SAFEMAP_DRIVE_C" in os.environ, "nobody but a host could cut the file")
-    def test_a_file_that_a_host_cuts_is_the_error_that_the_standard_module_raises(self):
+    def test_a_file_cut_by_the_host_raises_the_error_of_the_standard_module(self):
         fd = self.descriptor(b"x" * 3 * PAGE)
         theirs, ours = standard.mmap(fd, 0), safemap.mmap(fd, 0)
         self.cut(PAGE)
@@ -301,7 +301,7 @@ class Faults(FileCase):
         while os.path.getsize(self.latest) != length:
             time.sleep(0.01)
 
-    def test_the_error_tells_the_offset_and_the_number_that_the_standard_module_gives(self):
+    def test_the_error_has_the_offset_and_the_winerror_of_the_standard_module(self):
         m = self.taken()
         with self.assertRaises(safemap.FaultError) as caught:
             m.find(b"y")
@@ -310,14 +310,14 @@ class Faults(FileCase):
         m.protect(1, 2 * PAGE)
         self.assertEqual(m.find(b"y"), -1)
 
-    def test_memory_that_may_not_be_written_raises_when_it_is(self):
+    def test_writing_read_only_memory_raises(self):
         m = self.anonymous()
         m.protect(1)
         with self.assertRaises(safemap.FaultError):
             m[5] = 1
         self.assertEqual(m[5], 0)
 
-    def test_a_fault_elsewhere_still_ends_the_process_or_is_others(self):
+    def test_a_fault_outside_the_library_is_left_to_other_handlers(self):
         code = """
             import ctypes, safemap
             m = safemap.mmap(-1, 100)
@@ -332,7 +332,3 @@ class Faults(FileCase):
                 print("theirs")
         """
         self.assertEqual(succeed(self, code), "ours\ntheirs\n")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -54,7 +54,7 @@ fd = os.open(sys.argv[1], os.O_RDWR)
 
 @unix_only("Windows cuts no file that is mapped")
 class Finalizers(FileCase):
-    def test_one_that_closes_or_resizes_the_map_of_a_call_that_fails(self):
+    def test_a_finalizer_can_use_the_map_of_a_call_that_fails(self):
         # From 64 KiB on a call lets other threads run, and holds the map while it does.
         code = """
         CALLS = {
@@ -81,14 +81,10 @@ class Finalizers(FileCase):
         """
         self.assertEqual(succeed(self, BEGIN + dedent(code), self.path(), timeout=60), "52\n")
 
-    def test_one_that_takes_a_line_from_the_same_iterator(self):
+    def test_a_finalizer_can_use_the_lines_of_a_call_that_fails(self):
         code = """
         lines = lost().lines(PAGE)
         print(collected_inside(next, lines, next).offset == PAGE)
         print(len(came), isinstance(came[0], (RuntimeError, StopIteration)))
         """
         self.assertEqual(succeed(self, BEGIN + dedent(code), self.path(), timeout=60), "True\n1 True\n")
-
-
-if __name__ == "__main__":
-    unittest.main()
