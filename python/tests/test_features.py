@@ -1,4 +1,4 @@
-"""Features: the newest CPython's interface, on every version, and what is only here."""
+"""Tests of the interface of the newest CPython, on every version, and of safemap's additions."""
 
 import ctypes
 import errno
@@ -7,12 +7,12 @@ import os
 import sys
 import unittest
 
-from support import PAGE, FileCase, open_files, unix_only
+from support import CLOSED, PAGE, FileCase, open_files, unix_only
 
 import safemap
 
 
-class Newest(FileCase):
+class NewestInterface(FileCase):
     def test_seek_returns_the_new_position(self):
         m = self.map(b"0123456789")
         self.assertEqual([m.seek(3), m.seek(2, os.SEEK_CUR), m.seek(-1, os.SEEK_END)], [3, 5, 9])
@@ -51,7 +51,8 @@ class Newest(FileCase):
     def test_flush_takes_flags(self):
         m = self.map(b"x" * PAGE)
         m[:3] = b"abc"
-        for flags in (0, safemap.MS_SYNC, safemap.MS_ASYNC, safemap.MS_SYNC | safemap.MS_INVALIDATE):
+        sync, invalidate = safemap.MS_SYNC, safemap.MS_INVALIDATE
+        for flags in (0, sync, safemap.MS_ASYNC, sync | invalidate):
             self.assertIsNone(m.flush(flags=flags))
             self.assertIsNone(m.flush(0, PAGE, flags=flags))
 
@@ -66,15 +67,14 @@ class Newest(FileCase):
         m, data = self.map(b"one two ones"), b"one two ones"
         for start in range(-14, 15):
             for end in range(-14, 15):
-                for find, wanted in ((m.find, data.find), (m.rfind, data.rfind)):
-                    self.assertEqual(find(b"", start, end), wanted(b"", start, end), (start, end))
+                for find, expected in ((m.find, data.find), (m.rfind, data.rfind)):
+                    self.assertEqual(find(b"", start, end), expected(b"", start, end), (start, end))
 
     def test_sync_writes_to_the_file(self):
         m = self.map(b"abc")
         m[0] = ord("x")
         self.assertIsNone(m.sync())
-        with open(self.latest, "rb") as file:
-            self.assertEqual(file.read(), b"xbc")
+        self.assertEqual(self.latest_content(), b"xbc")
         self.assertIsNone(self.anonymous(PAGE).sync())
         self.assertIsNone(self.map(b"abc", access=safemap.ACCESS_READ).sync())
         with self.assertRaises(ValueError):
@@ -97,7 +97,7 @@ class Newest(FileCase):
         self.assertEqual(m.rfind(b"b", 0, None), 4)
 
     def test_find_respects_an_end_if_the_start_is_none(self):
-        # CPython 3.14 and 3.15 ignore the end then.
+        # CPython 3.14 and 3.15 ignore the end in this case.
         m = self.map(b"abcabc")
         m.seek(1)
         self.assertEqual(m.find(b"c", None, 2), -1)
@@ -123,29 +123,30 @@ class Newest(FileCase):
         }
         if hasattr(safemap.mmap, "madvise"):
             signatures["madvise"] = "(self, option, start=0, length=None, /)"
-        for name, wanted in signatures.items():
+        for name, signature in signatures.items():
             with self.subTest(name):
-                self.assertEqual(str(inspect.signature(getattr(safemap.mmap, name))), wanted)
+                self.assertEqual(str(inspect.signature(getattr(safemap.mmap, name))), signature)
 
 
-LINUX = sys.platform == "linux"
-
-
-def names_can_be_seen():
-    """Whether this kernel keeps the names of anonymous memory (CONFIG_ANON_VMA_NAME): asked of it directly."""
+def kernel_has_names():
+    """Whether prctl(PR_SET_VMA) works, that is, Linux was built with CONFIG_ANON_VMA_NAME."""
     if not LINUX:
         return False
     set_vma, set_name = 0x53564D41, ctypes.c_ulong(0)
     with safemap.mmap(-1, PAGE, flags=safemap.MAP_PRIVATE) as m:
         page = ctypes.c_char.from_buffer(m)
-        arguments = (set_name, ctypes.c_void_p(ctypes.addressof(page)), ctypes.c_size_t(PAGE), b"x")
-        answer = ctypes.CDLL(None).prctl(set_vma, *arguments)
+        address, length = ctypes.c_void_p(ctypes.addressof(page)), ctypes.c_size_t(PAGE)
+        status = ctypes.CDLL(None).prctl(set_vma, set_name, address, length, b"x")
         del page
-    return answer == 0
+    return status == 0
+
+
+LINUX = sys.platform == "linux"
+KERNEL_HAS_NAMES = kernel_has_names()
 
 
 class Name(FileCase):
-    @unittest.skipUnless(names_can_be_seen(), "this kernel does not name anonymous memory")
+    @unittest.skipUnless(KERNEL_HAS_NAMES, "this kernel has no names for anonymous memory")
     def test_a_name_is_visible_in_proc_self_maps(self):
         for flags in (safemap.MAP_PRIVATE, safemap.MAP_SHARED):
             m = self.anonymous(3 * PAGE, flags=flags)
@@ -153,12 +154,12 @@ class Name(FileCase):
             with open("/proc/self/maps") as maps:
                 self.assertTrue(any("tests of safemap {}]".format(flags) in line for line in maps))
 
-    @unittest.skipIf(LINUX, "Linux names anonymous memory")
+    @unittest.skipIf(LINUX, "Linux has names for anonymous memory")
     def test_set_name_is_not_implemented_outside_linux(self):
         with self.assertRaises(NotImplementedError):
             self.anonymous().set_name("x")
 
-    @unittest.skipIf(names_can_be_seen() or not LINUX, "this kernel names anonymous memory, or is not Linux")
+    @unittest.skipUnless(LINUX and not KERNEL_HAS_NAMES, "this kernel has names, or is not Linux")
     def test_set_name_succeeds_on_kernels_without_names(self):
         self.anonymous().set_name("x")
 
@@ -174,11 +175,12 @@ class Name(FileCase):
             m.set_name()
         with self.assertRaisesRegex(ValueError, "embedded null character"):
             m.set_name("a\0b")
-        with self.assertRaisesRegex(ValueError if LINUX else NotImplementedError, "name is too long|not supported"):
+        error = ValueError if LINUX else NotImplementedError
+        with self.assertRaisesRegex(error, "name is too long|not supported"):
             m.set_name("x" * 67)
 
 
-@unix_only("there are no flags")
+@unix_only("mmap has no flags")
 class Flags(FileCase):
     def test_flags_without_a_name_in_cpython_are_passed_to_the_system(self):
         for flags in ("MAP_NORESERVE", "MAP_POPULATE", "MAP_STACK", "MAP_NONBLOCK"):
@@ -192,10 +194,8 @@ class Flags(FileCase):
         os.truncate(self.latest, 0)
         self.assertEqual((m[:], m.size()), (b"\0\0\0", 3))
 
-    @unittest.skipUnless(hasattr(safemap, "MAP_32BIT") and sys.platform == "linux", "Linux has it on x86-64 only")
+    @unittest.skipUnless(LINUX and hasattr(safemap, "MAP_32BIT"), "only Linux on x86-64 has it")
     def test_map_32bit_returns_memory_below_two_gigabytes(self):
-        import ctypes
-
         m = self.anonymous(PAGE, flags=safemap.MAP_PRIVATE | safemap.MAP_32BIT)
         view = ctypes.c_char.from_buffer(m)
         self.assertLess(ctypes.addressof(view), 1 << 31)
@@ -209,7 +209,7 @@ class Flags(FileCase):
                 try:
                     m.madvise(getattr(safemap, name))
                 except OSError as error:
-                    self.assertEqual(error.errno, errno.EINVAL, "the kernel knows it and refuses")
+                    self.assertEqual(error.errno, errno.EINVAL, "the kernel is older")
         self.assertEqual(m[:4], b"abcd")
 
     def test_wipeonfork_clears_the_memory_of_a_forked_child(self):

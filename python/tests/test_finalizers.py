@@ -1,61 +1,65 @@
-"""Garbage: finalizers that use a map in the midst of a call of the same map.
+"""Tests of finalizers that use a map during a call on the same map.
 
-Up to Python 3.11 the collector of garbage runs whenever an object is made, so that it may run while a call makes its exception. What it
-sets free runs in the same thread then, and would wait for that call for ever if it had not let go of the map.
+Up to Python 3.11 allocating an object, such as the exception of a call, may collect garbage.
+The finalizer runs in the same thread. It would deadlock if the call still held the map.
 """
 
-import unittest
 from textwrap import dedent
 
-from support import FileCase, succeed, unix_only
+from support import NO_TRUNCATION, FileCase, succeed, unix_only
 
 BEGIN = """
 import gc, os, sys
 import safemap
 
 class Garbage:
-    def __init__(self, used, act):
-        self.me, self.used, self.act = self, used, act
+    def __init__(self, argument, act):
+        self.cycle, self.argument, self.act = self, argument, act
 
     def __del__(self):
         try:
-            came.append(self.act(self.used))
+            results.append(self.act(self.argument))
         except Exception as error:
-            came.append(error)
+            results.append(error)
 
-# Has the next object that `call` makes set garbage free, which then acts on `used`; returns what `call` raised.
-def collected_inside(call, used, act):
+# Has the next allocation of `call` collect garbage whose finalizer calls `act`. Returns the
+# exception of `call`.
+def collected_inside(call, argument, act):
     gc.collect()
     gc.disable()
     gc.set_threshold(1)
-    Garbage(used, act)
+    Garbage(argument, act)
     try:
         gc.enable()
-        call(used)
+        call(argument)
     except (OSError, ValueError, IndexError) as error:
         return error
     finally:
         gc.set_threshold(700)
         gc.collect()
 
-# A map of 300 000 bytes whose file has been cut to a page.
-def lost():
+# A map of 300 000 bytes whose file is truncated to one page.
+def truncated_map():
     os.truncate(fd, 0)
     os.truncate(fd, 300_000)
     m = safemap.mmap(fd, 0)
     os.truncate(fd, PAGE)
     return m
 
-came = []
+results = []
 PAGE = safemap.PAGESIZE
 fd = os.open(sys.argv[1], os.O_RDWR)
 """
 
 
-@unix_only("Windows cuts no file that is mapped")
+@unix_only(NO_TRUNCATION)
 class Finalizers(FileCase):
+    def printed(self, code):
+        """Runs code after BEGIN in a child and returns its output."""
+        return succeed(self, BEGIN + dedent(code), self.path(), timeout=60)
+
     def test_a_finalizer_can_use_the_map_of_a_call_that_fails(self):
-        # From 64 KiB on a call lets other threads run, and holds the map while it does.
+        # A call that handles 64 KiB or more releases the GIL, and marks the map as in use.
         code = """
         CALLS = {
             "get": lambda m: m[PAGE],
@@ -72,19 +76,24 @@ class Finalizers(FileCase):
             "lines": lambda m: list(m.lines()),
             "matches": lambda m: list(m.lines(containing=b"x")),
         }
-        ACTS = [lambda m: m.close(), lambda m: m.resize(100), lambda m: m.resize(400_000), lambda m: m.find(b"x")]
+        ACTS = {
+            "close": lambda m: m.close(),
+            "shrink": lambda m: m.resize(100),
+            "grow": lambda m: m.resize(400_000),
+            "find": lambda m: m.find(b"x"),
+        }
         for name, call in CALLS.items():
-            for number, act in enumerate(ACTS):
-                print(name, number, flush=True, file=sys.stderr)
-                collected_inside(call, lost(), act)
-        print(len(came))
+            for act_name, act in ACTS.items():
+                print(name, act_name, flush=True, file=sys.stderr)
+                collected_inside(call, truncated_map(), act)
+        print(len(results))
         """
-        self.assertEqual(succeed(self, BEGIN + dedent(code), self.path(), timeout=60), "52\n")
+        self.assertEqual(self.printed(code), "52\n")
 
     def test_a_finalizer_can_use_the_lines_of_a_call_that_fails(self):
         code = """
-        lines = lost().lines(PAGE)
+        lines = truncated_map().lines(PAGE)
         print(collected_inside(next, lines, next).offset == PAGE)
-        print(len(came), isinstance(came[0], (RuntimeError, StopIteration)))
+        print(len(results), isinstance(results[0], (RuntimeError, StopIteration)))
         """
-        self.assertEqual(succeed(self, BEGIN + dedent(code), self.path(), timeout=60), "True\n1 True\n")
+        self.assertEqual(self.printed(code), "True\n1 True\n")

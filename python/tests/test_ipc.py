@@ -1,19 +1,18 @@
-"""Between processes: a shared file, memory shared with a forked child, and what stays private."""
+"""Tests of several processes: a shared file, shared and private memory of a forked child."""
 
 import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
-import unittest
 
-from support import NO_TRUNCATION, NO_FORK, PAGE, FileCase, unix_only
+from support import NO_FORK, NO_TRUNCATION, PAGE, FileCase, unix_only
 
 import safemap
 
 
 class Partner:
-    """Another interpreter that holds `m`, a map of the same file, and runs one line after the other."""
+    """Another process with `m`, a map of the same file. It evaluates one expression per call."""
 
     CODE = """
         import sys
@@ -27,33 +26,29 @@ class Partner:
 
     def __init__(self, case, path, module="safemap"):
         command = [sys.executable, "-c", textwrap.dedent(self.CODE), path, module]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        case.addCleanup(self.end)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        case.addCleanup(self.process.communicate)
         case.assertEqual(self.process.stdout.readline(), "ready\n")
 
-    def end(self):
-        self.process.communicate()
-
-    def __call__(self, line):
-        self.process.stdin.write(line + "\n")
+    def __call__(self, expression):
+        self.process.stdin.write(expression + "\n")
         self.process.stdin.flush()
         return eval(self.process.stdout.readline())
 
 
-class File(FileCase):
+class SharedFile(FileCase):
     def shared(self, module="safemap"):
-        path = self.path(b"-" * 2 * PAGE)
-        with open(path, "r+b") as file:
-            m = safemap.mmap(file.fileno(), 0)
-        self.addCleanup(m.close)
-        return m, Partner(self, path, module)
+        """A map, and another process that maps the same file with `module`."""
+        m = self.map(b"-" * 2 * PAGE)
+        return m, Partner(self, self.latest, module)
 
     def test_two_processes_see_each_others_writes(self):
         for module in ("safemap", "mmap"):
             m, partner = self.shared(module)
             m[5:8] = b"abc"
             self.assertEqual(partner("m[4:9]"), b"-abc-")
-            partner("m.__setitem__(slice(PAGE, PAGE + 3), b'xyz')".replace("PAGE", str(PAGE)))
+            partner("m.__setitem__(slice({0}, {0} + 3), b'xyz')".format(PAGE))
             self.assertEqual((m[PAGE : PAGE + 4], m.find(b"xyz")), (b"xyz-", PAGE))
 
     def test_a_resize_by_another_process_changes_size_but_not_len(self):
@@ -82,9 +77,9 @@ class File(FileCase):
 
 
 @unix_only(NO_FORK)
-class Memory(FileCase):
+class AnonymousMemory(FileCase):
     def in_child(self, work):
-        """Runs `work` in a forked child, whose exit status says whether it returned true."""
+        """Runs `work` in a forked child and checks that it returns true."""
         pid = os.fork()
         if pid == 0:
             try:
