@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every tool of the house. `python3 x.py` lists them; standard library only."""
 
+import argparse
 import sys
 
 from tools import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
@@ -37,8 +38,10 @@ def stubs_(steps, words):
 
 
 def bench_(steps, words):
-    """how fast, beside what else there is: all into docs/performance.md (NAME: one, --quick: do they work?, --instructions)"""
-    bench.run(steps, words)
+    """how fast the library is beside the alternatives, into docs/performance.md (NAME: one question, --quick, --instructions)"""
+    parser = argparse.ArgumentParser(prog="x.py bench", description=bench.__doc__)
+    bench.options(parser)
+    bench.run(steps, parser.parse_args(words))
 
 
 def stress(steps, words):
@@ -73,7 +76,7 @@ def ci(steps, words):
     test(steps, words)
     stubs.run(steps)
     scenarios.run(steps, ["--quick"])
-    bench.run(steps, ["--quick"])
+    bench_(steps, ["--quick"])
     windows.run(steps, [])
     cross.run(steps, [])
 

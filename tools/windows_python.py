@@ -4,7 +4,7 @@ import shutil
 import tarfile
 import zipfile
 
-from tools import interpreters, package, python_tests, sysroot, wine
+from tools import figures, interpreters, performance, package, python_tests, sysroot, wine
 from tools.steps import ROOT, TARGET, call
 
 # The package on PyPI that holds CPython's own "embeddable" Windows build, here of 3.13.2.
@@ -33,9 +33,10 @@ def run(steps, toolchain, env):
 def bench(steps, toolchain, env):
     """Measures calls of the package beside the standard module's, and prints the table."""
     if is_ready(steps) and install(steps, toolchain, env):
-        script = ROOT / "bench" / "calls.py"
-        ended = steps.run("bench/calls.py", [wine.WINE, PYTHON, windows(script)], dict(env, PYTHONUTF8="1"))
-        print("\n" + ended.text)
+        command = [wine.WINE, PYTHON, windows(ROOT / "bench" / "python" / "run.py"), "calls"]
+        ended = steps.run("bench/python/run.py calls", command, dict(env, PYTHONUTF8="1"))
+        if ended.ok:
+            print("\n" + performance.table(figures.read(ended.text)))
 
 
 def is_ready(steps):
