@@ -4,14 +4,14 @@ use super::os::advice::TABLE;
 use crate::Advice;
 
 impl Advice {
-    /// Returns the advice that has this number on this platform, [`Advice::Other`] if none has.
+    /// Returns the advice with this number on this platform, or [`Advice::Other`] if there is none.
     #[must_use]
     pub fn from_raw(number: i32) -> Advice {
         let known = TABLE.iter().find(|&&(_, n)| n == number);
         known.map_or(Advice::Other(number), |&(advice, _)| advice)
     }
 
-    /// Returns this platform's number of the advice, if it has one.
+    /// Returns the number of the advice on this platform, if it exists there.
     #[must_use]
     pub fn to_raw(self) -> Option<i32> {
         match self {
