@@ -60,7 +60,7 @@ pub(crate) fn ensure_first() {
     }
 }
 
-/// Records what the system said about the last fault. Only Windows says something.
+/// Does nothing: only Windows reports a status of the last fault.
 pub(crate) fn note() {}
 
 /// Like [`ensure_first`], also for pages that are mapped and protected.
