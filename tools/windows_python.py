@@ -4,7 +4,7 @@ import shutil
 import tarfile
 import zipfile
 
-from tools import interpreters, package, python_tests, wine
+from tools import figures, interpreters, package, performance, python_tests, wine
 from tools.cross_toolchain import HOME
 from tools.steps import ROOT, TARGET, call
 
@@ -41,8 +41,11 @@ def run(steps, toolchain):
 def bench(steps, toolchain):
     """Measures calls of the package and of the standard module, and prints the table."""
     if is_ready(steps) and install(steps, toolchain):
-        command = [wine.WINE, PYTHON, wine.path(ROOT / "bench" / "calls.py")]
-        print(steps.run("bench/calls.py", command, dict(toolchain.env, PYTHONUTF8="1")).text)
+        script = wine.path(ROOT / "bench" / "python" / "run.py")
+        env = dict(toolchain.env, PYTHONUTF8="1")
+        ended = steps.run("bench of calls", [wine.WINE, PYTHON, script, "calls"], env)
+        if ended.ok:
+            print("\n" + performance.table(figures.read(ended.text)))
 
 
 def is_ready(steps):

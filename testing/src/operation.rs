@@ -1,4 +1,4 @@
-//! Operations: what one can do with a map, as data, and what it answers.
+//! The operations of a map and its cursor as data, and what they return.
 
 use std::{
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
@@ -7,8 +7,10 @@ use std::{
 
 use safemap::{Cursor, Error, Map};
 
+/// An operation with its arguments. A range is given by its start and its end.
 #[derive(Clone, Debug)]
-pub(crate) enum Op {
+#[allow(missing_docs)] // The variants are named after the methods that `apply` calls.
+pub enum Op {
     Get(usize),
     Set(usize, u8),
     ReadAt(usize, usize),
@@ -33,20 +35,25 @@ pub(crate) enum Op {
     ReadUntil(u8),
 }
 
-/// What an operation answered, as far as both sides can say it. Errors other than faults are alike.
+/// What an operation returned, as far as the map and the reference model can agree on it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// Success without a value.
     Done,
+    /// Bytes that were read.
     Bytes(Vec<u8>),
+    /// A count, an offset or the absence of one.
     Number(Option<usize>),
     /// A fault at one of these offsets.
     Fault(Range<usize>),
+    /// Any other error.
     Error,
 }
 
 impl Answer {
-    /// Whether a map's answer is one that its twin expects.
-    pub(crate) fn fits(&self, expected: &Answer) -> bool {
+    /// Returns whether a map may answer this where the model answers `expected`.
+    #[must_use]
+    pub fn matches(&self, expected: &Answer) -> bool {
         match (self, expected) {
             (Answer::Fault(at), Answer::Fault(among)) => among.start <= at.start && at.end <= among.end,
             _ => self == expected,
@@ -99,18 +106,19 @@ impl From<usize> for Answer {
     }
 }
 
-fn read_with<E: Into<Answer>>(count: usize, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Answer {
-    let mut buffer = vec![0; count];
-    read(&mut buffer).map(|count| buffer[..count].to_vec()).into()
+/// Reads up to `len` bytes into a buffer.
+fn read<E: Into<Answer>>(len: usize, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Answer {
+    let mut buffer = vec![0; len];
+    read(&mut buffer).map(|len| buffer[..len].to_vec()).into()
 }
 
-/// Has a map do it.
-pub(crate) fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
+/// Runs an operation on a map, or on a cursor of it.
+pub fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
     match op {
         Op::Get(at) => map.get(*at).map(|byte| vec![byte]).into(),
         Op::Set(at, byte) => map.set(*at, *byte).into(),
-        Op::ReadAt(at, count) => read_with(*count, |buffer| map.read_at(buffer, *at)),
-        Op::ReadExactAt(at, count) => read_with(*count, |buffer| map.read_exact_at(buffer, *at).map(|()| *count)),
+        Op::ReadAt(at, len) => read(*len, |buffer| map.read_at(buffer, *at)),
+        Op::ReadExactAt(at, len) => read(*len, |buffer| map.read_exact_at(buffer, *at).map(|()| *len)),
         Op::WriteAt(at, bytes) => map.write_at(bytes, *at).into(),
         Op::ToVec(from, to) => map.to_vec(*from..*to).into(),
         Op::Fill(from, to, byte) => map.fill(*byte, *from..*to).into(),
@@ -122,7 +130,7 @@ pub(crate) fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
         Op::Rfind(needle, from, to) => map.rfind(needle, *from..*to).into(),
         Op::Resize(len) => map.resize(*len).into(),
         Op::Flush(from, to) => map.flush_range(*from..*to).into(),
-        Op::Read(count) => read_with(*count, |buffer| cursor.read(buffer)),
+        Op::Read(len) => read(*len, |buffer| cursor.read(buffer)),
         Op::Write(bytes) => cursor.write(bytes).map(drop).into(),
         Op::Seek(to) => cursor.seek(*to).map(|at| at as usize).into(),
         Op::ReadByte => cursor.read_byte().map(|byte| vec![byte]).into(),
