@@ -97,7 +97,7 @@ def main(words):
     """Runs the tool that is named; returns its exit status."""
     at = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(
-        prog="x.py", description=__doc__, epilog="Arguments after `--` go to cargo or to benches."
+        prog="x.py", description=__doc__, epilog="Arguments after `--` go to cargo."
     )
     parser.set_defaults(rest=words[at + 1 :])
     tools = parser.add_subparsers(metavar="TOOL", required=True)

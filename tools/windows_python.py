@@ -41,8 +41,9 @@ def run(steps, toolchain):
 def bench(steps, toolchain):
     """Measures calls of the package and of the standard module, and prints the table."""
     if is_ready(steps) and install(steps, toolchain):
-        command = [wine.WINE, PYTHON, wine.path(ROOT / "bench" / "python" / "run.py"), "calls"]
-        ended = steps.run("bench calls", command, dict(toolchain.env, PYTHONUTF8="1"))
+        script = wine.path(ROOT / "bench" / "python" / "run.py")
+        env = dict(toolchain.env, PYTHONUTF8="1")
+        ended = steps.run("bench of calls", [wine.WINE, PYTHON, script, "calls"], env)
         if ended.ok:
             print("\n" + performance.table(figures.read(ended.text)))
 
