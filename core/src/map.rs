@@ -478,7 +478,7 @@ impl Map {
     pub fn compare(&self, bytes: &[u8], at: usize) -> Result<Ordering> {
         let span = self.span_at("compare", at, bytes.len())?;
         let mut equal = 0;
-        while let Some(difference) = self.first_difference(span.part(equal, bytes.len()), &bytes[equal..])? {
+        while let Some(difference) = self.first_difference(span.rest(equal), &bytes[equal..])? {
             equal += difference;
             match self.load_byte(span, equal)?.cmp(&bytes[equal]) {
                 // A concurrent store has made the two bytes equal.
@@ -494,8 +494,8 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let mut cursor = safemap::Options::new().len(3).anonymous()?.cursor().read_line()?;
-    /// assert_eq!(cursor, [0; 3]);
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]

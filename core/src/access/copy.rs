@@ -9,30 +9,33 @@ impl Map {
     /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns their number.
     #[inline]
     pub(crate) fn copy_out(&self, span: Span, buffer: &mut [u8]) -> Result<usize> {
-        // SAFETY: `buffer` is borrowed exclusively, and the part is no longer than it.
-        unsafe { self.copy_to(span.part(0, buffer.len()), buffer.as_mut_ptr()) }
+        let span = span.part(0, buffer.len());
+        // SAFETY: `buffer` is borrowed exclusively, and `span` is no longer than it.
+        unsafe { self.copy_to(span, buffer.as_mut_ptr()) }?;
+        Ok(span.len())
     }
 
     /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns the part that was initialised.
     #[inline]
     pub(crate) fn copy_out_uninit<'a>(&self, span: Span, buffer: &'a mut [MaybeUninit<u8>]) -> Result<&'a mut [u8]> {
-        let to = buffer.as_mut_ptr().cast::<u8>();
-        // SAFETY: `buffer` is borrowed exclusively, and the part is no longer than it.
-        let count = unsafe { self.copy_to(span.part(0, buffer.len()), to) }?;
-        // SAFETY: the accessor wrote `count` bytes to `buffer`.
-        Ok(unsafe { slice::from_raw_parts_mut(to, count) })
+        let (span, to) = (span.part(0, buffer.len()), buffer.as_mut_ptr().cast::<u8>());
+        // SAFETY: `buffer` is borrowed exclusively, and `span` is no longer than it.
+        unsafe { self.copy_to(span, to) }?;
+        // SAFETY: the accessor wrote `span.len()` bytes to `buffer`, as it reported no fault.
+        Ok(unsafe { slice::from_raw_parts_mut(to, span.len()) })
     }
 
     /// # Safety
     ///
     /// `to` is the address of at least `span.len()` bytes that may be written, and stay so during the call.
     #[inline]
-    unsafe fn copy_to(&self, span: Span, to: *mut u8) -> Result<usize> {
+    unsafe fn copy_to(&self, span: Span, to: *mut u8) -> Result<()> {
         self.transfer(span, to, move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the source is the rest of `span`; the caller guarantees the target.
             unsafe { accessor::copy(to.wrapping_add(done), from, span.len() - done) }
-        })
+        })?;
+        Ok(())
     }
 
     /// Copies bytes from the start of `span` to `buffer` up to a fault. Returns their number, and the fault if there was

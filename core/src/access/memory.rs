@@ -150,7 +150,7 @@ impl RegionsGuard<'_> {
 
     /// The bytes from `start` that may not be zeros.
     pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
-        let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).part(start, usize::MAX);
+        let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).rest(start);
         (span.len() > 0).then_some(span)
     }
 
@@ -190,17 +190,25 @@ impl RegionsGuard<'_> {
     /// memory. Returns the third result of `make`.
     pub(crate) fn unmap_and_replace<R>(&mut self, make: impl FnOnce() -> (Option<Region>, usize, R)) -> R {
         let _closed = self.memory.in_use.shut();
-        self.regions.current = None;
+        self.remove_current();
         let (region, len, result) = make();
         self.install(region, len);
         result
     }
 
     fn install(&mut self, region: Option<Region>, len: usize) {
-        debug_assert!(in_use::COUNTED, "calls on other threads may use the region that is unmapped here");
+        self.remove_current();
         self.regions.current = region;
         self.publish_base();
         self.set_len(len);
+    }
+
+    /// Unmaps the current region, if no call can use it; a system that does not count calls keeps it mapped.
+    fn remove_current(&mut self) {
+        let old = self.regions.current.take();
+        if !in_use::COUNTED {
+            self.regions.retired.extend(old);
+        }
     }
 
     fn publish_base(&self) {

@@ -29,17 +29,17 @@ impl Probe {
 }
 
 impl Map {
-    /// Returns the index in `span` of the first `byte`.
+    /// Returns the offset in the map of the first `byte` in `span`.
     pub(crate) fn find_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let index = self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the range is the rest of `span`.
             unsafe { accessor::find_byte(from, span.len() - done, byte) }
         })?;
-        Ok((index < span.len()).then_some(index))
+        Ok((index < span.len()).then_some(span.start() + index))
     }
 
-    /// Returns the index in `span` of the last `byte`.
+    /// Returns the offset in the map of the last `byte` in `span`.
     pub(crate) fn rfind_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let end = Cell::new(span.len());
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
@@ -48,7 +48,7 @@ impl Map {
             end.set(outcome.done);
             outcome
         })?;
-        Ok(end.get().checked_sub(1))
+        Ok(end.get().checked_sub(1).map(|index| span.start() + index))
     }
 
     /// Returns the index in `span` of the first candidate for which all bytes of `probe` match, or the number of
@@ -79,6 +79,7 @@ impl Map {
 
     /// Counts the blocks of `block` bytes at the start of `span`, at multiples of `stride`, before the first that `stops`
     /// accepts by its first and last word. A block that cannot be read ends the count as well.
+    #[inline]
     pub(crate) fn blocks_before(
         &self,
         span: Span,
@@ -87,18 +88,22 @@ impl Map {
         stops: impl Fn(u64, u64) -> bool + Copy,
     ) -> Result<usize> {
         let (starts, last_word) = ((span.len() + 1).saturating_sub(block), block - size_of::<u64>());
+        let blocks = starts.div_ceil(stride);
         self.transfer(span, NonNull::dangling().as_ptr(), move |base, _| {
-            let from = base.wrapping_add(span.start());
-            let before = (0..starts).step_by(stride).take_while(|index| {
-                let at = from.wrapping_add(*index);
-                accessor::prefetch(at.wrapping_add(PREFETCHED_BLOCKS * stride));
+            let mut at = base.wrapping_add(span.start());
+            let mut ahead = at.wrapping_add(PREFETCHED_BLOCKS * stride);
+            for done in 0..blocks {
+                accessor::prefetch(ahead);
                 // SAFETY: the block lies in `span`, as it starts before `starts`.
                 let first = unsafe { accessor::load64(at) };
                 // SAFETY: the word is the last one of the block.
                 let last = unsafe { accessor::load64(at.wrapping_add(last_word)) };
-                first.fault == 0 && last.fault == 0 && !stops(first.value, last.value)
-            });
-            Outcome { done: before.count(), fault: 0 }
+                if first.fault != 0 || last.fault != 0 || stops(first.value, last.value) {
+                    return Outcome { done, fault: 0 };
+                }
+                (at, ahead) = (at.wrapping_add(stride), ahead.wrapping_add(stride));
+            }
+            Outcome { done: blocks, fault: 0 }
         })
     }
 }

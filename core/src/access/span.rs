@@ -124,6 +124,12 @@ impl Span {
         Span { start: self.start + from, len: len.min(self.len - from) }
     }
 
+    /// Returns the rest of the span, from its byte `from`.
+    #[inline]
+    pub(crate) fn rest(self, from: usize) -> Span {
+        self.part(from, usize::MAX)
+    }
+
     /// Returns the span from the lower start to the higher end of both.
     #[inline]
     pub(super) fn union(self, other: Span) -> Span {

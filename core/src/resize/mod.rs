@@ -181,7 +181,7 @@ impl Map {
     fn clear_dirty(&self, regions: &mut RegionsGuard<'_>, start: usize) -> Result<()> {
         let Some(dirty) = regions.dirty_span(start) else { return Ok(()) };
         let in_first_page = self.page_end(start) - start;
-        let pages = dirty.part(in_first_page, usize::MAX);
+        let pages = dirty.rest(in_first_page);
         // The system's zero pages cost no memory. Where it has none, all bytes are written.
         let rest = if self.renew_pages(pages) { dirty.part(0, in_first_page) } else { dirty };
         self.zero_locked(regions, rest)?;

@@ -44,13 +44,12 @@ impl Map {
     #[doc(alias = "memmem")]
     pub fn find(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
         let span = self.span("find", range)?;
-        let index = match needle {
-            [] => Some(0),
-            _ if needle.len() > span.len() => None,
-            &[byte] => self.find_byte(span, byte)?,
-            _ => self.find_needle(needle, span)?,
-        };
-        Ok(index.map(|index| span.start() + index))
+        match needle {
+            [] => Ok(Some(span.start())),
+            _ if needle.len() > span.len() => Ok(None),
+            &[byte] => self.find_byte(span, byte),
+            _ => self.find_needle(needle, span),
+        }
     }
 
     /// Finds the last `needle` in `range` and returns its offset in the map.
@@ -73,13 +72,12 @@ impl Map {
     #[doc(alias = "memrchr")]
     pub fn rfind(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
         let span = self.span("rfind", range)?;
-        let index = match needle {
-            [] => Some(span.len()),
-            _ if needle.len() > span.len() => None,
-            &[byte] => self.rfind_byte(span, byte)?,
-            _ => self.rfind_needle(needle, span)?,
-        };
-        Ok(index.map(|index| span.start() + index))
+        match needle {
+            [] => Ok(Some(span.end())),
+            _ if needle.len() > span.len() => Ok(None),
+            &[byte] => self.rfind_byte(span, byte),
+            _ => self.rfind_needle(needle, span),
+        }
     }
 
     fn find_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
@@ -89,7 +87,7 @@ impl Map {
             None => self.scan(&mut Scan::new(needle), span, 0..candidates)?,
         };
         match end {
-            ScanEnd::Found(index) => Ok(Some(index)),
+            ScanEnd::Found(index) => Ok(Some(span.start() + index)),
             ScanEnd::BudgetSpent(index) => self.find_windowed(needle, span, index),
             ScanEnd::NoMatch => Ok(None),
         }
@@ -109,7 +107,7 @@ impl Map {
             if at == candidates.end {
                 break;
             }
-            match self.first_difference(span.part(at, scan.needle.len()), scan.needle)? {
+            match self.first_difference(span.rest(at), scan.needle)? {
                 None => return Ok(ScanEnd::Found(at)),
                 Some(equal) if scan.budget.spend(equal) => {
                     scan.probe.learn(scan.needle, equal);
@@ -155,8 +153,8 @@ impl Map {
         let mut candidates = span.len() - needle.len() + 1;
         while let Some(at) = self.last_candidate(span.part(0, candidates + scan.probe.reach()), &scan.probe)? {
             scan.budget.earn(candidates - at);
-            match self.first_difference(span.part(at, needle.len()), needle)? {
-                None => return Ok(Some(at)),
+            match self.first_difference(span.rest(at), needle)? {
+                None => return Ok(Some(span.start() + at)),
                 Some(equal) if scan.budget.spend(equal) => {
                     scan.probe.learn(needle, equal);
                     candidates = at;
@@ -176,7 +174,7 @@ impl Map {
             let piece = span.part(at, window.len());
             let (count, read) = self.copy_out_until_fault(piece, &mut window);
             if let Some(index) = finder.find(&window[..count]) {
-                return Ok(Some(at + index));
+                return Ok(Some(piece.start() + index));
             }
             read?;
             // The next window starts with the first candidate that did not fit into this one.
@@ -192,10 +190,10 @@ impl Map {
         let mut end = to;
         while end >= needle.len() {
             let size = window.len().min(end);
-            let start = end - size;
-            let (missing, read) = self.copy_out_backward(span.part(start, size), &mut window[..size]);
+            let piece = span.part(end - size, size);
+            let (missing, read) = self.copy_out_backward(piece, &mut window[..size]);
             if let Some(index) = finder.rfind(&window[missing..size]) {
-                return Ok(Some(start + missing + index));
+                return Ok(Some(piece.start() + missing + index));
             }
             read?;
             end -= size - (needle.len() - 1);
