@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Access, Cursor, Error, Flags, Lines, Options, Result, Sharing,
     access::{Memory, RegionsGuard},
-    sys::{OwnedFile, region::Request, repair::Mark},
+    sys::{OwnedFile, repair::Mark, request::MapRequest},
     word::Word,
 };
 
@@ -55,7 +55,7 @@ pub struct Map {
     pub(crate) access: Access,
     pub(crate) origin: Origin,
     /// How the regions of the map are mapped.
-    pub(crate) request: Request,
+    pub(crate) request: MapRequest,
     /// The name under which other processes find the memory.
     pub(crate) name: Option<OsString>,
     /// Where external code accessed a page that had to be replaced; `None` for maps that are not
@@ -595,6 +595,5 @@ impl Map {
 ///
 /// [`Error::TooLong`] if that is more than `isize::MAX`, the most that one object can have in Rust.
 pub(crate) fn region_size(lead: usize, len: usize) -> Result<usize> {
-    let size = len.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
-    size.ok_or(Error::TooLong { len: len as u64 })
+    crate::sys::size::with_lead(len, lead).ok_or(Error::TooLong { len: len as u64 })
 }

@@ -69,10 +69,10 @@ impl Map {
     /// access.
     pub(crate) fn watched(mut self) -> Result<Map> {
         if !sys::repair::POSSIBLE {
-            return Err(Error::Unsupported("repair on this platform"));
+            return Err(Error::Unsupported("repair is not supported on this platform"));
         }
         if self.is_anonymous() {
-            return Err(Error::Unsupported("repair of anonymous memory"));
+            return Err(Error::Unsupported("repair is not supported for anonymous memory"));
         }
         self.mark = Some(Arc::new(Mark::new()));
         let mut regions = self.lock_regions();

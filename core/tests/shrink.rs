@@ -1,18 +1,13 @@
 //! Calls that run while another thread shrinks the map.
 #![forbid(unsafe_code)]
 
-mod support;
-
 use std::{
-    sync::{
-        LazyLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use safemap::{Access, Error, Map, Options, Result, Sharing};
-use support::{file_with, survives};
+use safemap_testing::{Stop, TempFile, noise, succeeds_in_child};
 
 const LONG: usize = 1 << 18;
 /// How often, and how long, each operation runs at least.
@@ -30,13 +25,9 @@ static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 static NEEDLE: LazyLock<Vec<u8>> = LazyLock::new(|| letters(64, 2));
 
-/// Letters from the upper bits of a linear congruential generator (D. Knuth, MMIX).
-fn letters(count: usize, mut state: u64) -> Vec<u8> {
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        b'a' + (state >> 63) as u8
-    };
-    (0..count).map(|_| next()).collect()
+/// Random letters, `a` or `b`.
+fn letters(count: usize, seed: u64) -> Vec<u8> {
+    noise(seed, count).into_iter().map(|byte| b'a' + byte % 2).collect()
 }
 
 /// A name, and a call whose range fits the map when the call begins.
@@ -60,10 +51,10 @@ const OPERATIONS: &[Operation] = &[
 
 /// Runs `operation` beside a thread that shrinks `map` and lets it grow again.
 fn run_beside_shrinks(map: &Map, (name, operation): Operation) {
-    let stop = AtomicBool::new(false);
+    let stop = Stop::default();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
+            while !stop.is_set() {
                 map.resize(LONG).unwrap();
                 map.write_at(&TEXT, 0).unwrap();
                 map.resize(SHORT).unwrap();
@@ -72,7 +63,7 @@ fn run_beside_shrinks(map: &Map, (name, operation): Operation) {
         let end = Instant::now() + TIME;
         let results: Vec<_> =
             (0..).take_while(|&round| round < ROUNDS || Instant::now() < end).map(|_| operation(map)).collect();
-        stop.store(true, Ordering::Relaxed);
+        stop.set();
         let refused = results.iter().filter(|result| !matches!(result, Ok(()) | Err(Error::Fault { .. })));
         let refused: Vec<_> = refused.collect();
         assert!(refused.is_empty(), "{name}: {} of {} calls, {:?}", refused.len(), results.len(), refused[0]);
@@ -81,8 +72,8 @@ fn run_beside_shrinks(map: &Map, (name, operation): Operation) {
 
 #[test]
 fn a_file_that_is_shrunk_during_a_call_is_a_result_or_a_fault() {
-    survives("a_file_that_is_shrunk_during_a_call_is_a_result_or_a_fault", || {
-        let file = file_with(&TEXT);
+    succeeds_in_child(|| {
+        let file = TempFile::new(&TEXT);
         let map = Options::new().access(Access::Write).open(file.path()).unwrap();
         OPERATIONS.iter().for_each(|&operation| run_beside_shrinks(&map, operation));
     });

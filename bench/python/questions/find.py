@@ -1,34 +1,30 @@
-"""Find: a needle that is not there."""
-
-import mmap
-
-import safemap
+"""How long does a search take for a needle that is not there?"""
 
 import contest
 import data
 import peers
 
-TITLE = "Python: find a needle that is not there"
-HOW = """`find` and `rfind` in 64 MiB, beside the standard module, the C library's `memmem` on the mapped memory (which is what fmmap does), and `bytes.find` on private
-memory. The text is a log, the binary file has records of numbers; the needle is a piece of it with two bytes exchanged. The aims: ten times as fast as the standard module, backwards twice."""
+TITLE = "Python: find a needle that does not occur"
+HOW = """`find` and `rfind` in 64 MiB, beside the standard module, the C library's `memmem` on the
+mapped memory (as in fmmap), and `bytes.find` on private memory. The text is a log, the binary file
+has records of numbers; the needle is a piece of it with two bytes exchanged. The aims: ten times as
+fast as the standard module, and backwards twice as fast."""
 
 LENGTHS = [2, 3, 8, 16, 1000]
 
 
 def answer(run):
-    size = run.size(64 * data.MIB)
     for kind, make in data.KINDS.items():
         block = make()
-        with data.file_of(block, size) as file:
-            with safemap.mmap(file.fileno(), 0, access=safemap.ACCESS_READ) as ours:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as theirs:
-                    for length in LENGTHS:
-                        needle = data.absent(kind, block, length)
-                        rows(run, f"{length} bytes, {kind}", needle, ours, theirs, peers.Fmmap(file), theirs[:])
+        with data.maps(block, run.size(64 * data.MIB)) as (file, ours, theirs):
+            for length in LENGTHS:
+                needle = data.absent(kind, block, length)
+                rows(run, f"{length} bytes, {kind}", needle, file, ours, theirs)
 
 
-def rows(run, name, needle, ours, theirs, fmmap, private):
-    """Forwards and backwards."""
+def rows(run, name, needle, file, ours, theirs):
+    """Prints a row for each direction."""
+    fmmap, private = peers.Fmmap(file), theirs[:]
     forwards = {
         "safemap": lambda: ours.find(needle, 0),
         "mmap": lambda: theirs.find(needle, 0),
@@ -40,5 +36,5 @@ def rows(run, name, needle, ours, theirs, fmmap, private):
         "mmap": lambda: theirs.rfind(needle, 0),
         "bytes": lambda: private.rfind(needle),
     }
-    contest.timed(run, "find, " + name, forwards, [contest.against("mmap", 0.1)])
-    contest.timed(run, "rfind, " + name, backwards, [contest.against("mmap", 0.5)])
+    run.time("find, " + name, forwards, [contest.against("mmap", 0.1)])
+    run.time("rfind, " + name, backwards, [contest.against("mmap", 0.5)])

@@ -1,4 +1,4 @@
-"""Open: from a path to a byte, and back."""
+"""How long does it take to open a file, map it, read a byte, and close both?"""
 
 import mmap
 import shutil
@@ -11,35 +11,40 @@ import safemap
 import contest
 import data
 
-TITLE = "Python: open, map, touch a byte, unmap, close"
-HOW = """`open`, `mmap(f.fileno(), 0, access=ACCESS_READ)`, `m[0]`, and both closed; and the same by reading the file. The system calls are counted by strace: an interpreter that does it
-1100 times less one that does it 100 times."""
+TITLE = "Python: open, map, read a byte, unmap, close"
+HOW = """`open`, `mmap(f.fileno(), 0, access=ACCESS_READ)`, `m[0]`, and both closed; and the same by
+reading the file. The system calls are counted by strace: those of an interpreter that does it 1100
+times, less those of one that does it 100 times."""
+
+AIMS = [contest.against("mmap", 1.0)]
 
 
 def answer(run):
-    for size in (4096, data.MIB):
+    for name, size in (("4 KiB", 4096), ("1 MiB", data.MIB)):
         with data.file_of(data.text(), size) as file:
-            path = file.name
-            contenders = {"safemap": lambda: touch(safemap, path), "mmap": lambda: touch(mmap, path), "read": lambda: read(path)}
-            name = "4 KiB" if size == 4096 else "1 MiB"
-            contest.timed(run, name, contenders, [contest.against("mmap", 1.0)])
+            contenders = {
+                "safemap": lambda: touch(safemap, file.name),
+                "mmap": lambda: touch(mmap, file.name),
+                "read": lambda: read(file.name),
+            }
+            run.time(name, contenders, AIMS)
     if not shutil.which("strace"):
-        contest.skipped("system calls", "there is no strace")
+        run.skip("system calls", "strace is not installed")
         return
     with data.file_of(b"x", 4096) as file:
-        path = file.name
-        contenders = {"safemap": lambda: calls("safemap", path, run.times(1000)), "mmap": lambda: calls("mmap", path, run.times(1000))}
-        contest.measured(run, "system calls", "calls", contenders, [contest.against("mmap", 1.0)], rounds=1)
+        times, names = run.times(1000), ("safemap", "mmap")
+        contenders = {who: lambda who=who: system_calls(who, file.name, times) for who in names}
+        run.measure("system calls", "calls", contenders, AIMS, rounds=1)
 
 
 def touch(module, path):
-    """One life of a map."""
+    """Opens and maps a file, and reads a byte."""
     with open(path, "rb") as file, module.mmap(file.fileno(), 0, access=module.ACCESS_READ) as m:
         return m[0]
 
 
 def read(path):
-    """The same without one."""
+    """Opens and reads a file."""
     with open(path, "rb") as file:
         return file.read()[0]
 
@@ -54,14 +59,16 @@ for _ in range({times}):
 """
 
 
-def calls(module, path, times):
-    """System calls for one map."""
-    few, many = (counted(PROGRAM.format(path=sys.path[:1], module=module, times=turns, file=path)) for turns in (100, 100 + times))
+def system_calls(module, path, times):
+    """Returns the number of system calls for one map."""
+    program = lambda count: PROGRAM.format(path=sys.path[:1], module=module, times=count, file=path)
+    few, many = (traced(program(count)) for count in (100, 100 + times))
     return (many - few) / times
 
 
-def counted(program):
-    """System calls of an interpreter that runs a program."""
+def traced(program):
+    """Returns the number of system calls of an interpreter that runs a program."""
     with tempfile.NamedTemporaryFile() as log:
-        subprocess.run(["strace", "-f", "-qq", "-o", log.name, sys.executable, "-c", program], check=True)
+        command = ["strace", "-f", "-qq", "-o", log.name, sys.executable, "-c", program]
+        subprocess.run(command, check=True)
         return log.read().count(b"\n")

@@ -1,4 +1,4 @@
-"""Package: how long its import takes, and how large its wheel is."""
+"""How long does the import take, and how large is the wheel?"""
 
 import os
 import subprocess
@@ -10,7 +10,9 @@ from pathlib import Path
 import contest
 
 TITLE = "Python: import time of the package, size of the wheel"
-HOW = """The first import in a fresh interpreter, timed inside; beside an extension module in C that has nothing in it, and the standard module. The aims: at most 5 ms more than the empty one; at most 1 MiB."""
+HOW = """The first import in a fresh interpreter, timed inside it; beside an extension module in C
+without content, and the standard module. The aims: at most 5 ms more than the empty module, and at
+most 1 MiB."""
 
 EMPTY = Path(__file__).resolve().parent.parent / "empty.c"
 TIMED = "import time; begun = time.perf_counter(); import {}; print(time.perf_counter() - begun)"
@@ -21,25 +23,27 @@ def answer(run):
         if compiled(folder):
             names = ["safemap", "empty", "mmap"]
             contenders = {name: lambda name=name: imported(name, folder) for name in names}
-            contest.measured(run, "import", "ns", contenders, [contest.against("empty", 1.0, 0.005)], rounds=31)
+            run.measure("import", "ns", contenders, [contest.against("empty", 1.0, 0.005)], rounds=31)
         else:
-            contest.skipped("import", "an empty extension cannot be built here")
+            run.skip("import", "an empty extension cannot be built here")
     wheel = os.environ.get("SAFEMAP_WHEEL")
     if wheel:
         contenders = {"safemap": lambda: os.path.getsize(wheel) / 2**20, "the limit": lambda: 1.0}
-        contest.measured(run, "wheel", "MiB", contenders, [contest.against("the limit", 1.0)], rounds=1)
+        run.measure("wheel", "MiB", contenders, [contest.against("the limit", 1.0)], rounds=1)
 
 
 def compiled(folder):
-    """Builds the empty extension; whether that worked."""
+    """Builds the empty extension; returns whether that succeeded."""
     compiler = (sysconfig.get_config_var("CC") or "cc").split()
     target = Path(folder, "empty" + sysconfig.get_config_var("EXT_SUFFIX"))
-    command = [*compiler, "-O2", "-shared", "-fPIC", "-I" + sysconfig.get_path("include"), str(EMPTY), "-o", str(target)]
+    include = "-I" + sysconfig.get_path("include")
+    command = [*compiler, "-O2", "-shared", "-fPIC", include, EMPTY, "-o", target]
     return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def imported(name, folder):
-    """Nanoseconds of an import."""
+    """Returns the nanoseconds of an import."""
     command = [sys.executable, "-c", TIMED.format(name)]
     environment = dict(os.environ, PYTHONPATH=folder)
-    return float(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout) * 1e9
+    ended = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    return float(ended.stdout) * contest.SECOND

@@ -1,4 +1,4 @@
-"""Peers: small accesses, beside everything that a Python program might use instead."""
+"""How do small accesses compare with every alternative that a Python program has?"""
 
 import mmap
 import os
@@ -10,63 +10,66 @@ import contest
 import data
 import peers
 
-TITLE = "Python: small accesses, beside what else there is"
-HOW = """A file of 16 KiB in the page cache, or shared memory of that size, written to and read from a function's local variables. `numpy.memmap` gives arrays and
-numbers of its own, and the row's last step makes bytes of them where there are bytes; `SharedMemory.buf` is a `memoryview`, and takes a step in the same way.
-`pread` and `pwrite` are those of `os`. The aim is the standard module, as above."""
+TITLE = "Python: small accesses, beside the alternatives"
+HOW = """A file of 16 KiB in the page cache, or shared memory of that size, accessed by statements on
+local variables. `numpy.memmap` returns arrays and numbers of its own types; where the others return
+bytes, its row converts to bytes as well. `SharedMemory.buf` is a `memoryview`, converted likewise.
+`pread` and `pwrite` are those of `os`. The aim: not slower than the standard module."""
 
-SIZE = 16384
+SIZE, PIECE = 16384, b"0123456789abcdef" * 4
 
 
 def answer(run):
-    with data.file_of(data.text(), SIZE) as file:
-        with open(file.name, "r+b") as handle, mmap.mmap(handle.fileno(), 0) as theirs, safemap.mmap(handle.fileno(), 0) as ours:
-            shared = shared_memory.SharedMemory(create=True, size=SIZE)
-            try:
-                rows(run, ours, theirs, shared, handle)
-            finally:
-                shared.close()
-                shared.unlink()
+    with data.file_of(data.text(), SIZE) as file, open(file.name, "r+b") as handle:
+        fd, shared = handle.fileno(), shared_memory.SharedMemory(create=True, size=SIZE)
+        try:
+            with mmap.mmap(fd, 0) as theirs, safemap.mmap(fd, 0) as ours:
+                rows(run, fd, {"safemap": ours, "mmap": theirs, **others(file.name, shared)})
+        finally:
+            shared.close()
+            shared.unlink()
 
 
-def rows(run, ours, theirs, shared, handle):
-    """One row for each kind of access."""
-    array = peers.numpy and peers.numpy.memmap(handle.name, mode="r+")
-    maps = {"safemap": ours, "mmap": theirs, "numpy.memmap": array, "SharedMemory": shared.buf}
-    maps = {name: it for name, it in maps.items() if it is not None}
-    fd = handle.fileno()
-    row(run, "`m[i]`", {name: one(it) for name, it in maps.items()}, lambda: os.pread(fd, 1, 1234)[0])
-    row(run, "`m[i:i+64]`", {name: piece(name, it) for name, it in maps.items()}, lambda: os.pread(fd, 64, 1234))
-    row(run, "`m[i] = 65`", {name: stored(it) for name, it in maps.items()}, lambda: os.pwrite(fd, b"A", 1234))
-    new = b"0123456789abcdef" * 4
-    new = {name: peers.numpy.frombuffer(new, "u1") if name == "numpy.memmap" else new for name in maps}
-    row(run, "`m[i:i+64] = …`", {name: replaced(it, new[name]) for name, it in maps.items()}, lambda: os.pwrite(fd, new["mmap"], 1234))
+def others(path, shared):
+    """Returns the contenders that may be absent, and shared memory."""
+    array = {"numpy.memmap": peers.numpy.memmap(path, mode="r+")} if peers.numpy else {}
+    return {**array, "SharedMemory": shared.buf}
 
 
-def row(run, name, contenders, call):
-    """Measures a row; what is a system call for each access is a contender as well."""
-    contenders["pread, pwrite"] = call
-    contest.timed(run, name, contenders, [contest.against("mmap", 1.0)])
+def rows(run, fd, maps):
+    """Prints one row for each kind of access."""
+
+    def row(name, contender, call):
+        contenders = {who: contender(who, m) for who, m in maps.items()}
+        contenders["pread, pwrite"] = call
+        run.time(name, contenders, [contest.against("mmap", 1.0)])
+
+    row("`m[i]`", lambda _, m: lambda: m[1234], lambda: os.pread(fd, 1, 1234)[0])
+    row("`m[i:i+64]`", piece, lambda: os.pread(fd, 64, 1234))
+    row("`m[i] = 65`", storing, lambda: os.pwrite(fd, b"A", 1234))
+    row("`m[i:i+64] = …`", replacing, lambda: os.pwrite(fd, PIECE, 1234))
 
 
-def one(m):
-    return lambda: m[1234]
+def piece(who, m):
+    """Returns a function that returns a piece as bytes."""
+    if who in ("safemap", "mmap"):
+        return lambda: m[1234:1298]
+    return lambda: m[1234:1298].tobytes()
 
 
-def stored(m):
+def storing(_who, m):
+    """Returns a function that stores one byte."""
+
     def store():
         m[1234] = 65
 
     return store
 
 
-def piece(name, m):
-    if name in ("safemap", "mmap"):
-        return lambda: m[1234:1298]
-    return lambda: m[1234:1298].tobytes()
+def replacing(who, m):
+    """Returns a function that replaces a piece."""
+    new = peers.numpy.frombuffer(PIECE, "u1") if who == "numpy.memmap" else PIECE
 
-
-def replaced(m, new):
     def replace():
         m[1234:1298] = new
 

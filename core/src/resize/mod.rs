@@ -58,7 +58,7 @@ impl Map {
         self.ensure_intact()?;
         match &self.origin {
             Origin::File { .. } if self.access() == Access::Copy || self.sharing() == Sharing::Private => {
-                Err(Error::Unsupported("resizing a private map of a file"))
+                Err(Error::Unsupported("a private map of a file cannot be resized"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
             Origin::File { file: Some(file), offset } if region::OUTGROWS_FILES => {
@@ -116,7 +116,7 @@ impl Map {
     fn resize_shared_memory(&self, new_len: usize) -> Result<()> {
         let regions = self.lock_regions();
         if new_len > regions.capacity() {
-            return Err(Error::Unsupported("growing shared anonymous memory beyond its reserve"));
+            return Err(Error::Unsupported("shared anonymous memory cannot grow beyond its reserve"));
         }
         self.commit(regions.current(), new_len)?;
         // Nothing is set to zero: other processes use the bytes behind the end, too.

@@ -94,7 +94,7 @@ impl Map {
         let kept = lead + self.len().min(new_len);
         let size = region_size(lead, new_len)?;
         if new_len == 0 {
-            return Err(Error::Unsupported("memory of no bytes with a name"));
+            return Err(Error::Unsupported("named memory cannot be resized to 0 bytes"));
         }
         leave_name(&mut regions, name)?;
         let new = Region::named(&self.request, size, None, name).map_err(Error::os("resize"))?;
