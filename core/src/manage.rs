@@ -218,7 +218,7 @@ impl Map {
     /// ```
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("advise", range)?;
         let unsupported = Error::Unsupported("this advice is not supported on this platform");
         let number = advice.to_raw().ok_or(unsupported)?;
@@ -228,7 +228,7 @@ impl Map {
             fault::ensure_first_for_protection();
         }
         let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
-        match self.pages(span, rounding) {
+        match self.pages(&regions, span, rounding) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
         }
@@ -256,9 +256,9 @@ impl Map {
     #[doc(alias = "mlock")]
     #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("lock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
 
     /// Unlocks the pages that contain bytes of `range`, after [`Map::lock`].
@@ -278,9 +278,9 @@ impl Map {
     /// ```
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("unlock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
 
     /// Sets the protection of the pages that contain bytes of `range`.
@@ -312,14 +312,14 @@ impl Map {
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         fault::ensure_first_for_protection();
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
 
@@ -350,9 +350,9 @@ impl Map {
     #[doc(alias = "mincore")]
     #[doc(alias = "QueryWorkingSetEx")]
     pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("residency", range)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
     }
 
@@ -384,9 +384,9 @@ impl Map {
             return Err(Error::Unsupported("a map of a file cannot be named"));
         }
         let name = CString::new(name).map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
-        let _regions = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("set_name", ..)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
     }
 
@@ -447,8 +447,8 @@ impl Map {
     ) -> Result<()> {
         let span = self.span(call, range)?;
         self.ensure_intact()?;
-        let _in_use = self.enter(span)?;
-        match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
+        let in_use = self.enter(span)?;
+        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }

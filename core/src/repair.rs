@@ -9,7 +9,8 @@ use crate::{
 };
 
 impl Map {
-    /// Returns the lowest offset at which external code has accessed zeros in place of bytes that could not be read.
+    /// Returns the lowest offset at which external code has accessed zeros in place of bytes that
+    /// could not be read.
     ///
     /// Always `None` for maps made without [`Options::repair`](crate::Options::repair).
     ///
@@ -25,13 +26,14 @@ impl Map {
         self.mark.as_ref().and_then(|mark| mark.first())
     }
 
-    /// Maps the file again where its pages were replaced by zeros, so that the map is intact. What external code has
-    /// written to the zeros is lost.
+    /// Maps the file again where its pages were replaced by zeros, so that the map is intact. What
+    /// external code has written to the zeros is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] while the file is shorter than the map; [`Error::NoFile`] if the map was made
-    /// [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map stays damaged.
+    /// [`Error::Fault`] while the file is shorter than the map; [`Error::NoFile`] if the map was
+    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map
+    /// stays damaged.
     ///
     /// # Examples
     ///
@@ -63,7 +65,8 @@ impl Map {
         })
     }
 
-    /// Registers the map for repair: the fault handler replaces pages that external code cannot access.
+    /// Registers the map for repair: the fault handler replaces pages that external code cannot
+    /// access.
     pub(crate) fn watched(mut self) -> Result<Map> {
         if !sys::repair::POSSIBLE {
             return Err(Error::Unsupported("repair is not supported on this platform"));

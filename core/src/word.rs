@@ -1,8 +1,10 @@
 //! The integers and floats that one instruction loads and stores.
 
-/// A number of 1, 2, 4 or 8 bytes, for [`Map::load`](crate::Map::load) and [`Map::store`](crate::Map::store).
+/// A number of 1, 2, 4 or 8 bytes, for [`Map::load`](crate::Map::load) and
+/// [`Map::store`](crate::Map::store).
 ///
-/// Implemented for `u8` to `u64`, `i8` to `i64`, `usize`, `isize`, `f32` and `f64`. Other crates cannot implement it.
+/// Implemented for `u8` to `u64`, `i8` to `i64`, `usize`, `isize`, `f32` and `f64`. Other crates
+/// cannot implement it.
 ///
 /// # Examples
 ///

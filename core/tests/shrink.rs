@@ -11,12 +11,12 @@ use safemap_testing::{Stop, TempFile, noise, succeeds_in_child};
 
 const LONG: usize = 1 << 18;
 /// How often, and how long, each operation runs at least.
-const ROUNDS: usize = 100;
-const TIME: Duration = Duration::from_millis(100);
+const ROUNDS: usize = 30;
+const TIME: Duration = Duration::from_millis(200);
 const SHORT: usize = 4096;
 
-/// Two letters in random order, and a line feed at the end. Searches for a needle of these letters find so many false
-/// candidates that they continue window by window.
+/// Two letters in random order, and a line feed at the end. Searches for a needle of these letters
+/// find so many false candidates that they continue window by window.
 static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut text = letters(LONG, 1);
     text[LONG - 1] = b'\n';

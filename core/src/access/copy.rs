@@ -15,7 +15,8 @@ impl Map {
         Ok(span.len())
     }
 
-    /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns the part that was initialised.
+    /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns the part that was
+    /// initialised.
     #[inline]
     pub(crate) fn copy_out_uninit<'a>(&self, span: Span, buffer: &'a mut [MaybeUninit<u8>]) -> Result<&'a mut [u8]> {
         let (span, to) = (span.part(0, buffer.len()), buffer.as_mut_ptr().cast::<u8>());
@@ -27,7 +28,8 @@ impl Map {
 
     /// # Safety
     ///
-    /// `to` is the address of at least `span.len()` bytes that may be written, and stay so during the call.
+    /// `to` is the address of at least `span.len()` bytes that may be written, and stay so during
+    /// the call.
     #[inline]
     unsafe fn copy_to(&self, span: Span, to: *mut u8) -> Result<()> {
         self.transfer(span, to, move |base, done| {
@@ -38,8 +40,8 @@ impl Map {
         Ok(())
     }
 
-    /// Copies bytes from the start of `span` to `buffer` up to a fault. Returns their number, and the fault if there was
-    /// one.
+    /// Copies bytes from the start of `span` to `buffer` up to a fault. Returns their number, and
+    /// the fault if there was one.
     pub(crate) fn copy_out_until_fault(&self, span: Span, buffer: &mut [u8]) -> (usize, Result<()>) {
         // SAFETY: `buffer` is borrowed exclusively, and the part is no longer than it.
         unsafe { self.copy_to_until_fault(span.part(0, buffer.len()), buffer.as_mut_ptr()) }
@@ -71,14 +73,15 @@ impl Map {
         (copied.get(), result.map(drop))
     }
 
-    /// Copies bytes from the end of `span` to the end of `buffer`, which is as long, the last one first. Returns the
-    /// number of bytes before a fault that are missing, and the fault if there was one.
+    /// Copies the bytes of `span` to `buffer`, which is as long, the last one first. Returns the
+    /// number of bytes at the start that were not copied, and the fault if there was one.
     pub(crate) fn copy_out_backward(&self, span: Span, buffer: &mut [u8]) -> (usize, Result<()>) {
         debug_assert_eq!(span.len(), buffer.len());
         let span = span.part(0, buffer.len());
         let (to, missing) = (buffer.as_mut_ptr(), Cell::new(span.len()));
         let result = self.transfer(span, to, |base, _| {
-            // SAFETY: both ranges are the first `missing` bytes, of `span` and of `buffer`, which is borrowed exclusively.
+            // SAFETY: both ranges are the first `missing` bytes, of `span` and of `buffer`, which
+            // is borrowed exclusively.
             let outcome = unsafe { accessor::copy_back(to, base.wrapping_add(span.start()), missing.get()) };
             missing.set(missing.get() - outcome.done);
             outcome
@@ -86,8 +89,9 @@ impl Map {
         (missing.get(), result.map(drop))
     }
 
-    /// Copies the bytes from `at` to `buffer`, up to and including the first `end` or the last byte of the map. Fast path:
-    /// returns `None` if neither comes before `buffer` is full, or if a slow path is needed for another reason.
+    /// Copies the bytes from `at` to `buffer`, up to and including the first `end` or the last byte
+    /// of the map. Returns them, or `None` if the slow path is needed (see [`Map::try_get`]) or
+    /// `buffer` is too short.
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -95,7 +99,8 @@ impl Map {
         let _in_use = self.is_ready().then(|| self.memory.enter())?;
         let rest = self.len().checked_sub(at)?;
         let (to, count) = (buffer.as_mut_ptr().cast::<u8>(), buffer.len().min(rest));
-        // SAFETY: `count` bytes are in bounds of the map and of `buffer`; the region stays mapped while `_in_use` exists.
+        // SAFETY: `count` bytes are in bounds of the map and of `buffer`; the region stays mapped
+        // while `_in_use` exists.
         let outcome = unsafe { accessor::copy_until(to, self.base().wrapping_add(at), count, end) };
         // SAFETY: the accessor wrote `done` bytes to `buffer`.
         let bytes = unsafe { slice::from_raw_parts(to, outcome.done) };
@@ -103,19 +108,21 @@ impl Map {
         (outcome.fault == 0 && complete).then_some(bytes)
     }
 
-    /// Copies `bytes` to the start of `span`, as many as it has room for.
+    /// Copies `bytes` to the start of `span`, as many as fit.
     #[inline]
     pub(crate) fn copy_in(&self, span: Span, bytes: &[u8]) -> Result<()> {
         let span = span.part(0, bytes.len());
         self.transfer(span, bytes.as_ptr(), move |base, done| {
             let from = bytes.as_ptr().wrapping_add(done);
-            // SAFETY: the target is the rest of `span`, the source is the rest of `bytes`, which is as long.
+            // SAFETY: the target is the rest of `span`, the source is the rest of `bytes`, which is
+            // as long.
             unsafe { accessor::copy(base.wrapping_add(span.start() + done), from, span.len() - done) }
         })?;
         Ok(())
     }
 
-    /// Copies the bytes at the offsets of `source` to `buffer`, as many as fit. Returns the part that was initialised.
+    /// Copies the bytes at the offsets of `source` to `buffer`, as many as fit. Returns the part
+    /// that was initialised.
     #[inline]
     pub(crate) fn copy_out_strided<'a>(
         &self,
@@ -125,7 +132,8 @@ impl Map {
         let (to, count) = (buffer.as_mut_ptr().cast::<u8>(), source.count.min(buffer.len()));
         self.transfer(source.span, to, move |base, done| {
             let from = source.address(base, done);
-            // SAFETY: `count - done` offsets of `source` are left, and `buffer`, borrowed exclusively, has room for them.
+            // SAFETY: `count - done` offsets of `source` are left, and as many bytes of `buffer`,
+            // which is borrowed exclusively.
             unsafe { accessor::gather(to.wrapping_add(done), from, count - done, source.step) }
         })?;
         // SAFETY: the accessor wrote `count` bytes to `buffer`.
@@ -154,10 +162,12 @@ impl Map {
         Ok(())
     }
 
-    /// Sets every byte of `span` to zero, for the thread that has locked the regions. The memory cannot move then.
+    /// Sets every byte of `span` to zero, for the thread that has locked the regions. The memory
+    /// cannot move then.
     pub(crate) fn zero_locked(&self, _regions: &RegionsGuard<'_>, span: Span) -> Result<()> {
         fault::ensure_ready();
-        // SAFETY: `span` lies in the current region, which stays mapped while the regions are locked.
+        // SAFETY: `span` lies in the current region, which stays mapped while the regions are
+        // locked.
         let outcome = unsafe { accessor::fill(self.base().wrapping_add(span.start()), 0, span.len()) };
         match outcome.fault {
             0 => Ok(()),
@@ -178,14 +188,16 @@ impl Map {
                 unsafe { accessor::copy(to, from, rest) }
             } else {
                 let (to, from) = (base.wrapping_add(to.start()), base.wrapping_add(from.start()));
-                // SAFETY: both ranges are the first bytes of their spans; the last `done` bytes are copied.
+                // SAFETY: both ranges are the first bytes of their spans; the last `done` bytes are
+                // copied.
                 unsafe { accessor::copy_back(to, from, rest) }
             }
         })?;
         Ok(())
     }
 
-    /// Returns the index of the first byte of `bytes` that differs from `span`, in the length of the shorter one.
+    /// Returns the index of the first byte of `bytes` that differs from `span`, in the length of
+    /// the shorter one.
     pub(crate) fn first_difference(&self, span: Span, bytes: &[u8]) -> Result<Option<usize>> {
         let span = span.part(0, bytes.len());
         let equal = self.transfer(span, bytes.as_ptr(), move |base, done| {

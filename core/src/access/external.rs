@@ -2,13 +2,13 @@
 
 use crate::{Error, Result, accessor, sys::fault};
 
-/// Copies `bytes` to a new vector. They may lie in memory that was mapped by any code: if its file has become shorter,
-/// this is an error and not a SIGBUS.
+/// Copies `bytes` to a new vector. They may lie in memory that was mapped by any code: if its file
+/// has become shorter, this is an error and not a SIGBUS.
 ///
 /// # Errors
 ///
-/// [`Error::Buffer`] with the offset of the first byte that cannot be read; [`Error::Os`] if there is not enough memory
-/// for the copy.
+/// [`Error::Buffer`] with the offset of the first byte that cannot be read; [`Error::Os`] if there
+/// is not enough memory for the copy.
 ///
 /// # Examples
 ///

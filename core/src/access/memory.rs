@@ -1,8 +1,10 @@
-//! The address space of a map: its regions, and the base address and length that calls on other threads read.
+//! The address space of a map: its regions, and the base address and length that calls on other
+//! threads read.
 //!
-//! Resizing changes all three beside readers and writers; `docs/design.md` has the rules ("Resize through a shared
-//! reference"). The types here keep the fact that the rest of this folder relies on: whatever base and length a thread
-//! reads, `base .. base + len` lies in a region that stays mapped.
+//! Resizing changes all three beside readers and writers; `docs/design.md` has the rules ("Resize
+//! through a shared reference"). The types here keep the fact that the rest of this folder relies
+//! on: whatever base and length a thread reads, `base .. base + len` lies in a region that stays
+//! mapped.
 
 use std::{
     io,
@@ -46,7 +48,8 @@ struct Regions {
     current: Option<Region>,
     /// Regions that the map moved away from; calls on other threads may still use them.
     retired: Vec<Region>,
-    /// Private memory from the map's end up to here may hold bytes that were written before a shrink.
+    /// Private memory from the map's end up to here may hold bytes that were written before a
+    /// shrink.
     dirty_end: usize,
 }
 
@@ -92,7 +95,7 @@ impl Memory {
     /// Locks the regions. `fork` is blocked while the guard exists.
     pub(crate) fn lock(&self) -> RegionsGuard<'_> {
         let fork_guard = ForkGuard::new();
-        // Every step of a resize leaves the regions consistent, so a panic in another one does no harm.
+        // Each step of a resize leaves the regions consistent, so a poisoned lock can be used.
         let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         RegionsGuard { memory: self, regions, _fork_guard: fork_guard }
     }
@@ -105,7 +108,9 @@ impl Memory {
     }
 }
 
-/// The locked regions of a map. The fields are dropped in this order: `fork` may proceed when the lock is free.
+/// The locked regions of a map.
+///
+/// The fields are dropped in this order, so `fork` continues after the lock is free.
 #[derive(Debug)]
 pub(crate) struct RegionsGuard<'a> {
     memory: &'a Memory,
@@ -134,21 +139,21 @@ impl RegionsGuard<'_> {
 
     /// Publishes another length, at most the capacity.
     pub(crate) fn set_len(&self, len: usize) {
-        debug_assert!(len <= self.capacity());
+        assert!(len <= self.capacity(), "a length of {len} beyond the region");
         self.memory.len.store(len, Release);
     }
 
-    /// Notes that the bytes up to `end` may be written to.
+    /// Records that the bytes up to `end` may not be zeros.
     pub(crate) fn mark_dirty(&mut self, end: usize) {
         self.regions.dirty_end = self.regions.dirty_end.max(end);
     }
 
-    /// Notes that the bytes from `end` are zeros.
+    /// Records that the bytes from `end` are zeros.
     pub(crate) fn mark_clean(&mut self, end: usize) {
         self.regions.dirty_end = end;
     }
 
-    /// The bytes from `start` that may not be zeros.
+    /// Returns the range from `start` that may hold bytes other than zero, if there is one.
     pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
         let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).rest(start);
         (span.len() > 0).then_some(span)
@@ -169,9 +174,11 @@ impl RegionsGuard<'_> {
         }
     }
 
-    /// Replaces the current region by `region`, of which the map has `len` bytes, while no call uses the memory.
+    /// Replaces the current region by `region`, of which the map has `len` bytes, while no call
+    /// uses the memory.
     ///
-    /// First copies `copied` bytes from the start of one to the other; for a view of a file, which has them, 0.
+    /// First copies `copied` bytes from the start of the old region to the new one. A view of a
+    /// file has its bytes already, and needs none.
     ///
     /// # Errors
     ///
@@ -186,8 +193,8 @@ impl RegionsGuard<'_> {
         Ok(())
     }
 
-    /// Unmaps the current region, and installs the region and the length that `make` returns, while no call uses the
-    /// memory. Returns the third result of `make`.
+    /// Unmaps the current region, runs `make`, and installs the region and the length that it
+    /// returns. No call uses the memory during that. Returns the third result of `make`.
     pub(crate) fn unmap_and_replace<R>(&mut self, make: impl FnOnce() -> (Option<Region>, usize, R)) -> R {
         let _closed = self.memory.in_use.shut();
         self.remove_current();
@@ -203,7 +210,8 @@ impl RegionsGuard<'_> {
         self.set_len(len);
     }
 
-    /// Unmaps the current region, if no call can use it; a system that does not count calls keeps it mapped.
+    /// Unmaps the current region. On a system that does not count calls, one may still use it, so
+    /// it stays mapped.
     fn remove_current(&mut self) {
         let old = self.regions.current.take();
         if !in_use::COUNTED {
@@ -218,11 +226,13 @@ impl RegionsGuard<'_> {
     }
 }
 
-/// Copies the first `len` bytes of one region to another one. If there is a fault, returns how many were copied.
+/// Copies the first `len` bytes of one region to another one. If there is a fault, returns how many
+/// were copied.
 fn copy_region(from: &Region, to: &Region, len: usize) -> Result<(), usize> {
     fault::ensure_ready();
     let len = len.min(from.size()).min(to.size());
-    // SAFETY: `len` bytes lie in both regions, which do not overlap and stay mapped while they are borrowed.
+    // SAFETY: `len` bytes lie in both regions, which do not overlap and stay mapped while they are
+    // borrowed.
     let outcome = unsafe { accessor::copy(to.base().as_ptr(), from.base().as_ptr(), len) };
     if outcome.fault == 0 { Ok(()) } else { Err(outcome.done) }
 }

@@ -1,17 +1,20 @@
 //! The unsafe boundary of the crate: runs accessors on checked ranges of a map and returns results.
 //!
-//! The modules above this folder contain safe code only. Each operation here takes a [`Span`], adds the map's base
-//! address, runs one accessor, repeats it if the memory moved during the call, and returns a fault as an error.
+//! The modules above this folder contain safe code only. Each operation here takes a [`Span`], adds
+//! the map's base address, runs one accessor, repeats it if the memory moved during the call, and
+//! returns a fault as an error.
 //!
 //! # Safety
 //!
 //! The unsafe blocks in this folder rely on these facts:
 //!
-//! - A [`Span`] or [`Strided`] lies in the map that issued it. Only `span.rs` constructs them, after a bounds check.
-//! - `base .. base + len` lies in one region of the map ([`Memory`]). A region stays mapped until its map is dropped. On
-//!   systems where a resize unmaps a view, it stays mapped while an [`InUse`] guard exists.
-//! - [`Map::transfer`] and its relatives call `fault::ensure_ready` first, so a fault in an accessor ends the accessor
-//!   and not the process.
+//! - A [`Span`] or [`Strided`] lies in the map that issued it. Only `span.rs` constructs them,
+//!   after a bounds check.
+//! - `base .. base + len` lies in one region of the map ([`Memory`]). A region stays mapped until
+//!   its map is dropped. On systems where a resize unmaps a view, it stays mapped while an
+//!   [`InUse`] guard exists.
+//! - Every operation calls `fault::ensure_ready` before it runs an accessor, or checks
+//!   `fault::is_ready`. A fault then ends the accessor and not the process.
 
 #![allow(unsafe_code)]
 
@@ -67,12 +70,14 @@ impl Completion for usize {
 impl Map {
     /// Keeps the region of `span` mapped until the guard is dropped.
     ///
-    /// The thread that holds the guard must not lock the regions: a resize waits for the guard and holds that lock.
+    /// A thread that holds the guard must not lock the regions. A resize locks them and then waits
+    /// for the guard.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] at the start of `span` if a concurrent resize has unmapped its end since the bounds check. All
-    /// bytes before that offset were processed by the caller, as for every fault. Unix keeps them mapped, and never fails.
+    /// [`Error::Fault`] if a concurrent resize has unmapped the end of `span` since the bounds
+    /// check. The offset is the start of `span`, because no byte of it is processed. Never fails on
+    /// Unix, where regions stay mapped.
     #[inline]
     pub(crate) fn enter(&self, span: Span) -> Result<InUse<'_>> {
         let in_use = self.memory.enter();
@@ -82,15 +87,20 @@ impl Map {
         Ok(in_use)
     }
 
-    /// Runs `step` until it completes without a fault, or with one that is final. Returns how much was done in all, in
+    /// Runs `step`, and repeats it if the memory has moved. Returns how much was done in all, in
     /// the accessor's unit.
     ///
-    /// `step` gets the map's base address and what is done so far. It accesses no mapped memory but `span`, and no other
-    /// memory but `buffer` and what the caller owns.
+    /// `step` gets the map's base address and the amount that is already done. It may access
+    /// `span`, `buffer` and memory that the caller owns.
     ///
-    /// `Copy` keeps the closure's captures in registers; they are spilled only on the retry path. An iteration of
-    /// `x.py bench reads` executes 42 instructions around the accessor this way. Otherwise it executes 58, ten of them
-    /// stores to the stack.
+    /// # Errors
+    ///
+    /// [`Error::Fault`] for a fault in the map, [`Error::Buffer`] for one in `buffer`;
+    /// [`Error::Damaged`].
+    ///
+    /// `Copy` keeps the closure's captures in registers; they are spilled only on the retry path.
+    /// An iteration of `x.py bench reads` executes 42 instructions around the accessor this way.
+    /// Otherwise it executes 58, ten of them stores to the stack.
     #[inline]
     fn transfer(
         &self,
@@ -119,7 +129,7 @@ impl Map {
         Ok((base, step(base)))
     }
 
-    /// Repeats an operation after its first fault, until it completes or a fault is final.
+    /// Repeats an operation after its first fault, as long as each fault is caused by a move.
     ///
     /// Out of line, so that a call without a fault has short code.
     #[cold]
@@ -138,12 +148,12 @@ impl Map {
         Ok(completion)
     }
 
-    /// Checks whether a fault at `address` came of memory that has moved away from `base`; the operation can be repeated
-    /// then.
+    /// Checks that the memory has moved away from `base`, so that an operation that has faulted at
+    /// `address` can be repeated.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] or [`Error::Buffer`] if the memory has not moved: the fault is final.
+    /// [`Error::Fault`] or [`Error::Buffer`] if the memory has not moved.
     #[cold]
     fn ensure_moved(&self, base: *mut u8, address: usize, buffer: *const u8) -> Result<()> {
         fault::note();
@@ -159,8 +169,8 @@ impl Map {
         }
     }
 
-    /// Returns whether an accessor can be called at once. Otherwise the slow path has to prepare the thread, or to look for
-    /// damage.
+    /// Returns whether a fast path may run an accessor. Otherwise the slow path has to unblock
+    /// signals on this thread, or to look for damage.
     #[inline]
     fn is_ready(&self) -> bool {
         self.mark.is_none() && fault::is_ready()

@@ -2,8 +2,11 @@
 
 use std::ptr::NonNull;
 
-use super::Span;
-use crate::{Map, sys::pages::Pages};
+use super::{RegionsGuard, Span};
+use crate::{
+    Map,
+    sys::{in_use::InUse, pages::Pages},
+};
 
 /// What to do with a page that a range covers in part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,13 +17,21 @@ pub(crate) enum Rounding {
     Inward,
 }
 
+/// A guard that keeps the current region of a map mapped.
+pub(crate) trait KeepsMapped {}
+
+impl KeepsMapped for RegionsGuard<'_> {}
+
+impl KeepsMapped for InUse<'_> {}
+
 impl Map {
-    /// Returns the pages of `span`, or `None` if there are none. A range that ends with the map includes the whole last
-    /// page.
+    /// Returns the pages of `span`, or `None` if there are none. A range that ends with the map
+    /// includes the whole last page.
     ///
-    /// The caller has locked the regions, or holds an [`InUse`](crate::sys::in_use::InUse) guard and only flushes: a resize
-    /// may just have left the region then, but both show the same pages of the file.
-    pub(crate) fn pages(&self, span: Span, rounding: Rounding) -> Option<Pages<'_>> {
+    /// A call that changes the state of pages locks the regions, so that it does not change pages
+    /// that a resize has just left. A flush may use an [`InUse`] guard, because the old and the new
+    /// pages are those of the same file.
+    pub(crate) fn pages<'a>(&self, _guard: &'a impl KeepsMapped, span: Span, rounding: Rounding) -> Option<Pages<'a>> {
         let page = self.request.page;
         let (start, end) = (self.memory.lead() + span.start(), self.memory.lead() + span.end());
         let outward = rounding == Rounding::Outward;
@@ -31,7 +42,8 @@ impl Map {
         }
         // The region starts with a page, the map may not.
         let at = self.base().wrapping_sub(self.memory.lead()).wrapping_add(start);
-        // SAFETY: `span` lies in a region, which consists of whole pages and stays mapped as the callers above guarantee.
+        // SAFETY: `span` lies in a region, which consists of whole pages and stays mapped while the
+        // guard exists.
         Some(unsafe { Pages::new(NonNull::new(at)?, end - start) })
     }
 }

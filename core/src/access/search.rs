@@ -10,8 +10,8 @@ use crate::{
 
 /// How many blocks ahead memory is prefetched.
 ///
-/// Each block may be the first access to its page, and the processor's own prefetcher does not cross pages. Without
-/// prefetching, 64 MiB take three times as long (Zen 3).
+/// Each block may be the first access to its page, and the processor's own prefetcher does not
+/// cross pages. Without prefetching, 64 MiB take three times as long (Zen 3).
 const PREFETCHED_BLOCKS: usize = 8;
 
 impl Probe {
@@ -21,7 +21,8 @@ impl Probe {
         Probe { bytes: at.map(|at| needle[at]), at }
     }
 
-    /// The highest offset of the probe's bytes: a candidate reads so many bytes behind its first one.
+    /// The highest offset of the probe's bytes: a candidate reads so many bytes behind its first
+    /// one.
     #[inline]
     pub(crate) fn reach(&self) -> usize {
         self.at[2]
@@ -51,15 +52,16 @@ impl Map {
         Ok(end.get().checked_sub(1).map(|index| span.start() + index))
     }
 
-    /// Returns the index in `span` of the first candidate for which all bytes of `probe` match, or the number of
-    /// candidates.
+    /// Returns the index in `span` of the first candidate for which all bytes of `probe` match, or
+    /// the number of candidates.
     ///
     /// A candidate is an index from which the probe's bytes lie in `span`.
     pub(crate) fn next_candidate(&self, span: Span, probe: &Probe) -> Result<usize> {
         let candidates = span.len().saturating_sub(probe.reach());
         self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
-            // SAFETY: the highest byte that is read has index `candidates - 1 + reach`, which is less than `span.len()`.
+            // SAFETY: the highest byte that is read has index `candidates - 1 + reach`, which is
+            // less than `span.len()`.
             unsafe { accessor::find_probe(from, candidates - done, probe) }
         })
     }
@@ -77,8 +79,9 @@ impl Map {
         Ok(end.get().checked_sub(1))
     }
 
-    /// Counts the blocks of `block` bytes at the start of `span`, at multiples of `stride`, before the first that `stops`
-    /// accepts by its first and last word. A block that cannot be read ends the count as well.
+    /// Counts the blocks of `block` bytes at the start of `span`, at multiples of `stride`, before
+    /// the first that `stops` accepts by its first and last word. A block that cannot be read ends
+    /// the count as well.
     #[inline]
     pub(crate) fn blocks_before(
         &self,
@@ -94,9 +97,10 @@ impl Map {
             let mut ahead = at.wrapping_add(PREFETCHED_BLOCKS * stride);
             for done in 0..blocks {
                 accessor::prefetch(ahead);
-                // SAFETY: the block lies in `span`, as it starts before `starts`.
+                // SAFETY: the block starts at `done * stride`, which is less than `starts`, so it
+                // lies in `span`.
                 let first = unsafe { accessor::load64(at) };
-                // SAFETY: the word is the last one of the block.
+                // SAFETY: as above; the word is the last one of the block.
                 let last = unsafe { accessor::load64(at.wrapping_add(last_word)) };
                 if first.fault != 0 || last.fault != 0 || stops(first.value, last.value) {
                     return Outcome { done, fault: 0 };

@@ -18,7 +18,7 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Map::open("Cargo.toml")?;
-    /// // SAFETY: nothing writes to the manifest while this example runs, and the map stays as it is.
+    /// // SAFETY: no process changes the manifest while this example runs.
     /// let bytes = unsafe { map.as_slice() };
     /// assert!(bytes.starts_with(b"[package]"));
     /// # Ok::<(), safemap::Error>(())
@@ -26,7 +26,8 @@ impl Map {
     #[must_use]
     pub unsafe fn as_slice(&self) -> &[u8] {
         let len = self.len();
-        // SAFETY: the map has `len` bytes from its base; the caller guarantees that they do not change or fault.
+        // SAFETY: the map has `len` bytes from its base; the caller guarantees that they do not
+        // change or fault.
         unsafe { slice::from_raw_parts(self.base(), len) }
     }
 
@@ -50,7 +51,8 @@ impl Map {
     #[must_use]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         let len = self.len();
-        // SAFETY: the map has `len` bytes from its base; the caller guarantees that only the slice accesses them.
+        // SAFETY: the map has `len` bytes from its base; the caller guarantees that only the slice
+        // accesses them.
         unsafe { slice::from_raw_parts_mut(self.base(), len) }
     }
 }

@@ -6,8 +6,8 @@ use crate::{Error, Map, Result};
 
 /// A range of a map: `len` bytes from `start`, which lay in the map when the span was made.
 ///
-/// The bytes of a region stay accessible, or fault, after a concurrent shrink. So a span stays valid; see
-/// [`Map::enter`] for systems that unmap views.
+/// The bytes of a region stay accessible, or fault, after a concurrent shrink. So a span stays
+/// valid; see [`Map::enter`] for systems that unmap views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     start: usize,
@@ -47,7 +47,8 @@ impl Map {
         }
     }
 
-    /// Checks the `len` bytes from `start`, and as many from `other`, against the same length of the map.
+    /// Checks the `len` bytes from `start`, and as many from `other`, against the same length of
+    /// the map.
     #[inline]
     pub(crate) fn two_spans(
         &self,
@@ -77,7 +78,8 @@ impl Span {
         }
     }
 
-    /// The span from the lowest to the highest of `count` offsets, `step` apart, the first of them `start`.
+    /// The span from the lowest to the highest of `count` offsets, `step` apart, the first of them
+    /// `start`.
     #[inline]
     fn around(call: &'static str, map_len: usize, start: usize, step: isize, count: usize) -> Result<Span> {
         let Some(more) = count.checked_sub(1) else { return Span::within(call, map_len, start, 0) };
@@ -112,7 +114,8 @@ impl Span {
         }
     }
 
-    /// The first `capacity` bytes of a region, of which the map may be shorter. For a thread that has locked the regions.
+    /// The first `capacity` bytes of a region, of which the map may be shorter. For a thread that
+    /// has locked the regions.
     pub(super) fn of_region(capacity: usize) -> Span {
         Span { start: 0, len: capacity }
     }

@@ -63,10 +63,11 @@ impl Map {
         self.with_base(span, |base| unsafe { store::<T>(base.wrapping_add(span.start()), value.into_bits()) })
     }
 
-    /// Fast path of [`Map::get`]. Returns `None` if the slow path is needed: it does the work, or says why it cannot.
+    /// Fast path of [`Map::get`]. Returns `None` if the slow path is needed: it does the work, or
+    /// says why it cannot.
     ///
-    /// Code that calls nothing but an accessor of one word saves no registers on the stack. That is a third of the work of
-    /// a step of Python's `for x in m`.
+    /// Code that calls nothing but an accessor of one word saves no registers on the stack. That is
+    /// a third of the work of a step of Python's `for x in m`.
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -89,7 +90,8 @@ impl Map {
         if self.access() == Access::Read || at >= self.len() {
             return None;
         }
-        // SAFETY: `at` is in bounds, the map is writable, and the region stays mapped while `_in_use` exists.
+        // SAFETY: `at` is in bounds, the map is writable, and the region stays mapped while
+        // `_in_use` exists.
         let fault = unsafe { accessor::store8(self.base().wrapping_add(at), byte.into()) };
         (fault == 0).then_some(())
     }

@@ -15,29 +15,32 @@ use crate::{
 impl Map {
     /// Changes the length of the map to `new_len` bytes.
     ///
-    /// A file becomes `offset + new_len` bytes long. If the map shows only a part of it, the bytes of the file behind the
-    /// map are cut off. New bytes are zeros. Other threads may read and write the map during the call. For them, bytes
-    /// beyond the new end are [`Error::OutOfBounds`], or [`Error::Fault`] in a call that has begun before.
+    /// A file becomes `offset + new_len` bytes long. If the map shows only a part of it, the bytes
+    /// of the file behind the map are cut off. New bytes are zeros. Other threads may read and
+    /// write the map during the call. For them, bytes beyond the new end are
+    /// [`Error::OutOfBounds`], or [`Error::Fault`] in a call that has begun before.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`]; [`Error::NoFile`] for an [`untracked`](crate::Options::untracked) map; [`Error::TooLong`];
-    /// [`Error::Unsupported`] for a private map of a file, whose bytes are not the file's, and for shared anonymous memory
-    /// that is to grow beyond its [`capacity`](Map::capacity); [`Error::Os`] if there is not enough memory or address
-    /// space, or the file cannot have that length. The file and the map are unchanged then.
+    /// [`Error::ReadOnly`]; [`Error::NoFile`] for an [`untracked`](crate::Options::untracked) map;
+    /// [`Error::TooLong`]; [`Error::Unsupported`] for a private map of a file, whose bytes are not
+    /// the file's, and for shared anonymous memory that is to grow beyond its
+    /// [`capacity`](Map::capacity); [`Error::Os`] if there is not enough memory or address space,
+    /// or the file cannot have that length. The file and the map are unchanged then.
     ///
     /// # Platforms
     ///
-    /// Within the capacity, growing is one `ftruncate`. Beyond it the map moves to another address, with at least twice the
-    /// capacity, so that growing by small steps stays cheap.
+    /// Within the capacity, growing is one `ftruncate`. Beyond it the map moves to another address,
+    /// with at least twice the capacity, so that growing by small steps stays cheap.
     ///
-    /// Windows maps a file no further than its end, and does not shorten a file that is mapped. There a map of a file is
-    /// mapped again when its length changes. The call waits for calls on other threads that use the map, and new ones wait
-    /// for it. A file that is mapped elsewhere as well can grow; shrinking it fails with the system's error. Should Windows
-    /// refuse to map again what was mapped before, which has never been observed, the map is empty afterwards.
+    /// Windows maps a file no further than its end, and does not shorten a file that is mapped.
+    /// There a map of a file is mapped again when its length changes. The call waits for calls on
+    /// other threads that use the map, and new ones wait for it. A file that is mapped elsewhere as
+    /// well can grow; shrinking it fails with the system's error. Should Windows refuse to map
+    /// again what was mapped before, which has never been observed, the map is empty afterwards.
     ///
-    /// Memory with a [`name`](crate::Options::name) and without a reserve is created again under its name there. The call
-    /// fails while other processes have it open.
+    /// Memory with a [`name`](crate::Options::name) and without a reserve is created again under
+    /// its name there. The call fails while other processes have it open.
     ///
     /// # Examples
     ///
@@ -127,7 +130,8 @@ impl Map {
         if new_len < old_len {
             regions.set_len(new_len);
             regions.mark_dirty(old_len);
-            // This returns memory to the system. Growing tries it again if it fails, and does not ignore the error.
+            // This returns memory to the system. Growing tries it again if it fails, and does not
+            // ignore the error.
             let _ = self.clear_dirty(&mut regions, new_len);
             return Ok(());
         }
@@ -146,8 +150,8 @@ impl Map {
         Ok(())
     }
 
-    /// Maps a region for `new_len` bytes if the current one is too small, with spare capacity if the system has enough
-    /// address space.
+    /// Maps a region for `new_len` bytes if the current one is too small, with spare capacity if
+    /// the system has enough address space.
     fn larger_region(
         &self,
         regions: &mut RegionsGuard<'_>,
@@ -183,15 +187,16 @@ impl Map {
         let in_first_page = self.page_end(start) - start;
         let pages = dirty.rest(in_first_page);
         // The system's zero pages cost no memory. Where it has none, all bytes are written.
-        let rest = if self.renew_pages(pages) { dirty.part(0, in_first_page) } else { dirty };
+        let rest = if self.renew_pages(regions, pages) { dirty.part(0, in_first_page) } else { dirty };
         self.zero_locked(regions, rest)?;
         regions.mark_clean(start);
         Ok(())
     }
 
-    /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that succeeded.
-    fn renew_pages(&self, span: Span) -> bool {
-        self.pages(span, Rounding::Outward).is_none_or(|pages| pages.renew(&self.request).is_ok())
+    /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that
+    /// succeeded.
+    fn renew_pages(&self, regions: &RegionsGuard<'_>, span: Span) -> bool {
+        self.pages(regions, span, Rounding::Outward).is_none_or(|pages| pages.renew(&self.request).is_ok())
     }
 
     /// The start of the first page at `at` or behind it.

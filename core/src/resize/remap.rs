@@ -1,7 +1,9 @@
-//! Resizing where the system maps a file no further than its end, and does not shorten it while it is mapped.
+//! Resizing where the system maps a file no further than its end, and does not shorten it while it
+//! is mapped.
 //!
-//! The view of the file is replaced. No call uses the map at that time (`sys::in_use`): between the two views, the addresses
-//! belong to no map, and any other code may map them. `docs/design.md` explains the rules.
+//! The view of the file is replaced. No call uses the map at that time (`sys::in_use`): between the
+//! two views, the addresses belong to no map, and any other code may map them. `docs/design.md`
+//! explains the rules.
 
 use std::ffi::OsStr;
 
@@ -13,7 +15,8 @@ use crate::{
     sys::{self, BorrowedFile, region::Region},
 };
 
-/// A change of a file's length, from `old_end` to `new_end`. The map starts at byte `offset` of the file.
+/// A change of a file's length, from `old_end` to `new_end`. The map starts at byte `offset` of the
+/// file.
 #[derive(Clone, Copy)]
 struct Change<'a> {
     file: BorrowedFile<'a>,
@@ -33,7 +36,8 @@ impl Map {
             None if new_end >= old_end => self.grow_view(&mut regions, &change, new_len),
             None => self.replace_view(&mut regions, &change, new_len),
             Some(name) => {
-                // A section with a name has a fixed length, so the name must be free for another one.
+                // A section with a name has a fixed length, so the name must be free for another
+                // one.
                 leave_name(&mut regions, name)?;
                 self.replace_view(&mut regions, &change, new_len)
             }
@@ -70,8 +74,8 @@ impl Map {
         })
     }
 
-    /// Maps again what was mapped before, as far as the file still reaches. Returns the view and its length, 0 if the
-    /// system refuses.
+    /// Maps again what was mapped before, as far as the file still reaches. Returns the view and
+    /// its length, 0 if the system refuses.
     fn old_view(&self, change: &Change<'_>) -> (Option<Region>, usize) {
         if change.new_end > change.old_end {
             let _ = self.set_file_len(change.file, change.old_end);
@@ -82,8 +86,8 @@ impl Map {
         self.view(change, len).map_or((None, 0), |view| (view, len))
     }
 
-    /// Changes the length of memory with a name: new memory takes over the name and the bytes. If that fails, the map is
-    /// unchanged but has lost its name.
+    /// Changes the length of memory with a name: new memory takes over the name and the bytes. If
+    /// that fails, the map is unchanged but has lost its name.
     pub(super) fn resize_named_memory(&self, name: &OsStr, new_len: usize) -> Result<()> {
         let mut regions = self.lock_regions();
         let lead = self.memory.lead();

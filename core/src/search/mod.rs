@@ -1,11 +1,12 @@
 //! `find` and `rfind`: searches in memory that may change or become inaccessible during the call.
 //!
-//! An accessor finds a single byte. For a longer needle, an accessor looks for three bytes of the needle at once, and each
-//! candidate is compared. If there are too many false candidates, the linear search of the `memchr` crate continues,
-//! window by window in private memory. For a long needle, `skip` leaves out most of the map.
+//! An accessor finds a single byte. For a longer needle, an accessor looks for three bytes of the
+//! needle at once, and each candidate is compared. If there are too many false candidates, the
+//! linear search of the `memchr` crate continues, window by window in private memory. For a long
+//! needle, `skip` leaves out most of the map.
 //!
-//! A match counts if all of it can be read. The search ends with an error at the first byte that cannot be read, unless it
-//! has found a match before.
+//! A match counts if all of it can be read. The search ends with an error at the first byte that
+//! cannot be read, unless it has found a match before.
 
 mod skip;
 
@@ -30,8 +31,8 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and there is no match before
-    /// it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and
+    /// there is no match before it.
     ///
     /// # Examples
     ///
@@ -58,8 +59,8 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and there is no match behind
-    /// it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and
+    /// there is no match behind it.
     ///
     /// # Examples
     ///
@@ -93,7 +94,8 @@ impl Map {
         }
     }
 
-    /// Looks for the needle at the `candidates` of `span`. If it is at none of them, the scan may continue at others.
+    /// Looks for the needle at the `candidates` of `span`. If it is at none of them, the scan may
+    /// continue at others.
     ///
     /// Inlined, so that a short search keeps the scan in registers: a third of its time.
     #[inline(always)]
@@ -136,8 +138,9 @@ impl Map {
                 if at < middle.end { self.skip(&mut skipper, span, at..middle.end)? } else { at..candidates };
             match scan_all(possible.clone()) {
                 Ok(ScanEnd::NoMatch) => at = possible.end,
-                // The fault may lie behind the start of a hole, whose first byte has to be reported. It is found by
-                // going back by the length of the needle and leaving out nothing more.
+                // The fault may lie behind the start of a hole, whose first byte has to be
+                // reported. It is found by going back by the length of the needle and leaving out
+                // nothing more.
                 Err(Error::Fault { .. }) => {
                     let start = possible.start.saturating_sub(needle.len());
                     return scan_all(start..candidates);
@@ -240,7 +243,8 @@ impl Budget {
         self.0 = self.0.saturating_add(bytes);
     }
 
-    /// Charges for a false candidate of which the first `equal` bytes matched. Returns whether the budget covered it.
+    /// Charges for a false candidate of which the first `equal` bytes matched. Returns whether the
+    /// budget covered it.
     fn spend(&mut self, equal: usize) -> bool {
         let left = self.0.checked_sub(CANDIDATE + equal);
         self.0 = left.unwrap_or(0);
@@ -249,8 +253,8 @@ impl Budget {
 }
 
 impl Probe {
-    /// The two bytes of the needle that are rarest in common data, and a third one. A needle of two bytes repeats the
-    /// second, which the accessors recognise.
+    /// The two bytes of the needle that are rarest in common data, and a third one. A needle of two
+    /// bytes repeats the second, which the accessors recognise.
     fn of_rare_bytes(needle: &[u8]) -> Probe {
         // A needle of two bytes or more has a pair; both are among its first 256 bytes.
         let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
@@ -259,8 +263,9 @@ impl Probe {
         Probe::new(needle, [one, two, third])
     }
 
-    /// Includes the offset `wrong`, at which a candidate differed from the needle: in repetitive data the next one would
-    /// differ there too. It replaces the nearest offset, whose byte is the most redundant.
+    /// Includes the offset `wrong`, at which a candidate differed from the needle: in repetitive
+    /// data the next one would differ there too. It replaces the nearest offset, whose byte is the
+    /// most redundant.
     fn learn(&mut self, needle: &[u8], wrong: usize) {
         // The candidate matched at the probe's own offsets, unless there was a concurrent write.
         if !self.at.contains(&wrong) {

@@ -1,19 +1,22 @@
 //! Skips offsets at which a long needle cannot begin, by reading a few bytes in a thousand.
 //!
-//! Suppose that a needle of 1000 bytes begins at one of 969 consecutive offsets. Then it contains the 32-byte block that
-//! starts at the last of these offsets. If that block occurs nowhere in the needle, none of the 969 offsets can match, and the
-//! search advances by 969 bytes. In memory that is in no cache, this takes a third to a half of the time of looking at
-//! every byte (`x.py bench find`).
+//! Suppose that a needle of 1000 bytes begins at one of 969 consecutive offsets. Then it contains
+//! the 32-byte block that starts at the last of these offsets. If that block occurs nowhere in the
+//! needle, none of the 969 offsets can match, and the search advances by 969 bytes. In memory that
+//! is in no cache, this takes a third to a half of the time of looking at every byte (`x.py bench
+//! find`).
 //!
-//! The idea is from R. S. Boyer and J. S. Moore, "A fast string searching algorithm" (1977). Blocks instead of letters are
-//! from S. Wu and U. Manber, "A fast algorithm for multi-pattern searching" (1994).
+//! The idea is from R. S. Boyer and J. S. Moore, "A fast string searching algorithm" (1977). Blocks
+//! instead of letters are from S. Wu and U. Manber, "A fast algorithm for multi-pattern searching"
+//! (1994).
 //!
-//! The first candidates are all examined, because a needle that is there needs no table. The last ones are examined as
-//! well, so that a hole at the end is found.
+//! The first candidates are all examined, because a needle that is there needs no table. The last
+//! ones are examined as well, so that a hole at the end is found.
 //!
-//! A Bloom filter with one hash records the needle's 32-byte blocks; false positives are possible. If the filter
-//! contains a block, the search examines its candidates one by one. If that happens too often, nothing is skipped any
-//! more. A block that cannot be read counts as contained, and the search that follows reports the fault.
+//! A Bloom filter with one hash records the needle's 32-byte blocks; false positives are possible.
+//! If the filter contains a block, the search examines its candidates one by one. If that happens
+//! too often, nothing is skipped any more. A block that cannot be read counts as contained, and the
+//! search that follows reports the fault.
 
 use std::ops::Range;
 
@@ -23,13 +26,14 @@ use crate::{Map, Result, access::Span, accessor};
 const BLOCK: usize = 32;
 /// For a shorter needle, looking at every byte is as fast in memory that is cached.
 const SHORTEST_NEEDLE: usize = 512;
-/// How many bytes of a needle are used. That is few enough for the filter, and keeps a stride shorter than a page, so that
-/// no page is left out.
+/// How many bytes of a needle are used. That is few enough for the filter, and keeps a stride
+/// shorter than a page, so that no page is left out.
 const LONGEST_NEEDLE: usize = 1024;
-/// How many candidates at the start are examined for each byte that is used: that takes as long as filling the filter.
+/// How many candidates at the start are examined for each byte that is used: that takes as long as
+/// filling the filter.
 const FIRST_CANDIDATES: usize = 64;
-/// How many candidates there must be for each byte that is used. Then the filter costs at most an eighth if it is of no
-/// use.
+/// How many candidates there must be for each byte that is used. Then the filter costs at most an
+/// eighth if it is of no use.
 const MIN_CANDIDATES: usize = 1024;
 /// Bits of a hash.
 const HASH_BITS: u32 = 16;
@@ -54,7 +58,8 @@ pub(super) struct Skipper {
     filter: Vec<u64>,
     /// How many candidates one block excludes.
     stride: usize,
-    /// Decreases with each stride that is not skipped, increases with each that is; at 0 nothing is skipped.
+    /// Decreases with each stride that is not skipped, increases with each that is; at 0 nothing is
+    /// skipped.
     patience: usize,
 }
 
@@ -105,8 +110,8 @@ impl Map {
 /// Returns the word of the filter and the bit that stand for a block with these words.
 #[inline]
 fn filter_bit(first: u64, last: u64) -> (usize, u64) {
-    // The upper bits of a product depend on all bits of the factor. The constant is 2^64 divided by the golden ratio
-    // (D. Knuth, TAOCP 3, 6.4).
+    // The upper bits of a product depend on all bits of the factor. The constant is 2^64 divided by
+    // the golden ratio (D. Knuth, TAOCP 3, 6.4).
     let mixed = (first ^ last.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let hash = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
