@@ -2,18 +2,18 @@
 //!
 //! The files are assembled with three macros:
 //!
-//! - `sm_accessor NAME` and `sm_end NAME` enclose a function. Its symbol contains the version of the
-//!   crate, so that two versions can be linked together, and is hidden.
-//! - `sm_try LABEL, INSTRUCTION` is an instruction that may access inaccessible memory. If it faults,
-//!   the signal handler stores the fault address in the fault register (r11, x17) and continues at
-//!   LABEL, the fixup. Nothing else is changed.
+//! - `sm_accessor NAME` and `sm_end NAME` enclose a function. Its symbol contains the version of
+//!   the crate, so that two versions can be linked together, and is hidden.
+//! - `sm_try LABEL, INSTRUCTION` is an instruction that may access inaccessible memory. If it
+//!   faults, the signal handler stores the fault address in the fault register (r11, x17) and
+//!   continues at LABEL, the fixup. Nothing else is changed.
 //!
 //! Accessors are leaf functions. They do not change the stack or the direction flag. Labels are
 //! numbers, because names would have to contain the version too. For the same reason each file
 //! removes its macros at its end.
 //!
-//! No `sm_try` may stand directly at a fixup LABEL: the remains of a resolved fault on the stack would
-//! then look like a fault that is still pending (`sys::unix::fault::raised`).
+//! No `sm_try` may stand directly at a fixup LABEL: the remains of a resolved fault on the stack
+//! would then look like a fault that is still pending (`sys::unix::fault::raised`).
 
 use std::{ptr, slice};
 
@@ -33,8 +33,8 @@ macro_rules! symbol_name {
     };
 }
 
-// Mach-O: the linker may move symbols apart. So no accessor falls through into the next one, and the
-// symbol at the end of the table is declared to be inside it.
+// Mach-O: the linker may move symbols apart. So no accessor falls through into the next one, and
+// the symbol at the end of the table is declared to be inside it.
 #[cfg(target_vendor = "apple")]
 macro_rules! object {
     (code) => {

@@ -125,16 +125,16 @@ accessors! {
     /// Reads nothing outside `at .. at + n + probe.at[2]`.
     fn find_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome;
 
-    /// Finds the last candidate. `done`: its index + 1, or 0. After a fault: the index from which on
-    /// there is no candidate.
+    /// Finds the last candidate. `done`: its index + 1, or 0. After a fault: the index from which
+    /// on there is no candidate.
     fn rfind_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome;
 
-    /// Copies `n` bytes that are `step` apart to consecutive addresses. The ranges must not overlap.
-    /// `done`: bytes copied.
+    /// Copies `n` bytes that are `step` apart to consecutive addresses. The ranges must not
+    /// overlap. `done`: bytes copied.
     fn gather(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
 
-    /// Copies `n` consecutive bytes to addresses that are `step` apart. The ranges must not overlap.
-    /// `done`: bytes copied.
+    /// Copies `n` consecutive bytes to addresses that are `step` apart. The ranges must not
+    /// overlap. `done`: bytes copied.
     fn scatter(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
 
     /// Loads a byte.

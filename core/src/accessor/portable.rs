@@ -1,4 +1,5 @@
-//! The accessors of all other processors: system calls copy the bytes and report inaccessible memory.
+//! The accessors of all other processors: system calls copy the bytes and report inaccessible
+//! memory.
 //!
 //! No code here accesses a mapping. `sys::transfer` copies the bytes in pieces to local buffers. An
 //! accessor ends at the first piece that the system refuses. Two things differ from the other
@@ -25,8 +26,8 @@ fn without_fault(done: usize) -> Outcome {
     Outcome { done, fault: 0 }
 }
 
-/// Bytes from `at` to the end of its piece. Pieces are aligned and never cross a page boundary, so a
-/// piece is either accessible or not.
+/// Bytes from `at` to the end of its piece. Pieces are aligned and never cross a page boundary, so
+/// a piece is either accessible or not.
 fn to_piece_end(at: usize) -> usize {
     PIECE - at % PIECE
 }
@@ -109,7 +110,8 @@ impl Piece {
     unsafe fn last(at: *const u8, n: usize) -> Piece {
         let mut bytes = [0; PIECE];
         let count = n.min(PIECE);
-        // SAFETY: the destination is the end of `bytes`; the source is a part of the caller's range.
+        // SAFETY: the destination is the end of `bytes`; the source is a part of the caller's
+        // range.
         let outcome =
             unsafe { copy_back(bytes.as_mut_ptr().wrapping_add(PIECE - count), at.wrapping_add(n - count), count) };
         Piece { bytes, outcome }
@@ -179,7 +181,8 @@ pub(super) unsafe fn rfind_byte(at: *const u8, n: usize, byte: u8) -> Outcome {
 pub(super) unsafe fn find_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome {
     let mut done = 0;
     while done < n {
-        // SAFETY: the rest of the indices, moved by a distance of the probe, lies in the caller's range.
+        // SAFETY: the rest of the indices, moved by a distance of the probe, lies in the caller's
+        // range.
         let pieces = probe.at.map(|distance| unsafe { Piece::first(at.wrapping_add(done + distance), n - done) });
         let count = shortest(&pieces);
         let [first, second, third] = pieces.each_ref().map(|piece| &piece.bytes[..count]);

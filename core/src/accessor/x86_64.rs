@@ -48,12 +48,14 @@ macro_rules! either {
                 unsafe extern "sysv64" fn choose($($arg: $kind),*) -> Outcome {
                     let form: Form = if has_avx2() { avx2::$name } else { sse2::$name };
                     CHOSEN.store(form as *mut (), Relaxed);
-                    // SAFETY: the processor supports the form; the other conditions are the caller's.
+                    // SAFETY: the processor supports the form; the other conditions are the
+                    // caller's.
                     unsafe { form($($arg),*) }
                 }
                 // SAFETY: only functions of this type are stored in CHOSEN.
                 let form = unsafe { mem::transmute::<*mut (), Form>(CHOSEN.load(Relaxed)) };
-                // SAFETY: the processor supports the chosen form; the other conditions are the caller's.
+                // SAFETY: the processor supports the chosen form; the other conditions are the
+                // caller's.
                 unsafe { form($($arg),*) }
             }
         )+
@@ -98,8 +100,8 @@ macro_rules! words {
             #[inline]
             pub(super) unsafe fn $load(at: *const u8) -> Loaded {
                 let (value, fault);
-                // SAFETY: the accessor changes only these registers and the flags (word.s); the other conditions are
-                // the caller's.
+                // SAFETY: the accessor changes only these registers and the flags (word.s); the
+                // other conditions are the caller's.
                 unsafe {
                     asm!("call {}", sym word::$load, inlateout("rax") at => value, lateout("rdx") fault, lateout("r11") _);
                 }
@@ -128,7 +130,8 @@ words! {
 
 #[inline]
 pub(super) fn prefetch(at: *const u8) {
-    // SAFETY: a hint, which changes nothing and never faults (Intel SDM 2B, PREFETCHh; AMD APM 3, PREFETCHlevel).
+    // SAFETY: a hint, which changes nothing and never faults (Intel SDM 2B, PREFETCHh; AMD APM 3,
+    // PREFETCHlevel).
     unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 

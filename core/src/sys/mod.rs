@@ -1,7 +1,7 @@
 //! The operating system: the only module that calls it.
 //!
-//! The types that both systems share are defined here. `unix/` and `windows/` contain the same files
-//! and provide the same names:
+//! The types that both systems share are defined here. `unix/` and `windows/` contain the same
+//! files and provide the same names:
 //!
 //! | name | is |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! A range of whole pages in a region. The calls on it are in `unix/pages.rs` and `windows/pages.rs`.
+//! A range of whole pages in a region. The calls on it are in `unix/pages.rs` and
+//! `windows/pages.rs`.
 
 use std::{ffi::c_void, marker::PhantomData, ptr::NonNull};
 

@@ -2,8 +2,8 @@
 //
 // x0, x1: the ranges, x2: length. Returns x0: number of equal bytes, x1: fault address, or 0.
 //
-// x3 counts the equal bytes at every step. After a fault the comparison continues byte by byte (label
-// 90).
+// x3 counts the equal bytes at every step. After a fault the comparison continues byte by byte
+// (label 90).
 
 .macro sm_compare_at offset, different
     sm_try 90f, ldr q0, [x0, \offset]

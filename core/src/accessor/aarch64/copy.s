@@ -2,10 +2,10 @@
 //
 // x0: destination, x1: source, x2: length. Returns x0: bytes done, x1: fault address, or 0.
 //
-// x3 is the whole length, x2 the number of bytes left. After a fault the copy continues byte by byte
-// from the last offset before which all bytes are done (label 90). A store that crosses into an
-// inaccessible page may have written its first part. If the ranges overlap, that part could be source
-// that is still needed, so there no store crosses a page.
+// x3 is the whole length, x2 the number of bytes left. After a fault the copy continues byte by
+// byte from the last offset before which all bytes are done (label 90). A store that crosses into
+// an inaccessible page may have written its first part. If the ranges overlap, that part could be
+// source that is still needed, so there no store crosses a page.
 
 sm_accessor copy
     mov x3, x2

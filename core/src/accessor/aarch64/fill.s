@@ -2,8 +2,8 @@
 //
 // x0: destination, w1: byte, x2: length. Returns x0: bytes done, x1: fault address, or 0.
 //
-// x3 is the whole length, x2 the number of bytes left. Bytes may be written twice. After a fault the
-// fill continues byte by byte from x0 (label 90).
+// x3 is the whole length, x2 the number of bytes left. Bytes may be written twice. After a fault
+// the fill continues byte by byte from x0 (label 90).
 
 sm_accessor fill
     mov x3, x2

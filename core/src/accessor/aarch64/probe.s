@@ -4,9 +4,9 @@
 // `accessor::find_probe`.
 //
 // x3 is an index. Ascending, no index before it is a candidate; descending, none from it on. x8, x9
-// and x10 are the range moved by the three distances, v0 to v2 (w12 to w14) the bytes. After a fault
-// the search continues index by index (label 90) and reads all three bytes at each. So the result does
-// not depend on the width of the registers.
+// and x10 are the range moved by the three distances, v0 to v2 (w12 to w14) the bytes. After a
+// fault the search continues index by index (label 90) and reads all three bytes at each. So the
+// result does not depend on the width of the registers.
 
 .macro sm_probe_open
     ldp x8, x9, [x2, #8]

@@ -1,4 +1,5 @@
-// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive addresses.
+// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive
+// addresses.
 //
 // x0: destination, x1: source, x2: number of bytes, x3: stride, which may be negative. Returns x0:
 // bytes done, x1: fault address, or 0.

@@ -1,5 +1,5 @@
-// Copies bytes up to and including the first one with a value. Each register is searched while it is
-// copied.
+// Copies bytes up to and including the first one with a value. Each register is searched while it
+// is copied.
 //
 // x0: destination, x1: source, x2: maximum number, w3: the value. Returns x0: bytes done, x1: fault
 // address, or 0. Up to the maximum, bytes of the destination after these may be overwritten.

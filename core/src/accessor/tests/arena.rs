@@ -1,5 +1,5 @@
-//! Memory between inaccessible pages, and its reference model: an ordinary vector on which naive loops
-//! do what the accessors should do.
+//! Memory between inaccessible pages, and its reference model: an ordinary vector on which naive
+//! loops do what the accessors should do.
 
 use std::{fmt, ops::Range, ptr::NonNull};
 

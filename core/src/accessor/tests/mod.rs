@@ -32,8 +32,8 @@ struct Accessors {
 
 /// Collects the accessors of a module.
 ///
-/// SAFETY, for all of them: the tests pass only ranges in an `Arena`, and making an arena ensures that
-/// the thread can take a fault.
+/// SAFETY, for all of them: the tests pass only ranges in an `Arena`, and making an arena ensures
+/// that the thread can take a fault.
 macro_rules! accessors_of {
     ($module:path, $stride:path, $name:literal) => {{
         use $module as module;
@@ -71,8 +71,8 @@ fn all_accessors() -> Vec<Accessors> {
         #[cfg(all(target_arch = "x86_64", not(safemap_portable)))]
         accessors_of!(super::x86_64::sse2, super::backend, "SSE2"),
         accessors_of!(super::backend, super::backend, "native"),
-        // Wine, which runs these tests for Windows, lets `ReadProcessMemory` copy protected memory as
-        // well, and is slow.
+        // Wine, which runs these tests for Windows, lets `ReadProcessMemory` copy protected memory
+        // as well, and is slow.
         #[cfg(not(windows))]
         accessors_of!(portable, portable, "portable"),
     ]

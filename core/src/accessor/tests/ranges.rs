@@ -8,8 +8,8 @@ use super::{
 };
 use crate::accessor::Probe;
 
-/// Calls `check` with ranges of all lengths below `longest`: at the start of the arena, at its end, and
-/// inside.
+/// Calls `check` with ranges of all lengths below `longest`: at the start of the arena, at its end,
+/// and inside.
 fn for_all_ranges(arena: &mut Arena, longest: usize, mut check: impl FnMut(&mut Arena, usize, usize)) {
     for n in 0..longest {
         check(arena, 0, n);

@@ -2,8 +2,8 @@
 
 use super::{Accessors, FIXUPS, all_accessors, arena::Arena, seed, with_holes};
 
-/// Checks both accessors with `n` consecutive bytes at `buffer`, and offsets from `first` on that are
-/// `step` apart.
+/// Checks both accessors with `n` consecutive bytes at `buffer`, and offsets from `first` on that
+/// are `step` apart.
 fn check_strides(arena: &mut Arena, accessors: &Accessors, buffer: usize, first: usize, n: usize, step: isize) {
     let name = accessors.name;
     let offset = |i: usize| first.wrapping_add_signed(step * i as isize);

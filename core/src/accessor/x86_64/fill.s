@@ -2,8 +2,8 @@
 //
 // rdi: destination, esi: byte, rdx: length. Returns rax: bytes done, rdx: fault address, or 0.
 //
-// Bytes may be written twice. After a fault `rep stosb` continues from rdi with rdx bytes left (label
-// 90; r8 is the whole length, al the byte).
+// Bytes may be written twice. After a fault `rep stosb` continues from rdi with rdx bytes left
+// (label 90; r8 is the whole length, al the byte).
 
 .macro sm_fill_short
     movzx eax, sil

@@ -2,9 +2,9 @@
 //
 // rdi: range, rsi: length, edx: byte. Returns rax, rdx: see `Outcome` and `accessor::find_byte`.
 //
-// Ascending, the byte does not occur before the address in rax, and r8 is the end. Descending, it does
-// not occur from the address in rax on. After a fault the search continues from there byte by byte
-// (label 90).
+// Ascending, the byte does not occur before the address in rax, and r8 is the end. Descending, it
+// does not occur from the address in rax on. After a fault the search continues from there byte by
+// byte (label 90).
 
 .macro sm_broadcast
     movd xmm0, edx

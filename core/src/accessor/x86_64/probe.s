@@ -3,10 +3,10 @@
 // rdi: range, rsi: number of indices, rdx: `Probe`. Returns rax, rdx: see `Outcome` and
 // `accessor::find_probe`.
 //
-// rax is an index. Ascending, no index before it is a candidate; descending, none from it on. r8, r9
-// and r10 are the range moved by the three distances. After a fault the search continues index by
-// index (label 90) and reads all three bytes at each. So the result does not depend on the width of
-// the registers.
+// rax is an index. Ascending, no index before it is a candidate; descending, none from it on. r8,
+// r9 and r10 are the range moved by the three distances. After a fault the search continues index
+// by index (label 90) and reads all three bytes at each. So the result does not depend on the width
+// of the registers.
 
 .macro sm_probe_open
     mov r8, qword ptr [rdx + 8]
@@ -56,9 +56,9 @@
 .endm
 
 // Prefetches the 128 bytes of a later step, which causes no fault. Three loads per 32 bytes do not
-// saturate the memory bandwidth: with prefetches a search of 64 MiB takes a tenth to a sixth less time
-// (`x.py bench find`, Zen 3). One load per 32 bytes does saturate it, and prefetches slow it down, so
-// find.s has none.
+// saturate the memory bandwidth: with prefetches a search of 64 MiB takes a tenth to a sixth less
+// time (`x.py bench find`, Zen 3). One load per 32 bytes does saturate it, and prefetches slow it
+// down, so find.s has none.
 .macro sm_probe_ahead at:vararg
     prefetcht0 [r10 + \at]
     prefetcht0 [r10 + \at + 64]

@@ -1,4 +1,5 @@
-// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive addresses.
+// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive
+// addresses.
 //
 // rdi: destination, rsi: source, rdx: number of bytes, rcx: stride, which may be negative. Returns
 // rax: bytes done, rdx: fault address, or 0.

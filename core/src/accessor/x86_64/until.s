@@ -1,10 +1,11 @@
-// Copies bytes up to and including the first one with a value. Each register is searched while it is
-// copied.
+// Copies bytes up to and including the first one with a value. Each register is searched while it
+// is copied.
 //
 // rdi: destination, rsi: source, rdx: maximum number, ecx: the value. Returns rax: bytes done, rdx:
 // fault address, or 0. Up to the maximum, bytes of the destination after these may be overwritten.
 //
-// rax counts the bytes done at every step. After a fault the copy continues byte by byte (label 90).
+// rax counts the bytes done at every step. After a fault the copy continues byte by byte (label
+// 90).
 
 .macro sm_until_end width, clean:vararg
 90: add rdx, \width

@@ -1,7 +1,7 @@
 // Loads and stores a word with one instruction, at any address.
 //
-// These accessors have their own calling convention (x86_64.rs): they change only r11, the flags and
-// the registers of their result.
+// These accessors have their own calling convention (x86_64.rs): they change only r11, the flags
+// and the registers of their result.
 //
 // Loads take the address in rax. They return rax: value, rdx: fault address, or 0.
 // Stores take the address in rax and the value in rdx. They return rax: fault address, or 0.

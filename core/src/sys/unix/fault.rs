@@ -33,8 +33,8 @@ const MISSING_PAGE: &[c_int] = &[libc::SIGBUS];
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MISSING_PAGE: &[c_int] = &SIGNALS;
 
-/// Ensures that this thread can take a fault: a fault in an accessor then ends the accessor and does
-/// not terminate the process.
+/// Ensures that this thread can take a fault: a fault in an accessor then ends the accessor and
+/// does not terminate the process.
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {

@@ -57,7 +57,8 @@ pub(crate) fn sync(file: BorrowedFd<'_>) -> io::Result<()> {
     retry_interrupted(|| check(unsafe { sync_call(file.as_raw_fd()) }))
 }
 
-/// fsync(2) of macOS: "the drive may not physically write the data to the platters for quite some time".
+/// fsync(2) of macOS: "the drive may not physically write the data to the platters for quite some
+/// time".
 #[cfg(target_vendor = "apple")]
 unsafe fn sync_call(file: libc::c_int) -> libc::c_int {
     // SAFETY: the command takes no argument.
@@ -69,8 +70,8 @@ use libc::fsync as sync_call;
 
 /// Closes the descriptor and returns the error of `close`.
 pub(crate) fn close(file: OwnedFd) -> io::Result<()> {
-    // SAFETY: `file` owned the descriptor and gives it up here. After EINTR the descriptor is closed
-    // as well on Linux and must not be closed twice.
+    // SAFETY: `file` owned the descriptor and gives it up here. After EINTR the descriptor is
+    // closed as well on Linux and must not be closed twice.
     match check(unsafe { libc::close(file.into_raw_fd()) }) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         done => done,

@@ -1,9 +1,9 @@
-//! The fork guard. After `fork` the child has one thread, so a lock that another thread of the parent
-//! held stays locked in the child.
+//! The fork guard. After `fork` the child has one thread, so a lock that another thread of the
+//! parent held stays locked in the child.
 //!
 //! A thread that changes or inspects the regions of a map therefore holds a [`ForkGuard`]. `fork`
-//! waits until all guards are dropped and blocks new ones while it runs. The child finds every map in
-//! a consistent state.
+//! waits until all guards are dropped and blocks new ones while it runs. The child finds every map
+//! in a consistent state.
 
 use std::{
     sync::{

@@ -20,7 +20,8 @@ pub(super) struct MapCall {
 ///
 /// With `MAP_FIXED`, the caller owns what is mapped at the address and may replace it.
 pub(super) unsafe fn map_call(protection: Protection, call: &MapCall) -> io::Result<NonNull<u8>> {
-    // SAFETY: with MAP_FIXED the caller may replace these pages; otherwise the kernel chooses a free address range.
+    // SAFETY: with MAP_FIXED the caller may replace these pages; otherwise the kernel chooses a
+    // free address range.
     let start = unsafe { mmap(call.at, call.len, protection.0, call.flags, call.fd, call.offset) };
     match NonNull::new(start.cast::<u8>()) {
         Some(base) if start != libc::MAP_FAILED => Ok(base),

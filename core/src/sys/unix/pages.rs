@@ -64,7 +64,8 @@ impl Pages<'_> {
     pub(crate) fn renew(self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
         let call = MapCall { at: self.start(), len: self.len(), flags, fd: -1, offset: 0 };
-        // SAFETY: the pages lie in a region (Pages), and no reference exists whose bytes could change.
+        // SAFETY: the pages lie in a region (Pages), and no reference exists whose bytes could
+        // change.
         unsafe { map_call(request.protection, &call) }.map(drop)
     }
 

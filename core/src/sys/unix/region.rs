@@ -19,15 +19,16 @@ use crate::{
     sys::{request::MapRequest, size},
 };
 
-/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is mapped.
+/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
+/// mapped.
 pub(crate) const OUTGROWS_FILES: bool = true;
 
 /// Whether memory can have a name by which other processes map it.
 pub(crate) const HAS_NAMES: bool = false;
 
 impl MapRequest {
-    /// Returns the request for a region that is larger than needed at present; `None` if unused space
-    /// would cost memory.
+    /// Returns the request for a region that is larger than needed at present; `None` if unused
+    /// space would cost memory.
     pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
         (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(MapRequest { flags, ..*self })
@@ -78,13 +79,14 @@ impl Region {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Commits memory for the first `len` bytes. The kernel does that when a page is first accessed.
+    /// Commits memory for the first `len` bytes. The kernel does that when a page is first
+    /// accessed.
     pub(crate) fn commit(&self, _: &MapRequest, _: usize) -> io::Result<()> {
         Ok(())
     }
 
-    /// Watches the region: pages that external code cannot access are replaced by zeros from now on,
-    /// and `mark` records the damage.
+    /// Watches the region: pages that external code cannot access are replaced by zeros from now
+    /// on, and `mark` records the damage.
     pub(crate) fn watch(&mut self, request: &MapRequest, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
         // Also for portable accessors, which need no handler themselves.
         fault::install_all();
@@ -125,9 +127,10 @@ impl Region {
     /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
     /// accessible again.
     ///
-    /// The bytes are copied. `mremap` would avoid the copy, but it unmaps the target before it checks
-    /// whether it can move. It cannot move a source with different kinds of pages (up to Linux 6.16).
-    /// On failure a part of this region would then be unmapped, and another thread could map it.
+    /// The bytes are copied. `mremap` would avoid the copy, but it unmaps the target before it
+    /// checks whether it can move. It cannot move a source with different kinds of pages (up to
+    /// Linux 6.16). On failure a part of this region would then be unmapped, and another thread
+    /// could map it.
     pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
@@ -148,8 +151,8 @@ impl Region {
         self.set_protection(Protection::NONE)
     }
 
-    /// Makes memory inaccessible whose bytes were moved, and releases it: `madvise` does not guarantee
-    /// that here.
+    /// Makes memory inaccessible whose bytes were moved, and releases it: `madvise` does not
+    /// guarantee that here.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn make_inaccessible(&self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
@@ -170,8 +173,8 @@ impl Region {
         // SAFETY: the region owns the pages.
         unsafe { libc::munlock(self.base.as_ptr().cast(), self.size) };
         // An error (locked pages) is ignored: it costs memory but loses no bytes.
-        // SAFETY: no bytes are lost. The bytes of a file are in the file, and those of private memory
-        // were moved before.
+        // SAFETY: no bytes are lost. The bytes of a file are in the file, and those of private
+        // memory were moved before.
         unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, libc::MADV_DONTNEED) };
     }
 }

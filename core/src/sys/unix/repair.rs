@@ -1,8 +1,8 @@
 //! Repair: in watched regions, the signal handler replaces pages that external code cannot access.
 //!
 //! Accessors report a fault to their caller. External code that holds a `memoryview` or a slice of
-//! the map cannot. When such code faults, the handler looks up the fault *address* here, maps a page
-//! of zeros there, records the damage and lets the code continue.
+//! the map cannot. When such code faults, the handler looks up the fault *address* here, maps a
+//! page of zeros there, records the damage and lets the code continue.
 //!
 //! The handler reads the `registry` of watched regions, so the registry takes no lock. A region is
 //! unmapped only after it was removed from the registry and no handler uses it any more.

@@ -1,7 +1,7 @@
 //! Copies bytes by system calls, which report inaccessible memory as an error instead of a signal.
 //!
-//! The bytes go through a pipe: `write` reads memory, `read` writes memory. Both fail with EFAULT where
-//! a direct access would fault.
+//! The bytes go through a pipe: `write` reads memory, `read` writes memory. Both fail with EFAULT
+//! where a direct access would fault.
 
 // Only the portable accessors use it.
 #![allow(dead_code)]
@@ -23,8 +23,8 @@ use crate::sys::inaccessible::Inaccessible;
 ///
 /// # Safety
 ///
-/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
-/// access in the same way.
+/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in
+/// memory that the caller may access in the same way.
 pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
     SHARED.with(|pipe| {
         let moved = ready(pipe).ok_or(Inaccessible::Source).and_then(|(reader, writer)| {
@@ -101,8 +101,8 @@ impl Shared {
     fn take_over(&self, holder: u32, own: u32) -> bool {
         let taken = self.holder.compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if taken {
-            // SAFETY: this thread is the only holder. The old value may be half written, so it is not
-            // dropped.
+            // SAFETY: this thread is the only holder. The old value may be half written, so it is
+            // not dropped.
             unsafe { self.pipe.get().write(None) };
         }
         taken

@@ -1,13 +1,13 @@
 //! Faults: an exception inside an accessor ends the accessor; any other is left to other handlers.
 //!
-//! The handler looks only at the program counter. It takes no lock, allocates nothing and changes only
-//! the last-error value of the thread, so any number of threads may fault at once, and a call that
-//! does not fault costs nothing.
+//! The handler looks only at the program counter. It takes no lock, allocates nothing and changes
+//! only the last-error value of the thread, so any number of threads may fault at once, and a call
+//! that does not fault costs nothing.
 //!
 //! # Safety
 //!
-//! The unsafe blocks are calls about exceptions. The handler relies on one fact: the system passes it
-//! the record and the registers of the exception, which stay valid until it returns.
+//! The unsafe blocks are calls about exceptions. The handler relies on one fact: the system passes
+//! it the record and the registers of the exception, which stay valid until it returns.
 
 mod ucontext;
 
@@ -89,7 +89,8 @@ unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
     match fault {
         Some((access, fixup)) => {
             ucontext::resume(context, fixup, access.address);
-            // SAFETY: no preconditions. The caller of the accessor reads the value at once (`note`).
+            // SAFETY: no preconditions. The caller of the accessor reads the value at once
+            // (`note`).
             unsafe { SetLastError(access.status.cast_unsigned()) };
             EXCEPTION_CONTINUE_EXECUTION
         }
@@ -122,8 +123,8 @@ thread_local! {
     static STATUS: Cell<Option<NTSTATUS>> = const { Cell::new(None) };
 }
 
-/// Records the status of the fault that has just ended an accessor in this thread. No system call may
-/// come between the two.
+/// Records the status of the fault that has just ended an accessor in this thread. No system call
+/// may come between the two.
 pub(crate) fn note() {
     // SAFETY: GetLastError has no preconditions.
     let status = unsafe { GetLastError() }.cast_signed();
@@ -132,8 +133,8 @@ pub(crate) fn note() {
 
 /// Returns the `NTSTATUS` of the last fault in a call of this thread, or `None` if there was none.
 ///
-/// For protected memory that is `STATUS_ACCESS_VIOLATION`. For a page of a file that could not be read
-/// or written it is the status of the device or the network. Call this directly after
+/// For protected memory that is `STATUS_ACCESS_VIOLATION`. For a page of a file that could not be
+/// read or written it is the status of the device or the network. Call this directly after
 /// [`Error::Fault`](crate::Error::Fault) was returned.
 ///
 /// # Platforms
@@ -167,8 +168,8 @@ mod tests {
         fault_status().unwrap()
     }
 
-    /// Calls the handler as the system does for an exception at `pc`, and returns its result and the
-    /// registers.
+    /// Calls the handler as the system does for an exception at `pc`, and returns its result and
+    /// the registers.
     fn handled(pc: usize, code: NTSTATUS, information: &[usize]) -> (i32, CONTEXT) {
         let mut record = EXCEPTION_RECORD { ExceptionCode: code, ..EXCEPTION_RECORD::default() };
         record.NumberParameters = information.len() as u32;

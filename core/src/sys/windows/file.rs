@@ -49,7 +49,8 @@ pub(crate) fn set_len(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     check(unsafe { SetFileInformationByHandle(file.as_raw_handle(), FileEndOfFileInfo, (&raw const end).cast(), size) })
 }
 
-/// Makes the file `len` bytes long. That allocates disk space unless the file is sparse or compressed.
+/// Makes the file `len` bytes long. That allocates disk space unless the file is sparse or
+/// compressed.
 pub(crate) fn set_len_allocated(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     set_len(file, len)
 }

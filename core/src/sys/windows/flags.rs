@@ -1,5 +1,5 @@
-//! The constants of protection and flags. Windows has names for combinations instead of bits, so the
-//! library defines the bits, with the numbers of Linux.
+//! The constants of protection and flags. Windows has names for combinations instead of bits, so
+//! the library defines the bits, with the numbers of Linux.
 
 use windows_sys::Win32::System::Memory::{
     FILE_MAP, FILE_MAP_COPY, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, PAGE_EXECUTE, PAGE_EXECUTE_READ,

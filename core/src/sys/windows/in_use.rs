@@ -1,10 +1,10 @@
 //! The in-use count: the calls that are using a view of a file, which must not be unmapped then.
 //!
-//! A mapped file cannot be cut, and a view cannot grow beyond its file. So a resize unmaps the view and
-//! maps another one, and another thread may map memory at the old addresses at once. No call may use
-//! the view then. A call increments the count while its accessor runs, which costs one addition and
-//! one subtraction. A resize blocks new calls and waits until the count is 0. Accessors never wait,
-//! so that takes a short time.
+//! A mapped file cannot be cut, and a view cannot grow beyond its file. So a resize unmaps the view
+//! and maps another one, and another thread may map memory at the old addresses at once. No call
+//! may use the view then. A call increments the count while its accessor runs, which costs one
+//! addition and one subtraction. A resize blocks new calls and waits until the count is 0.
+//! Accessors never wait, so that takes a short time.
 //!
 //! Maps whose views never move do not count.
 
@@ -43,7 +43,8 @@ impl InUseCount {
         InUseCount { needed, state: AtomicUsize::new(0) }
     }
 
-    /// Waits while new calls are blocked. A thread must not call this again before it drops the result.
+    /// Waits while new calls are blocked. A thread must not call this again before it drops the
+    /// result.
     #[inline]
     pub(crate) fn enter(&self) -> InUse<'_> {
         if !self.needed {
@@ -67,8 +68,8 @@ impl InUseCount {
         }
     }
 
-    /// Blocks new calls and waits until the count is 0. The caller has locked the regions, so only one
-    /// thread does this at a time.
+    /// Blocks new calls and waits until the count is 0. The caller has locked the regions, so only
+    /// one thread does this at a time.
     pub(crate) fn shut(&self) -> Shut<'_> {
         self.state.fetch_or(SHUT, AcqRel);
         wait_until(|| self.state.load(Acquire) == SHUT);

@@ -27,8 +27,8 @@ use crate::{
 };
 
 impl Pages<'_> {
-    /// Writes changed pages to the file. If the map keeps the file, also waits until they are on the
-    /// device.
+    /// Writes changed pages to the file. If the map keeps the file, also waits until they are on
+    /// the device.
     pub(crate) fn flush(self, mode: FlushMode, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
         self.flush_with(0)?;
         match file {
@@ -110,8 +110,8 @@ impl Pages<'_> {
             let size = size_of_val(queries.as_slice()) as u32;
             // SAFETY: `size` is the size of `queries`, which the call fills in.
             check(unsafe { K32QueryWorkingSetEx(this_process(), queries.as_mut_ptr().cast(), size) })?;
-            // SAFETY: all fields of the union are views of one number, whose first bit says that the page
-            // is in the working set.
+            // SAFETY: all fields of the union are views of one number, whose first bit says that
+            // the page is in the working set.
             statuses.extend(queries.iter().map(|query| unsafe { query.VirtualAttributes.Flags } & 1 == 1));
         }
         Ok(statuses)

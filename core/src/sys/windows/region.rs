@@ -27,15 +27,16 @@ use crate::{
     sys::{request::MapRequest, size},
 };
 
-/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is mapped.
+/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
+/// mapped.
 pub(crate) const OUTGROWS_FILES: bool = false;
 
 /// Whether memory can have a name by which other processes map it.
 pub(crate) const HAS_NAMES: bool = true;
 
 impl MapRequest {
-    /// Returns the request for a region that is larger than needed at present. That costs no memory,
-    /// because memory is committed as needed.
+    /// Returns the request for a region that is larger than needed at present. That costs no
+    /// memory, because memory is committed as needed.
     pub(crate) fn spacious(&self) -> Option<MapRequest> {
         Some(*self)
     }
@@ -238,7 +239,8 @@ fn check_flags(flags: Flags) -> io::Result<()> {
     if both_or_none || !known.contains(flags) { Err(error(ERROR_INVALID_PARAMETER)) } else { Ok(()) }
 }
 
-/// Corrects the error for sizes that exceed the address space: Windows reports an invalid parameter.
+/// Corrects the error for sizes that exceed the address space: Windows reports an invalid
+/// parameter.
 fn allocation_error(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(super::INVALID) => super::error(ERROR_NOT_ENOUGH_MEMORY),

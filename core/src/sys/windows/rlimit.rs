@@ -16,7 +16,8 @@ pub(crate) enum ResourceLimit {
 }
 
 impl ResourceLimit {
-    /// Returns the limit that the error number suggests. `locks`: whether the call locks pages in memory.
+    /// Returns the limit that the error number suggests. `locks`: whether the call locks pages in
+    /// memory.
     pub(crate) fn of(number: i32, locks: bool) -> Option<ResourceLimit> {
         match number.cast_unsigned() {
             ERROR_TOO_MANY_OPEN_FILES => Some(ResourceLimit::Handles),

@@ -1,5 +1,5 @@
-//! Sections. A section is an object of Windows, made of a file or of a part of the page file, of which
-//! views can be mapped.
+//! Sections. A section is an object of Windows, made of a file or of a part of the page file, of
+//! which views can be mapped.
 
 use std::{
     ffi::OsStr,
@@ -57,8 +57,8 @@ pub(super) fn create(request: &MapRequest, bytes: Bytes<'_>, name: Option<&Name>
     open(handle, flags::of_section(request.protection, request.flags) | kind, size, name)
 }
 
-/// Makes the file at least `len` bytes long. A section that is longer than its file extends the file,
-/// and a shorter one does not cut it.
+/// Makes the file at least `len` bytes long. A section that is longer than its file extends the
+/// file, and a shorter one does not cut it.
 pub(super) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     let protection = flags::of_section(crate::Protection::WRITE, Flags::SHARED);
     open(file.as_raw_handle(), protection, len, None).map(drop)

@@ -1,4 +1,5 @@
-//! Copies bytes by system calls, which report inaccessible memory as an error instead of an exception.
+//! Copies bytes by system calls, which report inaccessible memory as an error instead of an
+//! exception.
 
 // Only the portable accessors use it.
 #![allow(dead_code)]
@@ -14,8 +15,8 @@ use crate::sys::inaccessible::{Inaccessible, PIECE};
 ///
 /// # Safety
 ///
-/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
-/// access in the same way.
+/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in
+/// memory that the caller may access in the same way.
 pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
     let mut buffer = [0_u8; PIECE];
     // SAFETY: the kernel reads `n` bytes or fails; `buffer` has the length of a piece.

@@ -61,7 +61,8 @@ fn is_ours(action: &libc::sigaction) -> bool {
 /// Returns the action of a signal, and replaces it by `new` if that is given.
 fn exchange(signal: c_int, new: Option<&libc::sigaction>) -> libc::sigaction {
     let mut old = DEFAULT;
-    // SAFETY: `new` is null or an action whose handler may run at any time; `old` is a local variable.
+    // SAFETY: `new` is null or an action whose handler may run at any time; `old` is a local
+    // variable.
     unsafe { libc::sigaction(signal, new.map_or(ptr::null(), ptr::from_ref), &raw mut old) };
     old
 }

@@ -1,4 +1,5 @@
-//! What the kernel passes to a signal handler: the registers of the thread, and the cause of the signal.
+//! What the kernel passes to a signal handler: the registers of the thread, and the cause of the
+//! signal.
 
 use super::{super::access_kind::AccessKind, ucontext};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
@@ -24,7 +25,8 @@ const EXCEPTIONS: &[(c_int, c_int, Cause)] = &[
     // SI_KERNEL: a general protection fault, which has no address.
     (libc::SIGSEGV, 0x80, Cause::Instruction),
     (libc::SIGBUS, 0x80, Cause::Instruction),
-    // BUS_MCEERR_AO: memory failed that no thread accessed. SEGV_MTEAERR: a wrong tag, reported late.
+    // BUS_MCEERR_AO: memory failed that no thread accessed. SEGV_MTEAERR: a wrong tag, reported
+    // late.
     (libc::SIGBUS, 5, Cause::Other),
     (libc::SIGSEGV, 8, Cause::Other),
 ];

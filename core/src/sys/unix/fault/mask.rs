@@ -6,8 +6,8 @@ use std::{mem::MaybeUninit, ptr};
 /// The signals that the kernel sends for an invalid memory access.
 pub(super) const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
 
-/// Unblocks the signals of faults in this thread. The kernel terminates a process if a thread faults
-/// while it blocks the signal.
+/// Unblocks the signals of faults in this thread. The kernel terminates a process if a thread
+/// faults while it blocks the signal.
 pub(super) fn unblock() {
     let set = signals();
     // SAFETY: `set` is initialised. The old set is not requested.

@@ -1,4 +1,5 @@
-//! The signal actions that the library replaced, one for each generation of its handler (see `chain`).
+//! The signal actions that the library replaced, one for each generation of its handler (see
+//! `chain`).
 
 use std::{
     mem, ptr,
@@ -12,7 +13,8 @@ pub(super) const GENERATIONS: usize = 8;
 /// One table for SIGSEGV, one for SIGBUS.
 static REPLACED: [Replaced; 2] = [const { Replaced::new() }; 2];
 
-/// The action that each generation replaced; null if the generation is unused. The actions are leaked.
+/// The action that each generation replaced; null if the generation is unused. The actions are
+/// leaked.
 pub(super) struct Replaced([AtomicPtr<libc::sigaction>; GENERATIONS]);
 
 impl Replaced {

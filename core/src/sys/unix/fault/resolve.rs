@@ -8,8 +8,8 @@ use super::{
 };
 use crate::accessor;
 
-/// Resolves the fault that the signal reports. Returns false if it is none of the library's, and the
-/// signal must be forwarded.
+/// Resolves the fault that the signal reports. Returns false if it is none of the library's, and
+/// the signal must be forwarded.
 pub(super) fn resolve(context: &mut Context<'_>) -> bool {
     continue_at_fixup(context) || repair_page(context) || raised::resolve(context)
 }
@@ -23,7 +23,8 @@ fn continue_at_fixup(context: &mut Context<'_>) -> bool {
     fixup.inspect(|&address| context.resume(address)).is_some()
 }
 
-/// Replaces a missing page of a watched map by zeros. External code that accessed it then continues.
+/// Replaces a missing page of a watched map by zeros. External code that accessed it then
+/// continues.
 fn repair_page(context: &mut Context<'_>) -> bool {
     context.cause() == Cause::Access
         && context.may_be_missing()

@@ -2,11 +2,11 @@
 
 pub(super) use flag::{is_ready, set};
 
-/// In a library that is loaded at run time, such as a Python extension, the compiler calls the loader
-/// before every access to a thread-local variable. That is expensive for short calls: `read_byte`
-/// took a quarter longer. The ABI also defines *TLS descriptors*, which aarch64 uses by default. With
-/// them the loader provides an address and a function of two instructions, and the linker replaces
-/// both by a constant if it can.
+/// In a library that is loaded at run time, such as a Python extension, the compiler calls the
+/// loader before every access to a thread-local variable. That is expensive for short calls:
+/// `read_byte` took a quarter longer. The ABI also defines *TLS descriptors*, which aarch64 uses by
+/// default. With them the loader provides an address and a function of two instructions, and the
+/// linker replaces both by a constant if it can.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f")))]
 mod flag {
     /// The symbol of the flag. It contains the version, so that two versions of the crate can be

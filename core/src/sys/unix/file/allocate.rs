@@ -15,8 +15,8 @@ use super::{
     length::{offset, set_len, status_len},
 };
 
-/// Makes the file `len` bytes long and allocates disk space for the new bytes. On error its length is
-/// unchanged.
+/// Makes the file `len` bytes long and allocates disk space for the new bytes. On error its length
+/// is unchanged.
 pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let old = status_len(file)?;
     if let Some(new) = len.checked_sub(old).filter(|&new| new > 0) {

@@ -1,8 +1,8 @@
 //! The registry of watched regions, which the signal handler reads without a lock.
 //!
-//! A slot holds one region. Slots are allocated in chunks that double in size and are never freed, so
-//! the handler can read them without a lock. Free slots form a stack: taking and returning a slot
-//! takes constant time.
+//! A slot holds one region. Slots are allocated in chunks that double in size and are never freed,
+//! so the handler can read them without a lock. Free slots form a stack: taking and returning a
+//! slot takes constant time.
 //!
 //! # Safety
 //!
@@ -38,8 +38,8 @@ pub(super) fn leave(slot: &'static Slot) {
     REGISTRY.give_back(slot);
 }
 
-/// Whether `predicate` holds for one of the regions, in the order of their slots. Async-signal-safe if
-/// `predicate` is.
+/// Whether `predicate` holds for one of the regions, in the order of their slots. Async-signal-safe
+/// if `predicate` is.
 pub(super) fn any(predicate: impl Fn(&Damage) -> bool) -> bool {
     REGISTRY.slots().any(|slot| slot.read(&predicate))
 }
@@ -134,7 +134,8 @@ impl Registry {
         loop {
             let used = self.used.load(SeqCst);
             self.make_chunk(position(used).0);
-            // Counted after its chunk is allocated, because the handler reads all slots below `used`.
+            // Counted after its chunk is allocated, because the handler reads all slots below
+            // `used`.
             if self.used.compare_exchange(used, used + 1, SeqCst, SeqCst).is_ok() {
                 return self.slot(used);
             }
@@ -158,8 +159,8 @@ impl Registry {
     fn slot(&self, number: usize) -> &'static Slot {
         let (chunk, inside) = position(number);
         let at = self.chunks[chunk].load(SeqCst).wrapping_add(inside);
-        // SAFETY: the chunk was allocated before the number was counted as used, has the length that
-        // `position` assumes, and is never freed.
+        // SAFETY: the chunk was allocated before the number was counted as used, has the length
+        // that `position` assumes, and is never freed.
         unsafe { &*at }
     }
 
@@ -205,7 +206,8 @@ mod tests {
         let work = || {
             for round in 0..200 {
                 let slots: Vec<_> = (0..EACH).map(|_| LOCAL.take()).collect();
-                // `readers` records whether the slot is in use. Another value means that the slot was not free.
+                // `readers` records whether the slot is in use. Another value means that the slot
+                // was not free.
                 assert!(slots.iter().all(|slot| slot.readers.swap(1, SeqCst) == 0), "round {round}");
                 assert!(slots.iter().all(|slot| slot.readers.swap(0, SeqCst) == 1), "round {round}");
                 slots.into_iter().for_each(|slot| LOCAL.give_back(slot));

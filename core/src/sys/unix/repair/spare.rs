@@ -1,12 +1,13 @@
 //! Spare mappings, which are released when the process has reached its limit of mappings.
 //!
-//! Linux refuses every `mmap` once a process has one mapping more than `vm.max_map_count` (`do_mmap`),
-//! even one that would replace thousands of mappings. The signal handler unmaps the spare pages first.
+//! Linux refuses every `mmap` once a process has one mapping more than `vm.max_map_count`
+//! (`do_mmap`), even one that would replace thousands of mappings. The signal handler unmaps the
+//! spare pages first.
 //!
 //! # Safety
 //!
-//! `keep` maps a spare page, and no code accesses it. The thread that takes its address out of `SPARES`
-//! unmaps it.
+//! `keep` maps a spare page, and no code accesses it. The thread that takes its address out of
+//! `SPARES` unmaps it.
 
 use std::{
     ptr,
@@ -15,8 +16,8 @@ use std::{
 
 use crate::sys::unix::page_size;
 
-/// One for the call itself, two for the mappings that it splits, and one that another thread may use
-/// concurrently.
+/// One for the call itself, two for the mappings that it splits, and one that another thread may
+/// use concurrently.
 static SPARES: [AtomicPtr<libc::c_void>; 4] = [const { AtomicPtr::new(ptr::null_mut()) }; 4];
 
 /// Maps the spare pages that are missing, until the kernel refuses.
