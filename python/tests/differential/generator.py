@@ -159,13 +159,14 @@ class Generator:
     def find(self):
         """Searches the map or a range of it."""
         bounds = [self.number() for _ in range(self.rng.choice([0, 0, 1, 2, 2]))]
-        words = ", ".join([self.buffer()] + bounds)
-        return "m.{}({})".format(self.rng.choice(["find", "rfind"]), words)
+        name = self.rng.choice(["find", "rfind"])
+        return "m.{}({})".format(name, ", ".join([self.buffer()] + bounds))
 
     def seek(self):
         """Moves the position."""
+        whence = self.rng.choice(pools.WHENCES)
         position = self.within() if self.rng.random() < 0.6 else self.number()
-        return "m.seek({}{})".format(position, self.rng.choice(pools.WHENCES))
+        return "m.seek({}{})".format(position, whence)
 
     def read(self):
         """Reads from the position."""
@@ -276,5 +277,6 @@ class Generator:
             return "m.tell()"
         resize = "lambda: m.resize({})".format(max(self.unit, 7))
         act = self.rng.choice(pools.HOOKS + [resize] * self.resizable)
+        call = self.rng.choice(pools.HOOKED)
         value = self.rng.choice(["2", "-1", self.within()])
-        return self.rng.choice(pools.HOOKED).format("Int({}, {})".format(value, act))
+        return call.format("Int({}, {})".format(value, act))
