@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every tool of the house. `python3 x.py` lists them; standard library only."""
 
+import argparse
 import sys
 
 from tools import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
@@ -43,7 +44,9 @@ def bench_(steps, words):
 
 def stress(steps, words):
     """everything that the world may do to a map (--quick, --control: without protection, NAME: one scenario)"""
-    scenarios.run(steps, words)
+    parser = argparse.ArgumentParser(prog="x.py stress")
+    scenarios.options(parser)
+    scenarios.run(steps, parser.parse_args(words))
 
 
 def windows_(steps, words):
@@ -72,7 +75,7 @@ def ci(steps, words):
     lint(steps, words)
     test(steps, words)
     stubs.run(steps)
-    scenarios.run(steps, ["--quick"])
+    stress(steps, ["--quick"])
     bench.run(steps, ["--quick"])
     windows.run(steps, [])
     cross.run(steps, [])
