@@ -61,7 +61,8 @@ class Toolchain:
         """Builds the two objects with which each program for Windows begins and ends."""
         folder = HOME / "startup"
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["/usr/bin/rustc", "--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
+        words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
+        command = [DEBIAN["RUSTC"], *words]
         made = [call([*command, STARTUP / name], DEBIAN).ok for name in ("rsbegin.rs", "rsend.rs")]
         if not all(made):
             steps.fail(self.target, "its startup objects cannot be built")

@@ -1,4 +1,4 @@
-"""CPythons of Debian's unstable release, in a folder, for a machine whose own Debian has older ones.
+"""Installs CPythons of Debian's unstable release in a folder.
 
 The folder's own loader starts them with the folder's libraries. So they need neither `chroot` nor
 mounts, see this machine's files, and are found like any other interpreter.

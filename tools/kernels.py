@@ -27,7 +27,8 @@ class Kernel:
         self.architecture, self.flavour = architecture, flavour
         self.folder = HOME / "kernels" / flavour
         self.apt = self.folder / "apt"
-        self.image, self.shell, self.complete = (self.folder / name for name in ("vmlinuz", "busybox", "complete"))
+        self.image, self.shell = self.folder / "vmlinuz", self.folder / "busybox"
+        self.complete = self.folder / "complete"
 
     def ready(self, steps):
         """Gets the kernel and the shell, once; returns whether they are there."""
@@ -69,7 +70,7 @@ class Kernel:
             "Dir::State": self.apt,
             "Dir::State::Status": self.apt / "status",
         }
-        words = [word for name, value in settings.items() for word in ("-o", "{}={}".format(name, value))]
+        words = ["--option={}={}".format(name, value) for name, value in settings.items()]
         return call([*command, *words], cwd=self.apt)
 
     def names(self):

@@ -31,7 +31,7 @@ def tools(steps):
     folder = TARGET / "tools-{}".format(host.name)
     done, wanted = folder / "complete", " ".join(REQUIREMENTS)
     if not (done.exists() and done.read_text() == wanted):
-        # `--target` needs neither venv nor ensurepip, which are packages of their own on Debian.
+        # `--target` needs neither venv nor ensurepip, which Debian packages separately.
         install = [*interpreters.pip(host), "install", "--upgrade", "--target", folder]
         if not steps.run("pip install of tools", install + REQUIREMENTS).ok:
             return None
@@ -61,7 +61,7 @@ def environment(steps, folder, it, wheel):
     """Makes a new virtual environment with the wheel; returns its python, or None."""
     home = TARGET / "venv-{}".format(it.name)
     python = home / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
-    # Without pip, because ensurepip is a package of its own on Debian.
+    # Without pip, because Debian packages ensurepip separately.
     create = [it.executable, "-m", "venv", "--clear", "--without-pip", home]
     pip = [*interpreters.pip(interpreters.host()), "--python", python]
     for command in (create, [*pip, "install", "--no-deps", "--no-index", wheel]):

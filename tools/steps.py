@@ -1,4 +1,4 @@
-"""Runs commands as steps of a tool: output on failure only, counts of tests, and the time of each step."""
+"""Runs the commands of a tool, counts tests, and measures the time of each step."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ class Counts:
 
 
 class Ended:
-    """A command that has ended: its exit status, its output, and the counts that were read from it."""
+    """A command that has ended: its exit status, its output, and counts read from it."""
 
     def __init__(self, status, text):
         self.status, self.text = status, text
