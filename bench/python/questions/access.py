@@ -8,36 +8,32 @@ import safemap
 
 import contest
 import data
-import peers
-
-TITLE = "Python: small accesses, beside the alternatives"
-HOW = """A file of 16 KiB in the page cache, or shared memory of that size, accessed by statements on
-local variables. `numpy.memmap` returns arrays and numbers of its own types; where the others return
-bytes, its row converts to bytes as well. `SharedMemory.buf` is a `memoryview`, converted likewise.
-`pread` and `pwrite` are those of `os`. The aim: not slower than the standard module."""
 
 SIZE, PIECE = 16384, b"0123456789abcdef" * 4
 
 
-def answer(run):
+@contest.question("python_peers", "Python: small accesses, beside the alternatives")
+def peers(run):
+    """A file of 16 KiB in the page cache, or shared memory of that size, accessed by statements on
+    local variables. `numpy.memmap` returns arrays and numbers of its own types; where the others
+    return bytes, its row converts to bytes as well. `SharedMemory.buf` is a `memoryview`, converted
+    likewise. `pread` and `pwrite` are those of `os`. The aim: not slower than the standard module.
+    """
     with data.file_of(data.text(), SIZE) as file, open(file.name, "r+b") as handle:
         fd, shared = handle.fileno(), shared_memory.SharedMemory(create=True, size=SIZE)
         try:
             with mmap.mmap(fd, 0) as theirs, safemap.mmap(fd, 0) as ours:
-                rows(run, fd, {"safemap": ours, "mmap": theirs, **others(file.name, shared)})
+                maps = {"safemap": ours, "mmap": theirs}
+                if data.numpy:
+                    maps["numpy.memmap"] = data.numpy.memmap(file.name, mode="r+")
+                rows(run, fd, {**maps, "SharedMemory": shared.buf})
         finally:
             shared.close()
             shared.unlink()
 
 
-def others(path, shared):
-    """Returns the contenders that may be absent, and shared memory."""
-    array = {"numpy.memmap": peers.numpy.memmap(path, mode="r+")} if peers.numpy else {}
-    return {**array, "SharedMemory": shared.buf}
-
-
 def rows(run, fd, maps):
-    """Prints one row for each kind of access."""
+    """Prints one row for each kind of access. `call` does it by a system call."""
 
     def row(name, contender, call):
         contenders = {who: contender(who, m) for who, m in maps.items()}
@@ -68,7 +64,7 @@ def storing(_who, m):
 
 def replacing(who, m):
     """Returns a function that replaces a piece."""
-    new = peers.numpy.frombuffer(PIECE, "u1") if who == "numpy.memmap" else PIECE
+    new = data.numpy.frombuffer(PIECE, "u1") if who == "numpy.memmap" else PIECE
 
     def replace():
         m[1234:1298] = new
