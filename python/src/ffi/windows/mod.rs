@@ -1,4 +1,4 @@
-//! Windows: descriptors are the C library's, and stand for handles.
+//! Windows: file descriptors are numbers of the C library, each of which stands for a handle.
 
 mod audit;
 mod descriptor;

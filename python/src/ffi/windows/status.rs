@@ -1,4 +1,4 @@
-//! What the system's kernel says, in the numbers that programs know.
+//! Error codes for statuses of the Windows kernel.
 
 #![allow(unsafe_code)]
 
@@ -7,8 +7,8 @@ unsafe extern "system" {
     fn RtlNtStatusToDosError(status: i32) -> u32;
 }
 
-/// The number of the error that a status stands for: what CPython shows.
+/// Returns the error code for an `NTSTATUS`, as CPython reports it.
 pub(crate) fn error_of_status(status: i32) -> i32 {
-    // SAFETY: a table that is looked into.
+    // SAFETY: looks the number up in a table; every value is allowed.
     unsafe { RtlNtStatusToDosError(status) }.cast_signed()
 }

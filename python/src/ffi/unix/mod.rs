@@ -1,4 +1,4 @@
-//! Unix: descriptors are the system's own numbers.
+//! Unix: file descriptors are numbers of the operating system.
 
 mod audit;
 mod descriptor;
