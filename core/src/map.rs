@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Access, Cursor, Error, Flags, Lines, Options, Result, Sharing,
+    Access, Cursor, Error, Lines, Options, Result, Sharing,
     access::{Memory, RegionsGuard},
     sys::{OwnedFile, repair::Mark, request::MapRequest},
     word::Word,
@@ -179,7 +179,7 @@ impl Map {
     /// ```
     #[must_use]
     pub fn sharing(&self) -> Sharing {
-        if self.request.flags.contains(Flags::SHARED) { Sharing::Shared } else { Sharing::Private }
+        if self.request.flags.is_shared() { Sharing::Shared } else { Sharing::Private }
     }
 
     /// Returns the name that the map was made with ([`Options::name`]).
