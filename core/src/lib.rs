@@ -192,6 +192,7 @@ mod rlimit;
 
 mod manage;
 mod map;
+mod mode;
 mod options;
 mod repair;
 
@@ -208,7 +209,8 @@ pub use advice::Advice;
 pub use error::{Error, Result};
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
-pub use options::{Access, Options, Sharing};
+pub use mode::{Access, Sharing};
+pub use options::Options;
 pub use stream::Cursor;
 pub use stream::Lines;
 #[cfg(windows)]

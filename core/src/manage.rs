@@ -285,7 +285,7 @@ impl Map {
 
     /// Sets the protection of the pages that contain bytes of `range`.
     ///
-    /// Access that the protection forbids fails with [`Error::Fault`]. The [`Access`] of the map
+    /// Access that the protection forbids fails with [`Error::Fault`]. The [`Access`](crate::Access) of the map
     /// does not change. A resize that moves the map restores its original protection.
     ///
     /// # Errors
@@ -295,7 +295,7 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never allows more than the [`Access`] that it was created with.
+    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was created with.
     ///
     /// # Examples
     ///

@@ -5,13 +5,13 @@ use std::{
     ffi::{OsStr, OsString},
     mem::MaybeUninit,
     ops::RangeBounds,
-    path::Path,
     sync::Arc,
 };
 
 use crate::{
-    Access, Cursor, Error, Lines, Options, Result, Sharing,
+    Error, Result,
     access::{Memory, RegionsGuard},
+    mode::{Access, Sharing},
     sys::{OwnedFile, repair::Mark, request::MapRequest},
     word::Word,
 };
@@ -75,23 +75,6 @@ pub(crate) enum Origin {
 }
 
 impl Map {
-    /// Maps all of the file at `path` for reading.
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.get(0)?, b'[');
-    /// # Ok::<(), safemap::Error>(())
-    /// ```
-    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
-        Options::new().open(path)
-    }
-
     /// Returns the length in bytes.
     ///
     /// # Examples
@@ -182,7 +165,7 @@ impl Map {
         if self.request.flags.is_shared() { Sharing::Shared } else { Sharing::Private }
     }
 
-    /// Returns the name that the map was made with ([`Options::name`]).
+    /// Returns the name that the map was made with ([`Options::name`](crate::Options::name)).
     ///
     /// # Examples
     ///
@@ -494,35 +477,6 @@ impl Map {
             }
         }
         Ok(Ordering::Equal)
-    }
-
-    /// Returns a cursor at the start of the map, which reads and writes the map as a file.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
-    /// # Ok::<(), safemap::Error>(())
-    /// ```
-    #[must_use]
-    pub fn cursor(&self) -> Cursor<&Map> {
-        Cursor::new(self)
-    }
-
-    /// Returns an iterator over the lines of the map; see [`Lines`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
-    /// let first = map.lines().next().expect("the file is not empty")?;
-    /// assert_eq!(first, b"[package]");
-    /// # Ok::<(), safemap::Error>(())
-    /// ```
-    #[must_use]
-    pub fn lines(&self) -> Lines<'_> {
-        Lines::new(self)
     }
 
     /// Returns the address of the first byte. It is valid at least until the next [`Map::resize`].

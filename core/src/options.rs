@@ -11,6 +11,7 @@ use crate::{
     access::Memory,
     flags::{Flags, HugePage, Protection},
     map::{Origin, region_size},
+    mode::{Access, Sharing},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
         file_state::FileState,
@@ -19,51 +20,6 @@ use crate::{
         request::MapRequest,
     },
 };
-
-/// How the program accesses a map, and whether its writes reach the file.
-///
-/// # Examples
-///
-/// ```
-/// use safemap::{Access, Error, Map, Options};
-///
-/// let map = Map::open("Cargo.toml")?;
-/// assert_eq!(map.access(), Access::Read);
-/// assert!(matches!(map.set(0, b'#'), Err(Error::ReadOnly { call: "set" })));
-///
-/// let copy = Options::new().access(Access::Copy).open("Cargo.toml")?;
-/// copy.set(0, b'#')?; // changes the map, not the file
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Read-only. Methods that write return [`Error::ReadOnly`].
-    #[default]
-    Read,
-    /// Writes change the file and are visible in other shared maps of it.
-    Write,
-    /// Writes change this map only. The file does not change.
-    Copy,
-}
-
-/// Whether writes to a map are visible outside it.
-///
-/// # Examples
-///
-/// ```
-/// use safemap::{Map, Options, Sharing};
-///
-/// assert_eq!(Map::open("Cargo.toml")?.sharing(), Sharing::Shared);
-/// assert_eq!(Options::new().len(1).anonymous()?.sharing(), Sharing::Private);
-/// # Ok::<(), safemap::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sharing {
-    /// Writes are visible in the file, in other maps of it, and in forked children.
-    Shared,
-    /// Writes are visible in this map only.
-    Private,
-}
 
 /// A builder that sets how memory is mapped, then creates a [`Map`].
 ///
@@ -100,6 +56,25 @@ pub struct Options {
     allocate: bool,
     extend: bool,
     name: Option<OsString>,
+}
+
+impl Map {
+    /// Maps all of the file at `path` for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.get(0)?, b'[');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
+        Options::new().open(path)
+    }
 }
 
 impl Options {

@@ -9,7 +9,7 @@
 //! The unsafe blocks in this folder rely on these facts:
 //!
 //! - A [`Span`] or [`Strided`] lies in the map that issued it. Only `span.rs` constructs them,
-//!   after a bounds check.
+//!   after a bounds check, for the methods of `bounds.rs`.
 //! - `base .. base + len` lies in one region of the map ([`Memory`]). A region stays mapped until
 //!   its map is dropped. On systems where a resize unmaps a view, it stays mapped while an
 //!   [`InUse`] guard exists.
@@ -18,6 +18,7 @@
 
 #![allow(unsafe_code)]
 
+mod bounds;
 mod copy;
 mod external;
 mod memory;

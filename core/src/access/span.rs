@@ -1,13 +1,13 @@
-//! Ranges that are known to lie in a map, and the bounds checks that construct them.
+//! Ranges that are known to lie in a map.
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::{Error, Map, Result};
+use crate::{Error, Result};
 
 /// A range of a map: `len` bytes from `start`, which lay in the map when the span was made.
 ///
 /// The bytes of a region stay accessible, or fault, after a concurrent shrink. So a span stays
-/// valid; see [`Map::enter`] for systems that unmap views.
+/// valid; see [`Map::enter`](crate::Map::enter) for systems that unmap views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     start: usize,
@@ -23,55 +23,17 @@ pub(crate) struct Strided {
     pub(super) count: usize,
 }
 
-/// Bounds checks. Each fails with [`Error::OutOfBounds`].
-impl Map {
-    /// Checks `range`; an open end is the map's end.
+impl Span {
     #[inline]
-    pub(crate) fn span(&self, call: &'static str, range: impl RangeBounds<usize>) -> Result<Span> {
-        Span::of(call, self.len(), range)
-    }
-
-    /// Checks the `len` bytes from `start`.
-    #[inline]
-    pub(crate) fn span_at(&self, call: &'static str, start: usize, len: usize) -> Result<Span> {
-        Span::within(call, self.len(), start, len)
-    }
-
-    /// Checks the bytes from `start` to the map's end.
-    #[inline]
-    pub(crate) fn span_from(&self, call: &'static str, start: usize) -> Result<Span> {
-        let map_len = self.len();
+    pub(super) fn to_end(call: &'static str, map_len: usize, start: usize) -> Result<Span> {
         match map_len.checked_sub(start) {
             Some(len) => Ok(Span { start, len }),
             None => Err(Error::OutOfBounds { call, start, end: map_len, len: map_len }),
         }
     }
 
-    /// Checks the `len` bytes from `start`, and as many from `other`, against the same length of
-    /// the map.
     #[inline]
-    pub(crate) fn two_spans(
-        &self,
-        call: &'static str,
-        range: impl RangeBounds<usize>,
-        other: usize,
-    ) -> Result<(Span, Span)> {
-        let map_len = self.len();
-        let span = Span::of(call, map_len, range)?;
-        Ok((span, Span::within(call, map_len, other, span.len)?))
-    }
-
-    /// Checks `count` bytes, `step` apart, the first of them at `start`.
-    #[inline]
-    pub(crate) fn strided(&self, call: &'static str, start: usize, step: isize, count: usize) -> Result<Strided> {
-        let span = Span::around(call, self.len(), start, step, count)?;
-        Ok(Strided { span, start, step, count })
-    }
-}
-
-impl Span {
-    #[inline]
-    fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
+    pub(super) fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
         match map_len.checked_sub(start) {
             Some(rest) if len <= rest => Ok(Span { start, len }),
             _ => Err(Error::OutOfBounds { call, start, end: start.saturating_add(len), len: map_len }),
@@ -81,7 +43,7 @@ impl Span {
     /// The span from the lowest to the highest of `count` offsets, `step` apart, the first of them
     /// `start`.
     #[inline]
-    fn around(call: &'static str, map_len: usize, start: usize, step: isize, count: usize) -> Result<Span> {
+    pub(super) fn around(call: &'static str, map_len: usize, start: usize, step: isize, count: usize) -> Result<Span> {
         let Some(more) = count.checked_sub(1) else { return Span::within(call, map_len, start, 0) };
         let reach = more.checked_mul(step.unsigned_abs()).filter(|&reach| reach < map_len);
         let lowest = if step < 0 { reach.and_then(|reach| start.checked_sub(reach)) } else { Some(start) };
@@ -92,7 +54,7 @@ impl Span {
     }
 
     #[inline]
-    fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {
+    pub(super) fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {
         let start = match range.start_bound() {
             Bound::Included(&start) => Some(start),
             Bound::Excluded(&before) => before.checked_add(1),

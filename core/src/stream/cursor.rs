@@ -50,6 +50,22 @@ pub struct Cursor<M = std::sync::Arc<Map>> {
     line: Vec<u8>,
 }
 
+impl Map {
+    /// Returns a cursor at the start of the map, which reads and writes the map as a file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<&Map> {
+        Cursor::new(self)
+    }
+}
+
 impl<M: Borrow<Map>> Cursor<M> {
     /// Creates a cursor at the start of `map`.
     ///

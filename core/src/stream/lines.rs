@@ -26,6 +26,23 @@ pub struct Lines<'a> {
     has_ended: bool,
 }
 
+impl Map {
+    /// Returns an iterator over the lines of the map; see [`Lines`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let first = map.lines().next().expect("the file is not empty")?;
+    /// assert_eq!(first, b"[package]");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+}
+
 impl<'a> Lines<'a> {
     pub(crate) fn new(map: &'a Map) -> Lines<'a> {
         Lines { map, read_ahead: ReadAhead::new(), offset: 0, has_ended: false }
