@@ -49,6 +49,13 @@ macro_rules! bits {
 bits!(Protection, "protections");
 bits!(Flags, "flags");
 
+impl Flags {
+    /// Returns whether the file, or other processes, get what is written to the pages.
+    pub(crate) fn is_shared(self) -> bool {
+        self.contains(Flags::SHARED)
+    }
+}
+
 /// The size of huge pages from a pool that the administrator has set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugePage {

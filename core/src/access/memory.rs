@@ -2,9 +2,9 @@
 //! threads read.
 //!
 //! Resizing changes all three beside readers and writers; `docs/design.md` has the rules ("Resize
-//! through a shared reference"). The types here keep the fact that the rest of this folder relies
-//! on: whatever base and length a thread reads, `base .. base + len` lies in a region that stays
-//! mapped.
+//! through a shared reference"). The rest of this folder relies on one fact, which the types here
+//! keep. If a thread reads the length and then the base, `base .. base + len` lies in a region that
+//! stays mapped.
 
 use std::{
     io,

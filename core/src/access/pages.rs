@@ -1,4 +1,4 @@
-//! The whole pages of a range, for calls that tell the operating system about pages.
+//! The whole pages of a range, for system calls that take pages.
 
 use std::ptr::NonNull;
 

@@ -3,7 +3,7 @@
 mod remap;
 
 use crate::{
-    Access, Error, Flags, Map, Result, Sharing,
+    Error, Flags, Map, Result,
     access::{RegionsGuard, Rounding, Span},
     map::{Origin, region_size},
     sys::{
@@ -57,7 +57,7 @@ impl Map {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
         match &self.origin {
-            Origin::File { .. } if self.access() == Access::Copy || self.sharing() == Sharing::Private => {
+            Origin::File { .. } if !self.reaches_others() => {
                 Err(Error::Unsupported("a private map of a file cannot be resized"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
