@@ -1,117 +1,113 @@
 #!/usr/bin/env python3
-"""Every tool of the house. `python3 x.py` lists them; standard library only."""
+"""Runs the tools of this repository. They need Python's standard library only."""
 
+import argparse
 import sys
 
-from tools import bench, cross, debian, package, platforms, python_tests, rust, sid, stubs, targets, windows
-from tools import stress as scenarios
+from tools import (
+    bench,
+    cross,
+    debian,
+    debian_pythons,
+    package,
+    platforms,
+    python_tests,
+    rust,
+    stress,
+    stubs,
+    targets,
+    windows,
+)
 from tools.steps import Steps
 
 
-def build(steps, words):
-    """the library and its examples (cargo build --release)"""
-    rust.build(steps)
+def test(steps, options):
+    """Runs all tests of the core and of the package."""
+    platforms.report(rust.test(steps) + python_tests.rows(steps), options.write)
 
 
-def test(steps, words):
-    """every test: Rust's, the documentation's, and the Python package's on each CPython from 3.11 up (--write: into docs/platforms.md)"""
-    platforms.tell(rust.test(steps) + python_tests.run(steps), words)
+def lint(steps, options=None):
+    """Runs all linters; a warning is an error."""
+    for part in (rust, python_tests, stress, bench):
+        part.lint(steps)
 
 
-def lint(steps, words):
-    """fmt, clippy, rustdoc, compileall and ruff; a warning is an error"""
-    rust.lint(steps)
-    python_tests.lint(steps)
-    scenarios.lint(steps)
-    bench.lint(steps)
+def setup_cross(steps, options):
+    """Installs what `ci` needs, or what `release-check` needs."""
+    debian.install(steps, debian.RUST, debian.WINDOWS, targets.AARCH64)
+    if options.all:
+        debian.install(steps, *targets.NEEDS, debian_pythons.NEEDS)
+        debian_pythons.make(steps)
 
 
-def wheel(steps, words):
-    """a wheel for this Python into target/wheels (--all: for each one found)"""
-    package.wheels(steps, every="--all" in words)
+def setup_options(parser):
+    """Adds the option of `setup-cross`."""
+    parser.add_argument("--all", action="store_true", help="for all targets, and newest CPythons")
 
 
-def stubs_(steps, words):
-    """does the .pyi tell the truth, and does it offer all of typeshed's mmap.pyi?"""
+def ci(steps, options):
+    """Runs what a change must pass."""
+    lint(steps)
+    test(steps, options_of(platforms))
     stubs.run(steps)
+    stress.run(steps, options_of(stress, "--quick"))
+    windows.run(steps, options_of(windows, "--core"))
+    cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
 
 
-def bench_(steps, words):
-    """how fast, beside what else there is: all into docs/performance.md (NAME: one, --quick: do they work?, --instructions)"""
-    bench.run(steps, words)
+def release_check(steps, options):
+    """Runs the checks that are too slow for `ci`."""
+    bench.run(steps, options_of(bench, "--quick"))
+    python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
+    windows.run(steps, options_of(windows, "--python"))
+    cross.run(steps, options_of(cross))
 
 
-def stress(steps, words):
-    """everything that the world may do to a map (--quick, --control: without protection, NAME: one scenario)"""
-    scenarios.run(steps, words)
+def none(parser):
+    """For tools without options."""
 
 
-def windows_(steps, words):
-    """all tests for Windows, under Wine (--python: the package alone, --bench: how fast it is, --write; other words go to the core's cargo)"""
-    windows.run(steps, words)
+# Name, what it does, the function, and the function that adds its options.
+TOOLS = [
+    ("build", "build the library and its examples", rust.build, none),
+    ("test", "run all tests, with each CPython found", test, platforms.options),
+    ("lint", "check format, lints, documentation and prose", lint, none),
+    ("stubs", "compare the .pyi with the package and with typeshed", stubs.run, none),
+    ("wheel", "build a wheel for this CPython", package.run, package.options),
+    ("bench", "measure, beside the alternatives", bench.run, bench.options),
+    ("stress", "inject faults and check that maps survive", stress.run, stress.options),
+    ("windows", "test for Windows, under Wine", windows.run, windows.options),
+    ("cross", "check, build and test for other targets", cross.run, cross.options),
+    ("pythons", "test the package with CPythons", python_tests.run, python_tests.options),
+    ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
+    ("ci", "what a change must pass, in under 20 minutes", ci, none),
+    ("release-check", "the checks that are too slow for ci", release_check, none),
+]
 
 
-def setup_cross(steps, words):
-    """installs what builds and runs programs for other targets, and the newest CPythons, on Debian"""
-    debian.install(steps, debian.RUST, debian.WINDOWS, *targets.NEEDS, sid.NEEDS)
-    sid.make(steps)
-
-
-def pythons(steps, words):
-    """the package's tests on each CPython from 3.11 up, or on those that are named: `3.14 3.15` (--write: as for test)"""
-    platforms.tell(python_tests.run(steps, words), words)
-
-
-def cross_(steps, words):
-    """the other targets: checked, built, tested in emulators of programs and of computers, and a table (NAME…; --write: into docs/platforms.md)"""
-    cross.run(steps, words)
-
-
-def ci(steps, words):
-    """lint + test + stubs + stress --quick + bench --quick + windows + cross: what a change must pass"""
-    lint(steps, words)
-    test(steps, words)
-    stubs.run(steps)
-    scenarios.run(steps, ["--quick"])
-    bench.run(steps, ["--quick"])
-    windows.run(steps, [])
-    cross.run(steps, [])
-
-
-TOOLS = {
-    "build": build,
-    "test": test,
-    "lint": lint,
-    "stubs": stubs_,
-    "wheel": wheel,
-    "bench": bench_,
-    "stress": stress,
-    "windows": windows_,
-    "cross": cross_,
-    "pythons": pythons,
-    "setup-cross": setup_cross,
-    "ci": ci,
-}
-
-
-def listing():
-    """Prints the tools, a line each."""
-    print("usage: python3 x.py TOOL [OPTION]\n")
-    for name, tool in TOOLS.items():
-        print("  {:<11} {}".format(name, tool.__doc__))
+def options_of(tool, *words):
+    """The options of a tool, as if it were called with some words."""
+    parser = argparse.ArgumentParser()
+    tool.options(parser)
+    parser.set_defaults(rest=[])
+    return parser.parse_args(words)
 
 
 def main(words):
-    """Runs the tool named by the first word; its exit status is what it found."""
-    if not words or words[0] in ("-h", "--help", "help"):
-        listing()
-        return 0
-    if words[0] not in TOOLS:
-        listing()
-        print("\nno such tool: " + words[0], file=sys.stderr)
-        return 2
+    """Runs the tool that is named; returns its exit status."""
+    at = words.index("--") if "--" in words else len(words)
+    parser = argparse.ArgumentParser(
+        prog="x.py", description=__doc__, epilog="Arguments after `--` go to cargo."
+    )
+    parser.set_defaults(rest=words[at + 1 :])
+    tools = parser.add_subparsers(metavar="TOOL", required=True)
+    for name, does, run, add_options in TOOLS:
+        tool = tools.add_parser(name, help=does, description=does)
+        tool.set_defaults(run=run)
+        add_options(tool)
+    options = parser.parse_args(words[:at])
     steps = Steps()
-    TOOLS[words[0]](steps, words[1:])
+    options.run(steps, options)
     return steps.close()
 
 

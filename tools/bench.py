@@ -1,12 +1,10 @@
-"""Bench: how fast the library and the package are beside what one would use instead; `docs/performance.md` is made of it.
+"""Measures how fast the library and the package are, beside what a program would use instead.
 
-A bench is a command that answers one question, in lines of JSON (see `figures.py`): the Rust program of `bench/` and
-`bench/python/run.py`, with the question's name. Two scripts print tables of their own.
+A benchmark is a command that answers one question in lines of JSON (see `figures.py`): the Rust
+program of `bench/`, or `bench/python/run.py`, with the name of the question.
 """
 
-import functools
-import json
-import shutil
+import sys
 import time
 
 from tools import figures, interpreters, package, performance
@@ -14,124 +12,115 @@ from tools.steps import ROOT, TARGET, Counts, call, show
 
 HOME = ROOT / "bench"
 FOLDER = TARGET / "bench"
-# The CPython whose `mmap` the aims are told against.
+PROGRAM = FOLDER / "release" / "bench"
+SCRIPT = HOME / "python" / "run.py"
+# The CPython whose `mmap` the aims refer to.
 PYTHON = "3.13"
-
-# Scripts that print a table: name, what makes them quick (None: nothing does), title, how it is measured.
-PRINTED = [
-    (
-        "calls",
-        ["--rounds", "2"],
-        "Python: a call from a loop",
-        "A writable map of a file of 16 KiB in the page cache, `timeit` batches, the two modules alternating. Times include the loop and the look-up of the "
-        "method. The aims: at most 1.00 of the standard module in each row, and 0.8 in the mean.",
-    ),
-    (
-        "instructions",
-        None,
-        "Python: the same calls, in instructions",
-        "Counted by valgrind, so the same in every run. The aims are the same.",
-    ),
-]
+INSTRUCTIONS = ["instructions", "rust_instructions"]
 
 
-class Bench:
-    """A command that answers one question."""
-
-    def __init__(self, name, command, quick=("--quick",), read=figures.read):
-        self.name, self.command, self.quick, self.read = name, command, quick, read
-
-
-def run(steps, words):
-    """Answers the questions that are named, or all; then, if it need not be quick, it writes the page. What follows `--` is for the benches."""
-    words, more = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
-    python, wheel = environment(steps)
-    benches = rust_benches(steps) + (python_benches(steps, python) if python else [])
-    chosen = [word for word in words if not word.startswith("--")] + ["instructions"] * ("--instructions" in words)
-    for name in set(chosen).difference(bench.name for bench in benches):
-        steps.fail("bench", "there is no bench " + name)
-    asked = [bench for bench in benches if not chosen or bench.name in chosen]
-    if "--quick" in words:
-        for bench in asked:
-            bench.quick is None or answer(steps, bench, list(bench.quick), wheel)
-    else:
-        sections = [answer(steps, bench, more, wheel) for bench in asked]
-        tell(sections)
-        if not chosen and not more and None not in sections:
-            performance.write(sections, version(python))
+def options(parser):
+    """Adds the options of this tool to a parser."""
+    flag = lambda name, text: parser.add_argument(name, action="store_true", help=text)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="questions; by default all of them"
+    )
+    flag("--quick", "only show that the benchmarks work")
+    flag("--instructions", "count the instructions of short calls")
+    parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
+    flag("--summary", "write docs/performance.md from bench/results/")
 
 
-def tell(sections):
+def run(steps, options):
+    """Answers the named questions. A run of all of them writes the results and the page."""
+    if options.summary:
+        performance.write_page()
+        return
+    rust, scripts = rust_questions(steps), listed(steps, [sys.executable, SCRIPT])
+    chosen = options.names + INSTRUCTIONS * options.instructions
+    for name in set(chosen).difference(rust + scripts):
+        steps.fail("bench", "there is no question named " + name)
+    asked = [name for name in rust + scripts if not chosen or name in chosen]
+    python, wheel = environment(steps) if set(asked).intersection(scripts) else (None, None)
+    more = ["--quick"] * options.quick + (["--only", options.only] if options.only else [])
+    sections = []
+    for name in asked:
+        command = [PROGRAM] if name in rust else [python, SCRIPT]
+        if command[0]:
+            sections.append(answer(steps, name, command + [name] + more, wheel))
+    if not options.quick:
+        report([section for section in sections if section])
+        if not chosen + more and len(sections) == len(asked) and None not in sections:
+            performance.record(sections, python)
+
+
+def report(sections):
     """Prints the tables, and the rows that miss their aims."""
-    sections = [section for section in sections if section]
     for section in sections:
         print("\n" + performance.table(section))
     print()
-    for name, row in performance.misses(sections):
-        told = "missed" if performance.prose(name, row) else "missed, and bench/misses.md says nothing of it"
-        print("{}: {}: {}".format(told, name, row))
+    for section in sections:
+        for row in dict.fromkeys(row["row"] for row, aim in section.aims() if aim["met"] == "no"):
+            known = performance.reason(section.name, row)
+            without = "" if known else " (without a reason in bench/misses.md)"
+            print("missed: {}: {}{}".format(section.name, row, without))
 
 
-def answer(steps, bench, options, wheel):
-    """Runs one bench; the section that it makes, or None."""
+def answer(steps, name, command, wheel):
+    """Runs one benchmark; returns its section, or None."""
     begun = time.monotonic()
+    # In a directory on the disk, because the default for temporary files may be in memory.
     scratch = FOLDER / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    command = bench.command + options
-    # On the disk, as the folder for temporary files may be in memory.
     ended = call(command, {"TMPDIR": str(scratch), "SAFEMAP_WHEEL": str(wheel)}, FOLDER)
+    section = None
     try:
-        section = bench.read(ended.text) if ended.ok else None
+        section = figures.read(ended.text) if ended.ok else None
     except (ValueError, LookupError, TypeError) as error:
-        ended.text += "\nnot understood: {!r}".format(error)
-        section = None
-    said = "{}: {} aims".format(bench.name, len(section.verdicts())) if section else bench.name
+        ended.text += "\nthe output is invalid: {!r}".format(error)
+    line = "{}: {} aims".format(name, len(section.aims())) if section else name
     counts = Counts(passed=1) if section else Counts(failed=1)
-    steps.record(said, counts, time.monotonic() - begun, False)
+    steps.record(line, counts, time.monotonic() - begun, False)
     if not section:
         show(command, ended)
     return section
 
 
-def rust_benches(steps):
-    """Builds the program and asks it for its questions."""
-    build = ["cargo", "build", "--release", "--locked", "--manifest-path", HOME / "Cargo.toml", "--target-dir", FOLDER]
-    program = FOLDER / "release" / "bench"
-    return listed(steps, [program], []) if steps.run("cargo build of bench/", build).ok else []
+def rust_questions(steps):
+    """Builds the Rust program; returns the names of its questions."""
+    build = ["cargo", "build", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
+    return listed(steps, [PROGRAM]) if steps.run("cargo build of bench/", build).ok else []
 
 
-def python_benches(steps, python):
-    """The scripts that print tables, and what the other one has for questions."""
-    printed = []
-    for name, quick, title, how in PRINTED:
-        if name == "instructions" and not shutil.which("valgrind"):
-            steps.skip(name, "there is no valgrind")
-            continue
-        reader = functools.partial(figures.Printed, name, title, how)
-        printed.append(Bench(name, [python, HOME / (name + ".py")], quick, reader))
-    return printed + listed(steps, [python, HOME / "python" / "run.py"], ["--list"])
+MANIFEST = ["--manifest-path", HOME / "Cargo.toml"]
 
 
-def listed(steps, command, question):
-    """The questions that a command says it has."""
-    ended = call(command + question)
+def listed(steps, command):
+    """Returns the names that a command prints."""
+    ended = call(command)
     if not ended.ok:
-        steps.fail("benches of {}".format(command[-1]), "they cannot be listed")
-        show(command + question, ended)
-        return []
-    names = [json.loads(line)["name"] for line in ended.text.splitlines()]
-    return [Bench(name, command + [name]) for name in names]
+        steps.fail("bench", "{} cannot list its questions".format(command[-1]))
+        show(command, ended)
+    return ended.text.split() if ended.ok else []
 
 
 def environment(steps):
-    """A python with the package, and numpy if it can be had; and the package's wheel."""
+    """Returns a python with the package (and numpy, if it can be installed), and the wheel."""
     folder, chosen = package.tools(steps), interpreter()
     wheel = package.build(steps, folder, chosen) if folder and chosen else None
     python = package.environment(steps, folder, chosen, wheel) if wheel else None
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
-    install = [interpreters.host().executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    install = [
+        interpreters.host().executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+    ]
     ended = call(install + ["--disable-pip-version-check", "numpy"], {"PYTHONPATH": str(folder)})
     if not ended.ok:
         steps.skip("numpy", "it cannot be installed here; its rows are missing")
@@ -139,19 +128,15 @@ def environment(steps):
 
 
 def interpreter():
-    """The interpreter that the aims name, or the newest, as people use it: with the lock, without debugging."""
+    """Returns the interpreter of the aims, or the newest, with the GIL and without debugging."""
     able = [it for it in interpreters.found() if not it.suffix]
     return max(able, key=lambda it: (it.minor == PYTHON, it.numbers), default=None)
 
 
-def version(python):
-    """The version of an interpreter."""
-    return call([python, "-c", "import platform; print(platform.python_version())"]).text.strip()
-
-
 def lint(steps):
-    """Checks form and lints of the Rust benches, which are a workspace of their own."""
-    manifest = HOME / "Cargo.toml"
-    steps.run("cargo fmt of bench/", ["cargo", "fmt", "--check", "--manifest-path", manifest])
-    clippy = ["cargo", "clippy", "--release", "--locked", "--manifest-path", manifest, "--target-dir", FOLDER]
+    """Checks the Rust benchmarks, which are a workspace of their own, and the page."""
+    steps.run("cargo fmt of bench/", ["cargo", "fmt", "--check", *MANIFEST])
+    clippy = ["cargo", "clippy", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
     steps.run("cargo clippy of bench/", clippy + ["--", "-D", "warnings"])
+    if not performance.is_current():
+        steps.fail("docs/performance.md", "it is stale; run `python3 x.py bench --summary`")

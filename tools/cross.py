@@ -1,128 +1,130 @@
-"""Cross: the core and the package for other platforms, checked, built and, where an emulator or this machine can, tested."""
+"""Checks, builds and tests the core for other targets, where an emulator or this machine can."""
 
 import re
 
-from tools import debian, platforms, rust, sysroot, targets, zig
+from tools import cross_toolchain, debian, platforms, rust, targets
 from tools.platforms import Row
-from tools.steps import call
+from tools.steps import Counts, call
 
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
-
 # All tests but those in the documentation.
 PROGRAMS = ["--package", "safemap", "--lib", "--tests"]
-
-# The CPython for which the package is checked; that takes no interpreter of the target's.
+# The package is checked for this CPython. That takes no interpreter of the target.
 PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
 
 
-def run(steps, words):
-    """Tries every target, or those that are named, and ends with a table; `--write` puts it into the documentation."""
-    named = [word for word in words if not word.startswith("-")]
-    chosen = [it for it in targets.TARGETS if not named or any(word in it.name for word in named)]
-    rows = [row for target in chosen for row in rows_of(steps, target)]
-    platforms.tell(rows, words)
+def options(parser):
+    """Adds this tool's options."""
+    parser.add_argument("names", nargs="*", help="parts of targets' names; default: all targets")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="no type checks, no second page size, no emulated computers",
+    )
+    platforms.options(parser)
 
 
-def rows_of(steps, target):
-    """Tries one target; a row for each size of its pages, and for each machine."""
-    missing = debian.lacks(debian.RUST, target.needs)
+def run(steps, options):
+    """Tries each target, or those that are named, and prints a table."""
+    names = options.names or [""]
+    chosen = [it for it in targets.TARGETS if any(name in it.name for name in names)]
+    if not chosen:
+        steps.fail("cross", "no target has such a name")
+    rows = [row for target in chosen for row in rows_of(steps, target, options.quick)]
+    platforms.report(rows, options.write)
+
+
+def rows_of(steps, target, quick):
+    """Tries one target; returns a row for each page size, and for each emulated computer."""
+    missing = debian.lacks(target.needs) + cross_toolchain.lacks(target.name)
     if missing:
         return [Row(target.name).skipped(steps, debian.sentence(missing))]
-    toolchain = sysroot.toolchain(steps, target.name)
-    if toolchain is None:
-        return [Row(target.name, why="its standard library could not be built")]
-    trial = Trial(steps, target, toolchain)
-    trial.check()
+    trial = Trial(steps, target)
+    if not quick:
+        trial.check()
     trial.build()
-    return [trial.row(page) for page in target.pages] + [machine.row(trial) for machine in target.machines]
+    if quick:
+        return [trial.row(target.pages[0])]
+    return [trial.row(it) for it in target.pages] + [it.row(trial) for it in target.machines]
 
 
 class Trial:
-    """One target, as far as it was tried."""
+    """One target: its toolchain, and what is known of it so far."""
 
-    def __init__(self, steps, target, toolchain):
-        self.steps, self.target, self.toolchain = steps, target, toolchain
+    def __init__(self, steps, target):
+        zig = target.zig and cross_toolchain.zig_ready(steps)
+        self.steps, self.target = steps, target
+        self.toolchain = cross_toolchain.Toolchain(target.name, linker=target.linker, zig=zig)
+        self.env = self.toolchain.env
+        self.links = target.linker or zig
         self.checks = self.builds = "–"
-        self.env = toolchain.environment(linker=target.linker)
         if target.runner:
-            # An emulator is slow enough.
-            self.env["CARGO_PROFILE_DEV_OPT_LEVEL"] = "1"
+            # Without optimization the emulator is too slow.
+            pass
+
+    def cargo(self, name, *words, env=(), read=None):
+        """Runs cargo for the target."""
+        command = self.toolchain.command(*words)
+        return self.steps.run(name, command, dict(self.env, **dict(env)), read=read)
 
     def check(self):
-        """Type-checks the crate with its tests, and the package."""
+        """Type-checks the core with its tests, and the package."""
         name = "check " + self.target.name
-        words = ["check", "--package", "safemap", "--tests"]
-        core = self.steps.run(name, self.toolchain.command(*words), self.env)
-        words = ["check", "--package", "safemap-python"]
-        package = self.steps.run(name + ", Python", self.toolchain.command(*words), dict(self.env, **PYTHON))
-        self.checks = "yes" if core.ok and package.ok else "NO"
+        core = self.cargo(name, "check", "--package", "safemap", "--tests")
+        python = self.cargo(name + ", Python", "check", "--package", "safemap-python", env=PYTHON)
+        self.checks = "yes" if core.ok and python.ok else "NO"
 
     def build(self):
-        """Builds and links the tests, or builds the library where nothing links for the target."""
-        words, done = self.command("--no-run", *PROGRAMS), "yes"
-        if self.target.zig and zig.ready(self.steps):
-            self.env = zig.environment(self.toolchain, self.flags())
-        elif not self.target.linker:
-            # The compiler makes code of it, and of the kernels' assembly.
-            words, done = self.toolchain.command("build", "--package", "safemap", "--lib"), "library"
-        self.builds = done if self.steps.run("build " + self.target.name, words, self.env).ok else "NO"
+        """Builds the tests, or only the library if nothing links for the target."""
+        words = ["test", "--no-run", *PROGRAMS] if self.links else ["build", "--package", "safemap"]
+        built = self.cargo("build " + self.target.name, *words).ok
+        self.builds = ("yes" if self.links else "library") if built else "NO"
 
     def programs(self):
-        """The tests that were built, for whoever runs them without cargo: names and paths."""
-        return rust.programs(call(self.command("--no-run", "--message-format", "json", *PROGRAMS), self.env).text)
-
-    def command(self, *words):
-        """The words of a call of `cargo test`."""
-        make = zig.command if self.target.zig else sysroot.Toolchain.command
-        return make(self.toolchain, "test", *words)
-
-    def flags(self):
-        """Zig brings a C library with its own beginning and end of a program; Rust has some for musl, too."""
-        return ["-C", "link-self-contained=no"] if self.target.name.endswith("-musl") else []
+        """The test programs that were built, for an emulated computer: names and paths."""
+        words = ["test", "--no-run", "--message-format", "json", *PROGRAMS]
+        return rust.programs(call(self.toolchain.command(*words), self.env).text)
 
     def row(self, page):
-        """Runs the tests with pages of one size, if they can be; what is known then."""
+        """Runs the tests with pages of a size, if possible; returns the row."""
         name = self.target.name + (", {} KiB pages".format(page // 1024) if page else "")
         row = Row(name, self.checks, self.builds)
         if not self.target.runs:
             row.why.append("nothing here runs its programs")
         elif page and not chooses_pages(self.target.runner):
-            return row.skipped(self.steps, "this qemu does not let one choose the size of pages")
+            return row.skipped(self.steps, "this qemu has no option for the page size")
         elif self.builds == "yes":
-            row.add(self.test(name, page))
-            row.why += reasons(self.target.unfit_with(page))
+            unfit = self.target.unfit_with(page)
+            row.add(self.test(name, page, unfit))
+            row.why += reasons(unfit)
         return row
 
-    def test(self, name, page):
-        """Runs the tests; their counts, in which those that are unfit are skipped."""
+    def test(self, name, page, unfit):
+        """Runs all tests but those that are unfit; returns the counts."""
         words = ["--no-fail-fast", *PROGRAMS, "--", "--exact"]
-        words += [word for test in self.target.unfit_with(page) for word in ("--skip", test)]
-        return self.steps.run("tests " + name, self.command(*words), self.running(page), read=counted).counts
-
-    def running(self, page):
-        """The environment in which cargo, and a test that starts itself, find the emulator."""
-        # To print where a test failed takes longer than the test, and the emulators do not manage it with large pages.
-        env = dict(self.env, RUST_BACKTRACE="0")
-        if not self.target.runner:
-            return env
-        runner = self.target.runner.format(page)
-        variable = "CARGO_TARGET_{}_RUNNER".format(self.target.name.upper().replace("-", "_"))
-        return dict(env, SAFEMAP_TEST_RUNNER=runner, **{variable: runner})
-
-
-def counted(text):
-    """Counts what cargo says, and what was left out as skipped."""
-    counts = rust.counts(text)
-    counts.skipped += sum(map(int, FILTERED.findall(text)))
-    return counts
+        words += [word for test in unfit for word in ("--skip", test)]
+        # A backtrace takes longer than a test, and the emulators fail at it with large pages.
+        env = {"RUST_BACKTRACE": "0"}
+        if self.target.runner:
+            runner = self.target.runner.format(page)
+            variable = "CARGO_TARGET_{}_RUNNER".format(self.target.name.upper().replace("-", "_"))
+            # Tests that start themselves need the emulator, too.
+            env.update({variable: runner, "SAFEMAP_TEST_RUNNER": runner})
+        ended = self.cargo("tests " + name, "test", *words, env=env, read=rust.counts)
+        left_out = sum(map(int, FILTERED.findall(ended.text)))
+        if ended.ok and left_out != len(unfit):
+            self.steps.fail("tests " + name, "tools/targets.py names tests that do not exist")
+        ended.counts.add(Counts(skipped=left_out))
+        return ended.counts
 
 
 def reasons(unfit):
-    """Says why tests are left out, each reason once."""
-    return ["{}: {}".format(why, ", ".join(it for it in unfit if unfit[it] == why)) for why in dict.fromkeys(unfit.values())]
+    """Each reason once, with the tests it holds for."""
+    for why in dict.fromkeys(unfit.values()):
+        yield "{}: {}".format(why, ", ".join(it for it in unfit if unfit[it] == why))
 
 
 def chooses_pages(runner):
-    """Whether the emulator lets one choose the size of pages: up to version 7."""
-    told = re.search(r"version (\d+)", call([runner.split()[0], "--version"]).text)
-    return told is not None and int(told.group(1)) < 8
+    """Whether the emulator has an option for the page size, as it has up to version 7."""
+    version = re.search(r"version (\d+)", call([runner.split()[0], "--version"]).text)
+    return version is not None and int(version.group(1)) < 8

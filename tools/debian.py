@@ -1,10 +1,12 @@
-"""Debian: which package brings what a chore needs, and how those that are missing are installed."""
+"""Debian's packages: which of them tools need, and how missing ones are installed."""
 
 import os
 import shutil
 from pathlib import Path
 
-# What has to be there, a path or a program, and the package that brings it.
+from tools.steps import call
+
+# A path or a program that must exist, and the package that contains it.
 RUST = {
     "/usr/bin/cargo": "cargo-web",
     "/usr/bin/rustc": "rustc-web",
@@ -18,7 +20,7 @@ WINDOWS = {
 
 
 def lacks(*needs):
-    """Names the packages that would bring what is not there."""
+    """Names the packages that contain what is missing."""
     wanted = {what: package for need in needs for what, package in need.items()}
     return sorted({package for what, package in wanted.items() if not is_there(what)})
 
@@ -29,23 +31,30 @@ def is_there(what):
 
 
 def sentence(packages):
-    """Says what is missing, and how one gets it."""
-    return "this machine lacks {}; `python3 x.py setup-cross` installs it on Debian".format(", ".join(packages))
+    """Says which packages are missing, and how to install them."""
+    return "{} missing; on Debian `x.py setup-cross --all` installs".format(", ".join(packages))
 
 
 def install(steps, *needs):
-    """Installs everything that is missing of what is needed."""
+    """Installs the packages that are missing."""
     packages = lacks(*needs)
     if not packages:
         print("nothing is missing")
     elif shutil.which("apt-get") is None:
-        steps.skip("setup-cross", "there is no apt-get here; Debian calls what is missing " + ", ".join(packages))
-    elif steps.run("apt-get update", root("apt-get", "update")).ok:
+        steps.skip("setup-cross", "no apt-get; Debian's packages are " + ", ".join(packages))
+    elif steps.run("apt-get update", as_root("apt-get", "update")).ok:
+        words = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
         env = {"DEBIAN_FRONTEND": "noninteractive"}
-        words = ["install", "--yes", "--no-install-recommends"]
-        steps.run("apt-get install " + " ".join(packages), root("apt-get", *words, *packages), env)
+        steps.run("apt-get install " + " ".join(packages), as_root(*words), env)
 
 
-def root(*command):
-    """The command, as one that the administrator gives."""
-    return [*command] if os.geteuid() == 0 else ["sudo", "--non-interactive", "--preserve-env=DEBIAN_FRONTEND", *command]
+def as_root(*command):
+    """The command, run by sudo unless this process is root."""
+    sudo = ["sudo", "--non-interactive", "--preserve-env=DEBIAN_FRONTEND"]
+    return [*command] if os.geteuid() == 0 else [*sudo, *command]
+
+
+def mirror():
+    """The first address from which apt gets Debian's packages, or None."""
+    listed = call(["apt-get", "indextargets", "--format", "$(SITE)", "Label: Debian"])
+    return next(iter(listed.text.split()), None) if listed.ok else None

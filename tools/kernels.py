@@ -1,7 +1,7 @@
-"""Kernels: Linux for a machine of another architecture, and the shell that it starts, from Debian.
+"""Gets Linux kernels for emulated computers, and a shell for them, from Debian.
 
-Apt gets both, from where this machine gets its own packages and with Debian's keys, into folders of its own:
-nothing is installed, and nobody has to be an administrator.
+Apt downloads both from this machine's mirror, verified with Debian's keys, into private folders.
+Nothing is installed, so this does not take root.
 """
 
 import fnmatch
@@ -9,39 +9,37 @@ import re
 import shutil
 import subprocess
 import tarfile
-import time
 
-from tools import sid
-from tools.steps import Counts, call
-from tools.sysroot import HOME
+from tools import debian
+from tools.cross_toolchain import HOME
+from tools.steps import call
 
-# A release of Debian, and the Linux that it has as long as it lives.
+# A release of Debian, and the version of Linux that it keeps.
 SUITE, LINUX = "trixie", "6.12"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 NEEDS = {"apt-get": "apt", "dpkg-deb": "dpkg", KEYS: "debian-archive-keyring"}
 
 
 class Kernel:
-    """A kernel, by its architecture and by what its package's name ends with: `arm64`, `arm64-16k`."""
+    """A kernel: its architecture, and the end of its package's name, as in `arm64-16k`."""
 
     def __init__(self, architecture, flavour):
         self.architecture, self.flavour = architecture, flavour
         self.folder = HOME / "kernels" / flavour
         self.apt = self.folder / "apt"
-        self.image, self.shell, self.complete = (self.folder / name for name in ("vmlinuz", "busybox", "complete"))
+        self.image, self.shell = self.folder / "vmlinuz", self.folder / "busybox"
+        self.complete = self.folder / "complete"
 
     def ready(self, steps):
-        """Gets the kernel and the shell, once; whether they are there."""
-        if not self.complete.exists():
-            begun = time.monotonic()
-            self.get()
-            if self.complete.exists():
-                steps.record("the kernel {} of Debian".format(self.flavour), Counts(), time.monotonic() - begun, counted=False)
+        """Gets the kernel and the shell, once; returns whether they are there."""
+        mirror = debian.mirror()
+        if mirror and not self.complete.exists():
+            self.get(mirror)
         return self.complete.exists()
 
-    def get(self):
-        """Downloads both packages, and keeps of them what is needed."""
-        self.prepare()
+    def get(self, mirror):
+        """Downloads both packages, and extracts the kernel and the shell."""
+        self.prepare(mirror)
         self.call("apt-get", "update")
         kernel, shell = self.download(self.names()), self.download(["busybox-static"])
         if kernel and shell:
@@ -50,16 +48,17 @@ class Kernel:
             shutil.rmtree(str(self.apt))
             self.complete.touch()
 
-    def prepare(self):
-        """Makes the folders of an apt that knows this architecture alone."""
+    def prepare(self, mirror):
+        """Makes folders for apt, with this architecture only."""
         shutil.rmtree(str(self.folder), ignore_errors=True)
         for name in ("lists/partial", "archives/partial"):
             (self.apt / name).mkdir(parents=True)
         (self.apt / "status").touch()
-        (self.apt / "sources.list").write_text("deb [signed-by={}] {} {} main\n".format(KEYS, sid.mirror(), SUITE))
+        source = "deb [signed-by={}] {} {} main\n".format(KEYS, mirror, SUITE)
+        (self.apt / "sources.list").write_text(source)
 
     def call(self, *command):
-        """Calls a program of apt's with those folders."""
+        """Calls a program of apt with those folders."""
         settings = {
             "APT::Architecture": self.architecture,
             "APT::Architectures": self.architecture,
@@ -71,28 +70,29 @@ class Kernel:
             "Dir::State": self.apt,
             "Dir::State::Status": self.apt / "status",
         }
-        words = [word for name, value in settings.items() for word in ("-o", "{}={}".format(name, value))]
+        words = ["--option={}={}".format(name, value) for name, value in settings.items()]
         return call([*command, *words], cwd=self.apt)
 
     def names(self):
-        """Names the packages of this kernel, the newest first."""
+        """Names the packages of this kernel, newest first."""
         named = self.call("apt-cache", "pkgnames", "linux-image-{}.".format(LINUX)).text.split()
         ours = [name for name in named if re.match(r"[^+]*\+[^-]*-{}$".format(self.flavour), name)]
-        return sorted(ours, key=lambda name: [int(number) for number in re.findall(r"\d+", name)], reverse=True)
+        return sorted(ours, key=lambda it: [*map(int, re.findall(r"\d+", it))], reverse=True)
 
     def download(self, packages):
-        """Downloads the first of the packages that is to be had; its path, or None."""
+        """Downloads the first package that is available; returns its path, or None."""
         for package in packages:
-            # A mirror may name one that it has not got yet, or has no more.
+            # A mirror may list packages that it does not have yet, or no longer has.
             if self.call("apt-get", "download", package).ok:
                 return next(self.apt.glob(package + "_*.deb"), None)
         return None
 
 
-def extract(package, pattern, place):
-    """Takes the file with such a name out of a package."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as unpacking:
+def extract(package, pattern, path):
+    """Extracts the file whose name matches a pattern from a package."""
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacking:
         with tarfile.open(fileobj=unpacking.stdout, mode="r|") as files:
             for file in files:
                 if fnmatch.fnmatch(file.name, pattern):
-                    place.write_bytes(files.extractfile(file).read())
+                    path.write_bytes(files.extractfile(file).read())

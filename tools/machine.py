@@ -9,7 +9,7 @@ from pathlib import Path
 from tools import debian, kernels, platforms, rust
 from tools.cpio import Archive
 from tools.steps import Counts
-from tools.sysroot import HOME
+from tools.cross_toolchain import HOME
 
 # What the machine does when its kernel has come up.
 INIT = """#!/bin/busybox sh

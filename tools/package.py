@@ -1,71 +1,73 @@
-"""Package: tools, wheels, and the environments in which the package is tried."""
+"""Builds wheels of the Python package, and makes virtual environments with them."""
 
 import os
 import shutil
-import time
 
 from tools import interpreters
-from tools.steps import ROOT, TARGET, Counts, call, show
+from tools.steps import ROOT, TARGET, call, show
 
-WHEELS = TARGET / "wheels"
 REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23", "ruff>=0.6"]
 
 
+def options(parser):
+    """Adds the options of the tool `wheel`."""
+    parser.add_argument("--all", action="store_true", help="one for each CPython found")
+
+
+def run(steps, options):
+    """Builds wheels into target/wheels, and prints their names."""
+    folder = tools(steps)
+    chosen = interpreters.found() if options.all else [interpreters.host()]
+    for it in {it.minor: it for it in chosen}.values() if folder else ():
+        print("               {}".format(build(steps, folder, it)), flush=True)
+
+
 def tools(steps):
-    """Installs maturin, mypy, ruff and a pip that knows `--python` into one folder, once; None if that fails."""
+    """Installs maturin, mypy, pip and ruff into a folder, once; returns it, or None."""
     host = interpreters.host()
     if host is None:
-        steps.fail("tools", "no CPython from 3.11 up with pip was found")
+        steps.fail("tools", "no CPython from 3.11 up with pip")
         return None
     folder = TARGET / "tools-{}".format(host.name)
-    stamp, wanted = folder / "complete", " ".join(REQUIREMENTS)
-    if not (stamp.exists() and stamp.read_text() == wanted):
-        # `--target` needs neither venv nor ensurepip, which Debian packages apart.
-        install = [host.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
-        if not steps.run("tools", install + ["--target", folder] + REQUIREMENTS).ok:
+    done, wanted = folder / "complete", " ".join(REQUIREMENTS)
+    if not (done.exists() and done.read_text() == wanted):
+        # `--target` needs neither venv nor ensurepip, which Debian packages separately.
+        install = [*interpreters.pip(host), "install", "--upgrade", "--target", folder]
+        if not steps.run("pip install of tools", install + REQUIREMENTS).ok:
             return None
-        stamp.write_text(wanted)
+        done.write_text(wanted)
     return folder
 
 
-def wheels(steps, every):
-    """Builds wheels into target/wheels and names them."""
-    folder = tools(steps)
-    chosen = interpreters.found() if every else [interpreters.host()]
-    minors = {it.minor: it for it in chosen if it}
-    for it in minors.values() if folder else ():
-        built = build(steps, folder, it)
-        if built:
-            print("               " + str(built), flush=True)
-
-
 def build(steps, folder, it):
-    """Builds the wheel for one interpreter; its path, or None."""
-    # A folder of its own tells which wheel is this one, whatever its name and tag.
-    fresh = TARGET / "wheel-{}".format(it.minor)
-    shutil.rmtree(str(fresh), ignore_errors=True)
-    command = [folder / "bin" / interpreters.program("maturin"), "build", "--release", "--manifest-path", ROOT / "python" / "Cargo.toml"]
-    ended = steps.run("wheel for " + it.minor, command + ["--interpreter", it.executable, "--out", fresh])
-    made = sorted(fresh.glob("*.whl"))
-    if not ended.ok or not made:
+    """Builds the wheel for an interpreter with the tools of a folder; returns its path, or None."""
+    return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
+
+
+def maturin(steps, folder, name, words, env=None):
+    """Builds a wheel; returns its path in target/wheels, or None."""
+    # A new folder, so that the only wheel there is this one.
+    out = TARGET / "wheel-{}".format(name)
+    shutil.rmtree(str(out), ignore_errors=True)
+    command = [folder / "bin" / interpreters.program("maturin"), "build", "--release"]
+    command += ["--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out, *words]
+    if not steps.run("wheel for " + name, command, env).ok:
         return None
-    WHEELS.mkdir(parents=True, exist_ok=True)
-    return shutil.copy(str(made[0]), str(WHEELS))
+    (TARGET / "wheels").mkdir(parents=True, exist_ok=True)
+    return shutil.copy(str(next(out.glob("*.whl"))), str(TARGET / "wheels"))
 
 
 def environment(steps, folder, it, wheel):
-    """Makes a fresh virtual environment with the wheel in it; its python, or None."""
-    begun = time.monotonic()
-    place = TARGET / "venv-{}".format(it.name)
-    python = place / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
-    # Without pip: Debian's python3 can do that although ensurepip is a package of its own.
-    create = [it.executable, "-m", "venv", "--clear", "--without-pip", place]
-    pip = [interpreters.host().executable, "-m", "pip", "--python", python, "install", "--quiet"]
-    install = pip + ["--disable-pip-version-check", "--no-deps", "--no-index", wheel]
-    for command in (create, install):
+    """Makes a new virtual environment with the wheel; returns its python, or None."""
+    home = TARGET / "venv-{}".format(it.name)
+    python = home / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
+    # Without pip, because Debian packages ensurepip separately.
+    create = [it.executable, "-m", "venv", "--clear", "--without-pip", home]
+    pip = [*interpreters.pip(interpreters.host()), "--python", python]
+    for command in (create, [*pip, "install", "--no-deps", "--no-index", wheel]):
         ended = call(command, {"PYTHONPATH": str(folder)})
         if not ended.ok:
-            steps.record("environment for " + it.name, Counts(failed=1), time.monotonic() - begun, False)
+            steps.fail("environment for " + it.name, "a command failed")
             show(command, ended)
             return None
     return python

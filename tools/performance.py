@@ -1,155 +1,215 @@
-"""Performance: the page `docs/performance.md`, made of figures."""
+"""Tables of figures, `bench/results/`, and the generated part of `docs/performance.md`."""
 
+import json
 import os
 import platform
 import re
-import statistics
-import subprocess
+import textwrap
 import time
+from pathlib import Path
 
 from tools import figures
-from tools.steps import ROOT
+from tools.steps import ROOT, call
 
 PAGE = ROOT / "docs" / "performance.md"
-HOME = ROOT / "bench"
+RESULTS = ROOT / "bench" / "results"
+REASONS = ROOT / "bench" / "misses.md"
+BEGIN, END = (
+    "<!-- Written by `python3 x.py bench --summary`. -->",
+    "<!-- End of the written part. -->",
+)
 
 
-def write(sections, python):
-    """Writes the page."""
-    head = (HOME / "method.md").read_text().strip()
-    parts = [head, machine(python), summary(sections), lost(sections)] + [table(section) for section in sections]
-    PAGE.write_text("\n\n".join(part for part in parts if part) + "\n")
+def record(sections, python):
+    """Writes the results of a run of all questions, and the page."""
+    system = system_of_run(python)
+    lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
+    # How a question is measured stands in the benchmark.
+    kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
+    compact = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in kept]
+    name = re.sub(r"[^a-z0-9]+", "-", system["processor"].lower()).strip("-")
+    (RESULTS / (name + ".jsonl")).write_text("\n".join(compact) + "\n")
+    write_page()
 
 
-def machine(python):
-    """What it was measured on. No names."""
-    processor = re.search(r"^model name\s*: (.*)$", read("/proc/cpuinfo"), re.M)
-    rustc = subprocess.run(["rustc", "--version"], stdout=subprocess.PIPE, check=True).stdout.decode().split()[1]
-    named = "{}, {} processors".format(processor.group(1) if processor else platform.machine(), os.cpu_count())
-    words = "{}, {} {}, rustc {}, CPython {}, {}."
-    release = ".".join(platform.release().split("-")[0].split(".")[:2])
-    return words.format(named, platform.system(), release, rustc, python, time.strftime("%Y-%m-%d"))
+def system_of_run(python):
+    """Returns what the figures depend on. The name of the computer is not part of it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", text, re.M)
+    return {
+        "processor": model.group(1) if model else platform.machine(),
+        "processors": os.cpu_count(),
+        "system": "{} {}".format(platform.system(), ".".join(platform.release().split(".")[:2])),
+        "rustc": call(["rustc", "--version"]).text.split()[1],
+        "python": call([python, "--version"]).text.split()[1],
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": call(["git", "rev-parse", "--short", "HEAD"]).text.strip(),
+        "command": "python3 x.py bench",
+    }
 
 
-def read(path):
-    """A file's text; none if there is no such file."""
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""
+def recorded():
+    """Returns the system of the most recent results, and their sections."""
+    files = [path.read_text().splitlines() for path in RESULTS.glob("*.jsonl")]
+    runs = [[json.loads(line) for line in lines] for lines in files]
+    system, *lines = max(runs, key=lambda run: run[0]["date"])
+    sections = []
+    for line in lines:
+        if "question" in line:
+            sections.append(figures.Section(line, []))
+        else:
+            sections[-1].rows.append(line)
+    return system, sections
 
 
-def summary(sections):
-    """How many aims there are, and how many are met."""
-    verdicts = [verdict for section in sections for _, verdict in section.verdicts()]
-    met, noise, missed = (verdicts.count(kind) for kind in (figures.MET, figures.NOISE, figures.MISSED))
-    words = "**Of {} aims {} are met, {} are missed by no more than the noise, and {} are missed.**"
-    return words.format(len(verdicts), met, noise, missed)
+def write_page():
+    """Replaces the generated part of the page."""
+    PAGE.write_text(page())
 
 
-def lost(sections):
-    """The rows that miss their aims, with a paragraph for each that has one."""
-    told = {}
-    for section, row in misses(sections):
-        told.setdefault(prose(section, row), []).append("{}: {}".format(section, row))
-    if not told:
-        return ""
-    items = ["- {}.\n  {}".format("; ".join(rows), text or "Not explained yet.") for text, rows in told.items()]
-    return "## Rows that we lose\n\n" + "\n".join(items)
+def is_current():
+    """Returns whether the generated part of the page follows from the results."""
+    return PAGE.read_text() == page()
 
 
-def misses(sections):
-    """Pairs of a section's name and a row's that misses an aim."""
-    pairs = [(section.name, row) for section in sections for row, verdict in section.verdicts() if verdict == figures.MISSED]
-    return list(dict.fromkeys(pairs))
+def page():
+    """Returns the text of the page with a new generated part."""
+    before, rest = PAGE.read_text().split(BEGIN)
+    system, sections = recorded()
+    parts = [BEGIN, origin(system, sections), overview(sections), "## Where safemap is slower"]
+    return before + "\n\n".join([*parts, *misses_by_reason(sections), END]) + rest.split(END)[1]
 
 
-def prose(section, row):
-    """What `misses.md` says of a row; None if nothing."""
-    asked = "{}: {}".format(section, row)
-    for patterns, text in paragraphs((HOME / "misses.md").read_text()):
-        if any(fits(pattern, asked) for pattern in patterns):
-            return text
+def origin(system, sections):
+    """Returns what was measured on what, and how many aims are met."""
+    verdicts = [aim["met"] for section in sections for _, aim in section.aims()]
+    counts = [verdicts.count(kind) for kind in ("yes", "noise", "no")]
+    text = """Measured by `{command}` on an {processor} with {processors} processors, {system},
+    rustc {rustc}, CPython {python}, on {date}, commit {commit}. Of {} aims {} are met, {} are missed
+    by less than the noise, and {} are missed."""
+    return wrapped(text.format(len(verdicts), *counts, **system))
+
+
+def overview(sections):
+    """Returns a table with a line for each question and each contender that it is judged by."""
+    lines = ["| question | beside | ratio | aims met | command |", "|---|---|---|---|---|"]
+    for section in sections:
+        judged = {}
+        for row in section.rows:
+            for aim in row.get("aims", ()):
+                judged.setdefault(aim["against"], []).append((row, aim))
+        for against, pairs in judged.items():
+            command = "`x.py bench {}`".format(section.name)
+            cells = [section.title, against, span(pairs), met(pairs), command]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def span(pairs):
+    """Returns the least and the greatest ratio of rows."""
+    plus = lambda row, aim: ratio_of_medians(row) if "plus" in aim else aim["reached"][0]
+    ratios = sorted(plus(row, aim) for row, aim in pairs)
+    return "–".join(dict.fromkeys(map(quotient, (ratios[0], ratios[-1]))))
+
+
+def ratio_of_medians(row):
+    """Returns the ratio of the judged contender to that of the first aim."""
+    ours = next(iter(row["medians"].values()))
+    return ours / row["medians"][row["aims"][0]["against"]]
+
+
+def met(pairs):
+    """Returns how many of the aims are met."""
+    verdicts = [aim["met"] for _, aim in pairs if "met" in aim]
+    noise = ", {} in the noise".format(verdicts.count("noise")) if "noise" in verdicts else ""
+    return "{} of {}{}".format(verdicts.count("yes"), len(verdicts), noise) if verdicts else "–"
+
+
+def misses_by_reason(sections):
+    """Returns a paragraph for each reason, which begins with the rows that miss an aim."""
+    reasons = {}
+    for section in sections:
+        for row, aim in section.aims():
+            if aim["met"] == "no":
+                questions = reasons.setdefault(reason(section.name, row["row"]), {})
+                shown = signed(aim["reached"][0]) if "plus" in aim else quotient(aim["reached"][0])
+                questions.setdefault(section.name, []).append("{} ({})".format(row["row"], shown))
+    for text, questions in reasons.items():
+        rows = ["**{}**: {}.".format(name, ", ".join(rows)) for name, rows in questions.items()]
+        yield wrapped(" ".join(rows + [text or "The reason is not known."]))
+
+
+def reason(section, row):
+    """Returns the paragraph of `misses.md` about a row; None if there is none."""
+    blocks = re.finditer(r"^((?:## .*\n)+)((?:(?!## ).*\n?)*)", REASONS.read_text(), re.M)
+    for block in blocks:
+        for pattern in re.findall(r"^## (.*)$", block.group(1), re.M):
+            expression = ".*".join(map(re.escape, pattern.split("*")))
+            if re.fullmatch(expression, "{}: {}".format(section, row)):
+                return " ".join(block.group(2).split())
     return None
 
 
-def paragraphs(text):
-    """Pairs of patterns, in headings that stand together, and the paragraph that follows them."""
-    for block in re.finditer(r"^((?:## .*\n)+)((?:(?!## ).*\n?)*)", text, re.M):
-        patterns = re.findall(r"^## (.*)$", block.group(1), re.M)
-        yield patterns, " ".join(block.group(2).split())
-
-
-def fits(pattern, name):
-    """Whether a name fits a pattern, in which `*` stands for anything."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
+def wrapped(text):
+    """Returns a paragraph in lines of at most 100 columns."""
+    text = " ".join(text.split())
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def table(section):
-    """A section's heading, words and table."""
-    command = "`python3 x.py bench {}`".format(section.name)
-    head = "## {}\n\n{}\n\n{}\n\n".format(section.title, section.how, command)
-    if section.text is not None:
-        return head + section.text
-    return head + "\n".join(lines(section.rows))
+    """Returns a section with all its rows, as it is printed after a run."""
+    old = [old.rows for old in recorded()[1] if old.name == section.name]
+    before = {row["row"]: row for row in sum(old, []) if "medians" in row}
+    names = list(dict.fromkeys(name for row in section.rows for name in row.get("medians", ())))
+    heads = ["", *names, "ratio (10 %–90 % of the rounds)", "recorded ratio"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for row in section.rows:
+        if "medians" in row:
+            cells = [shown(row["medians"].get(name), row["unit"]) for name in names]
+            cells += ["; ".join(map(reached, row["aims"])), change(row, before.get(row["row"]))]
+            lines.append("| " + " | ".join([row["row"], *cells]) + " |")
+        else:
+            lines.append("| {row} | not measured: {skipped} |".format(**row))
+    head = [section.title, section.head["how"], "`python3 x.py bench {}`".format(section.name)]
+    return "## " + "\n\n".join([*head, "\n".join(lines)])
 
 
-def lines(rows):
-    """The lines of a table; those that could not be measured come after it."""
-    names = list(dict.fromkeys(name for row in rows for name in row.samples))
-    if names:
-        heads = [""] + names + ["ratio (10 %–90 % of the rounds)", "aim", "met"]
-        yield "| " + " | ".join(heads) + " |"
-        yield "|---" * len(heads) + "|"
-    for row in rows:
-        if not row.skipped:
-            yield "| " + " | ".join([row.name] + cells(row, names)) + " |"
-    for row in rows:
-        if row.skipped:
-            yield "\nNot measured: {} ({}).".format(row.name, row.skipped)
+def change(row, before):
+    """Returns the recorded ratio, and how much the one of this run is above it."""
+    if before is None:
+        return "–"
+    old, new = ratio_of_medians(before), ratio_of_medians(row)
+    return "{} ({:+.1%})".format(quotient(old), new / old - 1)
 
 
-def cells(row, names):
-    """The cells of one row, after its name."""
-    each = [shown(row.samples.get(name), row.unit) for name in names]
-    aims = row.aims or [figures.Aim(row.samples, name, None, 0) for name in list(row.samples)[1:2]]
-    judged = [(ratio(aim), wanted(aim), aim.verdict() if aim.ratio else "–") for aim in aims]
-    return each + ["<br>".join(column) for column in zip(*judged)]
+def reached(aim):
+    """Returns the median of an aim's rounds and their range, the limit and the verdict."""
+    write = signed if "plus" in aim else quotient
+    values = list(map(write, aim["reached"]))
+    text = "{} {} {} ({}–{})".format(
+        values[0], "beside" if "plus" in aim else "of", aim["against"], *values[1:]
+    )
+    limit = aim.get("plus", aim.get("ratio"))
+    return "{}, ≤ {}: {}".format(text, write(limit), aim["met"]) if limit else text
 
 
-def shown(samples, unit):
-    """A median, with a unit that suits it."""
-    if samples is None:
+def shown(value, unit="ns"):
+    """Returns a median with a unit that suits it."""
+    if value is None:
         return ""
-    value = statistics.median(samples)
     if unit != "ns":
-        return "{:.4g} {}".format(value, unit)
-    size, name = next(((size, name) for size, name in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if value >= size), (1, "ns"))
-    return "{:.3g} {}".format(value / size, name) if value / size < 999.5 else "{:.0f} {}".format(value / size, name)
-
-
-def ratio(aim):
-    """The median of what is judged, and its spread."""
-    reached = aim.reached()
-    low, high = reached[len(reached) // 10], reached[-1 - len(reached) // 10]
-    form = "{} beside {} ({}–{})" if aim.plus else "{} of {} ({}–{})"
-    write = signed if aim.plus else quotient
-    return form.format(write(statistics.median(reached)), aim.against, write(low), write(high))
+        return "{:.0f}".format(value) if unit == "instructions" else "{:.4g} {}".format(value, unit)
+    sizes = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))
+    size, name = next((pair for pair in sizes if value >= pair[0]), (1, "ns"))
+    return "{:.{}} {}".format(value / size, "3g" if value / size < 999.5 else "0f", name)
 
 
 def quotient(value):
-    """A ratio, small ones with two digits that count."""
+    """Returns a ratio with two digits after the point, or two significant ones."""
     return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)
 
 
 def signed(nanoseconds):
-    """A difference."""
-    return ("+" if nanoseconds >= 0 else "−") + shown([abs(nanoseconds)], "ns")
-
-
-def wanted(aim):
-    """The aim in words."""
-    if aim.plus:
-        return "≤ " + signed(aim.plus)
-    return "≤ {:.3g}".format(aim.ratio) if aim.ratio else "–"
+    """Returns a difference."""
+    return ("+" if nanoseconds >= 0 else "−") + shown(abs(nanoseconds))

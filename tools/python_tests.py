@@ -1,6 +1,7 @@
-"""Python tests: ours and the interpreter's own, on every CPython that is found."""
+"""Runs the package's tests and CPython's own tests of mmap, on each CPython found."""
 
 import json
+import sys
 
 from tools import interpreters, package, platforms, rust
 from tools.steps import ROOT, TARGET, Counts
@@ -10,76 +11,78 @@ TESTS = ROOT / "python" / "tests"
 ENVIRONMENT = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def run(steps, words=()):
-    """Builds the package for every CPython from 3.11 up, or those whose names begin like a word, and tests it there.
-
-    Returns rows of the table of targets.
-    """
-    announce()
-    folder = package.tools(steps)
-    names = tuple(word for word in words if not word.startswith("-"))
-    built, rows = {}, []
-    chosen = [it for it in interpreters.found() if it.name.startswith(names or "")]
-    for it in chosen if folder else ():
-        if it.minor not in built:
-            built[it.minor] = wheel(steps, folder, it)
-        if built[it.minor]:
-            rows += try_on(steps, folder, it, built[it.minor])
-    return rows
+def options(parser):
+    """Adds this tool's options."""
+    parser.add_argument("versions", nargs="*", help="`3.14 3.15`; default: each found")
+    platforms.options(parser)
 
 
-def announce():
-    """Says which interpreters there are and which there are not."""
+def run(steps, options):
+    """Tests the package on the CPythons that are named, or on all."""
+    platforms.report(rows(steps, options.versions), options.write)
+
+
+def rows(steps, versions=()):
+    """Builds the package for CPythons and tests it; returns rows of the table of targets."""
     found = interpreters.found()
-    print("found CPython " + ", ".join(it.name for it in found) if found else "found no CPython from 3.11 up")
-    if interpreters.missing():
-        print("not found: CPython " + ", ".join(interpreters.missing()), flush=True)
+    print("found CPython: " + ", ".join(it.name for it in found))
+    print("not found: " + ", ".join(interpreters.missing()), flush=True)
+    folder = package.tools(steps)
+    chosen = [it for it in found if it.name.startswith(tuple(versions) or "")]
+    if not chosen:
+        steps.fail("Python tests", "no CPython to test")
+    wheels, made = {}, []
+    for it in chosen if folder else ():
+        if it.minor not in wheels:
+            wheels[it.minor] = wheel(steps, folder, it)
+        if wheels[it.minor]:
+            made += rows_of(steps, it, package.environment(steps, folder, it, wheels[it.minor]))
+    return made
 
 
 def wheel(steps, folder, it):
-    """The wheel for one interpreter; None, and a reason, where there can be none."""
-    if it.threaded and it.numbers[:2] < (3, 14):
+    """The wheel for an interpreter, or None."""
+    if it.threaded and it.numbers < (3, 14):
         steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
         return None
     return package.build(steps, folder, it)
 
 
-def try_on(steps, folder, it, wheel):
-    """Installs the wheel for one interpreter and runs both test suites there; a row of the table for each."""
-    python = package.environment(steps, folder, it, wheel)
+def rows_of(steps, it, python):
+    """Runs both suites with an interpreter's environment; returns rows of the table."""
     if python is None:
         return []
-    rows = [inside(steps, it, "python/tests", [python, INSIDE, "ours", TESTS])]
-    if "test.test_mmap" in it.has:
-        rows.append(inside(steps, it, "test.test_mmap", [python, INSIDE, "cpython"]))
-    else:
+    suites = {"python/tests": ["ours", TESTS], "test.test_mmap": ["cpython"]}
+    if not it.has_tests:
         steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")
-    return rows
-
-
-def inside(steps, it, suite, command):
-    """Runs one suite in an empty working folder, so that nothing but the installed package can be imported; its row."""
+        del suites["test.test_mmap"]
+    # An empty folder, so that only the installed package can be imported.
     scratch = TARGET / "scratch-{}".format(it.name)
     scratch.mkdir(parents=True, exist_ok=True)
-    ended = steps.run("{} on {}".format(suite, it.name), command, ENVIRONMENT, scratch, read=counts)
-    tell_reasons(ended.text)
-    return platforms.tested("{}, {} on CPython {}".format(rust.host(), suite, it.minor), ended.counts, it.name)
+    made = []
+    for name, words in suites.items():
+        title = "{} on CPython {}".format(name, it.minor)
+        counts = suite(steps, title, [python, INSIDE, *words], ENVIRONMENT, scratch)
+        made.append(platforms.tested("{}, {}".format(rust.host(), title), counts, it.name))
+    return made
 
 
-def tell_reasons(text):
-    """Prints why tests were skipped."""
-    for reason, times in sorted(told(text).get("reasons", {}).items()):
+def suite(steps, name, command, env, folder):
+    """Runs `inside.py`, prints why tests were skipped, and returns the counts."""
+    ended = steps.run(name, command, env, folder, read=counts)
+    for reason, times in sorted(summary(ended.text).get("reasons", {}).items()):
         print("               {} skipped: {}".format(times, reason), flush=True)
+    return ended.counts
 
 
 def counts(text):
-    """Reads the last line of `inside.py`; nothing if it did not come so far."""
-    last = told(text)
+    """Reads the last line of `inside.py`; counts nothing if it did not get there."""
+    last = summary(text)
     return Counts(last["passed"], last["failed"], last["skipped"]) if last else Counts()
 
 
-def told(text):
-    """The last line of `inside.py`."""
+def summary(text):
+    """The last line of `inside.py`, which is JSON."""
     try:
         last = json.loads(text.rstrip().rsplit("\n", 1)[-1])
     except ValueError:
@@ -88,12 +91,13 @@ def told(text):
 
 
 def lint(steps):
-    """Compiles every Python file and looks at its names, so that a slip in what no test runs is seen."""
-    host = interpreters.host()
-    python = host.executable if host else "python3"
-    folders = [ROOT / "x.py", ROOT / "tools", ROOT / "python", ROOT / "bench"]
+    """Compiles each Python file, and checks names in it."""
+    folders = [ROOT / name for name in ("x.py", "tools", "python", "bench", "stress")]
     env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
-    steps.run("compileall", [python, "-W", "error", "-m", "compileall", "-q"] + folders, env)
-    tools = package.tools(steps)
-    if tools:
-        steps.run("ruff", [tools / "bin" / interpreters.program("ruff"), "check", "--quiet", "."])
+    compiled = [sys.executable, "-W", "error", "-m", "compileall", "-q", *folders]
+    steps.run("compileall", compiled, env)
+    steps.run("prose", [sys.executable, ROOT / "tools" / "prose.py"])
+    folder = package.tools(steps)
+    if folder:
+        ruff = folder / "bin" / interpreters.program("ruff")
+        steps.run("ruff", [ruff, "check", "--quiet", "."])

@@ -1,4 +1,4 @@
-"""Rust: build, tests, and the three linters."""
+"""Builds, tests and lints the Rust code."""
 
 import functools
 import json
@@ -10,35 +10,35 @@ from tools.steps import TARGET, Counts, call
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 
 
-def build(steps):
+def build(steps, options=None):
     """Builds the library and its examples."""
     steps.run("cargo build", ["cargo", "build", "--release", "--all-targets"])
 
 
 def test(steps):
-    """Runs unit, integration and documentation tests of the default members (the core); rows of the table of targets."""
-    ours = steps.run("cargo test", ["cargo", "test", "--no-fail-fast"], read=counts)
-    # What runs on processors without kernels of their own, on this one; in a folder of its own, or all would be built anew each time.
-    portable = {"RUSTFLAGS": "--cfg safemap_portable", "CARGO_TARGET_DIR": str(TARGET / "portable")}
-    others = steps.run("cargo test, portable", ["cargo", "test", "--no-fail-fast", "--lib", "--tests"], portable, read=counts)
-    why = "with the examples of the documentation"
-    return [platforms.tested(host(), ours.counts, why), platforms.tested(host() + ", portable kernels", others.counts)]
+    """Tests the core, also with the portable accessors; returns rows of the table of targets."""
+    test = ["cargo", "test", "--no-fail-fast"]
+    native = steps.run("cargo test", test, read=counts)
+    # Its own folder, because other flags would build everything anew each time.
+    env = {"RUSTFLAGS": "--cfg safemap_portable", "CARGO_TARGET_DIR": str(TARGET / "portable")}
+    test += ["--lib", "--tests"]
+    portable = steps.run("cargo test, portable accessors", test, env, read=counts)
+    return [
+        platforms.tested(host(), native.counts, "with the examples of the documentation"),
+        platforms.tested(host() + ", portable accessors", portable.counts),
+    ]
 
 
 def lint(steps):
-    """Checks form, lints and documentation of the whole workspace."""
-    env = for_pyo3()
+    """Checks format, lints and documentation of the workspace; a warning is an error."""
+    it = interpreters.host()
+    # PyO3's build script asks an interpreter what to build for.
+    env = {"PYO3_PYTHON": it.executable} if it else {}
     steps.run("cargo fmt", ["cargo", "fmt", "--all", "--check"])
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
     steps.run("cargo clippy", clippy, env)
     doc = ["cargo", "doc", "--workspace", "--no-deps"]
     steps.run("cargo doc", doc, dict(env, RUSTDOCFLAGS="-D warnings"))
-
-
-def for_pyo3():
-    """The environment in which the Python crate compiles: PyO3 asks an interpreter what to build for."""
-    host = interpreters.host()
-    return {"PYO3_PYTHON": host.executable} if host else {}
 
 
 @functools.lru_cache(maxsize=None)
@@ -48,14 +48,14 @@ def host():
 
 
 def programs(text):
-    """The programs that cargo says it has made (`--message-format json`): names and paths."""
-    told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    return {it["target"]["name"]: it["executable"] for it in told if it.get("executable")}
+    """The programs that cargo reports with `--message-format json`: names and paths."""
+    messages = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return {it["target"]["name"]: it["executable"] for it in messages if it.get("executable")}
 
 
 def counts(text):
     """Adds up the `test result:` lines of cargo."""
     total = Counts()
-    for passed, failed, ignored in RESULT.findall(text):
-        total.add(Counts(int(passed), int(failed), int(ignored)))
+    for numbers in RESULT.findall(text):
+        total.add(Counts(*map(int, numbers)))
     return total

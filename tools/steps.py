@@ -1,4 +1,4 @@
-"""Steps: run a command quietly, show all it said when it fails, and keep the count."""
+"""Runs the commands of a tool, counts tests, and measures the time of each step."""
 
 import os
 import subprocess
@@ -8,8 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
 
-# Seconds after which a step hangs rather than works.
-PATIENCE = 1800
+# A step that takes more seconds is taken for hung, and is stopped.
+TIMEOUT = 1800
+# Steps from this many seconds on are in the summary.
+LONG = 2
 
 
 class Counts:
@@ -19,7 +21,7 @@ class Counts:
         self.passed, self.failed, self.skipped = passed, failed, skipped
 
     def add(self, other):
-        """Adds the other's numbers to these."""
+        """Adds other counts to these."""
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
@@ -27,13 +29,9 @@ class Counts:
     def __str__(self):
         return "{} passed, {} failed, {} skipped".format(self.passed, self.failed, self.skipped)
 
-    def short(self):
-        """The same, without failures where there are none."""
-        return str(self) if self.failed else "{} passed, {} skipped".format(self.passed, self.skipped)
-
 
 class Ended:
-    """What a command left behind: its exit status, everything it printed, and what of that was counted."""
+    """A command that has ended: its exit status, its output, and counts read from it."""
 
     def __init__(self, status, text):
         self.status, self.text = status, text
@@ -41,75 +39,103 @@ class Ended:
         self.counts = Counts()
 
 
+class Clock:
+    """Measures wall time, and the processor time of child processes where the system reports it."""
+
+    def __init__(self):
+        self.begun, self.used = time.monotonic(), cpu_of_children()
+
+    def wall(self):
+        """Seconds since the clock was made."""
+        return time.monotonic() - self.begun
+
+    def cpu(self):
+        """Seconds of processor time that child processes have used since then."""
+        return cpu_of_children() - self.used
+
+
 class Steps:
-    """A run of one chore, step by step."""
+    """One run of a tool, step by step."""
 
     def __init__(self):
         self.counts = Counts()
-        self.steps = 0
-        self.begun = time.monotonic()
+        self.times = []
+        self.clock, self.last = Clock(), Clock()
 
     def run(self, name, command, env=None, cwd=ROOT, read=None):
-        """Runs `command`; `read` makes `Counts` of what it printed. A step that broke counts as one failure."""
-        begun = time.monotonic()
+        """Runs a command and prints its line; prints its output if it fails.
+
+        `read` turns the output into `Counts`. A failed command counts as one failure at least.
+        """
+        clock = Clock()
         ended = call(command, env, cwd)
         counts = ended.counts = (read and read(ended.text)) or Counts()
         if not ended.ok and not counts.failed:
             counts.failed = 1
-        self.record(name, counts, time.monotonic() - begun, read is not None)
+        self.record(name, counts, clock.wall(), read is not None)
         if counts.failed:
             show(command, ended)
         return ended
 
     def record(self, name, counts, seconds, counted=True):
-        """Adds `counts` and prints the step's line."""
-        self.steps += 1
+        """Adds `counts` and prints the line of a step."""
+        self.times.append((seconds, self.last.cpu(), name))
+        self.last = Clock()
         self.counts.add(counts)
         mark = "FAIL" if counts.failed else "ok"
-        said = ": " + counts.short() if counted else ""
-        print("{:<4} {:6.1f} s  {}{}".format(mark, seconds, name, said), flush=True)
+        line = "{}: {}".format(name, counts) if counted else name
+        print("{:<4} {:6.1f} s  {}".format(mark, seconds, line), flush=True)
 
     def skip(self, name, why):
-        """Counts one thing that cannot be done here, and says why."""
+        """Counts one skipped thing, and prints the reason."""
         self.counts.skipped += 1
         print("skip           {}: {}".format(name, why), flush=True)
 
     def fail(self, name, why):
-        """Counts one thing that should be there and is not."""
+        """Counts one failure, and prints the reason."""
         self.counts.failed += 1
         print("FAIL           {}: {}".format(name, why), flush=True)
 
     def close(self):
-        """Prints the last line and returns the exit status."""
-        print("in {:.0f} s".format(time.monotonic() - self.begun))
-        tested = self.counts.passed or self.counts.failed or self.counts.skipped
-        print(self.counts if tested else "{} steps, none failed".format(self.steps), flush=True)
+        """Prints the longest steps, the total time and the counts; returns the exit status."""
+        long = sorted((it for it in self.times if it[0] >= LONG), reverse=True)
+        if len(long) > 1:
+            print("\nlongest steps: wall time, processor time of commands")
+        for wall, cpu, name in long if len(long) > 1 else ():
+            print("{:7.1f} s {:7.1f} s  {}".format(wall, cpu, name))
+        total = "\n{} steps in {:.0f} s, {:.0f} s of processor time: {}"
+        print(total.format(len(self.times), self.clock.wall(), self.clock.cpu(), self.counts))
         return 1 if self.counts.failed else 0
 
 
+def cpu_of_children():
+    """Seconds of processor time of ended child processes; 0 on Windows."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def call(command, env=None, cwd=ROOT):
-    """Runs a command to its end with its output kept; a command that is not there ends with 127."""
-    words = [str(word) for word in command]
+    """Runs a command and keeps its output. The exit status is 127 if it cannot be started."""
     try:
         done = subprocess.run(
-            words,
+            [str(word) for word in command],
             cwd=str(cwd),
             env=dict(os.environ, **(env or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     except OSError as error:
         return Ended(127, str(error))
     except subprocess.TimeoutExpired as late:
-        said = (late.stdout or b"").decode("utf-8", "replace")
-        return Ended(124, "{}\nstopped after {} s".format(said, PATIENCE))
+        output = (late.stdout or b"").decode("utf-8", "replace")
+        return Ended(124, "{}\nstopped after {} s".format(output, TIMEOUT))
     return Ended(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
 def show(command, ended):
-    """Prints the whole output of a step that failed."""
+    """Prints the whole output of a command that failed."""
     print("---- {}".format(" ".join(str(word) for word in command)))
     print(ended.text.rstrip())
     print("---- exit status {}".format(ended.status), flush=True)

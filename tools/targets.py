@@ -1,73 +1,67 @@
-"""Targets: every platform but this one and the Windows of `x.py windows`, what it takes to try it, and what its emulator cannot do."""
+"""The targets that `x.py cross` tries, what each needs, and which tests its emulator cannot run."""
 
 import mmap
+from collections import namedtuple
 
 from tools.kernels import Kernel
 from tools.machine import Machine
 
+# needs: what must be there besides the compiler, and the package that contains it.
+# linker, zig: the program that links for it, or whether Zig does; without either nothing is linked.
+# runner: the emulator, with `{}` for the page size; runs: whether its programs run here at all.
+# pages: page sizes to run the tests with, in bytes; None is the only one there is.
+# unfit: tests that cannot run, and why. machines: emulated computers, which run all tests.
+FIELDS = "name needs linker runner zig runs pages unfit machines"
 
-class Target:
+
+class Target(namedtuple("Target", FIELDS, defaults=[{}, None, None, False, True, (None,), {}, ()])):
     """A platform."""
 
-    def __init__(self, name, needs=None, linker=None, runner=None, zig=False, runs=True, pages=(None,), unfit=None, machines=()):
-        # What has to be here besides the compiler, and which package brings it.
-        self.name, self.needs = name, needs or {}
-        # The program that links for it. Zig does if there is none; without either nothing is linked.
-        self.linker, self.zig = linker, zig
-        # Whether its programs run here, and by which emulator, with `{}` for the size of pages.
-        self.runs, self.runner = runs, runner
-        # Sizes of pages to run the tests with, in bytes; None is whatever there is.
-        self.pages = pages
-        # Tests that cannot be run, and why.
-        self.unfit = unfit or {}
-        # Whole computers on which the tests run as well, all of them.
-        self.machines = machines
-
     def unfit_with(self, page):
-        """Tests that cannot be run with pages of that size, and why."""
-        return {**self.unfit, **(TORN if page and page > mmap.PAGESIZE else {})}
+        """Tests that cannot run with pages of a size, and why."""
+        return {**self.unfit, **(LARGE_PAGES if page and page > mmap.PAGESIZE else {})}
 
 
-# What the emulators of programs cannot do. The tests are right, and run where a kernel of Linux answers.
-DEAF = dict.fromkeys(
+# What qemu's user-mode emulators cannot do. All tests pass where Linux itself answers.
+ADVICE = dict.fromkeys(
     ["a_hole_in_the_file_reads_as_zeros", "unknown_advice_is_refused"],
-    "qemu accepts advice that it does not know, or ignores",
+    "qemu accepts unknown advice, and ignores some",
 )
-# A handler that raises the signal again is recognised by the frame of the fault.
-FRAMELESS = dict.fromkeys(
+# A handler that raises the signal again is recognised by the signal frame of the fault.
+FRAMES = dict.fromkeys(
     [
-        "a_reporter_that_raises_the_signal_again_does_no_harm",
-        "a_signal_raised_from_below_after_a_report_elsewhere_is_death",
+        "a_reporter_that_raises_the_signal_again_does_not_end_the_process",
+        "a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
         "many_threads_fault_while_a_reporter_is_there",
     ],
-    "qemu leaves the address of a SIGBUS out of the signal's frame",
+    "qemu leaves the address of a SIGBUS out of the signal frame",
 )
-ASTRAY = dict.fromkeys(
+ADDRESSES = dict.fromkeys(
     [
         "a_map_is_restored_when_the_file_has_grown_back",
-        "a_private_map_keeps_its_own_bytes_when_it_is_restored",
-        "foreign_code_reads_zeros_and_the_next_call_says_where",
-        "maps_come_and_go_while_threads_fault",
+        "a_private_map_keeps_its_changed_pages_when_it_is_restored",
+        "external_code_reads_zeros_and_the_next_call_reports_the_offset",
+        "maps_are_created_and_dropped_while_threads_fault",
         "repair_follows_a_map_that_moves",
     ],
-    "qemu swaps the halves of the address that a SIGBUS tells",
+    "qemu swaps the halves of the fault address of a SIGBUS",
 )
-# With pages larger than those of this machine. They run with 16 KiB where the kernel has such pages.
-TORN = dict.fromkeys(
+# With pages larger than this machine's. The emulated computer runs these tests with 16 KiB pages.
+LARGE_PAGES = dict.fromkeys(
     [
-        "a_device_of_zeros_is_mapped_for_as_long_as_one_says",
+        "a_device_of_zeros_is_mapped_with_the_given_length",
         "a_file_grows_and_shrinks_with_its_map",
         "a_file_map_is_a_vector_with_a_position",
-        "a_file_that_grows_by_small_steps_moves_seldom",
-        "a_file_that_others_cut_is_a_vector_that_knows_where_it_ends",
-        "a_part_of_a_file_reports_offsets_of_the_map",
+        "a_file_that_grows_by_small_steps_moves_rarely",
+        "programs_of_the_corpus_run_alike_on_a_map_and_on_its_model",
+        "a_map_of_a_part_of_a_file_reports_offsets_in_the_map",
         "a_synced_map_is_in_the_file_and_the_file_is_synced",
         "an_empty_file_can_grow",
-        "any_bytes_are_a_program_that_keeps_map_and_twin_alike",
+        "random_programs_run_alike_on_a_map_and_on_its_model",
         "repair_follows_a_map_that_moves",
         "within_the_reserve_the_address_stays",
     ],
-    "qemu maps a file up to the end of this machine's own page in which it ends, and not at all if it is empty",
+    "qemu maps a file to the end of this machine's smaller page, and not at all if it is empty",
 )
 
 AARCH64 = {
@@ -80,14 +74,14 @@ S390X = {
     "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
     "/usr/s390x-linux-gnu/include/stdio.h": "libc6-dev-s390x-cross",
 }
-# Not gcc-multilib, which would drive the other compilers out.
+# Not gcc-multilib, which conflicts with the other compilers.
 I686 = {
     "i686-linux-gnu-gcc": "gcc-i686-linux-gnu",
     "/usr/i686-linux-gnu/include/stdio.h": "libc6-dev-i386-cross",
     "/lib/ld-linux.so.2": "libc6-i386",
     "/usr/lib32/libgcc_s.so.1": "lib32gcc-s1",
 }
-# Whole computers. The emulator of one takes its time for what only hardware does fast: signed pointers, long vectors.
+# Emulated computers. Signed pointers and long vectors are off, because their emulation is slow.
 ARM_16K = Machine(
     "qemu-system-aarch64 -M virt -cpu max,pauth=off,sve=off",
     {"qemu-system-aarch64": "qemu-system-arm"},
@@ -110,7 +104,7 @@ TARGETS = [
         linker="aarch64-linux-gnu-gcc",
         runner="qemu-aarch64 -p {} -L /usr/aarch64-linux-gnu",
         pages=(4096, 65536),
-        unfit={**DEAF, **FRAMELESS},
+        unfit={**ADVICE, **FRAMES},
         machines=[ARM_16K],
     ),
     Target(
@@ -118,7 +112,7 @@ TARGETS = [
         S390X,
         linker="s390x-linux-gnu-gcc",
         runner="qemu-s390x -L /usr/s390x-linux-gnu",
-        unfit={**DEAF, **ASTRAY},
+        unfit={**ADVICE, **ADDRESSES},
         machines=[MAINFRAME],
     ),
     Target("i686-unknown-linux-gnu", I686, linker="i686-linux-gnu-gcc"),
@@ -129,7 +123,7 @@ TARGETS = [
     Target("x86_64-unknown-netbsd", runs=False),
     Target("x86_64-unknown-openbsd", runs=False),
     Target("aarch64-linux-android", runs=False),
-    # Windows as `x.py windows` does not have it, whose linker runs on Windows alone.
+    # `x.py windows` tests x86_64-pc-windows-gnu. The linker of these two runs on Windows only.
     Target("x86_64-pc-windows-msvc", runs=False),
     Target("aarch64-pc-windows-msvc", runs=False),
 ]

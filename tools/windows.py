@@ -1,66 +1,58 @@
-"""Windows: the core's tests and the package's, built here and run by Wine."""
+"""Builds the core and the package for Windows, and runs their tests under Wine."""
 
-import re
-
-from tools import debian, platforms, rust, sysroot, windows_python, wine
-from tools.steps import call
+from tools import cross_toolchain, debian, platforms, rust, windows_python, wine
 
 TARGET = "x86_64-pc-windows-gnu"
-
-# Words that are not for cargo.
-OWN = ("--python", "--write", "--bench")
-
-# What the macro makes of a constant on this target is none.
+# `thread_local!` expands to an initializer that is not const on this target.
 FALSE_ALARMS = ["-A", "clippy::missing_const_for_thread_local"]
 
 
-def run(steps, words):
-    """Lints both crates and runs all tests, or those of the package alone (`--python`); `--write` puts them into the documentation.
+def options(parser):
+    """Adds this tool's options."""
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--core", action="store_true", help="test the core only")
+    part.add_argument("--python", action="store_true", help="test the package only")
+    part.add_argument("--bench", action="store_true", help="measure calls of the package instead")
+    platforms.options(parser)
 
-    `--bench` measures calls of the package beside the standard module's instead. Other `words` go to the core's cargo.
-    """
-    missing = debian.lacks(debian.WINDOWS)
+
+def run(steps, options):
+    """Lints and tests the core and the package. `options.rest` are arguments for `cargo test`."""
+    missing = debian.lacks(debian.WINDOWS) + cross_toolchain.lacks(TARGET)
     if missing:
         steps.skip("windows", debian.sentence(missing))
         return
-    toolchain = sysroot.toolchain(steps, TARGET)
-    if toolchain is None or not wine.ready(steps):
+    toolchain = cross_toolchain.Toolchain(TARGET, linker=wine.GCC, runner=wine.WINE)
+    toolchain.env.update(wine.ENVIRONMENT, PYO3_CROSS_PYTHON_VERSION=windows_python.VERSION)
+    # Windows does not truncate a mapped file. A test has this machine do it.
+    toolchain.env["SAFEMAP_DRIVE_C"] = str(wine.PREFIX / "drive_c")
+    if not (toolchain.ready(steps) and wine.ready(steps)):
         return
-    env = dict(toolchain.environment(linker=wine.GCC, runner=wine.WINE), **wine.environment())
-    # Windows cuts no file that is mapped; the tests have the host do it.
-    env["SAFEMAP_DRIVE_C"] = str(wine.prefix() / "drive_c")
-    ours, theirs = [word for word in words if word in OWN], [word for word in words if word not in OWN]
-    if "--bench" in ours:
-        windows_python.bench(steps, toolchain, dict(env, PYO3_CROSS_PYTHON_VERSION=windows_python.NUMBER))
+    if options.bench:
+        windows_python.bench(steps, toolchain)
         return
-    rows = core(steps, toolchain, env, theirs) if "--python" not in ours else []
-    rows += python(steps, toolchain, env) if not theirs else []
-    # A part of the tests is no row of the page.
-    platforms.tell(rows, [] if theirs else ours)
+    rows = [] if options.python else [core(steps, toolchain, options.rest)]
+    rows += [] if options.core or options.rest else package(steps, toolchain)
+    platforms.report(rows, options.write and not options.rest)
 
 
-def core(steps, toolchain, env, words):
-    """Lints the core, and runs its unit, integration and documentation tests; the row of the table."""
-    checked = words or lint(steps, "Windows", toolchain.command("clippy", "--all-targets"), env)
-    command = toolchain.command("test", "--no-fail-fast", *words)
-    counts = steps.run("cargo test, Windows", command, env, read=rust.counts).counts
-    return [platforms.tested(TARGET, counts, "run by " + version(), checked)]
+def core(steps, toolchain, rest):
+    """Lints and tests the core; returns the row of the table."""
+    checked = rest or lint(steps, toolchain, "safemap", "--all-targets")
+    command = toolchain.command("test", "--package", "safemap", "--no-fail-fast", *rest)
+    counts = steps.run("cargo test for Windows", command, toolchain.env, read=rust.counts).counts
+    return platforms.tested(TARGET, counts, "run by " + wine.version(), checked)
 
 
-def python(steps, toolchain, env):
-    """Lints the package, and tries it on a CPython for Windows; the rows of the table."""
-    env = dict(env, PYO3_CROSS_PYTHON_VERSION=windows_python.NUMBER)
-    checked = lint(steps, "Windows, Python", toolchain.command("clippy", "--package", "safemap-python"), env)
-    tried = windows_python.run(steps, toolchain, env)
-    return [platforms.tested("{}, {}".format(TARGET, name), counts, why, checked) for name, counts, why in tried]
+def package(steps, toolchain):
+    """Lints the package and tests it with a CPython for Windows; returns rows of the table."""
+    checked = lint(steps, toolchain, "safemap-python")
+    suites = windows_python.run(steps, toolchain)
+    return [platforms.tested(TARGET + ", " + it[0], *it[1:], checked) for it in suites]
 
 
-def lint(steps, name, command, env):
-    """Runs clippy; a warning is an error. Whether there was none."""
-    return steps.run("cargo clippy, " + name, command + ["--", "-D", "warnings"] + FALSE_ALARMS, env).ok
-
-
-def version():
-    """Which Wine it is: `Wine 8.0`."""
-    told = re.match(r"wine-(\S+)", call([wine.WINE, "--version"]).text)
-    return "Wine " + told.group(1) if told else "Wine"
+def lint(steps, toolchain, package, *words):
+    """Runs clippy; a warning is an error. Returns whether there was none."""
+    command = toolchain.command("clippy", "--package", package, *words)
+    command += ["--", "-D", "warnings", *FALSE_ALARMS]
+    return steps.run("cargo clippy of {} for Windows".format(package), command, toolchain.env).ok

@@ -1,11 +1,21 @@
-"""Wine: a Windows of our own in a folder, to run its programs."""
+"""Runs programs for Windows with Wine, whose files are in a folder of the target directory."""
 
-from tools import sysroot
+import re
+
+from tools.cross_toolchain import HOME
+from tools.steps import call
 
 WINE = "/usr/lib/wine/wine64"
 GCC = "x86_64-w64-mingw32-gcc"
+PREFIX = HOME / "wine"
+ENVIRONMENT = {
+    "WINEPREFIX": str(PREFIX),
+    "WINEDEBUG": "-all",
+    # Wine would offer to install a debugger and a browser.
+    "WINEDLLOVERRIDES": "winedbg.exe=d;mscoree=d;mshtml=d",
+}
 
-# What Rust's standard library takes its randomness from, and Wine 8 lacks.
+# Rust's standard library gets random numbers from `ProcessPrng`, which Wine 8 lacks.
 PRNG = """
 #include <windows.h>
 #include <ntsecapi.h>
@@ -24,36 +34,34 @@ BOOL WINAPI DllMainCRTStartup(HINSTANCE library, DWORD reason, LPVOID reserved) 
 """
 
 
-def prefix():
-    """The folder that Wine takes for a computer."""
-    return sysroot.HOME / "wine"
-
-
-def environment():
-    """What Wine needs to know."""
-    # Neither a debugger nor a browser is to be offered.
-    overrides = "winedbg.exe=d;mscoree=d;mshtml=d"
-    return {"WINEPREFIX": str(prefix()), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": overrides}
-
-
 def ready(steps):
-    """Sets the folder up, once; whether it is there."""
-    done = prefix() / "complete"
-    if done.exists():
-        return True
-    prefix().mkdir(parents=True, exist_ok=True)
-    made = steps.run("wineboot", [WINE, "wineboot", "--init"], environment()).ok and has_randomness(steps)
-    if made:
-        done.touch()
-    return made
+    """Makes Wine's folder, once; returns whether it is complete."""
+    done = PREFIX / "complete"
+    if not done.exists():
+        PREFIX.mkdir(parents=True, exist_ok=True)
+        booted = steps.run("wineboot", [WINE, "wineboot", "--init"], ENVIRONMENT).ok
+        if booted and has_random_numbers(steps):
+            done.touch()
+    return done.exists()
 
 
-def has_randomness(steps):
+def has_random_numbers(steps):
     """Builds `bcryptprimitives.dll` if this Wine has none."""
-    library = prefix() / "drive_c" / "windows" / "system32" / "bcryptprimitives.dll"
+    library = PREFIX / "drive_c" / "windows" / "system32" / "bcryptprimitives.dll"
     if library.exists():
         return True
-    source = prefix() / "prng.c"
+    source = PREFIX / "prng.c"
     source.write_text(PRNG)
     command = [GCC, "-O2", "-shared", "-nostartfiles", "-o", library, source, "-ladvapi32"]
     return steps.run(library.name, command).ok
+
+
+def version():
+    """The version of Wine: `Wine 8.0`."""
+    found = re.match(r"wine-(\S+)", call([WINE, "--version"]).text)
+    return "Wine " + found.group(1) if found else "Wine"
+
+
+def path(host):
+    """The path of a file of this machine, for a program under Wine."""
+    return "Z:" + str(host)

@@ -1,109 +1,105 @@
-"""Contest: contenders that take turns, and the lines of JSON that tell of it.
+"""Measures contenders in alternation, and prints each row of a table as a line of JSON.
 
-As `src/measure.rs` and `src/row.rs` do for Rust. A contender is a function, which is timed, or a number, which is a limit.
+`src/measure.rs` and `src/row.rs` do the same for Rust. `tools/figures.py` documents the lines.
 """
 
-import gc
 import json
-import time
+import timeit
 
-# Times are told in nanoseconds, whatever is measured in seconds here.
+# Nanoseconds in a second: the samples of a row are nanoseconds.
 SECOND = 1e9
-# What a row may take.
+# Nanoseconds that one row may take.
 BUDGET = 1.5 * SECOND
 
+# The title and the function of each question. The function's docstring says how it is measured.
+QUESTIONS = {}
 
-class Run:
-    """How a question is to be answered."""
 
-    def __init__(self, quick):
-        self.quick = quick
-
-    def size(self, full):
-        """So many bytes, much fewer of them when it has to be quick."""
-        return max(full // 256, min(full, 65536)) if self.quick else full
-
-    def times(self, full):
-        """So often, much less often when it has to be quick."""
-        return max(full // 256, 1) if self.quick else full
-
-    def rounds(self, full):
-        """How often each contender has its turn."""
-        return min(2, full) if self.quick else full
-
-    @property
-    def turn(self):
-        """How long a turn is to take, in seconds, where the work can be repeated."""
-        return 1e-5 if self.quick else 5e-4
+def question(name, title):
+    """Registers a function that answers a question. `run.py` lists the names and their modules."""
+    return lambda answer: QUESTIONS.setdefault(name, (title, answer))[1]
 
 
 def against(name, ratio, plus=0.0):
-    """An aim: the first contender takes at most `ratio` times what the named one takes, and `plus` seconds more."""
+    """Returns an aim: the first contender takes at most `ratio` times the named one, and `plus` s."""
     return {"against": name, "ratio": ratio, "plus": plus * SECOND}
 
 
-def timed(run, name, contenders, aims, rounds=None, repeat=True):
-    """Measures a row of functions and tells it. Without `repeat` a turn is one call; `rounds` may be left to the harness."""
-    # A collection in the midst of a turn would be one contender's bad luck.
-    gc.disable()
-    times = {who: repetitions(run, work) if repeat else 1 for who, work in contenders.items()}
-    turn = lambda who: clocked(contenders[who], times[who])
-    rounds = run.rounds(rounds or affordable(sum(turn(who) * times[who] for who in contenders)))
-    told(name, "ns", alternate(rounds, contenders, turn), aims)
-    gc.enable()
+class Run:
+    """The options of a run, and its output."""
+
+    def __init__(self, quick=False, only=""):
+        self.quick, self.only = quick, only
+
+    def size(self, full):
+        """Returns a number of bytes, reduced in a quick run."""
+        return max(full // 256, min(full, 65536)) if self.quick else full
+
+    def times(self, full):
+        """Returns a number of repetitions, reduced in a quick run."""
+        return max(full // 256, 1) if self.quick else full
+
+    def time(self, name, contenders, aims, rounds=None, repeat=None):
+        """Times functions or `timeit.Timer`s and prints a row; returns the samples.
+
+        A turn is `repeat` calls, or as many as fill the length of a turn. Without `rounds` there
+        are as many as the budget allows.
+        """
+        if self.only not in name:
+            return None
+        timers = {who: as_timer(work) for who, work in contenders.items()}
+        calls = {who: repeat or self.calls_per_turn(timer) for who, timer in timers.items()}
+        turn = lambda who: timers[who].timeit(calls[who]) / calls[who] * SECOND
+        rounds = rounds or affordable(sum(turn(who) * calls[who] for who in timers))
+        return self.row(name, "ns", self.alternate(rounds, timers, turn), aims)
+
+    def measure(self, name, unit, contenders, aims, rounds=15):
+        """Prints a row of functions that return what they have measured."""
+        if self.only in name:
+            self.row(
+                name, unit, self.alternate(rounds, contenders, lambda who: contenders[who]()), aims
+            )
+
+    def alternate(self, rounds, names, turn):
+        """Returns what `turn` measured for each contender, with another one first in each round."""
+        names, samples = list(names), {who: [] for who in names}
+        for number in range(min(2, rounds) if self.quick else rounds):
+            start = number % len(names)
+            for who in names[start:] + names[:start]:
+                samples[who].append(turn(who))
+        return samples
+
+    def calls_per_turn(self, timer):
+        """Returns how many calls fill a turn. The trials also warm up caches."""
+        length, calls = 1e-5 if self.quick else 5e-4, 1
+        while True:
+            # The least of three, because a trial may be interrupted.
+            taken = min(timer.repeat(3, calls))
+            if taken >= length / 2:
+                return max(1, int(calls * length / taken))
+            calls *= 4
+
+    def row(self, name, unit, samples, aims):
+        """Prints a row and returns its samples. Aims against absent contenders are left out."""
+        aims = [aim for aim in aims if aim["against"] in samples]
+        show({"row": name, "unit": unit, "samples": list(samples.items()), "aims": aims})
+        return samples
+
+    def skip(self, name, why):
+        """Prints that a row cannot be measured on this system."""
+        show({"row": name, "skipped": why})
+
+
+def as_timer(work):
+    """Returns a timer of a function. `timeit` pauses the garbage collector during a turn."""
+    return work if isinstance(work, timeit.Timer) else timeit.Timer(work)
 
 
 def affordable(round_length):
-    """How many rounds of so many nanoseconds there is time for."""
+    """Returns the number of rounds of that many nanoseconds that fit into the budget."""
     return max(7, min(151, int(BUDGET / round_length)))
 
 
-def measured(run, name, unit, contenders, aims, rounds=15):
-    """Tells a row of functions that return what they have measured."""
-    told(name, unit, alternate(run.rounds(rounds), contenders, lambda who: contenders[who]()), aims)
-
-
-def alternate(rounds, contenders, turn):
-    """What each contender took, round by round, in an order that turns with each round."""
-    names, taken = list(contenders), {who: [] for who in contenders}
-    for number in range(rounds):
-        start = number % len(names)
-        for who in names[start:] + names[:start]:
-            taken[who].append(turn(who))
-    return taken
-
-
-def repetitions(run, work):
-    """How often the work is to be done in a turn. Trying it also warms it up."""
-    times = 1
-    while True:
-        # The least of three: a turn that was interrupted tells nothing.
-        taken = min(clocked(work, times) for _ in range(3)) / SECOND
-        if taken * times >= run.turn / 2:
-            return max(1, int(run.turn / taken))
-        times *= 4
-
-
-def clocked(work, times):
-    """Nanoseconds for one piece of the work."""
-    begun = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - begun) / times * SECOND
-
-
-def told(name, unit, samples, aims):
-    """Prints a row; aims against contenders that are not there are left out."""
-    samples = {who: values for who, values in samples.items()}
-    aims = [aim for aim in aims if aim["against"] in samples]
-    print(json.dumps({"row": name, "unit": unit, "samples": list(samples.items()), "aims": aims}), flush=True)
-
-
-def skipped(name, why):
-    """Says that a row cannot be measured here."""
-    print(json.dumps({"row": name, "skipped": why}), flush=True)
-
-
-def asked(name, title, how):
-    """Prints what is asked."""
-    print(json.dumps({"question": name, "title": title, "how": " ".join(how.split())}), flush=True)
+def show(line):
+    """Prints a line of JSON."""
+    print(json.dumps(line, ensure_ascii=False), flush=True)

@@ -1,31 +1,44 @@
-"""Answers one question about the Python package, in lines of JSON; `--list` lists them.
+"""Answers one question about the Python package, in lines of JSON; without a name, lists them.
 
-`python3 x.py bench NAME` runs this with the package installed; `--quick` only shows that it works.
+`python3 x.py bench NAME` runs this program with the package installed.
 """
 
 import argparse
 import importlib
-import json
 
 import contest
 
-# In the order of the page.
-QUESTIONS = ["peers", "find", "find_byte", "worst", "lines", "threads", "open", "grow", "programs", "package"]
+# The questions and their modules, in the order of the page.
+MODULES = {
+    "calls": "calls",
+    "instructions": "calls",
+    "python_peers": "access",
+    "python_find": "search",
+    "python_find_byte": "search",
+    "python_worst": "search",
+    "python_threads": "search",
+    "python_lines": "files",
+    "python_open": "files",
+    "python_grow": "files",
+    "python_programs": "programs",
+    "python_package": "programs",
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("--quick", action="store_true", help="only show that it works")
+    parser.add_argument("--only", default="", help="the rows that contain this text")
+    parser.add_argument("name", nargs="?", choices=MODULES)
     options = parser.parse_args()
-    if options.list:
-        for name in QUESTIONS:
-            print(json.dumps({"name": "python_" + name}))
+    if not options.name:
+        print("\n".join(MODULES))
         return
-    question = importlib.import_module("questions." + options.name.removeprefix("python_"))
-    contest.asked(options.name, question.TITLE, question.HOW)
-    question.answer(contest.Run(options.quick))
+    importlib.import_module("questions." + MODULES[options.name])
+    title, answer = contest.QUESTIONS[options.name]
+    how = " ".join(answer.__doc__.split())
+    contest.show({"question": options.name, "title": title, "how": how})
+    answer(contest.Run(options.quick, options.only))
 
 
 if __name__ == "__main__":

@@ -1,48 +1,50 @@
-//! Peers: what others do, where that takes `unsafe` or a system call.
+//! Alternatives to the library that need `unsafe` or a system call.
 
 #![allow(unsafe_code)]
 
-use std::{fs::File, io, os::fd::AsRawFd, ptr};
+use std::{fs::File, io, ptr};
 
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapMut, MmapOptions, RemapOptions};
 
 /// memmap2's map of a file.
-pub(crate) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: nobody shortens the scratch files of a bench while they are mapped, and nobody looks while they are written.
-    unsafe { Mmap::map(file) }
+pub(crate) fn map(file: &File) -> Mmap {
+    // SAFETY: the files of a benchmark are not shortened while they are mapped, and not written
+    // while a reference into the map exists.
+    unsafe { Mmap::map(file) }.expect("map a file")
 }
 
-/// memmap2's map of a file, to write.
-pub(crate) fn map_mut(file: &File) -> io::Result<MmapMut> {
+/// memmap2's writable map of a file.
+pub(crate) fn map_mut(file: &File) -> MmapMut {
     // SAFETY: as above.
-    unsafe { MmapMut::map_mut(file) }
+    unsafe { MmapMut::map_mut(file) }.expect("map a file")
 }
 
-/// The same, longer than the file is yet.
-pub(crate) fn map_beyond(file: &File, len: usize) -> io::Result<MmapMut> {
-    // SAFETY: as above; what lies beyond the file's end is not touched before it has grown.
-    unsafe { MmapOptions::new().len(len).map_mut(file) }
+/// A writable map that is longer than its file.
+pub(crate) fn map_beyond(file: &File, len: usize) -> MmapMut {
+    // SAFETY: as above; memory beyond the end of the file is not accessed before the file has
+    // grown.
+    unsafe { MmapOptions::new().len(len).map_mut(file) }.expect("map a file")
 }
 
-/// memmap2's longer map in the place of a shorter one.
-pub(crate) fn remap(map: &mut MmapMut, len: usize) -> io::Result<()> {
-    // SAFETY: the file has that length, and no reference into the map is left.
-    unsafe { map.remap(len, memmap2::RemapOptions::new().may_move(true)) }
+/// Extends a map by `mremap`.
+pub(crate) fn remap(map: &mut MmapMut, len: usize) {
+    // SAFETY: the file has that length, and no reference into the map exists.
+    unsafe { map.remap(len, RemapOptions::new().may_move(true)) }.expect("remap a file");
 }
 
-/// The C library's search, which is what Python's fmmap does.
+/// The C library's search, which Python's fmmap calls.
 pub(crate) fn memmem(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let (hay, piece) = (bytes.as_ptr().cast(), needle.as_ptr().cast());
+    let (start, piece) = (bytes.as_ptr().cast(), needle.as_ptr().cast());
     // SAFETY: the addresses and lengths are those of slices.
-    let found = unsafe { libc::memmem(hay, bytes.len(), piece, needle.len()) };
-    (!found.is_null()).then(|| found.addr() - hay.addr())
+    let found = unsafe { libc::memmem(start, bytes.len(), piece, needle.len()) };
+    (!found.is_null()).then(|| found.addr() - start.addr())
 }
 
-/// Loads the integer at a multiple of its size, which the compiler must not leave out.
+/// Loads the integer at a multiple of its size. The compiler cannot omit it.
 #[inline]
 pub(crate) fn load(bytes: &[u8], at: usize) -> u64 {
     let at: *const u8 = bytes[at..at + 8].as_ptr();
-    // SAFETY: a map starts with a page, `at` is a multiple of 8, and eight bytes are there.
+    // SAFETY: a map is aligned to a page, `at` is a multiple of 8, and eight bytes are in bounds.
     unsafe { ptr::read_volatile(at.cast()) }
 }
 
@@ -54,25 +56,18 @@ pub(crate) fn store(bytes: &mut [u8], at: usize, value: u64) {
     unsafe { ptr::write_volatile(at.cast(), value) }
 }
 
-/// Takes a file out of the page cache; whether its first page went.
-pub(crate) fn cool(file: &File) -> io::Result<bool> {
+/// Evicts a file from the page cache. Returns whether its first page is no longer there.
+pub(crate) fn evict(file: &File) -> io::Result<bool> {
     file.sync_all()?;
-    // SAFETY: the descriptor is open; nothing else matters to this call.
-    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
-    let map = map(file)?;
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
+    let map = map(file);
     let mut state = 0;
     // SAFETY: the first page is mapped, and its state takes one byte.
     unsafe { libc::mincore(map.as_ptr().cast_mut().cast(), 1, &raw mut state) };
     Ok(state & 1 == 0)
 }
 
-/// Free bytes in the folder for temporary files.
+/// The number of free bytes in the directory for temporary files.
 pub(crate) fn free_disk() -> usize {
-    let Ok(path) = std::ffi::CString::new(std::env::temp_dir().into_os_string().into_encoded_bytes()) else { return 0 };
-    let mut state = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
-    // SAFETY: a string and a place for the answer.
-    let status = unsafe { libc::statvfs(path.as_ptr(), state.as_mut_ptr()) };
-    // SAFETY: zeros are a value of this type, and the system wrote a better one.
-    let state = unsafe { state.assume_init() };
-    if status == 0 { state.f_bavail as usize * state.f_frsize as usize } else { 0 }
+    rustix::fs::statvfs(std::env::temp_dir()).map_or(0, |it| (it.f_bavail * it.f_frsize) as usize)
 }

@@ -1,25 +1,16 @@
-//! Row: one line of a table, its contenders and its aims.
+//! One row of a table: its contenders and its aims.
+
+use serde_json::{Value, json};
 
 use crate::{
-    json::{list, quoted},
-    measure::{Work, alternate},
+    measure::{Work, alternate, many},
     run::Run,
 };
 
-/// The unit of what can be repeated to be measured better.
+/// The unit of work that is repeated to fill a turn.
 const TIME: &str = "ns";
 
-/// What the first contender is to reach.
-#[derive(Clone, Copy, Debug)]
-struct Aim {
-    against: &'static str,
-    /// At most so many times the other's.
-    ratio: f64,
-    /// And so much on top of it.
-    plus: f64,
-}
-
-/// A row. The first contender is the one whose aims are judged.
+/// A row. Its aims judge the first contender.
 pub(crate) struct Row<'a> {
     name: String,
     unit: &'static str,
@@ -27,66 +18,69 @@ pub(crate) struct Row<'a> {
     rounds: Option<usize>,
     names: Vec<&'static str>,
     works: Vec<Work<'a>>,
-    aims: Vec<Aim>,
+    aims: Vec<Value>,
 }
 
 impl<'a> Row<'a> {
     /// A row of times.
     pub(crate) fn new(name: impl Into<String>) -> Row<'a> {
-        Row { name: name.into(), unit: TIME, per: 1.0, rounds: None, names: vec![], works: vec![], aims: vec![] }
+        let (name, unit, per) = (name.into(), TIME, 1.0);
+        Row { name, unit, per, rounds: None, names: vec![], works: vec![], aims: vec![] }
     }
 
-    /// What is measured, if it is not nanoseconds.
-    pub(crate) fn unit(mut self, unit: &'static str) -> Row<'a> {
-        self.unit = unit;
-        self
+    /// Sets a unit other than nanoseconds.
+    pub(crate) fn unit(self, unit: &'static str) -> Row<'a> {
+        Row { unit, ..self }
     }
 
-    /// What was measured is to be told for each of so many pieces.
-    pub(crate) fn per(mut self, pieces: usize) -> Row<'a> {
-        self.per = pieces as f64;
-        self
+    /// Divides the samples by this number of pieces.
+    pub(crate) fn per(self, pieces: usize) -> Row<'a> {
+        Row { per: pieces as f64, ..self }
     }
 
-    /// How often each contender has its turn, where that is not left to the harness.
-    pub(crate) fn rounds(mut self, rounds: usize) -> Row<'a> {
-        self.rounds = Some(rounds);
-        self
+    /// Sets the number of rounds. By default it depends on the time that they take.
+    pub(crate) fn rounds(self, rounds: usize) -> Row<'a> {
+        Row { rounds: Some(rounds), ..self }
     }
 
+    /// Adds a contender.
     pub(crate) fn with(mut self, name: &'static str, work: Work<'a>) -> Row<'a> {
         self.names.push(name);
         self.works.push(work);
         self
     }
 
-    /// The first contender is to take at most `ratio` times what `against` takes.
+    /// Adds a contender that is called repeatedly.
+    pub(crate) fn time<T>(self, name: &'static str, once: impl FnMut() -> T + 'a) -> Row<'a> {
+        self.with(name, many(once))
+    }
+
+    /// The first contender takes at most `ratio` times what `against` takes.
     pub(crate) fn aim(self, against: &'static str, ratio: f64) -> Row<'a> {
         self.aim_plus(against, ratio, 0.0)
     }
 
-    /// The same, with `plus` on top of it.
+    /// The same, and `plus` nanoseconds more.
     pub(crate) fn aim_plus(mut self, against: &'static str, ratio: f64, plus: f64) -> Row<'a> {
-        self.aims.push(Aim { against, ratio, plus });
+        self.aims.push(json!({"against": against, "ratio": ratio, "plus": plus}));
         self
     }
 
-    /// Measures, and prints what was measured.
+    /// Measures the contenders and prints the samples.
     pub(crate) fn done(mut self, run: &Run) {
+        if !run.asks(&self.name) {
+            return;
+        }
         let taken = alternate(run, self.rounds, self.unit == TIME, &mut self.works);
-        let samples = self.names.iter().zip(taken).map(|(name, taken)| {
-            let taken = taken.iter().map(|taken| (taken / self.per).to_string());
-            format!("[{}, {}]", quoted(name), list(taken))
-        });
-        let aims = self.aims.iter().map(|Aim { against, ratio, plus }| {
-            format!("{{\"against\": {}, \"ratio\": {ratio}, \"plus\": {plus}}}", quoted(against))
-        });
-        let (name, unit, samples, aims) = (quoted(&self.name), quoted(self.unit), list(samples), list(aims));
-        println!("{{\"row\": {name}, \"unit\": {unit}, \"samples\": {samples}, \"aims\": {aims}}}");
+        let taken =
+            taken.into_iter().map(|taken| taken.into_iter().map(|it| it / self.per).collect());
+        let samples: Vec<(_, Vec<f64>)> = self.names.iter().zip(taken).collect();
+        let (row, unit, aims) = (self.name, self.unit, self.aims);
+        println!("{}", json!({"row": row, "unit": unit, "samples": samples, "aims": aims}));
     }
 }
 
-/// Says that a row cannot be measured here.
+/// Prints that a row cannot be measured on this system.
 pub(crate) fn skip(name: &str, why: &str) {
-    println!("{{\"row\": {}, \"skipped\": {}}}", quoted(name), quoted(why));
+    println!("{}", json!({"row": name, "skipped": why}));
 }

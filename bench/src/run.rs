@@ -1,44 +1,56 @@
-//! Run: how a question is to be answered.
+//! The options of a run, and sizes.
 
-use std::error;
+use std::error::Error;
 
 pub(crate) const KIB: usize = 1 << 10;
 pub(crate) const MIB: usize = 1 << 20;
 pub(crate) const GIB: usize = 1 << 30;
 
-/// What a question ends with.
-pub(crate) type Outcome = Result<(), Box<dyn error::Error>>;
+/// The result of a question.
+pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
-/// How a question is to be answered.
-#[derive(Clone, Copy, Debug)]
+/// The options of a run.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
-    /// Only to see that everything works: small, few, and no figures that mean anything.
+    /// Only shows that everything works: sizes and times are small, and the figures mean nothing.
     pub(crate) quick: bool,
+    /// The text in the names of the rows to measure.
+    only: String,
 }
 
 impl Run {
-    pub(crate) fn new(quick: bool) -> Run {
-        Run { quick }
+    pub(crate) fn new(options: &[&str]) -> Result<Run, Box<dyn Error>> {
+        match *options {
+            [] => Ok(Run::default()),
+            ["--quick", ref rest @ ..] => Ok(Run { quick: true, ..Run::new(rest)? }),
+            ["--only", text, ref rest @ ..] => Ok(Run { only: text.to_owned(), ..Run::new(rest)? }),
+            [unknown, ..] => Err(format!("unknown option: {unknown}").into()),
+        }
     }
 
-    /// So many bytes, much fewer of them when it has to be quick.
+    /// Whether a row is to be measured.
+    pub(crate) fn asks(&self, row: &str) -> bool {
+        row.contains(&self.only)
+    }
+
+    /// A number of bytes, reduced in a quick run.
     pub(crate) fn size(&self, bytes: usize) -> usize {
         if self.quick { (bytes / 256).max(64 * KIB).min(bytes) } else { bytes }
     }
 
-    /// How often each contender has its turn.
+    /// The number of rounds, reduced in a quick run.
     pub(crate) fn rounds(&self, full: usize) -> usize {
-        if self.quick { 2 } else { full }
+        if self.quick { full.min(2) } else { full }
     }
 
-    /// How long a turn is to take, in nanoseconds, where the work can be repeated: less than what the system gives a process at a time, so that
-    /// on a busy machine many turns are still undisturbed.
+    /// The length of a turn in nanoseconds, if the work can be repeated. It is shorter than the
+    /// time slice of a process, so that many turns are not interrupted on a busy system.
     pub(crate) fn turn(&self) -> f64 {
         if self.quick { 1e4 } else { 3e5 }
     }
 }
 
-/// A size as people write it.
+/// A size in the largest unit that it fills.
 pub(crate) fn sized(bytes: usize) -> String {
     match bytes {
         0..KIB => format!("{bytes} B"),

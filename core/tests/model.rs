@@ -1,165 +1,102 @@
-//! A map and a `Vec<u8>` with a position, through the same random operations.
+//! Random operations on a map and on its reference model.
 #![forbid(unsafe_code)]
 
-#[path = "support/operation.rs"]
-mod operation;
-#[cfg(unix)]
-#[path = "support/program.rs"]
-mod program;
-mod support;
-#[path = "support/twin.rs"]
-mod twin;
-
-use std::io::SeekFrom;
-
-use operation::Op;
-use quickcheck::{Arbitrary, Gen, QuickCheck};
+use quickcheck::{Gen, QuickCheck};
 use safemap::{Access, Error, Map, Options, Sharing};
+use safemap_testing::{Model, Op, TempFile, operations, pattern};
 #[cfg(unix)]
-use support::survives;
-use support::{file_with, pattern};
-use twin::Twin;
+use safemap_testing::{run_program, succeeds_in_child};
 
-/// Mostly small numbers, some at the edge of a page, some absurd.
-fn number(g: &mut Gen) -> usize {
-    match usize::arbitrary(g) % 40 {
-        0 => usize::MAX - usize::arbitrary(g) % 3,
-        1..8 => 4090 + usize::arbitrary(g) % 12,
-        8..14 => usize::arbitrary(g) % 30_000,
-        _ => usize::arbitrary(g) % 300,
-    }
+/// Calls `holds` with sequences of up to 400 random bytes.
+fn check_bytes(tests: u64, holds: fn(Vec<u8>) -> bool) {
+    QuickCheck::new().rng(Gen::new(400)).tests(tests).quickcheck(holds);
 }
 
-fn few_letters(g: &mut Gen) -> Vec<u8> {
-    (0..usize::arbitrary(g) % 20).map(|_| *g.choose(b"ab\n").unwrap()).collect()
-}
-
-impl Arbitrary for Op {
-    fn arbitrary(g: &mut Gen) -> Op {
-        match usize::arbitrary(g) % 22 {
-            0 => Op::Get(number(g)),
-            1 => Op::Set(number(g), u8::arbitrary(g)),
-            2 => Op::ReadAt(number(g), number(g) % 40_000),
-            3 => Op::ReadExactAt(number(g), number(g) % 40_000),
-            4 => Op::WriteAt(number(g), few_letters(g)),
-            5 => Op::ToVec(number(g), number(g)),
-            6 => Op::Fill(number(g), number(g), *g.choose(b"ab\n").unwrap()),
-            7 => Op::CopyWithin(number(g), number(g), number(g)),
-            8 => Op::Compare(number(g), few_letters(g)),
-            9 => Op::Load(number(g)),
-            10 => Op::Store(number(g), u32::arbitrary(g)),
-            11 => Op::Find(few_letters(g), number(g), number(g)),
-            12 => Op::Rfind(few_letters(g), number(g), number(g)),
-            13 => Op::Resize(number(g) % 50_000),
-            14 => Op::Flush(number(g), number(g)),
-            15 => Op::Read(number(g) % 40_000),
-            16 => Op::Write(few_letters(g)),
-            17 => Op::Seek(
-                *g.choose(&[SeekFrom::Start(7), SeekFrom::Current(-3), SeekFrom::End(-20), SeekFrom::End(2)]).unwrap(),
-            ),
-            18 => Op::ReadByte,
-            19 => Op::WriteByte(u8::arbitrary(g)),
-            20 => Op::ReadLine,
-            _ => Op::ReadUntil(b'a'),
-        }
-    }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Op>> {
-        quickcheck::empty_shrinker()
-    }
-}
-
+/// Runs operations on a map and on its model, and returns what both hold in the end.
 #[track_caller]
-fn stays_alike(map: &Map, start: Vec<u8>, ops: &[Op]) -> Vec<u8> {
-    let mut twin = Twin::new(start);
-    ops.iter().for_each(|op| twin.step(map, op));
-    assert_eq!(map.to_vec(..).unwrap(), twin.bytes);
-    twin.bytes
+fn run(map: &Map, start: Vec<u8>, ops: impl Iterator<Item = Op>) -> Vec<u8> {
+    let mut model = Model::new(start);
+    ops.for_each(|op| model.step(map, &op));
+    assert_eq!(map.to_vec(..).unwrap(), model.bytes());
+    model.bytes().to_vec()
 }
 
 #[test]
 fn a_file_map_is_a_vector_with_a_position() {
-    fn holds(offset: u16, ops: Vec<Op>) -> bool {
-        let offset = usize::from(offset) % 5000;
+    check_bytes(400, |program| {
+        let offset = program.len() * 13 % 5000;
         let bytes = pattern(offset + 5000);
-        let file = file_with(&bytes);
+        let file = TempFile::new(&bytes);
         let map = Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
-        let end = stays_alike(&map, bytes[offset..].to_vec(), &ops);
-        let expected = [&bytes[..offset], &end].concat();
-        std::fs::read(file.path()).unwrap() == expected
-    }
-    QuickCheck::new().tests(400).quickcheck(holds as fn(u16, Vec<Op>) -> bool);
+        let end = run(&map, bytes[offset..].to_vec(), operations(&program));
+        file.read() == [&bytes[..offset], &end].concat()
+    });
 }
 
 #[test]
 fn private_memory_is_a_vector_with_a_position() {
-    fn holds(ops: Vec<Op>) -> bool {
+    check_bytes(400, |program| {
         let map = Options::new().len(5000).anonymous().unwrap();
-        stays_alike(&map, vec![0; 5000], &ops);
+        run(&map, vec![0; 5000], operations(&program));
         true
-    }
-    QuickCheck::new().tests(400).quickcheck(holds as fn(Vec<Op>) -> bool);
+    });
 }
 
 #[test]
-fn shared_memory_with_room_is_a_vector_with_a_position() {
-    fn holds(mut ops: Vec<Op>) -> bool {
-        // It does not forget what stood behind its end: others share it.
-        ops.retain(|op| !matches!(op, Op::Resize(len) if *len < 50_000));
+fn shared_memory_with_a_reserve_is_a_vector_with_a_position() {
+    check_bytes(200, |program| {
+        // Shared memory keeps the bytes behind its end, because other processes may use them.
+        let ops = operations(&program).filter(|op| !matches!(op, Op::Resize(len) if *len < 50_000));
         let map = Options::new().len(5000).sharing(Sharing::Shared).reserve(50_000).anonymous().unwrap();
-        stays_alike(&map, vec![0; 5000], &ops);
+        run(&map, vec![0; 5000], ops);
         true
-    }
-    QuickCheck::new().tests(200).quickcheck(holds as fn(Vec<Op>) -> bool);
+    });
 }
 
 #[test]
-fn a_copy_is_a_vector_with_a_position_and_the_file_stays() {
-    fn holds(mut ops: Vec<Op>) -> bool {
-        ops.retain(|op| !matches!(op, Op::Resize(_)));
+fn a_copy_is_a_vector_with_a_position_and_does_not_change_the_file() {
+    check_bytes(200, |program| {
         let bytes = pattern(5000);
-        let file = file_with(&bytes);
+        let file = TempFile::new(&bytes);
         let map = Options::new().access(Access::Copy).open(file.path()).unwrap();
         assert!(matches!(map.resize(1), Err(Error::Unsupported(_))));
-        stays_alike(&map, bytes.clone(), &ops);
-        std::fs::read(file.path()).unwrap() == bytes
-    }
-    QuickCheck::new().tests(200).quickcheck(holds as fn(Vec<Op>) -> bool);
+        run(&map, bytes.clone(), operations(&program).filter(|op| !matches!(op, Op::Resize(_))));
+        file.read() == bytes
+    });
 }
 
-/// What the fuzzer found worth keeping, and what once failed; `fuzz/` makes more of them.
-#[cfg(unix)] // Windows cuts no file that is mapped.
+/// Runs what the fuzzer kept, and what once failed.
+#[cfg(unix)] // Windows does not truncate mapped files.
 #[test]
-fn a_file_that_others_cut_is_a_vector_that_knows_where_it_ends() {
-    survives("a_file_that_others_cut_is_a_vector_that_knows_where_it_ends", || {
+fn programs_of_the_corpus_run_alike_on_a_map_and_on_its_model() {
+    succeeds_in_child(|| {
         let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/operations");
-        // The packaged crate comes without.
+        // An unpacked crate has no corpus.
         for entry in std::fs::read_dir(corpus).into_iter().flatten() {
-            program::run(&std::fs::read(entry.unwrap().path()).unwrap());
+            run_program(&std::fs::read(entry.unwrap().path()).unwrap());
         }
     });
 }
 
-#[cfg(unix)] // Windows cuts no file that is mapped.
+#[cfg(unix)] // Windows does not truncate mapped files.
 #[test]
-fn any_bytes_are_a_program_that_keeps_map_and_twin_alike() {
-    survives("any_bytes_are_a_program_that_keeps_map_and_twin_alike", || {
-        fn holds(bytes: Vec<u8>) -> bool {
-            program::run(&bytes);
+fn random_programs_run_alike_on_a_map_and_on_its_model() {
+    succeeds_in_child(|| {
+        check_bytes(2000, |program| {
+            run_program(&program);
             true
-        }
-        QuickCheck::new().rng(Gen::new(400)).tests(2000).quickcheck(holds as fn(Vec<u8>) -> bool);
+        });
     });
 }
 
-/// The control: the comparison sees it when a map answers otherwise than its twin.
+/// The control: the comparison detects a difference.
 #[cfg(unix)]
 #[test]
-#[should_panic(expected = "Get(5): the map says Fault(5..6), its twin Bytes([5])")]
-fn a_twin_that_was_not_told_of_a_cut_differs() {
+#[should_panic(expected = "Get(5): the map returned Fault(5..6), the model Bytes([5])")]
+fn a_model_that_misses_a_truncation_differs_from_its_map() {
     let bytes = pattern(5000);
-    let file = file_with(&bytes);
-    let map = support::writable(&file);
-    file.as_file().set_len(0).unwrap();
-    Twin::new(bytes).step(&map, &Op::Get(5));
+    let file = TempFile::new(&bytes);
+    let map = file.map();
+    file.set_len(0);
+    Model::new(bytes).step(&map, &Op::Get(5));
 }

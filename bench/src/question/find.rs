@@ -1,45 +1,92 @@
-//! Find: a needle that is not there.
+//! How long does a search take for bytes that do not occur?
 
-use memchr::memmem;
-use safemap::Map;
+use super::*;
 
-use super::Question;
-use crate::{
-    data::Data,
-    measure::many,
-    peers,
-    row::Row,
-    run::{KIB, MIB, Outcome, Run, sized},
-    scratch::Scratch,
-};
-
-pub(super) const QUESTION: Question = Question {
+pub(super) const FORWARDS: Question = Question {
     name: "find",
-    title: "Rust: find a needle that is not there",
-    how: "`find`, beside `memchr::memmem::find` on memmap2's slice, the C library's `memmem` on it (what Python's fmmap does), and (the limit) \
-          `memchr::memmem::find` on private memory. The text is a log, the binary file has records of numbers; the needle is a piece of it with two bytes exchanged.",
-    answer,
+    title: "Rust: find a needle that does not occur",
+    how: "`find`, beside `memchr::memmem::find` on memmap2's slice, the C library's `memmem` on \
+          it (as in Python's fmmap), and (the limit) `memchr::memmem::find` on private memory. \
+          The text is a log, the binary file has records of numbers; the needle is a piece of it \
+          with two bytes exchanged.",
+    answer: forwards,
 };
 
-const NEEDLES: [usize; 7] = [2, 3, 4, 8, 16, 64, 1000];
+pub(super) const BACKWARDS: Question = Question {
+    name: "rfind",
+    title: "Rust: find a needle backwards",
+    how: "`rfind`, beside `memchr::memmem::rfind` on memmap2's slice. Otherwise as `find`.",
+    answer: backwards,
+};
 
-fn answer(run: &Run) -> Outcome {
+pub(super) const BYTE: Question = Question {
+    name: "find_byte",
+    title: "Rust: find a byte",
+    how: "`find` and `rfind` of one byte that does not occur, and of the end of a line; beside \
+          `memchr` and `memrchr` on memmap2's slice, and (the limit) on private memory.",
+    answer: byte,
+};
+
+fn forwards(run: &Run) -> Outcome {
     for data in [Data::text(), Data::binary()] {
         for size in [64 * KIB, run.size(64 * MIB)] {
-            let file = Scratch::repeated(&data.block, size)?;
-            let (ours, theirs) = (Map::open(file.path())?, peers::map(&file.handle()?)?);
+            let Maps { ours, theirs, .. } = Maps::new(&data, size)?;
             let private = theirs.to_vec();
-            for len in NEEDLES {
+            for len in [2, 3, 4, 8, 16, 64, 1000] {
                 let needle = &data.absent(len)[..];
                 Row::new(format!("{len} bytes, {} {}", sized(size), data.kind))
-                    .with("safemap", many(|| ours.find(needle, ..)))
-                    .with("memmap2 + memchr", many(|| memmem::find(&theirs, needle)))
-                    .with("glibc memmem", many(|| peers::memmem(&theirs, needle)))
-                    .with("private + memchr", many(|| memmem::find(&private, needle)))
-                    .aim("memmap2 + memchr", 1.0 / 0.95)
+                    .time("safemap", || ours.find(needle, ..))
+                    .time(SLICE, || memmem::find(&theirs, needle))
+                    .time("glibc memmem", || peers::memmem(&theirs, needle))
+                    .time("private + memchr", || memmem::find(&private, needle))
+                    .aim(SLICE, 1.0 / 0.95)
                     .done(run);
             }
         }
     }
+    Ok(())
+}
+
+fn backwards(run: &Run) -> Outcome {
+    let size = run.size(64 * MIB);
+    for data in [Data::text(), Data::binary()] {
+        let Maps { ours, theirs, .. } = Maps::new(&data, size)?;
+        for len in [2, 8, 64, 1000] {
+            let needle = &data.absent(len)[..];
+            Row::new(format!("{len} bytes, {} {}", sized(size), data.kind))
+                .time("safemap", || ours.rfind(needle, ..))
+                .time(SLICE, || memmem::rfind(&theirs, needle))
+                .aim(SLICE, 1.0 / 0.95)
+                .done(run);
+        }
+    }
+    Ok(())
+}
+
+fn byte(run: &Run) -> Outcome {
+    let data = Data::text();
+    for size in [100, 4 * KIB, 64 * KIB, MIB, run.size(64 * MIB)] {
+        let Maps { ours, theirs, .. } = Maps::new(&data, size)?;
+        let private = theirs.to_vec();
+        Row::new(format!("find, {}", sized(size)))
+            .time("safemap", || ours.find(&[ABSENT], ..))
+            .time(SLICE, || memchr(ABSENT, &theirs))
+            .time("private + memchr", || memchr(ABSENT, &private))
+            .aim(SLICE, 1.0)
+            .done(run);
+        Row::new(format!("rfind, {}", sized(size)))
+            .time("safemap", || ours.rfind(&[ABSENT], ..))
+            .time(SLICE, || memrchr(ABSENT, &theirs))
+            .time("private + memchr", || memrchr(ABSENT, &private))
+            .aim(SLICE, 1.0)
+            .done(run);
+    }
+    let Maps { ours, theirs, .. } = Maps::new(&data, MIB)?;
+    let [mut at0, mut at1] = [0; 2].map(|_| Offsets::below(256 * KIB, 1));
+    Row::new("find, a line's end from anywhere in it")
+        .time("safemap", || ours.find(b"\n", at0.next()..))
+        .time(SLICE, || memchr(b'\n', &theirs[at1.next()..]))
+        .aim(SLICE, 1.0)
+        .done(run);
     Ok(())
 }

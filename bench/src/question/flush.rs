@@ -1,24 +1,17 @@
-//! Flush: much is written, and then has to be on the disk.
+//! How long does it take to write much and to flush it to the disk?
 
 use std::os::unix::fs::FileExt;
 
-use safemap::{Access, Options};
-
-use super::Question;
-use crate::{
-    measure::after,
-    peers,
-    row::Row,
-    run::{MIB, Outcome, Run, sized},
-    scratch::Scratch,
-};
+use super::*;
 
 pub(super) const QUESTION: Question = Question {
     name: "flush",
-    title: "Rust: written through the map, then flushed",
-    how: "512 MiB by the mebibyte: `write_at` and `flush`, the same with memmap2, and `pwrite` and `fsync`. *New*: into holes. *Cached*: over old bytes \
-          in the page cache. *Cold*: over old bytes that are only on the disk. There a map has to read each page before a part of it can be \
-          changed, and `pwrite` of whole pages has not: no aim, a warning. The disk decides most of this.",
+    title: "Rust: write through the map, then flush",
+    how: "512 MiB, a mebibyte at a time: `write_at` and `flush`, the same with memmap2, and \
+          `pwrite` and `fsync`. *New*: into holes. *Cached*: over old bytes in the page cache. \
+          *Cold*: over old bytes that are on the disk only. There a map reads each page before a \
+          part of it can be changed, and `pwrite` of whole pages does not, so that this row has \
+          no aim. The disk determines most of the time.",
     answer,
 };
 
@@ -30,42 +23,42 @@ fn answer(run: &Run) -> Outcome {
             .rounds(5)
             .with("safemap", after(ready, |file| ours(&file, &block, size).map(|()| file)))
             .with("memmap2", after(ready, |file| theirs(&file, &block, size).map(|()| file)))
-            .with("pwrite + fsync", after(ready, |file| written(&file, &block, size).map(|()| file)));
+            .with(
+                "pwrite + fsync",
+                after(ready, |file| written(&file, &block, size).map(|()| file)),
+            );
         if state == "cold" { row } else { row.aim("pwrite + fsync", 1.0) }.done(run);
     }
     Ok(())
 }
 
-fn made(state: &str, size: usize) -> Scratch {
-    let file = match state {
-        "new" => Scratch::sparse(size),
-        _ => Scratch::repeated(&[3; MIB], size),
-    };
-    let file = file.expect("there is room for a file");
-    if state == "cold" {
-        file.cool();
+fn made(state: &str, size: usize) -> TempFile {
+    if state == "new" {
+        return TempFile::sparse(size as u64);
     }
+    let file = TempFile::repeated(&[3; MIB], size);
+    let _ = state == "cold" && evict(&file);
     file
 }
 
-fn ours(file: &Scratch, block: &[u8], size: usize) -> Outcome {
-    let map = Options::new().access(Access::Write).open(file.path())?;
+fn ours(file: &TempFile, block: &[u8], size: usize) -> Outcome {
+    let map = file.map();
     for at in (0..size).step_by(block.len()) {
         map.write_at(block, at)?;
     }
     Ok(map.flush()?)
 }
 
-fn theirs(file: &Scratch, block: &[u8], size: usize) -> Outcome {
-    let mut map = peers::map_mut(&file.handle()?)?;
+fn theirs(file: &TempFile, block: &[u8], size: usize) -> Outcome {
+    let mut map = peers::map_mut(&file.open());
     for at in (0..size).step_by(block.len()) {
         map[at..at + block.len()].copy_from_slice(block);
     }
     Ok(map.flush()?)
 }
 
-fn written(file: &Scratch, block: &[u8], size: usize) -> Outcome {
-    let handle = file.handle()?;
+fn written(file: &TempFile, block: &[u8], size: usize) -> Outcome {
+    let handle = file.open();
     for at in (0..size).step_by(block.len()) {
         handle.write_all_at(block, at as u64)?;
     }

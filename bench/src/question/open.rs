@@ -1,52 +1,92 @@
-//! Open: from a path to a byte, and back.
+//! How long does it take to open a file, map it, read a byte, and close both?
 
-use std::{fs::File, hint::black_box, os::unix::fs::FileExt, path::Path};
+use std::{fs::File, os::unix::fs::FileExt};
 
-use safemap::Map;
+use super::*;
 
-use super::Question;
-use crate::{
-    measure::many,
-    peers,
-    row::Row,
-    run::{KIB, MIB, Outcome, Run, sized},
-    scratch::Scratch,
-};
-
-pub(super) const QUESTION: Question = Question {
+pub(super) const TIME: Question = Question {
     name: "open",
-    title: "Rust: open, map, touch a byte, unmap, close",
-    how: "`Map::open`, `get`, drop, beside the same with memmap2, and a descriptor that is opened, read from once (`pread` of 64 bytes) and closed.",
-    answer,
+    title: "Rust: open, map, read a byte, unmap, close",
+    how: "`Map::open`, `get`, drop, beside the same with memmap2, and a descriptor that is \
+          opened, read from once (`pread` of 64 bytes) and closed.",
+    answer: time,
 };
 
-fn answer(run: &Run) -> Outcome {
+pub(super) const CALLS: Question = Question {
+    name: "open_calls",
+    title: "Rust: open, map, read a byte, unmap, close, in system calls",
+    how: "Counted by strace: the calls of a process that does it 1100 times, less those of one \
+          that does it 100 times. The least possible is five: open, fstat for the length, mmap, \
+          munmap, close.",
+    answer: system_calls,
+};
+
+fn time(run: &Run) -> Outcome {
     for size in [4 * KIB, MIB] {
-        let file = Scratch::file(&vec![1; size])?;
+        let file = TempFile::new(&vec![1; size]);
         let path = file.path();
         Row::new(sized(size))
-            .with("safemap", many(|| ours(path)))
-            .with("memmap2", many(|| theirs(path)))
-            .with("pread", many(|| read(path)))
+            .time("safemap", || ours(path))
+            .time("memmap2", || theirs(path))
+            .time("pread", || read(path))
             .aim("memmap2", 1.05)
             .done(run);
     }
     Ok(())
 }
 
-pub(super) fn ours(path: &Path) -> u8 {
-    let map = Map::open(path).expect("the file can be mapped");
-    map.get(black_box(0)).expect("the file has a byte")
+fn ours(path: &Path) -> u8 {
+    open(path).get(black_box(0)).expect(IN_BOUNDS)
 }
 
-pub(super) fn theirs(path: &Path) -> u8 {
-    let map = peers::map(&File::open(path).expect("the file is there")).expect("the file can be mapped");
-    map[black_box(0)]
+fn theirs(path: &Path) -> u8 {
+    peers::map(&File::open(path).expect("open a file"))[black_box(0)]
 }
 
 fn read(path: &Path) -> u8 {
     let mut bytes = [0; 64];
-    let file = File::open(path).expect("the file is there");
-    file.read_exact_at(&mut bytes, 0).expect("the file can be read");
+    File::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).expect("read a file");
     bytes[0]
+}
+
+fn system_calls(run: &Run) -> Outcome {
+    let name = "system calls for each map";
+    if !installed("strace", name) {
+        return Ok(());
+    }
+    let file = TempFile::new(&vec![1; 4 * KIB]);
+    let path = file.path();
+    Row::new(name)
+        .unit("calls")
+        .rounds(1)
+        .with("safemap", Box::new(|_| calls_per_map("safemap", path)))
+        .with("memmap2", Box::new(|_| calls_per_map("memmap2", path)))
+        .with("the least", Box::new(|_| 5.0))
+        .aim("memmap2", 1.0)
+        .done(run);
+    Ok(())
+}
+
+fn calls_per_map(who: &str, path: &Path) -> f64 {
+    let [few, many] = ["100", "1100"].map(|times| traced(who, times, path).unwrap_or(f64::NAN));
+    (many - few) / 1000.0
+}
+
+/// The number of system calls of a process that runs [`repeat`].
+fn traced(who: &str, times: &str, path: &Path) -> Option<f64> {
+    let log = TempFile::new(b"");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(log.path()).arg(env::current_exe().ok()?);
+    let status = strace.args(["--open", who, times]).arg(path).status().ok()?;
+    let text = status.success().then(|| fs::read(log.path()).ok())??;
+    Some(text.iter().filter(|&&byte| byte == b'\n').count() as f64)
+}
+
+/// Opens and closes a map that many times.
+pub(crate) fn repeat(who: &str, times: &str, path: &str) -> Outcome {
+    let once = if who == "safemap" { ours } else { theirs };
+    for _ in 0..times.parse()? {
+        once(Path::new(path));
+    }
+    Ok(())
 }

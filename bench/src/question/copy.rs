@@ -1,0 +1,121 @@
+//! How long does it take to copy bytes out of a map and into it?
+
+use std::os::unix::fs::FileExt;
+
+use super::*;
+
+pub(super) const READS: Question = Question {
+    name: "reads",
+    title: "Rust: copy bytes out of a map, at random offsets",
+    how: "`read_at` into a buffer, beside `copy_from_slice` from memmap2's slice, `pread`, and \
+          (the limit) `memcpy` from private memory. The offsets are in 256 KiB. No length is \
+          known to the compiler: where it is, a short copy from a slice is an instruction or two, \
+          as `load` is here.",
+    answer: reads,
+};
+
+pub(super) const WRITES: Question = Question {
+    name: "writes",
+    title: "Rust: copy bytes into a map, at random offsets",
+    how: "`write_at`, beside `copy_from_slice` into memmap2's slice, `pwrite`, and (the limit) \
+          `memcpy` into private memory. Otherwise as `reads`.",
+    answer: writes,
+};
+
+pub(super) const WORDS: Question = Question {
+    name: "words",
+    title: "Rust: load and store integers at random offsets",
+    how: "`load::<u64>` and `store::<u64>`, beside volatile access to memmap2's slice, which \
+          checks bounds as well. The offsets are in 256 KiB.",
+    answer: words,
+};
+
+const LENGTHS: [usize; 16] =
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, MIB];
+/// The offsets are below this one.
+const HOT: usize = 256 * KIB;
+
+fn reads(run: &Run) -> Outcome {
+    let Maps { file, ours, theirs } = Maps::new(&Data::text(), 2 * MIB)?;
+    let (handle, private) = (file.open(), theirs.to_vec());
+    for len in LENGTHS {
+        let row = Row::new(sized(len))
+            .with(
+                "safemap",
+                into_buffer(len, |to, at| ours.read_at(to, at).map(drop).expect(IN_BOUNDS)),
+            )
+            .with(
+                "memmap2",
+                into_buffer(len, |to, at| to.copy_from_slice(&theirs[at..at + to.len()])),
+            )
+            .with(
+                "pread",
+                into_buffer(len, |to, at| handle.read_exact_at(to, at as u64).expect(IN_BOUNDS)),
+            )
+            .with(
+                "memcpy",
+                into_buffer(len, |to, at| to.copy_from_slice(&private[at..at + to.len()])),
+            );
+        with_aim(row, len).done(run);
+    }
+    Ok(())
+}
+
+fn writes(run: &Run) -> Outcome {
+    let file = TempFile::new(&vec![1; 2 * MIB]);
+    let (ours, handle) = (file.map(), file.open());
+    let mut theirs = peers::map_mut(&handle);
+    let mut private = vec![1; 2 * MIB];
+    let from = vec![2; MIB];
+    for len in LENGTHS {
+        let from = || black_box(&from[..len]);
+        let row = Row::new(sized(len))
+            .with("safemap", at_random(1, |at| ours.write_at(from(), at).expect(IN_BOUNDS)))
+            .with("memmap2", at_random(1, |at| copy(&mut theirs, at, from())))
+            .with(
+                "pwrite",
+                at_random(1, |at| handle.write_all_at(from(), at as u64).expect(IN_BOUNDS)),
+            )
+            .with("memcpy", at_random(1, |at| copy(&mut private, at, from())));
+        with_aim(row, len).done(run);
+    }
+    Ok(())
+}
+
+fn words(run: &Run) -> Outcome {
+    let file = TempFile::new(&vec![1; MIB]);
+    let (ours, mut theirs) = (file.map(), peers::map_mut(&file.open()));
+    Row::new("load a u64")
+        .with("safemap", at_random(8, |at| ours.load::<u64>(at).expect(IN_BOUNDS)))
+        .with("memmap2", at_random(8, |at| peers::load(&theirs, at)))
+        .aim_plus("memmap2", 1.0, 2.0)
+        .done(run);
+    Row::new("store a u64")
+        .with("safemap", at_random(8, |at| ours.store(at, 7_u64).expect(IN_BOUNDS)))
+        .with("memmap2", at_random(8, |at| peers::store(&mut theirs, at, 7)))
+        .aim_plus("memmap2", 1.0, 2.0)
+        .done(run);
+    Ok(())
+}
+
+/// Times `once` at random multiples of `step`.
+fn at_random<'a, T>(step: usize, mut once: impl FnMut(usize) -> T + 'a) -> Work<'a> {
+    let mut offsets = Offsets::below(HOT, step);
+    many(move || once(offsets.next()))
+}
+
+/// Times `read` into a buffer of its own, at random offsets.
+fn into_buffer<'a>(len: usize, mut read: impl FnMut(&mut [u8], usize) + 'a) -> Work<'a> {
+    let mut buffer = vec![0; len];
+    at_random(1, move |at| read(black_box(&mut buffer), at))
+}
+
+#[inline]
+fn copy(to: &mut [u8], at: usize, from: &[u8]) {
+    black_box(&mut to[at..at + from.len()]).copy_from_slice(from);
+}
+
+/// The aim is a difference for short copies, and a ratio for long ones.
+fn with_aim(row: Row<'_>, len: usize) -> Row<'_> {
+    if len < 64 { row.aim_plus("memmap2", 1.0, 2.0) } else { row.aim("memmap2", 1.05) }
+}

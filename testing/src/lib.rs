@@ -1,0 +1,52 @@
+//! Helpers that the core's tests, the stress programs, the fuzzer and the benchmarks share.
+//!
+//! Helpers panic where a program would return an error: a test has no use for it.
+
+mod child;
+mod decode;
+mod file;
+mod model;
+mod operation;
+#[cfg(unix)]
+pub mod process;
+#[cfg(unix)]
+mod program;
+#[cfg(unix)]
+pub mod signal;
+mod stop;
+mod sweep;
+
+pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
+pub use decode::operations;
+pub use file::{TempFile, can_truncate_mapped};
+pub use model::Model;
+pub use operation::{Answer, Op, apply};
+#[cfg(unix)]
+pub use program::run_program;
+pub use stop::Stop;
+pub use sweep::{SWEEPS, Sweep};
+
+/// A multiple of the page size. Some aarch64 systems have pages of 64 KiB.
+pub const PAGE: usize = if cfg!(target_arch = "aarch64") { 65_536 } else { 4096 };
+
+/// `len` bytes that repeat after 251, so that each page differs from its neighbours.
+#[must_use]
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+/// `len` pseudo-random bytes, which cannot be compressed. Equal seeds give equal bytes.
+#[must_use]
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes
+}
+
+/// Maps private memory that holds `bytes`.
+#[must_use]
+pub fn memory_with(bytes: &[u8]) -> safemap::Map {
+    let map = safemap::Options::new().len(bytes.len()).anonymous().expect("map memory");
+    map.write_at(bytes, 0).expect("write to memory");
+    map
+}

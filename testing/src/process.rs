@@ -1,0 +1,99 @@
+//! Forked processes. The standard library does not offer `fork`.
+#![allow(unsafe_code)]
+
+use std::{
+    io,
+    os::unix::process::ExitStatusExt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitStatus,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::signal::{exit, send, set};
+
+/// A forked child process.
+#[derive(Debug)]
+pub struct Fork(libc::pid_t);
+
+impl Fork {
+    /// Runs `work` in a copy of this process. Its result is the child's exit status.
+    ///
+    /// A panic in the child ends it with status 101. Nothing of the parent is dropped there.
+    ///
+    /// # Errors
+    ///
+    /// The error of `fork`.
+    pub fn run(work: impl FnOnce() -> i32) -> io::Result<Fork> {
+        // SAFETY: only the calling thread exists in the child. `work` takes no locks of other threads
+        // except those whose state after a fork the caller tests.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => exit(catch_unwind(AssertUnwindSafe(work)).unwrap_or(101)),
+            child => Ok(Fork(child)),
+        }
+    }
+
+    /// Sends a signal to the child.
+    ///
+    /// # Errors
+    ///
+    /// The error of `kill`.
+    pub fn send(&self, signal: libc::c_int) -> io::Result<()> {
+        send(self.0, signal)
+    }
+
+    /// Waits until the child ends.
+    ///
+    /// # Errors
+    ///
+    /// The error of `waitpid`.
+    pub fn wait(self) -> io::Result<ExitStatus> {
+        self.wait_with(0).map(|status| status.expect("waitpid without WNOHANG returns at the end"))
+    }
+
+    /// Returns the child's exit status if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The error of `waitpid`.
+    pub fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
+        self.wait_with(libc::WNOHANG)
+    }
+
+    /// Waits until the child ends. After `timeout` it kills the child and returns `None`.
+    ///
+    /// # Errors
+    ///
+    /// The error of `waitpid` or `kill`.
+    pub fn wait_timeout(self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+        let end = Instant::now() + timeout;
+        while Instant::now() < end {
+            if let Some(status) = self.try_wait()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        self.send(libc::SIGKILL)?;
+        self.wait().map(|_| None)
+    }
+
+    fn wait_with(&self, flags: libc::c_int) -> io::Result<Option<ExitStatus>> {
+        let mut status = 0;
+        // SAFETY: `status` is valid for writes.
+        match unsafe { libc::waitpid(self.0, &raw mut status, flags) } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => Ok(None),
+            _ => Ok(Some(ExitStatus::from_raw(status))),
+        }
+    }
+}
+
+/// Limits the size of files that this process may write. Beyond it calls fail with `EFBIG`.
+pub fn limit_file_size(len: u32) {
+    // Without a handler SIGXFSZ would terminate the process.
+    set(libc::SIGXFSZ, libc::SIG_IGN, 0);
+    let limit = libc::rlimit { rlim_cur: len.into(), rlim_max: len.into() };
+    // SAFETY: `limit` is initialised.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+}

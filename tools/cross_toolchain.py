@@ -1,0 +1,100 @@
+"""Cargo for other targets: a compiler with the target's standard library, and a linker.
+
+A target that rustup has installed is used as it is. For others, Debian's second Rust builds the
+standard library along with the program (`-Zbuild-std`). Its package contains all sources.
+"""
+
+from pathlib import Path
+
+from tools import debian, interpreters
+from tools.steps import TARGET, call
+
+HOME = TARGET / "cross"
+ZIG = HOME / "zig"
+ZIG_PACKAGES = ["cargo-zigbuild>=0.20,<1", "ziglang>=0.13,<1"]
+
+# Debian's compiler, not rustup's, whose programs come first in PATH.
+DEBIAN = {
+    "RUSTC": "/usr/bin/rustc",
+    "RUSTDOC": "/usr/bin/rustdoc",
+    "CARGO": "/usr/bin/cargo",
+    "RUSTC_BOOTSTRAP": "1",
+    "CARGO_UNSTABLE_BUILD_STD": "std,panic_unwind,panic_abort,proc_macro,test",
+}
+STARTUP = Path("/usr/lib/rustlib/src/rust/library/rtstartup")
+
+
+class Toolchain:
+    """What builds programs for one target: `env` is the environment of its commands."""
+
+    def __init__(self, target, linker=None, runner=None, zig=False):
+        self.target, self.zig = target, zig
+        self.env = {"CARGO_TARGET_DIR": str(HOME / "target")}
+        if not has_library(target):
+            self.env.update(DEBIAN)
+        prefix = "CARGO_TARGET_{}_".format(target.upper().replace("-", "_"))
+        tools = {"LINKER": linker, "RUNNER": runner}
+        self.env.update((prefix + name, value) for name, value in tools.items() if value)
+        flags = []
+        if zig:
+            self.env.update(zig_environment())
+            # Zig's C library contains the startup objects; Rust has a second set for musl.
+            flags = ["-Clink-self-contained=no"] if target.endswith("-musl") else []
+        if target.endswith("-windows-gnu"):
+            flags = ["-Lnative={}".format(HOME / "startup")]
+        self.env.update(RUSTFLAGS=" ".join(flags), RUSTDOCFLAGS=" ".join(flags))
+
+    def command(self, subcommand, *words):
+        """A call of cargo for the target."""
+        cargo = self.env.get("CARGO", "cargo")
+        # Cargo looks for clippy beside rustup's programs first.
+        program = [cargo + "-clippy", "clippy"] if subcommand == "clippy" else [cargo, subcommand]
+        if self.zig and subcommand == "test":
+            program[0] = ZIG / "bin" / "cargo-zigbuild"
+        return [*program, "--target", self.target, *words]
+
+    def ready(self, steps):
+        """Makes what the target's programs are linked with; returns whether that worked."""
+        return self.startup_objects(steps) if self.target.endswith("-windows-gnu") else True
+
+    def startup_objects(self, steps):
+        """Builds the two objects with which each program for Windows begins and ends."""
+        folder = HOME / "startup"
+        folder.mkdir(parents=True, exist_ok=True)
+        words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
+        command = [DEBIAN["RUSTC"], *words]
+        made = [call([*command, STARTUP / name], DEBIAN).ok for name in ("rsbegin.rs", "rsend.rs")]
+        if not all(made):
+            steps.fail(self.target, "its startup objects cannot be built")
+        return all(made)
+
+
+def has_library(target):
+    """Whether rustup's compiler has a standard library for the target."""
+    found = call(["rustc", "--print", "target-libdir", "--target", target])
+    return found.ok and any(Path(found.text.strip()).glob("libstd-*"))
+
+
+def lacks(target):
+    """Names the packages that are missing to compile for a target."""
+    return [] if has_library(target) else debian.lacks(debian.RUST)
+
+
+def zig_ready(steps):
+    """Installs Zig, which links for every target, and cargo-zigbuild, once; returns success."""
+    done, host = ZIG / "complete", interpreters.host()
+    if host and not done.exists():
+        install = [*interpreters.pip(host), "install", "--upgrade", "--target", ZIG]
+        if steps.run("zig", install + ZIG_PACKAGES).ok:
+            done.touch()
+    return done.exists()
+
+
+def zig_environment():
+    """Where `cargo-zigbuild` finds Zig and keeps its files."""
+    return {
+        "CARGO_ZIGBUILD_ZIG_PATH": str(ZIG / "ziglang" / "zig"),
+        "CARGO_ZIGBUILD_CACHE_DIR": str(ZIG / "wrappers"),
+        "ZIG_GLOBAL_CACHE_DIR": str(ZIG / "cache"),
+        "PYTHONPATH": str(ZIG),
+    }
