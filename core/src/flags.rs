@@ -49,6 +49,13 @@ macro_rules! bits {
 bits!(Protection, "protections");
 bits!(Flags, "flags");
 
+impl Flags {
+    /// Whether writes to the map reach the file and other maps of it.
+    pub(crate) const fn is_shared(self) -> bool {
+        self.contains(Flags::SHARED)
+    }
+}
+
 /// The size of huge pages from a pool that the administrator has set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugePage {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Error, Flags, Result,
+    Error, Result,
     access::{Memory, RegionsGuard},
     mode::{Access, Sharing},
     sys::{OwnedFile, repair::Mark, request::MapRequest},
@@ -162,7 +162,7 @@ impl Map {
     /// ```
     #[must_use]
     pub fn sharing(&self) -> Sharing {
-        if self.request.flags.contains(Flags::SHARED) { Sharing::Shared } else { Sharing::Private }
+        if self.request.flags.is_shared() { Sharing::Shared } else { Sharing::Private }
     }
 
     /// Returns the name that the map was made with ([`Options::name`](crate::Options::name)).

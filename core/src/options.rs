@@ -540,7 +540,7 @@ impl Options {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
-        let is_writable = self.access == Some(Access::Write) && request.flags.contains(Flags::SHARED);
+        let is_writable = self.access == Some(Access::Write) && request.flags.is_shared();
         if self.extend && is_writable && end > file_len {
             sys::file::extend(file, end).map_err(Error::os("map"))?;
             state.len = Some(end);
@@ -624,7 +624,7 @@ impl Options {
             Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
         });
         let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(source) | self.flags);
-        if self.access == Some(Access::Copy) && flags.contains(Flags::SHARED) {
+        if self.access == Some(Access::Copy) && flags.is_shared() {
             return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));
         }
         if let Some(pages) = self.huge_pages {
