@@ -50,8 +50,8 @@ bits!(Protection, "protections");
 bits!(Flags, "flags");
 
 impl Flags {
-    /// Returns whether the file, or other processes, get what is written to the pages.
-    pub(crate) fn is_shared(self) -> bool {
+    /// Whether writes to the map reach the file and other maps of it.
+    pub(crate) const fn is_shared(self) -> bool {
         self.contains(Flags::SHARED)
     }
 }

@@ -158,10 +158,12 @@ macro_rules! assemble {
 
 /// Declares accessors that the assembly files define.
 macro_rules! declare {
-    ($abi:literal, $($(#[$doc:meta])* fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+) => {
+    (
+        $abi:literal,
+        $(fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+
+    ) => {
         unsafe extern $abi {
             $(
-                $(#[$doc])*
                 #[link_name = symbol_name!($symbol)]
                 pub(in crate::accessor) unsafe fn $name($($arg: $kind),*) -> $result;
             )+

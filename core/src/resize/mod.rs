@@ -164,7 +164,7 @@ impl Map {
         }
         regions.reserve_retired().map_err(Error::os("resize"))?;
         let size = region_size(self.memory.lead(), new_len)?;
-        let spacious_size = size.max(capacity.saturating_mul(2)).min(isize::MAX as usize);
+        let spacious_size = size.max(capacity.saturating_mul(2)).min(sys::size::MAX);
         let region = match self.request.spacious() {
             Some(request) => {
                 Region::new(&request, spacious_size, file).or_else(|_| Region::new(&self.request, size, file))

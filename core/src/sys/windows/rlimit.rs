@@ -1,4 +1,4 @@
-//! Resource limits: which one an error number suggests, and its name.
+//! Resource limits: which one an error code suggests, and its name.
 
 use windows_sys::Win32::Foundation::{
     ERROR_COMMITMENT_LIMIT, ERROR_DISK_FULL, ERROR_FILE_TOO_LARGE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY,
@@ -16,7 +16,7 @@ pub(crate) enum ResourceLimit {
 }
 
 impl ResourceLimit {
-    /// Returns the limit that the error number suggests. `locks`: whether the call locks pages in
+    /// Returns the limit that the error code suggests. `locks`: whether the call locks pages in
     /// memory.
     pub(crate) fn of(number: i32, locks: bool) -> Option<ResourceLimit> {
         match number.cast_unsigned() {
