@@ -8,7 +8,7 @@ use crate::{
     map::Origin,
     sys::{
         self, BorrowedFile, fault,
-        pages::{FlushMode as Sync, Pages},
+        pages::{FlushMode, Pages},
     },
 };
 
@@ -67,7 +67,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush", range, |pages| pages.flush(Sync::Wait, self.file()))
+        self.flush_pages("flush", range, |pages| pages.flush(FlushMode::Wait, self.file()))
     }
 
     /// Asks the system to start writing changed bytes to the storage device, and does not wait.
@@ -117,7 +117,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush_async", range, |pages| pages.flush(Sync::Later, self.file()))
+        self.flush_pages("flush_async", range, |pages| pages.flush(FlushMode::Later, self.file()))
     }
 
     /// Calls `msync` with the given flags, for the pages that contain bytes of `range`.
