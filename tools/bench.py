@@ -21,11 +21,14 @@ INSTRUCTIONS = ["instructions", "rust_instructions"]
 
 def options(parser):
     """Adds the options of this tool to a parser."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the questions; without one, all of them")
-    parser.add_argument("--quick", action="store_true", help="only show that the benchmarks work")
-    parser.add_argument("--instructions", action="store_true", help="count the instructions of short calls")
+    flag = lambda name, text: parser.add_argument(name, action="store_true", help=text)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="questions; by default all of them"
+    )
+    flag("--quick", "only show that the benchmarks work")
+    flag("--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
-    parser.add_argument("--summary", action="store_true", help="write docs/performance.md from bench/results/")
+    flag("--summary", "write docs/performance.md from bench/results/")
 
 
 def run(steps, options):
@@ -33,20 +36,22 @@ def run(steps, options):
     if options.summary:
         performance.write_page()
         return
-    rust, scripts = rust_questions(steps), listed(steps, [sys.executable, SCRIPT, "--list"])
+    rust, scripts = rust_questions(steps), listed(steps, [sys.executable, SCRIPT])
     chosen = options.names + INSTRUCTIONS * options.instructions
     for name in set(chosen).difference(rust + scripts):
         steps.fail("bench", "there is no question named " + name)
     asked = [name for name in rust + scripts if not chosen or name in chosen]
     python, wheel = environment(steps) if set(asked).intersection(scripts) else (None, None)
-    commands = {name: [PROGRAM, name] for name in rust}
-    commands.update({name: [python, SCRIPT, name] for name in scripts if python})
     more = ["--quick"] * options.quick + (["--only", options.only] if options.only else [])
-    sections = [answer(steps, name, commands[name] + more, wheel) for name in asked if name in commands]
+    sections = []
+    for name in asked:
+        command = [PROGRAM] if name in rust else [python, SCRIPT]
+        if command[0]:
+            sections.append(answer(steps, name, command + [name] + more, wheel))
     if not options.quick:
         report([section for section in sections if section])
-        if not chosen and not more and len(sections) == len(rust + scripts) and None not in sections:
-            performance.record(sections, python, "python3 x.py bench")
+        if not chosen + more and len(sections) == len(asked) and None not in sections:
+            performance.record(sections, python)
 
 
 def report(sections):
@@ -54,10 +59,11 @@ def report(sections):
     for section in sections:
         print("\n" + performance.table(section))
     print()
-    misses = [(it.name, row["row"]) for it in sections for row, aim in it.aims() if aim["met"] == "no"]
-    for name, row in dict.fromkeys(misses):
-        known = "" if performance.reason(name, row) else " (without a reason in bench/misses.md)"
-        print("missed: {}: {}{}".format(name, row, known))
+    for section in sections:
+        for row in dict.fromkeys(row["row"] for row, aim in section.aims() if aim["met"] == "no"):
+            known = performance.reason(section.name, row)
+            without = "" if known else " (without a reason in bench/misses.md)"
+            print("missed: {}: {}{}".format(section.name, row, without))
 
 
 def answer(steps, name, command, wheel):
@@ -106,7 +112,15 @@ def environment(steps):
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
-    install = [interpreters.host().executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    install = [
+        interpreters.host().executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+    ]
     ended = call(install + ["--disable-pip-version-check", "numpy"], {"PYTHONPATH": str(folder)})
     if not ended.ok:
         steps.skip("numpy", "it cannot be installed here; its rows are missing")

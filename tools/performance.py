@@ -6,6 +6,7 @@ import platform
 import re
 import textwrap
 import time
+from pathlib import Path
 
 from tools import figures
 from tools.steps import ROOT, call
@@ -13,41 +14,38 @@ from tools.steps import ROOT, call
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "bench" / "results"
 REASONS = ROOT / "bench" / "misses.md"
-BEGIN, END = "<!-- Written by `python3 x.py bench --summary`. -->", "<!-- End of the written part. -->"
+BEGIN, END = (
+    "<!-- Written by `python3 x.py bench --summary`. -->",
+    "<!-- End of the written part. -->",
+)
 
 
-def record(sections, python, command):
-    """Writes the results of a whole run, and the page."""
-    system = system_of_run(python, command)
-    RESULTS.mkdir(exist_ok=True)
+def record(sections, python):
+    """Writes the results of a run of all questions, and the page."""
+    system = system_of_run(python)
+    lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
+    # How a question is measured stands in the benchmark.
+    kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
+    compact = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in kept]
     name = re.sub(r"[^a-z0-9]+", "-", system["processor"].lower()).strip("-")
-    lines = [system] + [line for section in sections for line in [heading(section), *section.rows]]
-    compact = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines]
     (RESULTS / (name + ".jsonl")).write_text("\n".join(compact) + "\n")
     write_page()
 
 
-def heading(section):
-    """Returns the line before a section's rows. How it is measured stands in the benchmark."""
-    return {key: value for key, value in section.head.items() if key != "how"}
-
-
-def system_of_run(python, command):
-    """Returns what a run depends on. The name of the computer is not part of it."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            model = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
-    except OSError:
-        model = None
+def system_of_run(python):
+    """Returns what the figures depend on. The name of the computer is not part of it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", text, re.M)
     return {
         "processor": model.group(1) if model else platform.machine(),
         "processors": os.cpu_count(),
         "system": "{} {}".format(platform.system(), ".".join(platform.release().split(".")[:2])),
         "rustc": call(["rustc", "--version"]).text.split()[1],
-        "python": call([python, "-c", "import platform; print(platform.python_version())"]).text.strip(),
+        "python": call([python, "--version"]).text.split()[1],
         "date": time.strftime("%Y-%m-%d"),
         "commit": call(["git", "rev-parse", "--short", "HEAD"]).text.strip(),
-        "command": command,
+        "command": "python3 x.py bench",
     }
 
 
@@ -79,45 +77,46 @@ def page():
     """Returns the text of the page with a new generated part."""
     before, rest = PAGE.read_text().split(BEGIN)
     system, sections = recorded()
-    parts = [origin(system, sections), overview(sections), "## Where safemap is slower", *misses_by_reason(sections)]
-    return "{}{}\n\n{}\n\n{}{}".format(before, BEGIN, "\n\n".join(parts), END, rest.split(END)[1])
+    parts = [BEGIN, origin(system, sections), overview(sections), "## Where safemap is slower"]
+    return before + "\n\n".join([*parts, *misses_by_reason(sections), END]) + rest.split(END)[1]
 
 
 def origin(system, sections):
     """Returns what was measured on what, and how many aims are met."""
     verdicts = [aim["met"] for section in sections for _, aim in section.aims()]
-    words = (
-        "Measured by `{command}` on an {processor} with {processors} processors, {system}, rustc "
-        "{rustc}, CPython {python}, on {date}, commit {commit}. Of {} aims {} are met, {} are missed "
-        "by less than the noise, and {} are missed."
-    )
     counts = [verdicts.count(kind) for kind in ("yes", "noise", "no")]
-    return wrapped(words.format(len(verdicts), *counts, **system))
+    text = """Measured by `{command}` on an {processor} with {processors} processors, {system},
+    rustc {rustc}, CPython {python}, on {date}, commit {commit}. Of {} aims {} are met, {} are missed
+    by less than the noise, and {} are missed."""
+    return wrapped(text.format(len(verdicts), *counts, **system))
 
 
 def overview(sections):
     """Returns a table with a line for each question and each contender that it is judged by."""
     lines = ["| question | beside | ratio | aims met | command |", "|---|---|---|---|---|"]
     for section in sections:
-        pairs = [(row, aim) for row in section.rows for aim in row.get("aims", ())]
-        for against in dict.fromkeys(aim["against"] for _, aim in pairs):
-            chosen = [(row, aim) for row, aim in pairs if aim["against"] == against]
-            cells = [section.title, against, span(chosen), met(chosen), "`x.py bench {}`".format(section.name)]
+        judged = {}
+        for row in section.rows:
+            for aim in row.get("aims", ()):
+                judged.setdefault(aim["against"], []).append((row, aim))
+        for against, pairs in judged.items():
+            command = "`x.py bench {}`".format(section.name)
+            cells = [section.title, against, span(pairs), met(pairs), command]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def span(pairs):
     """Returns the least and the greatest ratio of rows."""
-    ratios = [quotient(ratio(row, aim)) for row, aim in pairs]
-    low, high = min(ratios, key=float), max(ratios, key=float)
-    return low if low == high else "{}–{}".format(low, high)
+    plus = lambda row, aim: ratio_of_medians(row) if "plus" in aim else aim["reached"][0]
+    ratios = sorted(plus(row, aim) for row, aim in pairs)
+    return "–".join(dict.fromkeys(map(quotient, (ratios[0], ratios[-1]))))
 
 
-def ratio(row, aim):
-    """Returns the ratio of the judged contender to the other."""
+def ratio_of_medians(row):
+    """Returns the ratio of the judged contender to that of the first aim."""
     ours = next(iter(row["medians"].values()))
-    return ours / row["medians"][aim["against"]] if "plus" in aim else aim["reached"][0]
+    return ours / row["medians"][row["aims"][0]["against"]]
 
 
 def met(pairs):
@@ -154,56 +153,56 @@ def reason(section, row):
 
 def wrapped(text):
     """Returns a paragraph in lines of at most 100 columns."""
+    text = " ".join(text.split())
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def table(section):
     """Returns a section with all its rows, as it is printed after a run."""
-    before = {row["row"]: row for old in recorded()[1] if old.name == section.name for row in old.rows}
+    old = [old.rows for old in recorded()[1] if old.name == section.name]
+    before = {row["row"]: row for row in sum(old, []) if "medians" in row}
     names = list(dict.fromkeys(name for row in section.rows for name in row.get("medians", ())))
-    heads = ["", *names, "ratio (10 %–90 % of the rounds)", "aim", "met", "recorded"]
+    heads = ["", *names, "ratio (10 %–90 % of the rounds)", "recorded ratio"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in section.rows:
         if "medians" in row:
-            lines.append("| " + " | ".join(cells(row, names, before.get(row["row"]))) + " |")
-    lines += ["\nNot measured: {row} ({skipped}).".format(**row) for row in section.rows if "skipped" in row]
+            cells = [shown(row["medians"].get(name), row["unit"]) for name in names]
+            cells += ["; ".join(map(reached, row["aims"])), change(row, before.get(row["row"]))]
+            lines.append("| " + " | ".join([row["row"], *cells]) + " |")
+        else:
+            lines.append("| {row} | not measured: {skipped} |".format(**row))
     head = [section.title, section.head["how"], "`python3 x.py bench {}`".format(section.name)]
-    return "## " + "\n\n".join(head + ["\n".join(lines)])
+    return "## " + "\n\n".join([*head, "\n".join(lines)])
 
 
-def cells(row, names, before):
-    """Returns the cells of one row."""
-    values = [shown(row["medians"][name], row["unit"]) if name in row["medians"] else "" for name in names]
-    columns = zip(*[(reached(aim), limit(aim), aim.get("met", "–")) for aim in row["aims"]])
-    first = names[0]
-    old = before and before.get("medians", {}).get(first)
-    change = "{} ({:+.1%})".format(shown(old, row["unit"]), row["medians"][first] / old - 1) if old else "–"
-    return [row["row"], *values, *("<br>".join(column) for column in columns), change]
+def change(row, before):
+    """Returns the recorded ratio, and how much the one of this run is above it."""
+    if before is None:
+        return "–"
+    old, new = ratio_of_medians(before), ratio_of_medians(row)
+    return "{} ({:+.1%})".format(quotient(old), new / old - 1)
+
+
+def reached(aim):
+    """Returns the median of an aim's rounds and their range, the limit and the verdict."""
+    write = signed if "plus" in aim else quotient
+    values = list(map(write, aim["reached"]))
+    text = "{} {} {} ({}–{})".format(
+        values[0], "beside" if "plus" in aim else "of", aim["against"], *values[1:]
+    )
+    limit = aim.get("plus", aim.get("ratio"))
+    return "{}, ≤ {}: {}".format(text, write(limit), aim["met"]) if limit else text
 
 
 def shown(value, unit="ns"):
     """Returns a median with a unit that suits it."""
-    if unit == "instructions":
-        return "{:.0f}".format(value)
+    if value is None:
+        return ""
     if unit != "ns":
-        return "{:.4g} {}".format(value, unit)
+        return "{:.0f}".format(value) if unit == "instructions" else "{:.4g} {}".format(value, unit)
     sizes = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))
     size, name = next((pair for pair in sizes if value >= pair[0]), (1, "ns"))
     return "{:.{}} {}".format(value / size, "3g" if value / size < 999.5 else "0f", name)
-
-
-def reached(aim):
-    """Returns the median of an aim's rounds, and their range."""
-    write = signed if "plus" in aim else quotient
-    median, low, high = map(write, aim["reached"])
-    return "{} {} {} ({}–{})".format(median, "beside" if "plus" in aim else "of", aim["against"], low, high)
-
-
-def limit(aim):
-    """Returns the limit of an aim."""
-    if "plus" in aim:
-        return "≤ " + signed(aim["plus"])
-    return "≤ {:.3g}".format(aim["ratio"]) if "ratio" in aim else "–"
 
 
 def quotient(value):

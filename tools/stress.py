@@ -1,9 +1,8 @@
-"""Stress: the scenarios of `stress/`, each in a process, a folder and a mount namespace of its own.
+"""Runs the scenarios of `stress/`, each in its own process, directory and mount namespace.
 
-A scenario is a command: the Rust program, or `stress/python/run.py`, and a name. It takes `--quick` and `--control`,
-and prints as its last line what was done, as JSON: `injected` (words), `times`, `survived`, `note`; or `skipped`, with
-the reason. It may also die or hang, and that is a failure. With `--control` its protection is taken away, and to
-survive is the failure.
+A scenario is a command: the Rust program, or `stress/python/run.py`, and a name. `stress/README.md`
+describes its options and its report. A scenario that is terminated, hangs or reports nothing has
+failed. With `--control` its protection is removed, and it has to fail.
 """
 
 import functools
@@ -21,56 +20,49 @@ from tools.steps import ROOT, TARGET, Counts, Ended, call, show
 
 HOME = ROOT / "stress"
 
-# Seconds after which a scenario hangs rather than works.
-PATIENCE = 300
+# A scenario that takes longer hangs. In seconds.
+TIMEOUT = 300
 
 
 class Scenario:
-    """A command, its name, and what control does to it."""
+    """A name, a command, and what the control removes."""
 
     def __init__(self, name, command, control):
         self.name, self.command, self.control = name, command, control
 
 
-class Totals:
-    """What was injected and survived, in all."""
-
-    def __init__(self):
-        self.times = self.survived = 0
-
-    def add(self, facts):
-        """Adds one scenario's facts."""
-        self.times += facts["times"]
-        self.survived += facts["survived"]
+def options(parser):
+    """Adds the options of the tool."""
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, without sanitizers and fuzzer")
+    parser.add_argument(
+        "--control", action="store_true", help="remove the protection; each scenario has to fail (implies --quick)"
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="run these scenarios only")
 
 
-def run(steps, words):
-    """Runs every scenario; without --quick and --control also the sanitizers and the fuzzer."""
+def run(steps, options):
+    """Runs the scenarios, and in a full run also the sanitizers and the fuzzer."""
     if sys.platform != "linux":
-        steps.skip("stress", "the scenarios are made of what Linux can do to a map")
+        steps.skip("stress", "the scenarios need Linux")
         return
-    options = [word for word in ("--quick", "--control") if word in words]
-    if "--control" in options and "--quick" not in options:
-        options.append("--quick")
-    chosen = [word for word in words if not word.startswith("--")]
-    totals = Totals()
-    for scenario in scenarios(steps, chosen):
-        one(steps, scenario, options, totals)
-    if not options and not chosen:
+    times = sum(run_scenario(steps, scenario, options) for scenario in scenarios(steps, options.names))
+    if not (options.quick or options.control or options.names):
         sanitizers.run(steps)
-    print("in all {} injected, {} survived".format(totals.times, totals.survived))
+    print("{} injected and survived".format(times))
 
 
-def scenarios(steps, chosen):
-    """Those that were chosen by name, or all, built and ready to run."""
+def scenarios(steps, names):
+    """Builds the scenarios and returns those with the given names, or all."""
     found = rust_scenarios(steps)
-    if not chosen or any(name.startswith("python") for name in chosen):
+    if not names or any(name.startswith("python") for name in names):
         found += python_scenarios(steps)
-    return [scenario for scenario in found if not chosen or scenario.name in chosen]
+    for name in set(names) - {scenario.name for scenario in found}:
+        steps.fail(name, "there is no such scenario")
+    return [scenario for scenario in found if not names or scenario.name in names]
 
 
 def rust_scenarios(steps):
-    """Builds the program and asks it for its scenarios."""
+    """Builds the Rust program and returns its scenarios."""
     target = TARGET / "stress"
     build = ["cargo", "build", "--release", "--manifest-path", HOME / "Cargo.toml", "--target-dir", target]
     built = steps.run("cargo build of stress/", build)
@@ -78,32 +70,26 @@ def rust_scenarios(steps):
 
 
 def python_scenarios(steps):
-    """Asks the script for its scenarios, in an interpreter with the package."""
-    script = HOME / "python" / "run.py"
-    python = environment(steps) if script.exists() else None
-    return listed(steps, [python, script], ["--list"], "python ") if python else []
-
-
-def listed(steps, command, question, prefix):
-    """What a command says its scenarios are."""
-    ended = call(command + question)
-    if not ended.ok:
-        steps.fail("scenarios of {}".format(command[-1]), "they cannot be listed")
-        show(command + question, ended)
-        return []
-    told = [json.loads(line) for line in ended.text.splitlines()]
-    return [Scenario(prefix + one["name"], command + [one["name"]], one["control"]) for one in told]
-
-
-def environment(steps):
-    """A python with the package; None if there can be none."""
+    """Builds the package, installs it into an environment and returns the scenarios that use it."""
     folder, host = package.tools(steps), interpreters.host()
     wheel = package.build(steps, folder, host) if folder else None
-    return package.environment(steps, folder, host, wheel) if wheel else None
+    python = package.environment(steps, folder, host, wheel) if wheel else None
+    return listed(steps, [python, HOME / "python" / "run.py"], ["--list"], "python ") if python else []
+
+
+def listed(steps, command, option, prefix):
+    """Returns the scenarios that a command lists."""
+    ended = call(command + option)
+    if not ended.ok:
+        steps.fail("scenarios of {}".format(command[-1]), "they cannot be listed")
+        show(command + option, ended)
+        return []
+    rows = [json.loads(line) for line in ended.text.splitlines()]
+    return [Scenario(prefix + row["name"], command + [row["name"]], row["control"]) for row in rows]
 
 
 def lint(steps):
-    """Checks form and lints of the scenarios, which are a workspace of their own, and the form of the fuzzer."""
+    """Checks form and lints of the stress programs, and the form of the fuzzer. Each is a workspace."""
     for home in (HOME, ROOT / "fuzz"):
         steps.run("cargo fmt of {}/".format(home.name), ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"])
     if sys.platform != "linux":
@@ -112,41 +98,34 @@ def lint(steps):
     steps.run("cargo clippy of stress/", clippy + ["--", "-D", "warnings"])
 
 
-def one(steps, scenario, options, totals):
-    """Runs one scenario and prints its line."""
-    begun = time.monotonic()
-    command = namespace() + scenario.command + options
-    ended = alone(command)
-    facts = told(ended)
-    seconds = time.monotonic() - begun
-    if facts and "skipped" in facts:
-        steps.skip(scenario.name, facts["skipped"])
-    elif "--control" in options:
-        judge_sabotage(steps, scenario, ended, facts, seconds)
-    elif facts and facts["survived"] == facts["times"]:
-        totals.add(facts)
-        steps.record(scenario.name + ": " + sentence(facts), Counts(passed=1), seconds, False)
-    else:
-        steps.record(scenario.name + ": " + (sentence(facts) if facts else death(ended)), Counts(failed=1), seconds, False)
+def run_scenario(steps, scenario, options):
+    """Runs a scenario and prints its result. Returns how often it injected something and survived."""
+    started = time.monotonic()
+    flags = [flag for flag in ("--quick", "--control") if options.control or (options.quick and flag == "--quick")]
+    command = namespace() + scenario.command + flags
+    ended = isolated(command)
+    report = report_of(ended)
+    if report and "skipped" in report:
+        steps.skip(scenario.name, report["skipped"])
+        return 0
+    result = sentence(report) if report else end_of(ended)
+    line = "{}, control ({})".format(scenario.name, scenario.control) if options.control else scenario.name
+    good = (report is None) if options.control else (report is not None)
+    counts = Counts(passed=1) if good else Counts(failed=1)
+    steps.record("{}: {}".format(line, result), counts, time.monotonic() - started, False)
+    if not good and not options.control:
         show(command, ended)
+    return report["times"] if report else 0
 
 
-def judge_sabotage(steps, scenario, ended, facts, seconds):
-    """Without its protection a scenario has to fail."""
-    survived = facts is not None and facts["survived"] == facts["times"]
-    end = "survived" if survived else death(ended)
-    line = "{}, sabotaged ({}): {}".format(scenario.name, scenario.control, end)
-    steps.record(line, Counts(failed=1) if survived else Counts(passed=1), seconds, False)
+def sentence(report):
+    """Describes a report in words."""
+    note = "; " + report["note"] if report["note"] else ""
+    return "survived {} {}{}".format(report["times"], report["injected"], note)
 
 
-def sentence(facts):
-    """Facts in words."""
-    note = "; " + facts["note"] if facts["note"] else ""
-    return "{} {}, {} survived{}".format(facts["times"], facts["injected"], facts["survived"], note)
-
-
-def told(ended):
-    """The facts on the last line of a scenario that ended well; None if there are none."""
+def report_of(ended):
+    """Returns the report in the last line of the output; None if the scenario failed."""
     try:
         last = json.loads(ended.text.rstrip().rsplit("\n", 1)[-1])
     except ValueError:
@@ -154,47 +133,47 @@ def told(ended):
     return last if isinstance(last, dict) and ended.ok else None
 
 
-def death(ended):
-    """How a scenario ended that did not end well."""
+def end_of(ended):
+    """Describes how a scenario failed."""
     if ended.status < 0:
-        return "died of " + signal.Signals(-ended.status).name
+        return "terminated by " + signal.Signals(-ended.status).name
     lines = [line for line in ended.text.splitlines() if line and not line.startswith(("note:", "thread ", "{"))]
-    return "ended with {}: {}".format(ended.status, lines[0].strip()[:100] if lines else "without a word")
+    return "exit status {}: {}".format(ended.status, lines[0].strip()[:100] if lines else "no output")
 
 
-def alone(command):
-    """Runs a command in a folder and a group of processes of its own; neither is left afterwards."""
+def isolated(command):
+    """Runs a command in a temporary directory and its own process group, and removes both."""
     folder = tempfile.mkdtemp(prefix="safemap-stress-")
     env = dict(os.environ, TMPDIR=folder, RUST_BACKTRACE="0", PYTHONDONTWRITEBYTECODE="1")
     if namespace():
         env["SAFEMAP_MAY_MOUNT"] = "1"
     try:
-        # A file and not a pipe: a process that is left over would keep a pipe open.
+        # Not a pipe, which a process that is left over would keep open.
         with tempfile.TemporaryFile() as output:
-            status = waited(command, folder, env, output)
+            status = wait(command, folder, env, output)
             output.seek(0)
             return Ended(status, output.read().decode("utf-8", "replace"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def waited(command, folder, env, output):
-    """Starts a command and waits for it; 124 if it hangs."""
+def wait(command, folder, env, output):
+    """Runs a command and returns its exit status; 124 if it hangs."""
     words = [str(word) for word in command]
     child = subprocess.Popen(
         words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
     )
     try:
-        return child.wait(PATIENCE)
+        return child.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
-        output.write("hung: stopped after {} s\n".format(PATIENCE).encode())
+        output.write("hung: stopped after {} s\n".format(TIMEOUT).encode())
         return 124
     finally:
-        end_group(child)
+        kill_group(child)
 
 
-def end_group(child):
-    """Ends a child and whatever it left in its group, which is its own."""
+def kill_group(child):
+    """Kills a child and the processes that it left in its process group."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -204,7 +183,7 @@ def end_group(child):
 
 @functools.lru_cache(maxsize=None)
 def namespace():
-    """The words that give a command mounts of its own, which go with it; none where that is not allowed."""
+    """Returns the command prefix that creates a mount namespace; empty where that is not allowed."""
     superuser = ["unshare", "--mount", "--propagation", "private", "--"]
-    anyone = ["unshare", "--user", "--map-root-user"] + superuser[1:]
-    return next((words for words in (superuser, anyone) if call(words + ["true"]).ok), [])
+    user = ["unshare", "--user", "--map-root-user"] + superuser[1:]
+    return next((words for words in (superuser, user) if call(words + ["true"]).ok), [])

@@ -30,8 +30,8 @@ ADVICE = dict.fromkeys(
 # A handler that raises the signal again is recognised by the signal frame of the fault.
 FRAMES = dict.fromkeys(
     [
-        "a_reporter_that_raises_the_signal_again_does_no_harm",
-        "a_signal_raised_from_below_after_a_report_elsewhere_is_death",
+        "a_reporter_that_raises_the_signal_again_does_not_end_the_process",
+        "a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
         "many_threads_fault_while_a_reporter_is_there",
     ],
     "qemu leaves the address of a SIGBUS out of the signal frame",
@@ -39,9 +39,9 @@ FRAMES = dict.fromkeys(
 ADDRESSES = dict.fromkeys(
     [
         "a_map_is_restored_when_the_file_has_grown_back",
-        "a_private_map_keeps_its_own_bytes_when_it_is_restored",
-        "foreign_code_reads_zeros_and_the_next_call_says_where",
-        "maps_come_and_go_while_threads_fault",
+        "a_private_map_keeps_its_changed_pages_when_it_is_restored",
+        "external_code_reads_zeros_and_the_next_call_reports_the_offset",
+        "maps_are_created_and_dropped_while_threads_fault",
         "repair_follows_a_map_that_moves",
     ],
     "qemu swaps the halves of the fault address of a SIGBUS",
@@ -49,15 +49,15 @@ ADDRESSES = dict.fromkeys(
 # With pages larger than this machine's. The emulated computer runs these tests with 16 KiB pages.
 LARGE_PAGES = dict.fromkeys(
     [
-        "a_device_of_zeros_is_mapped_for_as_long_as_one_says",
+        "a_device_of_zeros_is_mapped_with_the_given_length",
         "a_file_grows_and_shrinks_with_its_map",
         "a_file_map_is_a_vector_with_a_position",
-        "a_file_that_grows_by_small_steps_moves_seldom",
-        "a_file_that_others_cut_is_a_vector_that_knows_where_it_ends",
-        "a_part_of_a_file_reports_offsets_of_the_map",
+        "a_file_that_grows_by_small_steps_moves_rarely",
+        "programs_of_the_corpus_run_alike_on_a_map_and_on_its_model",
+        "a_map_of_a_part_of_a_file_reports_offsets_in_the_map",
         "a_synced_map_is_in_the_file_and_the_file_is_synced",
         "an_empty_file_can_grow",
-        "any_bytes_are_a_program_that_keeps_map_and_twin_alike",
+        "random_programs_run_alike_on_a_map_and_on_its_model",
         "repair_follows_a_map_that_moves",
         "within_the_reserve_the_address_stays",
     ],

@@ -11,6 +11,14 @@ SECOND = 1e9
 # Nanoseconds that one row may take.
 BUDGET = 1.5 * SECOND
 
+# The title and the function of each question. The function's docstring says how it is measured.
+QUESTIONS = {}
+
+
+def question(name, title):
+    """Registers a function that answers a question. `run.py` lists the names and their modules."""
+    return lambda answer: QUESTIONS.setdefault(name, (title, answer))[1]
+
 
 def against(name, ratio, plus=0.0):
     """Returns an aim: the first contender takes at most `ratio` times the named one, and `plus` s."""
@@ -48,7 +56,9 @@ class Run:
     def measure(self, name, unit, contenders, aims, rounds=15):
         """Prints a row of functions that return what they have measured."""
         if self.only in name:
-            self.row(name, unit, self.alternate(rounds, contenders, lambda who: contenders[who]()), aims)
+            self.row(
+                name, unit, self.alternate(rounds, contenders, lambda who: contenders[who]()), aims
+            )
 
     def alternate(self, rounds, names, turn):
         """Returns what `turn` measured for each contender, with another one first in each round."""

@@ -1,4 +1,4 @@
-"""Makes the data that is read and searched, in files and in maps. `src/data.rs` is its counterpart."""
+"""Makes the data that is read and searched, in files and in maps, as `src/data.rs` does."""
 
 import contextlib
 import mmap
@@ -7,6 +7,11 @@ import struct
 import tempfile
 
 import safemap
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
 
 MIB = 1 << 20
 WORDS = (

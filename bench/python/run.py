@@ -1,4 +1,4 @@
-"""Answers one question about the Python package, in lines of JSON. `--list` prints the questions.
+"""Answers one question about the Python package, in lines of JSON; without a name, lists them.
 
 `python3 x.py bench NAME` runs this program with the package installed.
 """
@@ -8,26 +8,37 @@ import importlib
 
 import contest
 
-# Names of questions and their modules, in the order of the page.
-QUESTIONS = ["calls", "instructions", "python_peers", "python_find", "python_find_byte"]
-QUESTIONS += ["python_worst", "python_lines", "python_threads", "python_open", "python_grow"]
-QUESTIONS += ["python_programs", "python_package"]
+# The questions and their modules, in the order of the page.
+MODULES = {
+    "calls": "calls",
+    "instructions": "calls",
+    "python_peers": "access",
+    "python_find": "search",
+    "python_find_byte": "search",
+    "python_worst": "search",
+    "python_threads": "search",
+    "python_lines": "files",
+    "python_open": "files",
+    "python_grow": "files",
+    "python_programs": "programs",
+    "python_package": "programs",
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print the names of the questions")
     parser.add_argument("--quick", action="store_true", help="only show that it works")
     parser.add_argument("--only", default="", help="the rows that contain this text")
-    parser.add_argument("name", nargs="?", choices=QUESTIONS)
+    parser.add_argument("name", nargs="?", choices=MODULES)
     options = parser.parse_args()
-    if options.list or not options.name:
-        print("\n".join(QUESTIONS))
+    if not options.name:
+        print("\n".join(MODULES))
         return
-    question = importlib.import_module("questions." + options.name.removeprefix("python_"))
-    how = " ".join(question.HOW.split())
-    contest.show({"question": options.name, "title": question.TITLE, "how": how})
-    question.answer(contest.Run(options.quick, options.only))
+    importlib.import_module("questions." + MODULES[options.name])
+    title, answer = contest.QUESTIONS[options.name]
+    how = " ".join(answer.__doc__.split())
+    contest.show({"question": options.name, "title": title, "how": how})
+    answer(contest.Run(options.quick, options.only))
 
 
 if __name__ == "__main__":

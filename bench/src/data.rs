@@ -13,10 +13,8 @@ use crate::{peers, run::MIB};
 pub(crate) const ABSENT: u8 = 0xf5;
 
 const LEVELS: [&str; 5] = ["INFO", "INFO", "INFO", "WARN", "DEBUG"];
-const WORDS: [&str; 16] = [
-    "request", "from", "client", "served", "in", "the", "cache", "was", "missed", "and", "user",
-    "session", "opened", "with", "timeout", "after",
-];
+const WORDS: &str = "request from client served in the cache was missed and user session opened \
+                     with timeout after";
 
 /// Bytes of some kind: a block that is repeated.
 #[derive(Clone, Debug)]
@@ -30,10 +28,10 @@ pub(crate) struct Data {
 impl Data {
     /// A log.
     pub(crate) fn text() -> Data {
-        let mut rng = Rng::with_seed(1);
+        let (mut rng, list) = (Rng::with_seed(1), WORDS.split(' ').collect::<Vec<_>>());
         let mut line = || {
             let (second, milli, level) = (rng.u32(..60), rng.u32(..1000), LEVELS[rng.usize(..5)]);
-            let words: Vec<_> = (0..4 + rng.usize(..8)).map(|_| WORDS[rng.usize(..16)]).collect();
+            let words: Vec<_> = (0..4 + rng.usize(..8)).map(|_| list[rng.usize(..16)]).collect();
             let (words, id) = (words.join(" "), rng.u32(..1_000_000));
             format!("2026-03-14T09:26:{second:02}.{milli:03} {level} {words} id={id}\n")
                 .into_bytes()

@@ -68,7 +68,7 @@ impl<'a> Row<'a> {
 
     /// Measures the contenders and prints the samples.
     pub(crate) fn done(mut self, run: &Run) {
-        if !self.name.contains(&run.only) {
+        if !run.asks(&self.name) {
             return;
         }
         let taken = alternate(run, self.rounds, self.unit == TIME, &mut self.works);

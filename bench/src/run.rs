@@ -14,8 +14,8 @@ pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 pub(crate) struct Run {
     /// Only shows that everything works: sizes and times are small, and the figures mean nothing.
     pub(crate) quick: bool,
-    /// A row is measured if its name contains this text.
-    pub(crate) only: String,
+    /// The text in the names of the rows to measure.
+    only: String,
 }
 
 impl Run {
@@ -26,6 +26,11 @@ impl Run {
             ["--only", text, ref rest @ ..] => Ok(Run { only: text.to_owned(), ..Run::new(rest)? }),
             [unknown, ..] => Err(format!("unknown option: {unknown}").into()),
         }
+    }
+
+    /// Whether a row is to be measured.
+    pub(crate) fn asks(&self, row: &str) -> bool {
+        row.contains(&self.only)
     }
 
     /// A number of bytes, reduced in a quick run.

@@ -1,4 +1,6 @@
-//! What safemap is for, in a few lines that one can run: `cargo run --release --example tour -- [FILE]`.
+//! Shows what the crate does: search, shared maps, resize, anonymous memory, and a truncated file.
+//!
+//! Run it with `cargo run --release --example tour -- [FILE]`.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -13,8 +15,8 @@ use safemap::{Access, Error, Map, Options};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// First argument of the second process that [`share`] starts.
-const OTHER: &str = "--the-other-process";
+/// First argument of the child process that [`share`] starts.
+const CHILD: &str = "--child";
 
 fn main() -> ExitCode {
     match run() {
@@ -29,16 +31,16 @@ fn main() -> ExitCode {
 fn run() -> Outcome {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
-        Some(first) if first == OTHER => the_other_process(&PathBuf::from(arguments.next().unwrap_or_default())),
+        Some(first) if first == CHILD => child(&PathBuf::from(arguments.next().unwrap_or_default())),
         Some(file) => tour(&PathBuf::from(file)),
-        None => tour(&a_large_file()?),
+        None => tour(&large_file()?),
     }
 }
 
-/// The compiler's library: everybody who can run this has one, of a hundred megabytes or so.
-fn a_large_file() -> io::Result<PathBuf> {
-    let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
-    let sysroot = asked.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned()).unwrap_or_default();
+/// Returns the largest library of the Rust compiler: about 100 MB, present wherever `cargo` is.
+fn large_file() -> io::Result<PathBuf> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let sysroot = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let files = fs::read_dir(Path::new(&sysroot).join("lib")).into_iter().flatten().flatten();
     let largest =
         files.max_by_key(|file| file.metadata().map_or(0, |data| if data.is_file() { data.len() } else { 0 }));
@@ -52,23 +54,25 @@ fn tour(file: &Path) -> Outcome {
     fs::write(&path, "balance: 0000 EUR\n")?;
     share(&path)?;
     grow(&path)?;
-    memory()?;
-    survive(&path)
+    use_memory()?;
+    truncate(&path)
 }
 
-/// Search and line count, straight on the mapping.
+/// Counts lines and searches, without reading the file into memory first.
 fn search(file: &Path) -> Outcome {
     let map = Map::open(file)?;
-    println!("{} has {} bytes.", file.display(), map.len());
+    println!("mapped {}: {} bytes", file.display(), map.len());
     let (lines, speed) = timed(map.len(), || count_lines(&map));
-    println!("  lines     {}, {speed}", lines?);
+    println!("  lines:               {}, {speed}", lines?);
     let needle = ["needle", "haystack"].concat();
     let (found, speed) = timed(map.len(), || map.find(needle.as_bytes(), ..));
-    let place = found?.map_or("nowhere".into(), |at| format!("at {at}"));
-    println!("  search    {needle:?} is {place}, {speed}");
-    let last = map.rfind(b"\n", ..)?;
-    println!("  backwards the last newline is at {}", last.map_or("no place".into(), |at| at.to_string()));
+    println!("  {needle:?}:    {}, {speed}", position(found?));
+    println!("  last newline:        {}", position(map.rfind(b"\n", ..)?));
     Ok(())
+}
+
+fn position(found: Option<usize>) -> String {
+    found.map_or("not found".into(), |offset| format!("at offset {offset}"))
 }
 
 fn count_lines(map: &Map) -> safemap::Result<usize> {
@@ -86,28 +90,29 @@ fn timed<T>(bytes: usize, work: impl FnOnce() -> T) -> (T, String) {
     (result, format!("{:.1} GB/s", bytes as f64 / seconds / 1e9))
 }
 
-/// An edit through a shared map, seen and answered by another process.
+/// Writes through a shared map, and reads what a child process writes through its own map.
 fn share(path: &Path) -> Outcome {
     let map = Options::new().access(Access::Write).open(path)?;
-    let mut child =
-        Command::new(env::current_exe()?).arg(OTHER).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut command = Command::new(env::current_exe()?);
+    let mut child = command.arg(CHILD).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     map.write_at(b"0042", 9)?;
-    child.stdin.take().ok_or("no pipe")?.write_all(b"look\n")?;
-    let seen = child.wait_with_output()?;
-    println!("Another process {}", String::from_utf8_lossy(&seen.stdout).trim_end());
-    println!("  and what it wrote is here: {:?}", String::from_utf8_lossy(&map.to_vec(9..13)?));
+    child.stdin.take().ok_or("the child has no pipe")?.write_all(b"written\n")?;
+    let output = child.wait_with_output()?;
+    println!("shared a file with a child process");
+    println!("  the parent wrote \"0042\", the child {}", String::from_utf8_lossy(&output.stdout).trim_end());
+    println!("  the parent read {:?}", String::from_utf8_lossy(&map.to_vec(9..13)?));
     Ok(())
 }
 
-fn the_other_process(path: &Path) -> Outcome {
+fn child(path: &Path) -> Outcome {
     let map = Options::new().access(Access::Write).open(path)?;
     io::stdin().lock().read_line(&mut String::new())?;
-    println!("reads {:?} in the map that both share,", String::from_utf8_lossy(&map.to_vec(9..13)?));
+    println!("read {:?} and wrote \"1337\"", String::from_utf8_lossy(&map.to_vec(9..13)?));
     map.write_at(b"1337", 9)?;
     Ok(())
 }
 
-/// Growing: one system call, and the address stays.
+/// Extends the file. Each step is one system call, and the address of the map does not change.
 fn grow(path: &Path) -> Outcome {
     let map = Options::new().access(Access::Write).reserve(1 << 30).open(path)?;
     let start = Instant::now();
@@ -115,29 +120,32 @@ fn grow(path: &Path) -> Outcome {
         map.resize(kib << 10)?;
         map.set((kib << 10) - 1, b'.')?;
     }
-    println!("The file grew to {} bytes in 1000 steps, {:.1} µs each.", map.len(), start.elapsed().as_secs_f64() * 1e3);
+    let microseconds = start.elapsed().as_secs_f64() * 1e3;
+    println!("extended the file to {} bytes in 1000 steps: {microseconds:.1} µs per step", map.len());
     Ok(())
 }
 
-/// Memory without a file.
-fn memory() -> Outcome {
+/// Maps memory that belongs to no file.
+fn use_memory() -> Outcome {
     let map = Options::new().len(1 << 20).anonymous()?;
     map.store(4096, 0x5afe_u32)?;
-    println!("A mebibyte of anonymous memory holds {:#x} at 4096.", map.load::<u32>(4096)?);
+    println!("mapped 1 MiB of anonymous memory; the integer at offset 4096 is {:#x}", map.load::<u32>(4096)?);
     Ok(())
 }
 
-/// Somebody cuts the file under the map. Elsewhere this is the end of the process.
-fn survive(path: &Path) -> Outcome {
+/// Truncates the file while it is mapped. A plain memory access would raise SIGBUS here.
+fn truncate(path: &Path) -> Outcome {
     let map = Map::open(path)?;
-    if let Err(refused) = fs::write(path, "short now\n") {
-        println!("Nobody cuts the file under the map here: {refused}.");
+    if let Err(error) = fs::write(path, "short now\n") {
+        println!("this system refuses to truncate a mapped file: {error}");
         return Ok(());
     }
     match map.to_vec(..) {
-        Err(error @ Error::Fault { .. }) => println!("The file was cut under the map: {error}."),
-        other => return Err(format!("expected a fault, got {other:?}").into()),
+        Err(error @ Error::Fault { .. }) => {
+            println!("truncated the mapped file; reading it returned an error:\n  {error}")
+        }
+        result => return Err(format!("expected a fault, got {result:?}").into()),
     }
-    println!("  The program goes on, and so does the map: {:?}.", String::from_utf8_lossy(&map.to_vec(..9)?));
+    println!("  the map is still usable: {:?}", String::from_utf8_lossy(&map.to_vec(..9)?));
     Ok(())
 }

@@ -1,89 +1,105 @@
-//! Advice: what a program tells the system about its use of memory. A table of names.
+//! `Advice`: how a program will use the pages of a map.
 
-/// What to tell the system about a range of a map, for [`Map::advise`](crate::Map::advise).
+/// Advice to the operating system about pages of a map; see [`Map::advise`](crate::Map::advise).
 ///
-/// Every advice is safe here, also those that throw bytes away, because no reference into the map exists that could
-/// see them change. What a platform does not have is refused with [`Error::Unsupported`](crate::Error::Unsupported).
-/// The texts tell what Linux does: `madvise(2)`.
+/// Every advice is safe to give, including advice that discards bytes: no reference into the map
+/// exists that could observe the change.
+///
+/// # Platforms
+///
+/// The variants are documented as `madvise(2)` of Linux defines them; a version in parentheses is
+/// the first Linux version that has the advice. Unix systems other than Linux have
+/// [`Normal`](Advice::Normal), [`Random`](Advice::Random), [`Sequential`](Advice::Sequential),
+/// [`WillNeed`](Advice::WillNeed), [`DontNeed`](Advice::DontNeed) and [`Free`](Advice::Free). There
+/// `DontNeed` is a hint and discards no bytes. Windows has `WillNeed` (`PrefetchVirtualMemory`),
+/// `Free` (`VirtualAlloc` with `MEM_RESET`) and [`PageOut`](Advice::PageOut) (`VirtualUnlock`).
+/// Advice that the platform lacks fails with [`Error::Unsupported`](crate::Error::Unsupported).
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Advice, Error, Map};
+///
+/// let map = Map::open("Cargo.toml")?;
+/// match map.advise(Advice::Sequential, ..) {
+///     Ok(()) | Err(Error::Unsupported(_)) => {}
+///     Err(error) => return Err(error),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Advice {
-    /// No special treatment; takes back the next two.
+    /// No special treatment. Cancels [`Random`](Advice::Random) and
+    /// [`Sequential`](Advice::Sequential).
     Normal,
-    /// Pages will be used in no order: do not read ahead.
+    /// Pages will be accessed in random order: disables read-ahead.
     Random,
-    /// Pages will be used once, in order: read far ahead, drop early.
+    /// Pages will be accessed once, in order: increases read-ahead, and frees pages soon after use.
     Sequential,
-    /// Pages will be used soon: begin to read them.
+    /// Pages will be accessed soon: starts to read them.
     WillNeed,
-    /// Forget the pages. Shared maps read the file again; private memory loses its bytes and reads zeros.
+    /// Discards the pages. Shared maps read the file again. Private maps of files lose their
+    /// changes and read the file again. Private anonymous memory reads as zeros.
     DontNeed,
-    /// The system may take the pages of private anonymous memory when it needs some; bytes stay or become zeros.
+    /// Lets the system free pages of private anonymous memory when memory is short. Until the next
+    /// write each page keeps its bytes or reads as zeros (4.5).
     Free,
-    /// Punch a hole: the bytes become zeros in the file as well.
+    /// Frees the pages and the blocks of the file behind them: both read as zeros (2.6.16).
     Remove,
-    /// A forked child does not get these pages. Using the map there is a fault, or worse if something else is put there.
+    /// Does not map the pages in children of `fork`. Access there returns
+    /// [`Error::Fault`](crate::Error::Fault). If the child maps something else at these addresses,
+    /// the map accesses that (2.6.16).
     DontFork,
-    /// A forked child gets these pages again.
+    /// Cancels [`DontFork`](Advice::DontFork) (2.6.16).
     DoFork,
-    /// Treat the pages as broken memory, for tests of just that; needs privilege.
+    /// Treats the pages as broken memory, to test the handling of memory errors. Requires
+    /// `CAP_SYS_ADMIN` (2.6.32).
     HwPoison,
-    /// Move the pages off their frames and retire those, for tests; needs privilege.
+    /// Moves the pages to other page frames and retires the old frames, for tests. Requires
+    /// `CAP_SYS_ADMIN` (2.6.33).
     SoftOffline,
-    /// Pages of equal content may be merged (KSM).
+    /// Lets the kernel merge pages with equal content, Kernel Samepage Merging (2.6.32).
     Mergeable,
-    /// Takes that back.
+    /// Cancels [`Mergeable`](Advice::Mergeable) (2.6.32).
     Unmergeable,
-    /// Use huge pages where possible.
+    /// Uses transparent huge pages where possible (2.6.38).
     HugePage,
-    /// Do not.
+    /// Uses no transparent huge pages (2.6.38).
     NoHugePage,
-    /// Leave the pages out of core dumps.
+    /// Leaves the pages out of core dumps (3.4).
     DontDump,
-    /// Takes that back.
+    /// Cancels [`DontDump`](Advice::DontDump) (3.4).
     DoDump,
-    /// A forked child finds zeros here. Private anonymous memory only.
+    /// Pages of private anonymous memory read as zeros in children of `fork` (4.14).
     WipeOnFork,
-    /// Takes that back.
+    /// Cancels [`WipeOnFork`](Advice::WipeOnFork) (4.14).
     KeepOnFork,
-    /// The pages may go first when memory is short.
+    /// Lets the system reclaim the pages first when memory is short (5.4).
     Cold,
-    /// Write the pages out and drop them now.
+    /// Reclaims the pages now; changed pages are written out first (5.4).
     PageOut,
-    /// Make the pages present for reading now. Reports what else would be a fault, as an error.
+    /// Makes the pages present for reading now. Reports a fault as an error of this call (5.14).
     PopulateRead,
-    /// Make the pages present for writing now, holes filled. Right before large writes; reports a full disk here.
+    /// Makes the pages present for writing now, and allocates blocks for holes. Reports a full disk
+    /// as an error of this call (5.14).
     PopulateWrite,
-    /// [`Advice::DontNeed`] for locked pages too.
+    /// [`DontNeed`](Advice::DontNeed), also for locked pages (5.18).
     DontNeedLocked,
-    /// Make huge pages of what is there, now.
+    /// Collapses the present pages into transparent huge pages now (6.1).
     Collapse,
-    /// Make the pages inaccessible, cheaply.
+    /// Makes the pages inaccessible without splitting the mapping (6.13).
     GuardInstall,
-    /// Takes that back.
+    /// Cancels [`GuardInstall`](Advice::GuardInstall) (6.13).
     GuardRemove,
-    /// A number that this table does not know; the system judges it.
+    /// The advice with this number, for advice that has no variant. The system decides whether it
+    /// is valid.
     Other(i32),
 }
 
 impl Advice {
-    /// Returns the advice that has this number on this platform, [`Advice::Other`] if none has.
-    #[must_use]
-    pub fn from_raw(number: i32) -> Advice {
-        let known = crate::sys::advice::TABLE.iter().find(|&&(_, n)| n == number);
-        known.map_or(Advice::Other(number), |&(advice, _)| advice)
-    }
-
-    /// Returns this platform's number of the advice, if it has one.
-    #[must_use]
-    pub fn to_raw(self) -> Option<i32> {
-        match self {
-            Advice::Other(number) => Some(number),
-            _ => crate::sys::advice::TABLE.iter().find(|&&(a, _)| a == self).map(|&(_, n)| n),
-        }
-    }
-
-    /// Whether bytes may be lost, so that pages outside the range must not be touched.
+    /// Returns whether the advice can discard bytes. If so, only pages that lie in the range as a
+    /// whole are advised.
     pub(crate) fn drops_bytes(self) -> bool {
         matches!(
             self,
@@ -98,7 +114,7 @@ impl Advice {
         )
     }
 
-    /// Whether pages are there afterwards and may not be accessed: here, or in a forked child.
+    /// Returns whether an access can raise SIGSEGV afterwards, here or in a forked child.
     pub(crate) fn forbids(self) -> bool {
         matches!(self, Advice::GuardInstall | Advice::DontFork)
     }

@@ -1,97 +1,149 @@
-//! The one error type, the same on every platform.
+//! The error type of the crate, the same on every platform.
 
 use std::{fmt, io};
 
-use crate::limit;
+use crate::rlimit;
 
-/// What the fallible calls of this crate return.
+/// A `Result` whose error is [`Error`] unless another type is given.
+///
+/// # Examples
+///
+/// ```
+/// fn first_line(path: &str) -> safemap::Result<Vec<u8>> {
+///     let map = safemap::Map::open(path)?;
+///     map.cursor().read_line()
+/// }
+///
+/// assert_eq!(first_line("Cargo.toml")?, b"[package]\n");
+/// # Ok::<(), safemap::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not do what it was asked for.
+/// The reason why a call failed.
 ///
-/// The variants hold facts; `Display` makes a sentence of them. `?` turns an `Error` into an [`io::Error`] where the
-/// caller lives in `std::io`; [`io::Error::get_ref`] gives it back.
+/// `Display` states the reason with its numbers. An `Error` converts into an [`io::Error`], so `?`
+/// works in functions that return [`io::Result`]; [`io::Error::get_ref`] returns the `Error` again.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Error, Options};
+///
+/// let map = Options::new().len(10).anonymous()?;
+/// let error = map.fill(0, 5..11).unwrap_err();
+/// assert!(matches!(error, Error::OutOfBounds { start: 5, end: 11, len: 10, .. }));
+/// assert_eq!(error.to_string(), "fill: range 5..11 out of bounds for a map of 10 bytes");
+///
+/// let error = std::io::Error::from(error);
+/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused `call`. Where a limit was reached, `Display` says by which name one raises it.
+    /// The operating system refused `call`.
+    ///
+    /// If the cause may be a resource limit, `Display` names it, for example `RLIMIT_NOFILE`.
     Os {
-        /// The call, by the name of the method.
+        /// Name of the method that failed.
         call: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The range `start..end` leaves a map of `len` bytes.
+    /// The range `start..end` does not lie in a map of `len` bytes.
     OutOfBounds {
-        /// The call, by the name of the method.
+        /// Name of the method that failed.
         call: &'static str,
-        /// First byte of the range that was asked for.
+        /// First byte of the range.
         start: usize,
-        /// End of that range, exclusive; may lie before `start` if the caller said so.
+        /// End of the range, exclusive. It is less than `start` if the caller passed such a range.
         end: usize,
-        /// Length of the map in bytes at that moment.
+        /// Length of the map in bytes when the range was checked.
         len: usize,
     },
-    /// A map was asked for that a regular file does not fill.
+    /// The requested part of the file does not lie in the file.
     BeyondFile {
-        /// Where in the file the map was to start, in bytes.
+        /// Byte of the file at which the map was to start.
         offset: u64,
-        /// How many bytes were asked for; 0 for "to the end".
+        /// Requested length of the map in bytes; 0 if it was to reach to the end of the file.
         len: usize,
-        /// Length of the file in bytes at that moment.
+        /// Length of the file in bytes when the range was checked.
         file_len: u64,
     },
-    /// So many bytes are more than the address space, or a file, can hold.
+    /// The length does not fit into the address space, or into a file.
     TooLong {
-        /// The length in question, in bytes; saturated where it does not fit.
+        /// The length in bytes; `u64::MAX` if it does not fit into a `u64`.
         len: u64,
     },
-    /// An offset that has to be a multiple of a number of bytes is not.
+    /// The offset is not a multiple of `multiple`.
     Unaligned {
-        /// The call, by the name of the method.
+        /// Name of the method that failed.
         call: &'static str,
-        /// The offset that was given.
+        /// The offset in bytes.
         offset: u64,
-        /// What it has to be a multiple of.
+        /// The required alignment in bytes.
         multiple: usize,
     },
-    /// `call` writes, and the map is read-only.
+    /// `call` writes to the map, and the map is read-only.
     ReadOnly {
-        /// The call, by the name of the method.
+        /// Name of the method that failed.
         call: &'static str,
     },
-    /// `call` needs the file, and the map keeps no descriptor of one.
+    /// `call` needs the file, and the map keeps no file descriptor.
+    ///
+    /// See [`Options::untracked`](crate::Options::untracked).
     NoFile {
-        /// The call, by the name of the method.
+        /// Name of the method that failed.
         call: &'static str,
     },
-    /// The byte of the map at `offset` cannot be accessed: the file no longer reaches so far, the disk is full under a
-    /// hole, the device failed, or the protection forbids it. Bytes before it were transferred.
+    /// The byte of the map at `offset` cannot be accessed. Bytes before it were transferred.
+    ///
+    /// Possible causes: the file was truncated, the disk is full and the byte lies in a hole of the
+    /// file, the device failed, or the protection of the page forbids the access.
     Fault {
-        /// Offset in the map of the first byte that could not be accessed.
+        /// Offset in the map of the first byte that cannot be accessed.
         offset: usize,
     },
-    /// Foreign code read or wrote the map's memory where it could not be had, and met zeros in its place: in a map made with
-    /// [`Options::repair`](crate::Options::repair), since the last [`Map::restore`](crate::Map::restore).
+    /// A page of the map was replaced with zeros after code outside the library could not access
+    /// it.
+    ///
+    /// Only maps with [`Options::repair`](crate::Options::repair) return this, until
+    /// [`Map::restore`](crate::Map::restore) succeeds.
     Damaged {
-        /// Lowest offset in the map at which that happened.
+        /// Lowest offset in the map at which code outside the library met a fault.
         offset: usize,
     },
     /// The caller's own buffer cannot be accessed from its byte `offset` on.
     ///
-    /// Possible only where that buffer is itself mapped memory handed out by unsafe code.
+    /// This requires a buffer that is itself mapped memory, obtained from `unsafe` code.
     Buffer {
         /// Offset in the buffer.
         offset: usize,
     },
-    /// This cannot be done, on this platform or with this kind of map.
+    /// The operation is not supported on this platform or for this kind of map.
+    ///
+    /// The text states the reason.
     Unsupported(&'static str),
 }
 
 impl Error {
-    /// Returns the operating system's number of the error, where it has one.
+    /// Returns the operating system's error code (`errno`, on Windows `GetLastError`), if there is
+    /// one.
     ///
-    /// [`Error::Fault`], [`Error::Damaged`] and [`Error::Buffer`] answer what a system call says that is given such memory (`EFAULT`).
+    /// [`Error::Fault`], [`Error::Damaged`] and [`Error::Buffer`] return the code that a system
+    /// call reports for such memory: `EFAULT`, on Windows `ERROR_NOACCESS`. [`Error::Unaligned`]
+    /// returns `EINVAL`, on Windows `ERROR_INVALID_PARAMETER`. Other errors that the library
+    /// detects itself return `None`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, Map};
+    ///
+    /// let error = Map::open("no such file").unwrap_err();
+    /// assert_eq!(error.os_code(), Some(2)); // ENOENT, ERROR_FILE_NOT_FOUND
+    /// assert_eq!(Error::ReadOnly { call: "set" }.os_code(), None);
+    /// ```
     #[must_use]
     pub fn os_code(&self) -> Option<i32> {
         match self {
@@ -102,7 +154,7 @@ impl Error {
         }
     }
 
-    /// Names the call that the system refused, for `map_err`.
+    /// Returns a function for `map_err` that makes [`Error::Os`] of an [`io::Error`].
     pub(crate) fn os(call: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Os { call, source }
     }
@@ -123,31 +175,36 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Os { call, source } => limit::tell(f, call, source),
+            Error::Os { call, source } => rlimit::write_os_error(f, call, source),
+            Error::OutOfBounds { call, start, end, .. } if start > end => {
+                write!(f, "{call}: range starts at {start} but ends at {end}")
+            }
             Error::OutOfBounds { call, start, end, len } => {
-                write!(f, "{call}: range {start}..{end} leaves a map of {len} bytes")
+                write!(f, "{call}: range {start}..{end} out of bounds for a map of {len} bytes")
             }
             Error::BeyondFile { offset, len: 0, file_len } => {
-                write!(f, "map: offset {offset} lies beyond a file of {file_len} bytes")
+                write!(f, "map: offset {offset} out of bounds for a file of {file_len} bytes")
             }
             Error::BeyondFile { offset, len, file_len } => {
-                write!(f, "map: {len} bytes from offset {offset} leave a file of {file_len} bytes")
+                let end = offset.saturating_add(*len as u64);
+                write!(f, "map: range {offset}..{end} out of bounds for a file of {file_len} bytes")
             }
-            Error::TooLong { len } => write!(f, "a length of {len} bytes is more than can be mapped"),
+            Error::TooLong { len } => write!(f, "a length of {len} bytes is too large to map"),
             Error::Unaligned { call, offset, multiple } => {
-                write!(f, "{call}: offset {offset} is no multiple of {multiple}")
+                write!(f, "{call}: offset {offset} is not a multiple of {multiple}")
             }
             Error::ReadOnly { call } => write!(f, "{call}: the map is read-only"),
-            Error::NoFile { call } => write!(f, "{call}: the map keeps no descriptor of a file"),
+            Error::NoFile { call } => write!(f, "{call}: the map keeps no file descriptor"),
             Error::Fault { offset } => write!(
                 f,
-                "byte {offset} of the map cannot be accessed: file shrunk, disk full, device failed or protected"
+                "byte {offset} of the map cannot be accessed: \
+                 file truncated, disk full, device failed or page protected"
             ),
             Error::Damaged { offset } => {
-                write!(f, "byte {offset} of the map was lost, and replaced by a zero for its readers")
+                write!(f, "byte {offset} of the map could not be accessed and was replaced with zero")
             }
             Error::Buffer { offset } => write!(f, "byte {offset} of the caller's buffer cannot be accessed"),
-            Error::Unsupported(what) => write!(f, "unsupported: {what}"),
+            Error::Unsupported(reason) => f.write_str(reason),
         }
     }
 }

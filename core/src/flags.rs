@@ -1,34 +1,35 @@
-//! Protection and flags: what the operating system can do with mapped pages beyond the three access modes.
+//! Protection, flags and huge pages: properties of mappings beyond the three access modes.
 //!
-//! The names stand in `sys`, since each system has its own.
+//! The constants are in `sys`, because each operating system defines its own.
 
 use std::ops::BitOr;
 
-/// What may be done with the pages of a map.
+/// The allowed kinds of access to the pages of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protection(pub(crate) i32);
 
-/// How the system is to set up the pages of a map.
+/// Flags for the creation of a mapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub(crate) i32);
 
 macro_rules! bits {
     ($type:ident, $what:literal) => {
         impl $type {
-            #[doc = concat!("Takes ", $what, " as the numbers that the system's C headers give them. The numbers of Windows ")]
-            /// stand for combinations; there these are Linux's.
+            #[doc = concat!("Makes ", $what, " from the numbers in the C headers of the system.")]
+            ///
+            /// Windows defines numbers for combinations only; there the numbers are those of Linux.
             #[must_use]
             pub const fn from_bits(bits: i32) -> Self {
                 $type(bits)
             }
 
-            #[doc = concat!("Returns ", $what, " as the system's numbers.")]
+            #[doc = concat!("Returns ", $what, " as numbers in the C headers of the system.")]
             #[must_use]
             pub const fn bits(self) -> i32 {
                 self.0
             }
 
-            /// Whether all bits of `other` are set here.
+            /// Returns whether all bits of `other` are set.
             #[must_use]
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
@@ -48,11 +49,11 @@ macro_rules! bits {
 bits!(Protection, "protections");
 bits!(Flags, "flags");
 
-/// Which pages of a pool that the administrator filled a map is made of.
+/// The size of huge pages from a pool that the administrator has set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugePage {
-    /// The system's default size.
+    /// The default size of the system.
     Default,
-    /// This many bytes, a power of two that the system offers.
+    /// This many bytes: a power of two that the system supports.
     Size(usize),
 }

@@ -1,68 +1,216 @@
-//! Memory-mapped files that behave.
+//! Memory-mapped files without `unsafe`, where a truncated file is an error and not a SIGBUS.
 //!
-//! A [`Map`] is a file, a part of one, or anonymous memory, as bytes that one reads and writes in place. It
-//! needs no `unsafe`: bytes are copied in and out, never lent, so other processes may write to the file meanwhile. And it
-//! does not die: where a memory map usually ends in SIGBUS, because somebody shortened the file, the disk is full or
-//! a device failed, a call returns [`Error::Fault`] with the offset, and the map goes on working.
+//! A [`Map`] is a file, a part of a file, or anonymous memory. It is read and written by copying
+//! bytes, as [`File`](std::fs::File) is, through `&self` and from any thread. No reference into the
+//! mapped memory exists, so other processes may change or truncate the file at any time.
 //!
 //! ```
-//! use safemap::{Access, Map, Options};
+//! use safemap::{Access, Error, Map, Options};
 //!
-//! # let folder = tempfile::tempdir().unwrap();
+//! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("access.log");
-//! # std::fs::write(&path, "GET /\nERROR 500\nGET /\n").unwrap();
+//! # std::fs::write(&path, "GET /\nERROR 500\nGET /\n")?;
 //! let log = Map::open(&path)?;                                   // read-only, the whole file
 //! assert_eq!(log.find(b"ERROR", ..)?, Some(6));
 //! assert_eq!(log.lines().count(), 3);
 //!
-//! let map = Options::new().access(Access::Write).open(&path)?;   // shared: others see the writes
+//! let map = Options::new().access(Access::Write).open(&path)?;   // shared with other maps
 //! map.write_at(b"INFO!", 6)?;
 //! assert_eq!(log.to_vec(6..11)?, b"INFO!");
-//! map.resize(1 << 20)?;                                          // grows the file; nobody is disturbed
+//! map.resize(1 << 20)?;                                          // extends the file
 //! map.flush()?;
 //!
-//! # if cfg!(windows) { return Ok(()); } // Refused there.
-//! std::fs::write(&path, "")?;                                    // somebody cuts the file to nothing
-//! assert!(matches!(log.get(6), Err(safemap::Error::Fault { offset: 6 })));
+//! # if cfg!(windows) { return Ok(()); } // Windows refuses to truncate a mapped file.
+//! std::fs::write(&path, "")?;                                    // truncates the mapped file
+//! assert!(matches!(log.get(6), Err(Error::Fault { offset: 6 })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where to look next: [`Options`] for how to ask for a map, [`Map`] for what to do with it, [`Cursor`] for a map as a file
-//! ([`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek), [`BufRead`](std::io::BufRead)),
-//! [`Advice`] for what to tell the system.
+//! - [`Options`] creates maps: access, offset, length, sharing, reserve, huge pages.
+//! - [`Map`] reads, writes, searches, resizes and flushes.
+//! - [`Cursor`] implements [`Read`](std::io::Read), [`BufRead`](std::io::BufRead),
+//!   [`Write`](std::io::Write) and [`Seek`](std::io::Seek) for a map; [`Lines`] iterates over
+//!   lines.
+//! - [`Advice`], [`Protection`] and [`Flags`] correspond to the arguments of `madvise`, `mprotect`
+//!   and `mmap`.
+//!
+//! # What is guaranteed
+//!
+//! These guarantees hold for all code that uses no `unsafe`, in every thread.
+//!
+//! - **Soundness.** Mapped memory is accessed only by *accessors*: assembly routines that are
+//!   opaque to the compiler, or system calls on processors without such routines. Concurrent writes
+//!   by other threads or processes are not undefined behaviour. A read that runs during a write
+//!   returns a mixture of old and new bytes.
+//! - **Faults are errors.** If the file was truncated, the disk is full, the device failed, or the
+//!   protection forbids the access, the method returns [`Error::Fault`] with the offset of the
+//!   first byte that cannot be accessed. The bytes before it were transferred. The map stays
+//!   usable, and works again when the file does.
+//! - **Aligned integers are not torn** on x86-64 and aarch64: [`Map::load`] and [`Map::store`], if
+//!   the offset in the file is a multiple of the integer's size.
+//! - **[`Map::resize`] runs concurrently** with readers and writers on other threads. If it fails,
+//!   the file and the map are unchanged; the method documents one exception on Windows.
+//! - **No panics.** An invalid argument is an error that contains the numbers.
+//!
+//! # What is not guaranteed
+//!
+//! - **Direct access to the memory.** A fault in a slice from [`Map::as_slice`], or through
+//!   [`Map::as_ptr`], terminates the process as in any other crate. [`Options::repair`] maps zeros
+//!   instead and reports the damage.
+//! - **Atomicity.** A copy of several bytes is not atomic. There are no locks and no atomic
+//!   read-modify-write operations.
+//! - **Detection of every truncation.** The operating system detects it per page. Bytes between the
+//!   end of the file and the end of its last page read as zeros, and stores there are lost.
+//! - **Durability before a flush.** Bytes are on the storage device when [`Map::flush`] has
+//!   returned without an error; see there for the differences between platforms.
+//! - **Faults while the signal is blocked.** If a thread blocks SIGBUS or SIGSEGV after it has used
+//!   a map, a fault in this thread terminates the process.
+//!
+//! # What the crate does to the process
+//!
+//! Nothing happens before the first map is created or [`copy_of`] is called. On Unix:
+//!
+//! - **Signal handlers.** Creating the first map installs a handler for SIGBUS and SIGSEGV
+//!   (`sigaction` with `SA_SIGINFO`, `SA_ONSTACK` and `SA_NODEFER`). It is never removed. The
+//!   handler compares the program counter with a table of the accessors' instructions. If the fault
+//!   is one of theirs, the accessor continues at its fixup address and returns an error. The
+//!   handler takes no lock and allocates nothing. On processors without assembly accessors only
+//!   [`Options::repair`] installs it.
+//! - **Chaining.** Every other SIGBUS or SIGSEGV goes to the handler that was installed before,
+//!   with the flags and the signal mask that it asked for. If there was none, the default action is
+//!   taken: the process is terminated, as it would be without the crate.
+//! - **Handlers installed later** should call the previous handler. If one does not, it receives
+//!   the faults in maps, until the crate puts its handler first again: when a map is created, and
+//!   when a thread first uses a map. On Linux a new map checks SIGSEGV only if
+//!   [`Options::protection`] forbids access; so do [`Map::protect`], [`Map::advise`] and a resize
+//!   that make pages inaccessible. This works for up to eight different handlers of each signal.
+//! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
+//!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
+//! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`; see
+//!   [below](#threads-and-fork).
+//! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
+//!   The handler unmaps them when the process has reached its limit of mappings
+//!   (`vm.max_map_count`), because Linux then refuses even to replace pages.
+//!
+//! On Windows creating a map adds a vectored exception handler and removes the one that the
+//! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
+//! access violations and in-page errors of the accessors, and passes everything else on. A fault
+//! overwrites the thread's last error code; `fault_status` returns it.
+//!
+//! Handlers are registered for the lifetime of the process. A shared library that contains this
+//! crate must not be unloaded after it has created a map.
+//!
+//! # Threads and fork
+//!
+//! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
+//! `advise` and similar methods exclude each other for the same map.
+//!
+//! On Unix, `fork` waits until no thread is inside one of the latter methods, so that a child finds
+//! every map in a consistent state and no lock held. Children may use and drop the maps of their
+//! parent. Shared maps show the same memory in both processes; private maps are copied on write.
+//! This requires the C library's `fork`: raw `clone` calls bypass it.
+//!
+//! # Errors
+//!
+//! All fallible methods return [`Error`], the same type on every platform. Variants hold the
+//! numbers: offset, range, length. [`Error::Os`] holds the operating system's error and, where a
+//! resource limit may be the cause, names the limit. `?` converts an `Error` into
+//! [`std::io::Error`].
+//!
+//! # Cost
+//!
+//! A call costs 1 to 3 ns more than a `memcpy` of the same length: a bounds check, and a check that
+//! the thread can take a fault. No system call is made. Creating a map makes one system call more
+//! than `mmap` needs, to check the signal handler (0.2 to 0.3 µs, of 4 to 15 µs for the map). On
+//! Windows a call costs 2 ns more if the map can be resized, to count the calls that use the map.
+//! `docs/performance.md` in the repository has the measurements and the commands that made them.
+//!
+//! # Platforms
+//!
+//! | platform | accessors | state |
+//! |---|---|---|
+//! | Linux on x86-64 (glibc and musl) | assembly | tested |
+//! | Linux on aarch64, any page size | assembly | tested in emulators |
+//! | Linux on i686 and s390x | system calls | tested in emulators |
+//! | Windows on x86-64 | assembly | tested under Wine |
+//! | Windows on aarch64, Android, macOS, FreeBSD, NetBSD, OpenBSD | assembly | compiled, not run |
+//!
+//! Accessors that use system calls serve all other processors. `--cfg safemap_portable` selects
+//! them everywhere; NetBSD on aarch64 requires it. They are slower (two calls for each 4 KiB), and
+//! aligned integers may be torn. On 32-bit processors a map has at most 2 GiB.
+//!
+//! Windows refuses to truncate a file while it is mapped, and has no [`Options::repair`]. There
+//! [`Map::resize`] of a file waits for calls on other threads that are using the map, and they wait
+//! for it. The documentation of each method lists further differences under *Platforms*.
+//! `docs/platforms.md` in the repository has the test results of each target.
+//!
+//! # When to use something else
+//!
+//! - **A parser or library needs `&[u8]`.** This crate copies; [`Map::as_slice`] is `unsafe`, with
+//!   the obligations of memmap2. Use it or memmap2 if nothing else changes the file.
+//! - **Small files that are read once.** [`std::fs::read`] is simpler, and creating a map takes 4
+//!   to 15 µs.
+//! - **The process must not have handlers for SIGBUS and SIGSEGV**, or has some that call no
+//!   previous handler.
+//! - **Async tasks on slow or remote storage.** A page fault blocks the thread until the page has
+//!   been read.
+//! - **Targets other than Unix and Windows.** The crate does not compile there.
+//!
+//! # Coming from memmap2
+//!
+//! | memmap2 | safemap |
+//! |---|---|
+//! | `unsafe { Mmap::map(&file)? }` | [`Options::new().map(&file)?`](Options::map), [`Map::open(path)?`](Map::open) |
+//! | `unsafe { MmapMut::map_mut(&file)? }` | `Options::new().access(Access::Write).map(&file)?` |
+//! | `MmapOptions::map_copy` | `access(`[`Access::Copy`]`)` |
+//! | `MmapOptions::map_copy_read_only` | `sharing(`[`Sharing::Private`]`)` |
+//! | `MmapMut::map_anon(len)?` | [`Options::new().len(len).anonymous()?`](Options::anonymous) |
+//! | `MmapOptions::{offset, len}` | [`Options::offset`], [`Options::len`] |
+//! | `MmapOptions::{populate, stack, no_reserve_swap}` | [`Options::flags`] |
+//! | `MmapOptions::huge(bits)` | [`Options::huge_pages`] |
+//! | `map[i]`, `map[i] = byte` | [`Map::get`], [`Map::set`] |
+//! | `map[a..b].to_vec()` | [`Map::to_vec`] |
+//! | `buffer.copy_from_slice(&map[a..b])` | [`Map::read_exact_at`] |
+//! | `map[a..b].copy_from_slice(bytes)` | [`Map::write_at`] |
+//! | `map[a..b].fill(byte)`, `map.copy_within(a..b, to)` | [`Map::fill`], [`Map::copy_within`] |
+//! | `u64::from_ne_bytes(map[a..a + 8].try_into()?)` | [`Map::load::<u64>(a)`](Map::load) |
+//! | `memchr::memmem::find(&map, needle)` | [`Map::find`] |
+//! | `flush`, `flush_range(offset, len)`, `flush_async` | [`Map::flush`], [`Map::flush_range`], [`Map::flush_async`] |
+//! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
+//! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
+//! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
+//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
+//! | `&map[..]` | `unsafe { map.as_slice() }` |
 
 mod access;
 mod advice;
 
 mod accessor;
 mod error;
-mod external;
 mod flags;
-mod limit;
+mod rlimit;
 
-mod fast;
 mod manage;
 mod map;
+mod mode;
 mod options;
 mod repair;
 
 mod resize;
 mod search;
 
-mod span;
 mod stream;
 mod sys;
 
 mod word;
 
+pub use access::copy_of;
 pub use advice::Advice;
 pub use error::{Error, Result};
-pub use external::copy_of;
-#[doc(hidden)]
-pub use fast::forks;
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
-pub use options::{Access, Options, Sharing};
+pub use mode::{Access, Sharing};
+pub use options::Options;
 pub use stream::Cursor;
 pub use stream::Lines;
 #[cfg(windows)]
@@ -70,18 +218,42 @@ pub use sys::fault::fault_status;
 pub use word::Word;
 
 /// Returns the size of a page in bytes.
+///
+/// # Examples
+///
+/// ```
+/// assert!(safemap::page_size().is_power_of_two());
+/// ```
 #[must_use]
 pub fn page_size() -> usize {
     sys::page_size()
 }
 
-/// Returns what offsets into files are rounded down to, in bytes: the page size, on Windows 64 KiB.
+/// Returns the number of bytes to which the operating system aligns the offsets of maps in files.
+///
+/// This is the page size; on Windows it is the allocation granularity, 64 KiB. [`Options::offset`]
+/// accepts any offset, unless [`Options::exact_offset`] is set.
+///
+/// # Examples
+///
+/// ```
+/// assert!(safemap::granularity().is_multiple_of(safemap::page_size()));
+/// ```
 #[must_use]
 pub fn granularity() -> usize {
     sys::granularity()
 }
 
-/// The README's examples, as tests. They cut a file under its map, which Windows refuses.
+/// Returns how many times this process and its ancestors have forked since the first map was made.
+/// Threads do not survive a fork.
+#[doc(hidden)]
+#[must_use]
+#[inline]
+pub fn forks() -> u64 {
+    sys::fork::count()
+}
+
+/// The examples of the README, as tests. They truncate a mapped file, which Windows refuses.
 #[cfg(all(doctest, not(windows)))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,113 +1,183 @@
-//! The map and the system: flush, advise, lock, protect, name, close.
-//!
-//! # Safety
-//!
-//! [`Map::pages`] alone is unsafe; it makes [`Pages`] of a [`Span`], which lies in the map.
+//! Methods of `Map` that call the operating system for pages: flush, advise, lock, protect, name.
 
-#![allow(unsafe_code)]
-
-use std::{ffi::CString, io, ops::RangeBounds, ptr::NonNull};
+use std::{ffi::CString, io, ops::RangeBounds};
 
 use crate::{
-    Access, Advice, Error, Map, Protection, Result, Sharing,
+    Advice, Error, Map, Protection, Result,
+    access::Rounding,
     map::Origin,
-    span::Span,
     sys::{
         self, BorrowedFile, fault,
-        pages::{Pages, Sync},
+        pages::{FlushMode as Sync, Pages},
     },
 };
 
-/// What to do with a page that a range covers in part.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    /// Take it.
-    Outward,
-    /// Leave it.
-    Inward,
-}
-
 impl Map {
-    /// Writes the changed bytes of the map to the file's device and waits until they are there.
+    /// Writes changed bytes of the map to the storage device, and waits until they are written.
     ///
-    /// Does nothing for read-only and private maps, whose bytes go nowhere.
+    /// Does nothing for read-only and private maps, whose bytes are not written to a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`] if the system cannot: bytes may be lost (the disk is full or failed).
+    /// [`Error::Os`] if the system cannot write all bytes, for example because the disk is full or
+    /// the device failed. Bytes may be lost then. [`Error::Damaged`] for a damaged map.
     ///
     /// # Platforms
     ///
-    /// On Linux the bytes, and what is needed to find them again, survive a power failure afterwards (`MS_SYNC`). On macOS and
-    /// the BSDs they have been handed to the device, which may keep them in a cache of its own: [`Map::sync_all`] empties that.
-    /// OpenBSD shows what was written through a map to those who read the file only after this.
-    /// On Windows they survive (`FlushViewOfFile` and `FlushFileBuffers`), unless the map was made
-    /// [`untracked`](crate::Options::untracked): then they have been handed to the device.
+    /// - Linux (`MS_SYNC`): the bytes, and the metadata needed to read them, survive a power
+    ///   failure.
+    /// - macOS and the BSDs: the bytes have reached the device, which may keep them in a volatile
+    ///   cache. [`Map::sync_all`] flushes this cache.
+    /// - OpenBSD: processes that read the file see bytes written through a map only after a flush.
+    /// - Windows (`FlushViewOfFile` and `FlushFileBuffers`): the bytes survive a power failure. If
+    ///   the map is [`untracked`](crate::Options::untracked), they have reached the device only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// map.write_at(b"hello", 0)?;
+    /// map.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "msync")]
     #[doc(alias = "FlushViewOfFile")]
     pub fn flush(&self) -> Result<()> {
         self.flush_range(..)
     }
 
-    /// As [`Map::flush`], for the pages that hold bytes of `range`.
+    /// Does what [`Map::flush`] does, for the pages that contain bytes of `range`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`], [`Error::Os`].
+    /// [`Error::OutOfBounds`], and as [`Map::flush`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// map.write_at(b"hello", 5000)?;
+    /// map.flush_range(5000..5005)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
         self.flush_pages("flush", range, |pages| pages.flush(Sync::Wait, self.file()))
     }
 
-    /// Lets the system begin to write the changed bytes to the device, and does not wait.
+    /// Asks the system to start writing changed bytes to the storage device, and does not wait.
+    ///
+    /// Does nothing for read-only and private maps.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`].
+    /// [`Error::Os`]; [`Error::Damaged`] for a damaged map.
     ///
     /// # Platforms
     ///
-    /// Linux writes changed pages when it sees fit and takes this for granted: nothing happens (`MS_ASYNC`). Windows hands them
-    /// to the device and waits until it has them, maybe in its cache (`FlushViewOfFile`).
+    /// On Linux this has no effect: the kernel writes changed pages in the background anyway
+    /// (`MS_ASYNC`, msync(2)). Windows writes the bytes to the device and waits until it has
+    /// accepted them, possibly into its cache (`FlushViewOfFile`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// map.write_at(b"hello", 0)?;
+    /// map.flush_async()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush_async(&self) -> Result<()> {
         self.flush_async_range(..)
     }
 
-    /// As [`Map::flush_async`], for the pages that hold bytes of `range`.
+    /// Does what [`Map::flush_async`] does, for the pages that contain bytes of `range`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`], [`Error::Os`].
+    /// [`Error::OutOfBounds`], and as [`Map::flush_async`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// map.write_at(b"hello", 5000)?;
+    /// map.flush_async_range(5000..5005)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
         self.flush_pages("flush_async", range, |pages| pages.flush(Sync::Later, self.file()))
     }
 
-    /// As [`Map::flush_range`], with the flags of the system's own call in place of ours.
+    /// Calls `msync` with the given flags, for the pages that contain bytes of `range`.
+    ///
+    /// Does nothing for read-only and private maps.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`], [`Error::Os`].
+    /// [`Error::OutOfBounds`]; [`Error::Os`], also for invalid flags; [`Error::Damaged`] for a
+    /// damaged map.
     ///
     /// # Platforms
     ///
-    /// The call of Windows has no flags; they are ignored, and what is called is `FlushViewOfFile` alone.
+    /// Windows has no such flags. There they are ignored, and only `FlushViewOfFile` is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// map.flush_with(.., libc::MS_SYNC | libc::MS_INVALIDATE)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "MS_INVALIDATE")]
     pub fn flush_with(&self, range: impl RangeBounds<usize>, flags: i32) -> Result<()> {
         self.flush_pages("flush", range, |pages| pages.flush_with(flags))
     }
 
-    /// Does what [`Map::flush`] does, and then what [`File::sync_all`](std::fs::File::sync_all) does for the file: afterwards all that was
-    /// written to it in whatever way, and its length, survive a power failure. May be much slower.
+    /// Does what [`Map::flush`] does, then what [`File::sync_all`](std::fs::File::sync_all) does.
     ///
-    /// Does nothing for maps whose bytes go nowhere.
+    /// Afterwards all bytes written to the file by any means, and its length, survive a power
+    /// failure. This may take much longer than `flush`.
+    ///
+    /// Does nothing for read-only and private maps.
     ///
     /// # Errors
     ///
-    /// [`Error::NoFile`] if the map was made [`untracked`](crate::Options::untracked); [`Error::Os`], also where the file system
-    /// cannot promise it.
+    /// [`Error::NoFile`] if the map is [`untracked`](crate::Options::untracked); [`Error::Os`],
+    /// also if the file system does not support it; [`Error::Damaged`] for a damaged map.
     ///
     /// # Platforms
     ///
-    /// `fsync`; on macOS `F_FULLFSYNC`, which has the drive empty its cache.
+    /// Calls `fsync`; on macOS `fcntl` with `F_FULLFSYNC`, which also flushes the drive's cache; on
+    /// Windows `FlushFileBuffers`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).map(&file)?;
+    /// map.resize(4096)?;
+    /// map.sync_all()?; // the length is durable too
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "fsync")]
     #[doc(alias = "F_FULLFSYNC")]
     #[doc(alias = "FlushFileBuffers")]
@@ -121,129 +191,219 @@ impl Map {
         sys::file::sync(file).map_err(Error::os("sync_all"))
     }
 
-    /// Tells the system how the pages of `range` will be used.
+    /// Advises the system how the pages of `range` will be used.
     ///
-    /// Pages that lie in the range in part are included, except where the advice loses bytes. A range that ends with
-    /// the map takes its whole last page.
+    /// Pages that the range covers in part are included. If the advice can discard bytes, they are
+    /// left out instead. A range that ends at the end of the map includes the whole last page.
+    ///
+    /// A resize that moves the map cancels the advice.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Unsupported`] if the platform does not have this advice; [`Error::Os`] if the
-    /// system refuses it for this kind of map.
+    /// [`Error::OutOfBounds`]; [`Error::Unsupported`] if the platform lacks the advice;
+    /// [`Error::Os`] if the system refuses it for this kind of map.
+    ///
+    /// # Platforms
+    ///
+    /// Calls `madvise`. [`Advice`] lists the advice of each platform.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Advice, Map};
+    ///
+    /// let map = Map::open("Cargo.toml")?;
+    /// map.advise(Advice::WillNeed, ..100)?; // starts to read the first page
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("advise", range)?;
-        let number = advice.to_raw().ok_or(Error::Unsupported("that advice"))?;
-        // By its number: `Advice::Other` may be one of those that the table knows.
+        let unsupported = Error::Unsupported("this advice is not supported on this platform");
+        let number = advice.to_raw().ok_or(unsupported)?;
+        // `Advice::Other` may hold the number of a variant.
         let known = Advice::from_raw(number);
         if known.forbids() {
             fault::ensure_first_for_protection();
         }
         let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
-        match self.pages(span, rounding) {
+        match self.pages(&regions, span, rounding) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
         }
     }
 
-    /// Keeps the pages of `range` in memory. A resize that moves the map takes it back, as it does with advice.
+    /// Locks the pages that contain bytes of `range` in memory, so that they are not swapped out.
+    ///
+    /// A resize that moves the map unlocks them.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Os`] if the limit is reached (`RLIMIT_MEMLOCK`, on Windows the minimum of the working set)
-    /// or a page cannot be had.
+    /// [`Error::OutOfBounds`]; [`Error::Os`] if a limit is reached (`RLIMIT_MEMLOCK`, on Windows
+    /// the minimum working set size) or a page cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4096).anonymous()?;
+    /// if let Err(error) = map.lock(..) {
+    ///     eprintln!("the key may be swapped out: {error}");
+    /// }
+    /// map.write_at(b"secret key", 0)?;
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "mlock")]
     #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("lock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
     }
 
-    /// Takes [`Map::lock`] back.
+    /// Unlocks the pages that contain bytes of `range`, after [`Map::lock`].
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`], [`Error::Os`].
+    /// [`Error::OutOfBounds`]; [`Error::Os`], on Windows also if the pages are not locked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4096).anonymous()?;
+    /// if map.lock(..).is_ok() {
+    ///     map.unlock(..)?;
+    /// }
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "munlock")]
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("unlock", range)?;
-        self.pages(span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
+        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
     }
 
-    /// Changes what may be done with the pages that hold bytes of `range`. What is forbidden is [`Error::Fault`] when
-    /// tried; the map's [`Access`] stays as it is. A resize that moves the map takes it back.
+    /// Sets the protection of the pages that contain bytes of `range`.
+    ///
+    /// Access that the protection forbids fails with [`Error::Fault`]. The [`Access`](crate::Access) of the map
+    /// does not change. A resize that moves the map restores its original protection.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range does not start with a page of the file; [`Error::Os`] if the
-    /// file was not opened for that.
+    /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range does not start at the start of a
+    /// page; [`Error::Os`] if the file is not open for that access.
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never gets more than its [`Access`] had when it was made.
+    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was created with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, Options, Protection};
+    ///
+    /// let map = Options::new().len(4096).anonymous()?;
+    /// map.set(7, 1)?;
+    /// map.protect(.., Protection::READ)?;
+    /// assert_eq!(map.get(7)?, 1);
+    /// assert!(matches!(map.set(7, 2), Err(Error::Fault { offset: 7 })));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
-        if !(self.lead + span.start()).is_multiple_of(multiple) {
+        if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
         }
         fault::ensure_first_for_protection();
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
     }
 
-    /// Tells which of the pages that hold bytes of `range` are in memory: one answer for each [`page_size`](crate::page_size), from the page
-    /// on in which the range begins. It may be out of date when it arrives.
+    /// Returns for each page that contains bytes of `range` whether it is in memory.
+    ///
+    /// Each element stands for [`page_size`](crate::page_size) bytes; the first is the page that
+    /// contains the start of the range. The result may be outdated when the method returns.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Os`], also if there is no memory for so many answers.
+    /// [`Error::OutOfBounds`]; [`Error::Os`], also if the result does not fit into memory.
     ///
     /// # Platforms
     ///
-    /// On Unix a page of a file counts that the system has, for whomever; on Windows one that this process has used of late. Linux tells
-    /// it of files only that the user may write to or owns. OpenBSD does not tell.
+    /// On Unix (`mincore`) a page of a file counts if it is in the page cache. On Windows
+    /// (`QueryWorkingSetEx`) it counts if it is in the working set of this process. Linux reports
+    /// the state of a file only if the user owns it or may write to it. OpenBSD has no such call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let pages = map.residency(..)?;
+    /// let resident = pages.iter().filter(|&&is_resident| is_resident).count();
+    /// println!("{resident} of {} pages are in memory", pages.len());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "mincore")]
     #[doc(alias = "QueryWorkingSetEx")]
     pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
-        let _held = self.lock_regions();
+        let regions = self.lock_regions();
         let span = self.span("residency", range)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
     }
 
-    /// Gives anonymous memory a name, which `/proc/PID/maps` shows as `[anon:name]` or `[anon_shmem:name]`.
+    /// Names anonymous memory. `/proc/PID/maps` shows it as `[anon:name]` or `[anon_shmem:name]`.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for a file, and for a name with a zero byte; [`Error::Os`] if the name is longer than 79
-    /// bytes or has one of `[ ] \ $ `` ` ``, or the system was built without names.
+    /// [`Error::Unsupported`] for a map of a file, and for a name with a zero byte. [`Error::Os`]
+    /// if the name is longer than 79 bytes or contains one of ``[ ] \ $ ` ``, or if the kernel was
+    /// built without `CONFIG_ANON_VMA_NAME`.
     ///
     /// # Platforms
     ///
-    /// Linux 5.17. For a name under which other processes find the memory, on Windows, see [`Options::name`](crate::Options::name).
+    /// Linux 5.17 and later (`PR_SET_VMA_ANON_NAME`). On Windows
+    /// [`Options::name`](crate::Options::name) sets a name under which other processes find the
+    /// memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4096).anonymous()?;
+    /// if let Err(error) = map.set_name("cache") {
+    ///     eprintln!("no name: {error}");
+    /// }
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn set_name(&self, name: &str) -> Result<()> {
         if !self.is_anonymous() {
-            return Err(Error::Unsupported("a name for the map of a file"));
+            return Err(Error::Unsupported("a map of a file cannot be named"));
         }
-        let name = CString::new(name).map_err(|_| Error::Unsupported("a name with a zero byte"))?;
-        let _held = self.lock_regions();
+        let name = CString::new(name).map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
+        let regions = self.lock_regions();
         let span = self.span("set_name", ..)?;
-        let pages = self.pages(span, Rounding::Outward);
+        let pages = self.pages(&regions, span, Rounding::Outward);
         pages.map_or(Ok(()), |pages| pages.name(&name)).map_err(Error::os("set_name"))
     }
 
-    /// Returns the length of the file in bytes, as it is now; for anonymous memory that of the map.
+    /// Returns the current length of the file in bytes, or the length of the map for anonymous
+    /// memory.
     ///
     /// # Errors
     ///
-    /// [`Error::NoFile`] if the map was made [`untracked`](crate::Options::untracked); [`Error::Os`].
+    /// [`Error::NoFile`] if the map is [`untracked`](crate::Options::untracked); [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(9).open("Cargo.toml")?;
+    /// assert!(map.file_len()? > 9);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "fstat")]
     pub fn file_len(&self) -> Result<u64> {
         match (self.is_anonymous(), self.file()) {
@@ -253,17 +413,25 @@ impl Map {
         }
     }
 
-    /// Unmaps and closes the file, and tells what the system says of it. Does not [`flush`](Map::flush).
+    /// Unmaps the memory, closes the file, and reports errors of both.
+    ///
+    /// Does not [`flush`](Map::flush). Dropping a map takes the same steps and ignores errors.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`], of the first step that failed; all are taken.
+    /// [`Error::Os`] of the first step that failed. The remaining steps are carried out too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// map.close()?;
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "munmap")]
     pub fn close(self) -> Result<()> {
-        let Map { origin, regions, .. } = self;
-        let regions = regions.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let unmapped = regions.left.into_iter().chain(regions.current).map(sys::region::Region::unmap);
-        let unmapped = unmapped.fold(Ok(()), io::Result::and);
+        let Map { origin, memory, .. } = self;
+        let unmapped = memory.unmap();
         let closed = match origin {
             Origin::File { file: Some(file), .. } => sys::file::close(file),
             Origin::File { file: None, .. } | Origin::Memory => Ok(()),
@@ -278,47 +446,19 @@ impl Map {
         flush: impl FnOnce(Pages<'_>) -> io::Result<()>,
     ) -> Result<()> {
         let span = self.span(call, range)?;
-        self.intact()?;
-        let _in_use = self.enter(span)?;
-        match self.reaches_others().then(|| self.pages(span, Rounding::Outward)).flatten() {
+        self.ensure_intact()?;
+        let in_use = self.enter(span)?;
+        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten() {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }
     }
 
-    /// The file that the map keeps.
+    /// Returns the descriptor that the map keeps.
     fn file(&self) -> Option<BorrowedFile<'_>> {
         match &self.origin {
             Origin::File { file, .. } => file.as_ref().map(sys::borrow),
             Origin::Memory => None,
         }
-    }
-
-    /// Whether what is written here goes anywhere.
-    fn reaches_others(&self) -> bool {
-        self.access() == Access::Write && self.sharing() == Sharing::Shared
-    }
-
-    /// The pages that hold bytes of `span`.
-    pub(crate) fn whole_pages(&self, span: Span) -> Option<Pages<'_>> {
-        self.pages(span, Rounding::Outward)
-    }
-
-    /// The whole pages of `span`; `None` where it has none.
-    fn pages(&self, span: Span, rounding: Rounding) -> Option<Pages<'_>> {
-        let page = self.request.page;
-        let up = |at: usize| at.div_ceil(page) * page;
-        let (from, to) = (self.lead + span.start(), self.lead + span.end());
-        let from = if rounding == Rounding::Inward { up(from) } else { from - from % page };
-        let whole = rounding == Rounding::Outward || span.end() == self.len();
-        let to = if whole { up(to) } else { to - to % page };
-        if span.len() == 0 || from >= to {
-            return None;
-        }
-        // The region, not the map, starts with a page. Who changes the state of pages holds the regions, so that they are not
-        // those of a region which a resize has just left. For a flush, which holds a in_use, both are the file's.
-        let at = self.base().wrapping_sub(self.lead).wrapping_add(from);
-        // SAFETY: `span` lies in the map, or in its region, so its pages lie there, which stays mapped as long as the map.
-        Some(unsafe { Pages::new(NonNull::new(at)?, to - from) })
     }
 }

@@ -1,50 +1,43 @@
-//! The map: bytes in and out.
-//!
-//! # Safety
-//!
-//! The unsafe blocks here hand addresses to kernels. Two facts make them sound, and both are kept here: a [`Span`] lies
-//! in the map, and `base .. base + len` lies in regions that stay mapped, or reserved, until the map is dropped, or until
-//! nobody holds a pin any more.
-
-#![allow(unsafe_code)]
+//! The map: reading and writing its bytes.
 
 use std::{
     cmp::Ordering,
     ffi::{OsStr, OsString},
     mem::MaybeUninit,
-    ops::{Deref, DerefMut, RangeBounds},
-    path::Path,
-    ptr::NonNull,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire},
-    },
+    ops::RangeBounds,
+    sync::Arc,
 };
 
 use crate::{
-    Access, Cursor, Error, Lines, Options, Result, Sharing, accessor,
-    span::Span,
-    sys::{
-        OwnedFile,
-        fork::ForkGuard,
-        in_use::InUseCount,
-        region::{Region, Request},
-        repair::Mark,
-    },
+    Error, Flags, Result,
+    access::{Memory, RegionsGuard},
+    mode::{Access, Sharing},
+    sys::{OwnedFile, repair::Mark, request::MapRequest},
     word::Word,
 };
 
 /// Mapped memory: a file, a part of one, or anonymous memory.
 ///
-/// A map is read and written by copying, through `&self` and from any thread, as a [`File`](std::fs::File) is: no
-/// reference into the mapped memory exists, so other threads and other processes may write at any moment, and resizing
-/// disturbs nobody. What is read is what stood there at some moment during the call, byte for byte; [`Map::load`]
-/// of an aligned integer is never torn.
+/// A map is read and written by copying, through `&self` and from any thread, as a
+/// [`File`](std::fs::File) is. No reference into the mapped memory exists, so other threads and
+/// other processes may write at any time. A call returns bytes that were in the map at some time
+/// during the call, each byte for itself; [`Map::load`] of an aligned integer is never torn.
 ///
-/// When a page cannot be had, because another process shortened the file, the disk is full, or the device failed, the call
-/// returns [`Error::Fault`] with the offset, and the map goes on working.
+/// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
 ///
-/// Dropping a map unmaps it and says nothing; [`Map::close`] reports.
+/// # Faults
+///
+/// A byte may be in the map and not be accessible: another process has shortened the file, the disk
+/// is full, or the device failed. A call that meets such a byte returns [`Error::Fault`] with its
+/// offset. The bytes before it were processed, and the map remains usable. (`rfind`, and a
+/// `copy_within` to a higher offset, begin at the end, and have processed the bytes behind it.)
+///
+/// # Concurrent resizing
+///
+/// A call checks its range once, against the length of the map at that time. It returns
+/// [`Error::OutOfBounds`] if the range does not fit. If another thread shrinks the map after that
+/// check, the call either completes, because the bytes are still accessible, or returns
+/// [`Error::Fault`]. It does not return [`Error::OutOfBounds`] after the check.
 ///
 /// # Examples
 ///
@@ -58,21 +51,15 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Map {
-    /// Address of the map's first byte.
-    base: AtomicPtr<u8>,
-    /// In bytes.
-    len: AtomicUsize,
-    access: Access,
+    pub(crate) memory: Memory,
+    pub(crate) access: Access,
     pub(crate) origin: Origin,
-    pub(crate) request: Request,
-    /// How far into its first page the map starts, in bytes.
-    pub(crate) lead: usize,
-    pub(crate) regions: Mutex<Regions>,
-    /// Who is inside a accessor, where that matters.
-    pub(crate) in_use: InUseCount,
-    /// Under which name others find the memory.
+    /// How the regions of the map are mapped.
+    pub(crate) request: MapRequest,
+    /// The name under which other processes find the memory.
     pub(crate) name: Option<OsString>,
-    /// Where foreign code met damage; `None` for maps that are not repaired.
+    /// Where external code accessed a page that had to be replaced; `None` for maps that are not
+    /// repaired.
     pub(crate) mark: Option<Arc<Mark>>,
     /// Whether growing allocates space on the disk.
     pub(crate) allocate: bool,
@@ -81,108 +68,66 @@ pub struct Map {
 /// Where the bytes of a map come from.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// From byte `offset` of a file on; the descriptor may not be kept.
+    /// A file, from byte `offset`; without a descriptor if the map is untracked.
     File { file: Option<OwnedFile>, offset: u64 },
-    /// From nowhere: zeros.
+    /// Anonymous memory.
     Memory,
 }
 
-/// The address space of a map. RegionsGuard while the map changes its size.
-#[derive(Debug, Default)]
-pub(crate) struct Regions {
-    /// `None` for an empty map that reserves nothing.
-    pub(crate) current: Option<Region>,
-    /// Regions that the map moved away from; a late reader may still be there.
-    pub(crate) left: Vec<Region>,
-    /// Bytes of private memory beyond the map's end, up to here, may hold what was written before a shrink.
-    pub(crate) dirty: usize,
-}
-
-/// The regions of a map, locked. Fields are dropped in this order: the pass goes back when the lock is free.
-#[derive(Debug)]
-pub(crate) struct RegionsGuard<'a> {
-    regions: MutexGuard<'a, Regions>,
-    _fork: ForkGuard,
-}
-
-impl Deref for RegionsGuard<'_> {
-    type Target = Regions;
-
-    fn deref(&self) -> &Regions {
-        &self.regions
-    }
-}
-
-impl DerefMut for RegionsGuard<'_> {
-    fn deref_mut(&mut self) -> &mut Regions {
-        &mut self.regions
-    }
-}
-
-/// What a map is made of; see the fields of [`Map`].
-pub(crate) struct Parts {
-    pub(crate) region: Option<Region>,
-    pub(crate) request: Request,
-    pub(crate) lead: usize,
-    pub(crate) len: usize,
-    pub(crate) access: Access,
-    pub(crate) origin: Origin,
-    pub(crate) allocate: bool,
-    pub(crate) name: Option<OsString>,
-}
-
 impl Map {
-    /// Maps the whole file at `path` for reading.
+    /// Returns the length in bytes.
     ///
-    /// # Errors
+    /// # Examples
     ///
-    /// As [`Options::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
-        Options::new().open(path)
-    }
-
-    pub(crate) fn assemble(parts: Parts) -> Map {
-        let writes = parts.access == Access::Write && parts.request.flags.contains(crate::Flags::SHARED);
-        let views_move = writes && !matches!(parts.origin, Origin::File { file: None, .. });
-        let map = Map {
-            base: AtomicPtr::new(NonNull::dangling().as_ptr()),
-            len: AtomicUsize::new(parts.len),
-            access: parts.access,
-            origin: parts.origin,
-            request: parts.request,
-            lead: parts.lead,
-            regions: Mutex::new(Regions { current: parts.region, ..Regions::default() }),
-            in_use: InUseCount::new(views_move),
-            name: parts.name,
-            mark: None,
-            allocate: parts.allocate,
-        };
-        map.publish_base(&map.lock_regions());
-        map
-    }
-
-    /// Length in bytes.
+    /// ```
+    /// let map = safemap::Options::new().len(10).anonymous()?;
+    /// assert_eq!(map.len(), 10);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        // Acquire, and before the base: see "Resize" in docs/design.md, rule 2.
-        self.len.load(Acquire)
+        self.memory.len()
     }
 
-    /// Whether the map has no bytes.
+    /// Returns whether the map has no bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!safemap::Map::open("Cargo.toml")?.is_empty());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the program may do with the map.
+    /// Returns what the program may do with the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Map};
+    ///
+    /// assert_eq!(Map::open("Cargo.toml")?.access(), Access::Read);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// Byte of the file at which the map starts; 0 for anonymous memory.
+    /// Returns the offset in the file at which the map starts, in bytes; 0 for anonymous memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().offset(5).open("Cargo.toml")?;
+    /// assert_eq!(map.offset(), 5);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn offset(&self) -> u64 {
         match self.origin {
@@ -191,22 +136,43 @@ impl Map {
         }
     }
 
-    /// Whether the map shows no file.
+    /// Returns whether the map shows no file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(safemap::Options::new().len(1).anonymous()?.is_anonymous());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         matches!(self.origin, Origin::Memory)
     }
 
-    /// Whether others see what is written here.
+    /// Returns whether the file, or other processes, get what is written to the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Map, Options, Sharing};
+    ///
+    /// assert_eq!(Map::open("Cargo.toml")?.sharing(), Sharing::Shared);
+    /// assert_eq!(Options::new().len(1).anonymous()?.sharing(), Sharing::Private);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn sharing(&self) -> Sharing {
-        match self.request.flags.contains(crate::Flags::SHARED) {
-            true => Sharing::Shared,
-            false => Sharing::Private,
-        }
+        if self.request.flags.contains(Flags::SHARED) { Sharing::Shared } else { Sharing::Private }
     }
 
-    /// Returns the name that the map was made with ([`Options::name`]).
+    /// Returns the name that the map was made with ([`Options::name`](crate::Options::name)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(safemap::Map::open("Cargo.toml")?.name(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&OsStr> {
         self.name.as_deref()
@@ -217,9 +183,17 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.get(1)?, b'p');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self, at: usize) -> Result<u8> {
-        self.load_as("get", at)
+        self.load_word("get", at)
     }
 
     /// Stores one byte.
@@ -227,23 +201,40 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(2).anonymous()?;
+    /// map.set(1, 7)?;
+    /// assert_eq!(map.to_vec(..)?, [0, 7]);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn set(&self, at: usize, byte: u8) -> Result<()> {
-        self.store_as("set", at, byte)
+        self.store_word("set", at, byte)
     }
 
-    /// Returns the integer that stands at `at`, in the processor's byte order.
+    /// Returns the integer at `at`, in the processor's byte order.
     ///
-    /// One load instruction at any alignment. Where the integer stands at a multiple of its size in the file, that is
-    /// where [`Map::offset`] plus `at` is one, the value is never torn by others who write it (on processors without
-    /// kernels of their own it may be).
+    /// One instruction loads it, at any alignment. If its offset in the file ([`Map::offset`] plus
+    /// `at`) is a multiple of its size, concurrent stores do not tear the value. On processors
+    /// without assembly accessors they may.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.load::<u16>(0)?, u16::from_ne_bytes(*b"[p"));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn load<T: Word>(&self, at: usize) -> Result<T> {
-        self.load_as("load", at)
+        self.load_word("load", at)
     }
 
     /// Stores an integer at `at`, in the processor's byte order, as [`Map::load`] reads it.
@@ -251,112 +242,163 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(8).anonymous()?;
+    /// map.store(0, 1.5_f64)?;
+    /// assert_eq!(map.load::<f64>(0)?, 1.5);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn store<T: Word>(&self, at: usize, value: T) -> Result<()> {
-        self.store_as("store", at, value)
+        self.store_word("store", at, value)
     }
 
-    /// Copies bytes from `at` on into `buffer` and returns how many: fewer than asked for only at the map's end.
+    /// Copies bytes from `at` to `buffer`. Returns how many: fewer than `buffer` holds only at the
+    /// map's end.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] if `at` lies beyond the end; [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(10).anonymous()?;
+    /// assert_eq!(map.read_at(&mut [0; 4], 8)?, 2);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
-        let rest = Span::from("read_at", self.len(), at)?;
-        let count = rest.len().min(buffer.len());
-        self.copy_out(rest.part(0, count), &mut buffer[..count])?;
-        Ok(count)
+        self.copy_out(self.span_from("read_at", at)?, buffer)
     }
 
-    /// Fills `buffer` with the bytes from `at` on.
+    /// Fills `buffer` with the bytes from `at`.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] if the map ends before `buffer` is full; [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut word = [0; 7];
+    /// map.read_exact_at(&mut word, 1)?;
+    /// assert_eq!(&word, b"package");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn read_exact_at(&self, buffer: &mut [u8], at: usize) -> Result<()> {
-        let span = Span::within("read_exact_at", self.len(), at, buffer.len())?;
-        self.copy_out(span, buffer)
+        self.copy_out(self.span_at("read_exact_at", at, buffer.len())?, buffer).map(drop)
     }
 
-    /// As [`Map::read_exact_at`], into memory that need not hold anything yet. On success all of it is initialised.
+    /// Fills `buffer`, which need not be initialised, with the bytes from `at`, and returns it.
     ///
     /// # Errors
     ///
     /// As [`Map::read_exact_at`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::mem::MaybeUninit;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut buffer = [MaybeUninit::uninit(); 9];
+    /// assert_eq!(map.read_uninit_at(&mut buffer, 0)?, b"[package]");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[inline]
     pub fn read_uninit_at<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize) -> Result<&'a mut [u8]> {
-        let span = Span::within("read_uninit_at", self.len(), at, buffer.len())?;
-        let to = buffer.as_mut_ptr().cast::<u8>();
-        // SAFETY: `to` is `buffer`, which is as long and borrowed for this call.
-        unsafe { self.copy_to(span, to) }?;
-        // SAFETY: the kernel wrote every byte of it, as it reported no fault.
-        Ok(unsafe { std::slice::from_raw_parts_mut(to, buffer.len()) })
+        self.copy_out_uninit(self.span_at("read_uninit_at", at, buffer.len())?, buffer)
     }
 
-    /// Copies all of `bytes` into the map from `at` on, or nothing if they do not fit.
+    /// Copies all of `bytes` to the map at `at`, or nothing if they do not fit.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if they do not fit, before the first byte; [`Error::Fault`], after those
-    /// bytes that could be stored.
+    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if they do not fit, before the first byte;
+    /// [`Error::Fault`], after the bytes that could be stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(5).anonymous()?;
+    /// map.write_at(b"abc", 1)?;
+    /// assert_eq!(map.to_vec(..)?, b"\0abc\0");
+    /// assert!(map.write_at(b"abc", 3).is_err());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "write_all_at")]
     #[inline]
     pub fn write_at(&self, bytes: &[u8], at: usize) -> Result<()> {
-        self.writable("write_at")?;
-        let span = Span::within("write_at", self.len(), at, bytes.len())?;
-        self.transfer(span, bytes.as_ptr(), move |base, done| {
-            let from = bytes.as_ptr().wrapping_add(done);
-            // SAFETY: the target lies in the map (Span), the source is what is left of `bytes`.
-            unsafe { accessor::copy(base.wrapping_add(at + done), from, bytes.len() - done) }
-        })?;
-        Ok(())
+        self.ensure_writable("write_at")?;
+        self.copy_in(self.span_at("write_at", at, bytes.len())?, bytes)
     }
 
-    /// Fills `buffer` with the bytes at `at`, `at + step`, `at + 2 * step` and so on. On success all of it is initialised.
+    /// Fills `buffer`, which need not be initialised, with the bytes at `at`, `at + step`, `at + 2
+    /// * step` and so on, and returns it.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`] if one of the places is outside of the map, before the first byte; [`Error::Fault`].
+    /// [`Error::OutOfBounds`] if one of the offsets is outside of the map, before the first byte;
+    /// [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::mem::MaybeUninit;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut buffer = [MaybeUninit::uninit(); 4];
+    /// assert_eq!(map.gather(&mut buffer, 7, -2)?, b"eacp");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "read_strided")]
     #[inline]
     pub fn gather<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize, step: isize) -> Result<&'a mut [u8]> {
-        let span = Span::of_places("gather", self.len(), at, step, buffer.len())?;
-        let (to, count) = (buffer.as_mut_ptr().cast::<u8>(), buffer.len());
-        self.transfer(span, to, move |base, done| {
-            let from = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
-            // SAFETY: the places lie in the map (Span), and `to` is `buffer`, which is borrowed for this call.
-            unsafe { accessor::gather(to.wrapping_add(done), from, count - done, step) }
-        })?;
-        // SAFETY: the kernel wrote every byte of it, as it reported no fault.
-        Ok(unsafe { std::slice::from_raw_parts_mut(to, count) })
+        self.copy_out_strided(self.strided("gather", at, step, buffer.len())?, buffer)
     }
 
-    /// Stores `bytes` at `at`, `at + step`, `at + 2 * step` and so on; what is between them is not touched.
+    /// Stores `bytes` at `at`, `at + step`, `at + 2 * step` and so on. The bytes between are not
+    /// touched.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if one of the places is outside of the map, before the first byte;
-    /// [`Error::Fault`], after those bytes that could be stored.
+    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] if one of the offsets is outside of the map,
+    /// before the first byte; [`Error::Fault`], after the bytes that could be stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(5).anonymous()?;
+    /// map.scatter(b"abc", 0, 2)?;
+    /// assert_eq!(map.to_vec(..)?, b"a\0b\0c");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "write_strided")]
     #[inline]
     pub fn scatter(&self, bytes: &[u8], at: usize, step: isize) -> Result<()> {
-        self.writable("scatter")?;
-        let span = Span::of_places("scatter", self.len(), at, step, bytes.len())?;
-        self.transfer(span, bytes.as_ptr(), move |base, done| {
-            let to = base.wrapping_add(at).wrapping_offset(step.wrapping_mul(done as isize));
-            // SAFETY: the places lie in the map (Span), and the source is what is left of `bytes`.
-            unsafe { accessor::scatter(to, bytes.as_ptr().wrapping_add(done), bytes.len() - done, step) }
-        })?;
-        Ok(())
+        self.ensure_writable("scatter")?;
+        self.copy_in_strided(self.strided("scatter", at, step, bytes.len())?, bytes)
     }
 
     /// Returns the bytes of `range`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`], [`Error::Fault`]; [`Error::Os`] if there is no memory for so many.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`]; [`Error::Os`] if there is not enough memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.to_vec(1..8)?, b"package");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn to_vec(&self, range: impl RangeBounds<usize>) -> Result<Vec<u8>> {
         let span = self.span("to_vec", range)?;
         let mut bytes = Vec::new();
@@ -364,173 +406,148 @@ impl Map {
         Ok(bytes)
     }
 
-    /// Appends the bytes of `span`; on a fault those that come before it.
-    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>, span: Span) -> Result<()> {
-        bytes.try_reserve_exact(span.len()).map_err(|error| Error::os("to_vec")(error.into()))?;
-        let room = bytes.spare_capacity_mut().as_mut_ptr().cast();
-        // SAFETY: room for so many was reserved.
-        let read = unsafe { self.copy_to(span, room) };
-        let count = match read {
-            Ok(()) => span.len(),
-            Err(Error::Fault { offset }) => offset.saturating_sub(span.start()).min(span.len()),
-            Err(_) => 0,
-        };
-        // SAFETY: the kernel has written so many: all, or those before the fault.
-        unsafe { bytes.set_len(bytes.len() + count) };
-        read
-    }
-
-    /// Stores `byte` in every place of `range`.
+    /// Sets every byte of `range` to `byte`.
     ///
     /// # Errors
     ///
     /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4).anonymous()?;
+    /// map.fill(b'-', 1..3)?;
+    /// assert_eq!(map.to_vec(..)?, b"\0--\0");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "memset")]
     pub fn fill(&self, byte: u8, range: impl RangeBounds<usize>) -> Result<()> {
-        self.writable("fill")?;
-        let span = self.span("fill", range)?;
-        self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
-            // SAFETY: the target lies in the map (Span).
-            unsafe { accessor::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
-        })?;
-        Ok(())
+        self.ensure_writable("fill")?;
+        self.fill_span(self.span("fill", range)?, byte)
     }
 
-    /// Copies the bytes of `range` to `to`; the two may overlap.
+    /// Copies the bytes of `range` to offset `to`; source and target may overlap.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`], [`Error::OutOfBounds`] for either place, [`Error::Fault`].
+    /// [`Error::ReadOnly`]; [`Error::OutOfBounds`] for the source or the target; [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(6).anonymous()?;
+    /// map.write_at(b"abcd", 0)?;
+    /// map.copy_within(..4, 2)?;
+    /// assert_eq!(map.to_vec(..)?, b"ababcd");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "memmove")]
     pub fn copy_within(&self, range: impl RangeBounds<usize>, to: usize) -> Result<()> {
-        self.writable("copy_within")?;
-        let len = self.len();
-        let from = Span::of("copy_within", len, range)?;
-        let to = Span::within("copy_within", len, to, from.len())?;
-        self.transfer(from.with(to), NonNull::dangling().as_ptr(), move |base, done| {
-            let left = from.len() - done;
-            // Away from the overlap: what is still to be read must not be written over.
-            if to.start() <= from.start() {
-                let (to, from) = (base.wrapping_add(to.start() + done), base.wrapping_add(from.start() + done));
-                // SAFETY: both places lie in the map (Span).
-                unsafe { accessor::copy(to, from, left) }
-            } else {
-                let (to, from) = (base.wrapping_add(to.start()), base.wrapping_add(from.start()));
-                // SAFETY: both places lie in the map (Span); the last `done` bytes are done.
-                unsafe { accessor::copy_back(to, from, left) }
-            }
-        })?;
-        Ok(())
+        self.ensure_writable("copy_within")?;
+        let (from, to) = self.two_spans("copy_within", range, to)?;
+        self.copy_span(from, to)
     }
 
-    /// Compares the bytes from `at` on with `bytes`, as slices compare.
+    /// Compares the bytes from `at` with `bytes`, as slices are compared.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] if the map ends before `bytes` does; [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cmp::Ordering;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.compare(b"package", 1)?, Ordering::Equal);
+    /// assert_eq!(map.compare(b"pal", 1)?, Ordering::Less);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "memcmp")]
     pub fn compare(&self, bytes: &[u8], at: usize) -> Result<Ordering> {
-        let span = Span::within("compare", self.len(), at, bytes.len())?;
-        let mut same = 0;
-        while let Some(difference) = self.difference(&bytes[same..], span.part(same, bytes.len()))? {
-            same += difference;
-            match self.get(at + same)?.cmp(&bytes[same]) {
-                // Somebody wrote meanwhile, and now they are equal.
-                Ordering::Equal => same += 1,
+        let span = self.span_at("compare", at, bytes.len())?;
+        let mut equal = 0;
+        while let Some(difference) = self.first_difference(span.rest(equal), &bytes[equal..])? {
+            equal += difference;
+            match self.load_byte(span, equal)?.cmp(&bytes[equal]) {
+                // A concurrent store has made the two bytes equal.
+                Ordering::Equal => equal += 1,
                 order => return Ok(order),
             }
         }
         Ok(Ordering::Equal)
     }
 
-    /// Returns a cursor at the start of the map: a file's view of it.
-    #[must_use]
-    pub fn cursor(&self) -> Cursor<&Map> {
-        Cursor::new(self)
-    }
-
-    /// Goes through the map line by line; see [`Lines`].
-    #[must_use]
-    pub fn lines(&self) -> Lines<'_> {
-        Lines::new(self)
-    }
-
-    /// Returns the address of the first byte. It holds until the next [`Map::resize`] at the least.
+    /// Returns the address of the first byte. It is valid at least until the next [`Map::resize`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert!(!map.as_ptr().is_null());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.base()
     }
 
-    /// As [`Map::as_ptr`], to write through.
+    /// Returns the address of the first byte, for writing; see [`Map::as_ptr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(1).anonymous()?;
+    /// assert_eq!(map.as_mut_ptr().cast_const(), map.as_ptr());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.base()
     }
-
-    /// Returns the mapped memory itself.
-    ///
-    /// # Safety
-    ///
-    /// As long as the slice lives,
-    /// - nobody writes to these bytes of the map or of its file, in this process or another;
-    /// - nobody shortens the file, and its device does not fail: that would be a SIGBUS;
-    /// - the map is not resized, and none of its pages are protected, dropped or guarded.
-    #[must_use]
-    pub unsafe fn as_slice(&self) -> &[u8] {
-        let len = self.len();
-        // SAFETY: the map holds `len` bytes from its base on; the caller promises the rest.
-        unsafe { std::slice::from_raw_parts(self.base(), len) }
-    }
-
-    /// Returns the mapped memory itself, to write to.
-    ///
-    /// # Safety
-    ///
-    /// - As for [`Map::as_slice`].
-    /// - The map is not read-only.
-    #[must_use]
-    pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
-        let len = self.len();
-        // SAFETY: the map holds `len` bytes from its base on; the caller promises the rest.
-        unsafe { std::slice::from_raw_parts_mut(self.base(), len) }
-    }
 }
 
-/// What a map consists of, for those who work on it.
+/// For the other modules of the crate.
 impl Map {
+    /// Completes a new map: counts the calls that use it, if a resize may have to wait for them.
+    pub(crate) fn with_counted_calls(mut self) -> Map {
+        let can_be_resized = !matches!(self.origin, Origin::File { file: None, .. });
+        if self.reaches_others() && can_be_resized {
+            self.memory.count_calls();
+        }
+        self
+    }
+
     #[inline]
     pub(crate) fn base(&self) -> *mut u8 {
-        self.base.load(Acquire)
+        self.memory.base()
+    }
+
+    pub(crate) fn lock_regions(&self) -> RegionsGuard<'_> {
+        self.memory.lock()
     }
 
     #[inline]
-    pub(crate) fn span(&self, call: &'static str, range: impl RangeBounds<usize>) -> Result<Span> {
-        Span::of(call, self.len(), range)
-    }
-
-    #[inline]
-    pub(crate) fn writable(&self, call: &'static str) -> Result<()> {
+    pub(crate) fn ensure_writable(&self, call: &'static str) -> Result<()> {
         match self.access {
             Access::Read => Err(Error::ReadOnly { call }),
             Access::Write | Access::Copy => Ok(()),
         }
     }
 
-    /// The regions, and leave to change them: nobody else does meanwhile, and no fork comes between.
-    pub(crate) fn lock_regions(&self) -> RegionsGuard<'_> {
-        let guard = ForkGuard::new();
-        // A panic while the regions are held leaves them whole: every step of a resize does.
-        RegionsGuard { regions: self.regions.lock().unwrap_or_else(PoisonError::into_inner), _fork: guard }
+    /// Returns whether the file, or other processes, get what this map writes.
+    pub(crate) fn reaches_others(&self) -> bool {
+        self.access == Access::Write && self.sharing() == Sharing::Shared
     }
+}
 
-    pub(crate) fn publish_base(&self, regions: &Regions) {
-        if let Some(region) = &regions.current {
-            let base = region.base().as_ptr().wrapping_add(self.lead);
-            self.base.store(base, std::sync::atomic::Ordering::Release);
-        }
-    }
-
-    pub(crate) fn publish_len(&self, len: usize) {
-        self.len.store(len, std::sync::atomic::Ordering::Release);
-    }
+/// Returns the size of a region for `len` bytes of a map that starts `lead` bytes behind the
+/// region's start.
+///
+/// # Errors
+///
+/// [`Error::TooLong`] if that is more than `isize::MAX`, the most that one object can have in Rust.
+pub(crate) fn region_size(lead: usize, len: usize) -> Result<usize> {
+    crate::sys::size::with_lead(len, lead).ok_or(Error::TooLong { len: len as u64 })
 }

@@ -1,4 +1,4 @@
-//! Options: how one asks for a map.
+//! `Options`: the builder that creates maps.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,38 +8,23 @@ use std::{
 
 use crate::{
     Error, Map, Result,
+    access::Memory,
     flags::{Flags, HugePage, Protection},
-    map::{Origin, Parts},
+    map::{Origin, region_size},
+    mode::{Access, Sharing},
     sys::{
         self, AsFile, BorrowedFile, OwnedFile, fault,
-        file::State,
+        file_state::FileState,
         fork,
-        region::{self, Region, Request, page_of},
+        region::{self, Region, page_of},
+        request::MapRequest,
     },
 };
 
-/// What a program may do with a map, and whom its writes reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Read only; a write is an error.
-    #[default]
-    Read,
-    /// Writes reach the file and every other map of it.
-    Write,
-    /// Writes stay in this map; the file is never changed.
-    Copy,
-}
-
-/// Whether others see what is written to a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sharing {
-    /// The file, other maps of it, and forked children do.
-    Shared,
-    /// Nobody does.
-    Private,
-}
-
-/// How to map: a builder, in the manner of [`std::fs::OpenOptions`].
+/// A builder that sets how memory is mapped, then creates a [`Map`].
+///
+/// Without any setting [`open`](Options::open) maps the whole file read-only. The builder can be
+/// used again after it has created a map.
 ///
 /// # Examples
 ///
@@ -73,125 +58,330 @@ pub struct Options {
     name: Option<OsString>,
 }
 
+impl Map {
+    /// Maps all of the file at `path` for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.get(0)?, b'[');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
+        Options::new().open(path)
+    }
+}
+
 impl Options {
-    /// Begins with a read-only map of the whole file.
+    /// Creates a builder with the default settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().open("Cargo.toml")?;
+    /// assert_eq!(map.len() as u64, map.file_len()?);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn new() -> Options {
         Options::default()
     }
 
-    /// Sets what the program may do with the map. Without it files are read, and anonymous memory is written.
+    /// Sets how the program accesses the map.
+    ///
+    /// The default is [`Access::Read`] for files and [`Access::Write`] for anonymous memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let map = Options::new().access(Access::Copy).open("Cargo.toml")?;
+    /// map.fill(b' ', ..)?; // the file does not change
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn access(&mut self, access: Access) -> &mut Options {
         self.access = Some(access);
         self
     }
 
-    /// Sets the byte of the file, or of the memory with a [`name`](Options::name), at which the map starts; any will do.
+    /// Sets the offset in bytes at which the map starts in the file. The default is 0.
+    ///
+    /// The offset need not be aligned. For memory with a [`name`](Options::name) it is the offset
+    /// in that memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().offset(1).open("Cargo.toml")?;
+    /// assert_eq!(map.to_vec(..7)?, b"package");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn offset(&mut self, bytes: u64) -> &mut Options {
         self.offset = bytes;
         self
     }
 
-    /// Refuses an offset that is no multiple of [`granularity`](crate::granularity) with [`Error::Unaligned`], as the bare
-    /// system call does, instead of taking care of the rest.
+    /// Requires an offset that is a multiple of [`granularity`](crate::granularity), as the system
+    /// call does.
+    ///
+    /// Any other offset fails with [`Error::Unaligned`]. By default the map is created at the next
+    /// lower multiple, and hides the bytes before the offset.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, Options};
+    ///
+    /// let refused = Options::new().exact_offset().offset(1).open("Cargo.toml");
+    /// assert!(matches!(refused, Err(Error::Unaligned { offset: 1, .. })));
+    /// ```
     pub fn exact_offset(&mut self) -> &mut Options {
         self.exact_offset = true;
         self
     }
 
-    /// Sets the length of the map in bytes. Without it a file is mapped to its end; anonymous memory needs one.
+    /// Sets the length of the map in bytes.
+    ///
+    /// By default a file is mapped up to its end. Anonymous memory, and files without a size such
+    /// as character devices, require a length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(9).open("Cargo.toml")?;
+    /// assert_eq!(map.to_vec(..)?, b"[package]");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn len(&mut self, bytes: usize) -> &mut Options {
         self.len = Some(bytes);
         self
     }
 
-    /// Sets address space for `bytes` in all aside, so that [`Map::resize`] up to there moves nothing.
+    /// Reserves address space for `bytes` bytes in total, so that [`Map::resize`] up to this length
+    /// does not move the map.
     ///
-    /// That costs no memory, unless flags ask for every page at once (`Flags::POPULATE`, on Linux). Shared anonymous memory can grow only within it.
+    /// The reserve costs no memory, unless flags populate every page (`Flags::POPULATE` on Linux).
+    /// Shared anonymous memory cannot grow beyond its reserve.
     ///
     /// # Platforms
     ///
-    /// Windows does not map a file further than it reaches: there this is for memory alone.
+    /// Windows cannot map a file beyond its end. There the reserve applies to anonymous memory
+    /// only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(1).reserve(1 << 20).anonymous()?;
+    /// let address = map.as_ptr();
+    /// map.resize(1 << 20)?;
+    /// assert_eq!(map.as_ptr(), address);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn reserve(&mut self, bytes: usize) -> &mut Options {
         self.reserve = bytes;
         self
     }
 
-    /// Sets who sees what is written. Without it files are shared unless the access is [`Access::Copy`], and anonymous
-    /// memory is private unless it has a [`name`](Options::name). Shared anonymous memory is what forked children and their parent have in common.
+    /// Sets whether writes are visible outside the map.
+    ///
+    /// By default a map of a file is shared, unless its access is [`Access::Copy`]. Anonymous
+    /// memory is private by default, unless it has a [`name`](Options::name). Shared anonymous
+    /// memory is shared between a process and the children that it forks.
+    ///
+    /// [`Sharing::Shared`] with [`Access::Copy`] fails with [`Error::Unsupported`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Options, Sharing};
+    ///
+    /// let counters = Options::new().len(4096).sharing(Sharing::Shared).anonymous()?;
+    /// counters.store(0, 1_u64)?; // visible in children that are forked
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn sharing(&mut self, sharing: Sharing) -> &mut Options {
         self.sharing = Some(sharing);
         self
     }
 
-    /// Sets the protection of the pages, instead of the one that the access implies.
+    /// Sets the protection of the pages. The default follows from the access.
     ///
-    /// What it forbids is [`Error::Fault`] when tried.
+    /// Access that the protection forbids fails with [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, Options, Protection};
+    ///
+    /// let map = Options::new().len(1).protection(Protection::NONE).anonymous()?;
+    /// assert!(matches!(map.get(0), Err(Error::Fault { offset: 0 })));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn protection(&mut self, protection: Protection) -> &mut Options {
         self.protection = Some(protection);
         self
     }
 
-    /// Adds flags to those that access and sharing imply.
+    /// Adds flags of `mmap` to those that access and sharing imply.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use safemap::{Flags, Options};
+    ///
+    /// // Every page is allocated now. Later accesses cause no page faults.
+    /// let map = Options::new().len(1 << 20).flags(Flags::POPULATE).anonymous()?;
+    /// # }
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn flags(&mut self, flags: Flags) -> &mut Options {
         self.flags = flags;
         self
     }
 
-    /// Gives the system these flags, [`Flags::SHARED`] and [`Flags::PRIVATE`] included, and adds only what the request implies
-    /// otherwise: anonymous memory, huge pages, a reserve. With the flag for anonymous memory a file is ignored.
+    /// Sets the flags of `mmap`, including [`Flags::SHARED`] or [`Flags::PRIVATE`], instead of
+    /// deriving them from access and sharing.
+    ///
+    /// Flags that other settings require are added: for anonymous memory, huge pages and a reserve.
+    /// If the flags contain the one for anonymous memory, [`Options::map`] ignores the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Flags, Options, Sharing};
+    ///
+    /// let map = Options::new().exact_flags(Flags::PRIVATE).open("Cargo.toml")?;
+    /// assert_eq!(map.sharing(), Sharing::Private);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn exact_flags(&mut self, flags: Flags) -> &mut Options {
         self.exact_flags = Some(flags);
         self
     }
 
-    /// Asks for pages from the system's pool of huge pages. Lengths are rounded up to them; an empty pool is an error.
+    /// Maps huge pages from the system's pool (`MAP_HUGETLB`).
+    ///
+    /// The length is rounded up to the size of these pages. Creating the map fails with
+    /// [`Error::Os`] if the pool has too few pages.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. Elsewhere creating the map fails with [`Error::Unsupported`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, HugePage, Options};
+    ///
+    /// match Options::new().len(1 << 21).huge_pages(HugePage::Default).anonymous() {
+    ///     Ok(map) => map.fill(1, ..)?,
+    ///     Err(Error::Os { .. }) => println!("the pool is empty"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn huge_pages(&mut self, pages: HugePage) -> &mut Options {
         self.huge_pages = Some(pages);
         self
     }
 
-    /// Keeps no descriptor of the file. Then [`Map::file_len`] and [`Map::resize`] are errors.
+    /// Keeps no file descriptor. [`Map::file_len`], [`Map::resize`], [`Map::sync_all`] and
+    /// [`Map::restore`] then fail with [`Error::NoFile`].
+    ///
+    /// By default a map keeps a duplicate of the descriptor, which is closed with the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, Options};
+    ///
+    /// let map = Options::new().untracked().open("Cargo.toml")?;
+    /// assert!(matches!(map.file_len(), Err(Error::NoFile { call: "file_len" })));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn untracked(&mut self) -> &mut Options {
         self.untracked = true;
         self
     }
 
-    /// Lets foreign code survive that reads or writes the memory itself ([`Map::as_slice`], Python's `memoryview`): where the
-    /// file no longer reaches, or fails, it meets zeros. The map is *damaged* then: every call that touches bytes
-    /// returns [`Error::Damaged`] until [`Map::restore`] succeeds.
+    /// Protects code outside the library that accesses the mapped memory directly, for example
+    /// through [`Map::as_slice`] or Python's `memoryview`.
     ///
-    /// For maps of files. Costs a look at a flag in each call, and a place in a list while the map lives.
+    /// If such code accesses a page that the file or the device cannot supply, the page is replaced
+    /// with zeros and the code continues. The map is *damaged* from then on: each method that
+    /// accesses bytes returns [`Error::Damaged`] until [`Map::restore`] succeeds.
+    ///
+    /// Each call then also checks a flag, and the map occupies a slot in a list of repaired maps.
+    /// Anonymous memory cannot be repaired: creating the map fails with [`Error::Unsupported`].
     ///
     /// # Platforms
     ///
-    /// On macOS and the BSDs a page that [`Map::protect`] has closed is taken for one that is gone.
-    /// On s390x the system tells the page alone, so the offset of damage is that of the page's first byte.
-    /// Windows can replace no page of a mapped file: there the map is [`Error::Unsupported`].
+    /// - On macOS and the BSDs an access that [`Map::protect`] forbids is repaired as well, because
+    ///   these systems report the same signal for it.
+    /// - On s390x the kernel reports the address of the page only, so the offset of the damage is
+    ///   that of the page's first byte.
+    /// - Windows cannot replace pages of a mapped file. Creating the map fails with
+    ///   [`Error::Unsupported`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # if cfg!(windows) { return Ok(()); } // Not supported there.
+    /// let map = safemap::Options::new().repair().open("Cargo.toml")?;
+    /// assert_eq!(map.damage(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn repair(&mut self) -> &mut Options {
         self.repair = true;
         self
     }
 
-    /// Has [`Map::resize`] set space on the disk aside when the file grows, so that a full disk is an error there, and not
-    /// a fault when the bytes are stored.
+    /// Makes [`Map::resize`] allocate disk space when the file grows.
+    ///
+    /// A full disk is then an error of `resize`, not a fault when bytes are written later.
     ///
     /// # Platforms
     ///
-    /// Linux, macOS and FreeBSD, on file systems that can; elsewhere a resize that grows is [`Error::Os`].
-    /// Windows does it anyway, but for files that are sparse or compressed.
+    /// Linux (`fallocate`), macOS (`F_PREALLOCATE`) and FreeBSD (`posix_fallocate`), if the file
+    /// system supports it. Elsewhere a `resize` that makes the file longer fails with
+    /// [`Error::Os`]. Windows always allocates the space, except for sparse and compressed files.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).allocate().map(&file)?;
+    /// match map.resize(1 << 20) {
+    ///     Ok(()) => map.fill(b' ', ..)?, // cannot fail for lack of space
+    ///     Err(error) => eprintln!("no disk space for the file: {error}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "fallocate")]
     pub fn allocate(&mut self) -> &mut Options {
         self.allocate = true;
         self
     }
 
-    /// Makes a file longer that does not reach over the map, where it would be [`Error::BeyondFile`] otherwise. What comes new
-    /// is zeros. For maps whose writes reach the file; others are refused as before. If the map cannot be made for another reason,
-    /// the file may stay longer.
+    /// Extends the file if it ends before the map does, instead of failing with
+    /// [`Error::BeyondFile`].
+    ///
+    /// The new bytes are zeros. This applies to shared maps with [`Access::Write`] and a length;
+    /// other maps fail as before. If the map cannot be created for another reason, the file may
+    /// stay extended.
     ///
     /// # Platforms
     ///
-    /// Elsewhere than on Windows, bytes that another process appends at the very moment may be lost.
+    /// On systems other than Windows, bytes that another process appends at the same moment may be
+    /// lost: POSIX has no call that only extends a file.
     ///
     /// # Examples
     ///
@@ -208,17 +398,33 @@ impl Options {
         self
     }
 
-    /// Gives the memory a name under which other processes find it: who comes first makes it, with the length that he asks for,
-    /// and others get the same memory, of which they may map less. It lasts as long as somebody maps it.
+    /// Sets a name under which other processes can map the same memory.
     ///
-    /// A file can be named as well; whoever comes later gets the file of whoever came first.
+    /// The first process that uses the name creates the memory and fixes its length. Other
+    /// processes map the same memory, or a shorter part of it. The memory exists as long as a
+    /// process maps it. If a file is mapped with a name, later maps with that name show the file of
+    /// the first map.
     ///
-    /// Names of all sorts of objects share one space for each session; `Global\` in front of a name makes it one of all
-    /// sessions, for those who have the privilege.
+    /// Names of all kinds of objects share one namespace for each session. The prefix `Global\`
+    /// selects the namespace of all sessions, which requires a privilege.
     ///
     /// # Platforms
     ///
-    /// Windows. Elsewhere maps with a name are [`Error::Unsupported`]; there a file on a memory file system serves.
+    /// Windows (`CreateFileMapping`). Elsewhere creating the map fails with [`Error::Unsupported`];
+    /// map a file on a memory file system instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # if !cfg!(windows) { return Ok(()); } // Not supported there.
+    /// use safemap::Options;
+    ///
+    /// let first = Options::new().len(4096).name("safemap-example").anonymous()?;
+    /// let second = Options::new().len(4096).name("safemap-example").anonymous()?;
+    /// first.set(0, 1)?;
+    /// assert_eq!(second.get(0)?, 1);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[doc(alias = "tagname")]
     #[doc(alias = "CreateFileMapping")]
     pub fn name(&mut self, name: impl AsRef<OsStr>) -> &mut Options {
@@ -226,88 +432,130 @@ impl Options {
         self
     }
 
-    /// Maps `file`, which is duplicated unless [`Options::untracked`]; the caller may close its own.
+    /// Maps an open file and returns the map.
     ///
-    /// An empty file makes an empty map. On Windows a file that was opened with a `share_mode` of `FILE_SHARE_READ` is sealed: nobody
-    /// else may write to it while the map keeps it.
+    /// The map keeps a duplicate of the file descriptor, unless [`Options::untracked`] is set; the
+    /// caller may close its own. An empty file gives an empty map.
     ///
     /// # Errors
     ///
-    /// [`Error::BeyondFile`] if offset and length leave the file; [`Error::TooLong`] if the rest of the file is more
-    /// than the address space; [`Error::Os`] if the system refuses, for example because the file was not opened for
-    /// writing.
+    /// - [`Error::BeyondFile`] if offset and length do not lie in the file.
+    /// - [`Error::TooLong`] if the length does not fit into the address space.
+    /// - [`Error::Unsupported`] if the file has no size and no length is set, or if a setting does
+    ///   not apply to files or to this platform.
+    /// - [`Error::Unaligned`]; see [`Options::exact_offset`].
+    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing.
+    ///
+    /// # Platforms
+    ///
+    /// On Windows, if the file was opened with a `share_mode` of `FILE_SHARE_READ`, other processes
+    /// cannot open it for writing as long as the map keeps its handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let map = safemap::Options::new().map(&file)?;
+    /// assert_eq!(map.len() as u64, file.metadata()?.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "mmap")]
     pub fn map(&self, file: impl AsFile) -> Result<Map> {
         if self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS) {
             return self.anonymous();
         }
-        self.build(Given::Lent(sys::borrow(&file)))
+        self.create(Source::Borrowed(sys::borrow(&file)))
     }
 
-    /// Opens the file at `path`, for writing as well if the access says so, and maps it.
+    /// Opens the file at `path` and maps it.
+    ///
+    /// The file is opened for reading, and with [`Access::Write`] for writing too.
     ///
     /// # Errors
     ///
-    /// As [`Options::map`], and what opening the file gives.
+    /// As [`Options::map`], and [`Error::Os`] if the file cannot be opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(9).open("Cargo.toml")?;
+    /// assert_eq!(map.len(), 9);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
         let writes = self.access == Some(Access::Write);
         let file = OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
-        self.build(Given::Owned(file.into()))
+        self.create(Source::Owned(file.into()))
     }
 
-    /// Maps fresh memory, filled with zeros.
+    /// Maps new memory without a file, filled with zeros. Requires [`Options::len`].
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without a length; [`Error::TooLong`] and [`Error::Os`] if there is no room.
+    /// - [`Error::Unsupported`] if no length is set, or if a setting does not apply to memory or to
+    ///   this platform.
+    /// - [`Error::TooLong`] if the length does not fit into the address space.
+    /// - [`Error::Os`] if the system has no memory or address space left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4096).anonymous()?;
+    /// assert_eq!(map.load::<u64>(8)?, 0);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[doc(alias = "MAP_ANONYMOUS")]
     pub fn anonymous(&self) -> Result<Map> {
-        self.build(Given::Nothing)
+        self.create(Source::Memory)
     }
 
-    fn build(&self, given: Given<'_>) -> Result<Map> {
+    fn create(&self, source: Source<'_>) -> Result<Map> {
         if self.name.is_some() && !region::HAS_NAMES {
-            return Err(Error::Unsupported("a name for shared memory on this platform"));
+            return Err(Error::Unsupported("named memory is not supported on this platform"));
         }
-        let state = given.file().map(|file| self.state(file)).transpose()?;
-        let len = match &state {
-            Some(state) => self.len_in(state)?,
-            None => self.len.ok_or(Error::Unsupported("anonymous memory without a length"))?,
-        };
-        let mut request = self.request(&given, len)?;
-        // A file of huge pages says so itself, and grows when it is mapped beyond its end.
-        let huge = state.and_then(|state| state.huge_page);
-        request.page = huge.unwrap_or(request.page);
-        let fits = huge.is_some() || (given.file().is_some() && !region::OUTGROWS_FILES);
-        let capacity = if fits { len } else { len.max(self.reserve) };
-        let lead = self.lead(&given)?;
-        let region = self.region(&request, &given, lead, capacity)?;
-        if let (Some(region), None) = (&region, given.file()) {
+        let mut request = self.request(&source)?;
+        let state = source.file().map(|file| self.file_state(file, &request)).transpose()?;
+        let len = self.map_len(state.as_ref())?;
+        // The page size of hugetlbfs is a property of the file.
+        let huge_page = state.and_then(|state| state.huge_page);
+        request.page = huge_page.unwrap_or(request.page);
+        // hugetlbfs extends a file that is mapped beyond its end.
+        let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
+        let capacity = if is_exact { len } else { len.max(self.reserve) };
+        let lead = self.lead(&source)?;
+        let region = self.region(&request, &source, lead, capacity)?;
+        if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
-        let access = self.access_to(&given);
-        let origin = given.keep(self.untracked, self.offset)?;
+        let access = self.access_to(&source);
+        let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
-        let map = Map::assemble(Parts { region, request, lead, len, access, origin, allocate, name });
+        let memory = Memory::new(region, lead, len);
+        let map = Map { memory, access, origin, request, name, mark: None, allocate }.with_counted_calls();
         if self.repair { map.watched() } else { Ok(map) }
     }
 
-    /// The state of the file, made longer if that was asked for.
-    fn state(&self, file: BorrowedFile<'_>) -> Result<State> {
+    /// Returns the state of the file, after extending it if [`Options::extend`] requires that.
+    fn file_state(&self, file: BorrowedFile<'_>, request: &MapRequest) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
-        let (Some(there), Some(end)) = (state.len, end) else { return Ok(state) };
-        let shared = self.exact_flags.map_or(self.sharing != Some(Sharing::Private), |it| it.contains(Flags::SHARED));
-        if self.extend && shared && self.access == Some(Access::Write) && end > there {
+        let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
+        let is_writable = self.access == Some(Access::Write) && request.flags.contains(Flags::SHARED);
+        if self.extend && is_writable && end > file_len {
             sys::file::extend(file, end).map_err(Error::os("map"))?;
             state.len = Some(end);
         }
         Ok(state)
     }
 
-    /// The length of the map in bytes, checked against the file where that has a length.
-    fn len_in(&self, state: &State) -> Result<usize> {
+    /// Returns the length of the map in bytes, checked against the length of the file.
+    fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
+        let Some(state) = state else {
+            return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
+        };
         let Some(file_len) = state.len else {
-            let what = "a map without a length of what has none itself, as a device or a directory";
-            return self.len.filter(|&len| len > 0).ok_or(Error::Unsupported(what));
+            let missing = Error::Unsupported("a length is required for files without a size");
+            return self.len.filter(|&len| len > 0).ok_or(missing);
         };
         let beyond = Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
         let Some(rest) = file_len.checked_sub(self.offset) else { return Err(beyond) };
@@ -318,12 +566,13 @@ impl Options {
         }
     }
 
-    /// How far into its region the map starts, in bytes.
-    fn lead(&self, given: &Given<'_>) -> Result<usize> {
-        match given.file() {
+    /// Returns the distance in bytes from the start of the region to the start of the map.
+    fn lead(&self, source: &Source<'_>) -> Result<usize> {
+        match source.file() {
             Some(_) if self.exact_offset => Ok(0),
             Some(_) => Ok((self.offset % sys::granularity() as u64) as usize),
-            // What has a name is shown whole, or others would not find the same bytes at the same place.
+            // Named memory is mapped from its start, so that an offset means the same byte in every
+            // process.
             None if self.name.is_some() => {
                 usize::try_from(self.offset).map_err(|_| Error::TooLong { len: self.offset })
             }
@@ -331,9 +580,15 @@ impl Options {
         }
     }
 
-    /// Maps `capacity` bytes and what lies before them in the first page; nothing at all for no bytes.
-    fn region(&self, request: &Request, given: &Given<'_>, lead: usize, capacity: usize) -> Result<Option<Region>> {
-        match self.is_forbidding(request, given) {
+    /// Maps `lead + capacity` bytes. Returns `None` if `capacity` is 0.
+    fn region(
+        &self,
+        request: &MapRequest,
+        source: &Source<'_>,
+        lead: usize,
+        capacity: usize,
+    ) -> Result<Option<Region>> {
+        match self.protection_forbids_access(request, source) {
             true => fault::ensure_first_for_protection(),
             false => fault::ensure_first(),
         }
@@ -341,13 +596,12 @@ impl Options {
         if capacity == 0 {
             return Ok(None);
         }
-        let size = capacity.checked_add(lead).filter(|&size| size <= isize::MAX as usize);
-        let size = size.ok_or(Error::TooLong { len: capacity as u64 })?;
+        let size = region_size(lead, capacity)?;
         let granularity = sys::granularity();
-        if given.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {
+        if source.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {
             return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity });
         }
-        let file = given.file().map(|file| (file, self.offset - lead as u64));
+        let file = source.file().map(|file| (file, self.offset - lead as u64));
         let region = match &self.name {
             Some(name) => Region::named(request, size, file, name),
             None => Region::new(request, size, file),
@@ -355,74 +609,80 @@ impl Options {
         region.map(Some).map_err(Error::os("map"))
     }
 
-    /// Whether a page of the map may be there and not be accessed, as far as its access goes.
-    fn is_forbidding(&self, request: &Request, given: &Given<'_>) -> bool {
+    /// Returns whether the protection forbids what the access allows. Then a fault can be SIGSEGV
+    /// from the start.
+    fn protection_forbids_access(&self, request: &MapRequest, source: &Source<'_>) -> bool {
         let reads = request.protection.contains(Protection::READ);
         let writes = request.protection.contains(Protection::WRITE);
-        !reads || (self.access_to(given) != Access::Read && !writes)
+        !reads || (self.access_to(source) != Access::Read && !writes)
     }
 
-    fn request(&self, given: &Given<'_>, len: usize) -> Result<Request> {
-        let protection = match (self.protection, self.access, given) {
-            (Some(protection), ..) => protection,
-            (None, Some(Access::Read), _) | (None, None, Given::Lent(_) | Given::Owned(_)) => Protection::READ,
-            _ => Protection::READ | Protection::WRITE,
-        };
-        let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(given) | self.flags);
+    /// Returns protection, flags and page size as the settings determine them.
+    fn request(&self, source: &Source<'_>) -> Result<MapRequest> {
+        let protection = self.protection.unwrap_or(match self.access_to(source) {
+            Access::Read => Protection::READ,
+            Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
+        });
+        let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(source) | self.flags);
         if self.access == Some(Access::Copy) && flags.contains(Flags::SHARED) {
-            return Err(Error::Unsupported("a copy that is shared"));
+            return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));
         }
         if let Some(pages) = self.huge_pages {
-            flags = flags | sys::flags::huge_pages(pages).ok_or(Error::Unsupported("huge pages of that size"))?;
+            let unsupported = Error::Unsupported("huge pages of this size are not supported on this platform");
+            flags = flags | sys::flags::huge_pages(pages).ok_or(unsupported)?;
         }
-        if matches!(given, Given::Nothing) {
+        if matches!(source, Source::Memory) {
             flags = flags | Flags::ANONYMOUS;
-            if self.reserve > len {
+            if self.reserve > self.len.unwrap_or(0) {
                 flags = flags | Flags::NORESERVE;
             }
         }
-        Ok(Request { protection, flags, page: page_of(flags) })
+        Ok(MapRequest { protection, flags, page: page_of(flags) })
     }
 
-    fn sharing_of(&self, given: &Given<'_>) -> Flags {
-        let private = match self.sharing {
+    fn sharing_of(&self, source: &Source<'_>) -> Flags {
+        let is_unnamed_memory = matches!(source, Source::Memory) && self.name.is_none();
+        let is_private = match self.sharing {
             Some(sharing) => sharing == Sharing::Private,
-            None => self.access == Some(Access::Copy) || (matches!(given, Given::Nothing) && self.name.is_none()),
+            None => self.access == Some(Access::Copy) || is_unnamed_memory,
         };
-        if private { Flags::PRIVATE } else { Flags::SHARED }
+        if is_private { Flags::PRIVATE } else { Flags::SHARED }
     }
 
-    fn access_to(&self, given: &Given<'_>) -> Access {
-        self.access.unwrap_or(match given {
-            Given::Lent(_) | Given::Owned(_) => Access::Read,
-            Given::Nothing => Access::Write,
+    fn access_to(&self, source: &Source<'_>) -> Access {
+        self.access.unwrap_or(match source {
+            Source::Borrowed(_) | Source::Owned(_) => Access::Read,
+            Source::Memory => Access::Write,
         })
     }
 }
 
-/// What the caller wants to see mapped.
-enum Given<'a> {
-    Lent(BorrowedFile<'a>),
+/// What a new map shows: a file, or memory.
+enum Source<'a> {
+    /// A file that belongs to the caller.
+    Borrowed(BorrowedFile<'a>),
+    /// A file that the library opened.
     Owned(OwnedFile),
-    Nothing,
+    /// Memory without a file.
+    Memory,
 }
 
-impl Given<'_> {
+impl Source<'_> {
     fn file(&self) -> Option<BorrowedFile<'_>> {
         match self {
-            Given::Lent(file) => Some(*file),
-            Given::Owned(file) => Some(sys::borrow(file)),
-            Given::Nothing => None,
+            Source::Borrowed(file) => Some(*file),
+            Source::Owned(file) => Some(sys::borrow(file)),
+            Source::Memory => None,
         }
     }
 
-    /// Makes the map's own descriptor of it, close-on-exec.
-    fn keep(self, untracked: bool, offset: u64) -> Result<Origin> {
+    /// Returns the origin that the map keeps. A borrowed descriptor is duplicated, close-on-exec.
+    fn into_origin(self, untracked: bool, offset: u64) -> Result<Origin> {
         let file = match self {
-            Given::Nothing => return Ok(Origin::Memory),
-            Given::Lent(_) | Given::Owned(_) if untracked => None,
-            Given::Lent(file) => Some(file.try_clone_to_owned().map_err(Error::os("map"))?),
-            Given::Owned(file) => Some(file),
+            Source::Memory => return Ok(Origin::Memory),
+            Source::Borrowed(_) | Source::Owned(_) if untracked => None,
+            Source::Borrowed(file) => Some(file.try_clone_to_owned().map_err(Error::os("map"))?),
+            Source::Owned(file) => Some(file),
         };
         Ok(Origin::File { file, offset })
     }

@@ -1,4 +1,4 @@
-//! Repair: maps whose memory is lent to code that cannot take a fault.
+//! Finding and repairing damage in maps whose memory external code accesses.
 
 use std::{io, sync::Arc};
 
@@ -9,69 +9,89 @@ use crate::{
 };
 
 impl Map {
-    /// Returns the lowest offset at which foreign code met zeros in the place of bytes that could not be had.
+    /// Returns the lowest offset at which external code has accessed zeros in place of bytes that
+    /// could not be read.
     ///
     /// Always `None` for maps made without [`Options::repair`](crate::Options::repair).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.damage(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     #[must_use]
     pub fn damage(&self) -> Option<usize> {
         self.mark.as_ref().and_then(|mark| mark.first())
     }
 
-    /// Maps the file again where zeros were put in its place, so that the map is whole. What foreign code wrote to the zeros
-    /// is lost.
+    /// Maps the file again where its pages were replaced by zeros, so that the map is intact. What
+    /// external code has written to the zeros is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] while the file does not reach over the whole map; [`Error::NoFile`] if the map was made
-    /// [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map stays damaged.
+    /// [`Error::Fault`] while the file is shorter than the map; [`Error::NoFile`] if the map was
+    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map
+    /// stays damaged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// map.restore()?; // Does nothing, as the map is intact.
+    /// assert_eq!(map.damage(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn restore(&self) -> Result<()> {
         let (Some(mark), Some(_)) = (&self.mark, self.damage()) else { return Ok(()) };
         let Origin::File { file: Some(file), offset } = &self.origin else {
             return Err(Error::NoFile { call: "restore" });
         };
         let file = sys::borrow(file);
-        let held = self.lock_regions();
-        let there = sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
-        let missing = (self.len() as u64).checked_sub(there.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
+        let regions = self.lock_regions();
+        let file_len = sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
+        let missing = (self.len() as u64).checked_sub(file_len.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });
         }
-        // Before the pages: damage that comes meanwhile must not be forgotten.
+        // Before the pages are mapped: damage that occurs during the call must be recorded.
         mark.clear();
-        let regions = held.left.iter().chain(&held.current);
-        let start = offset - self.lead as u64;
-        let restored = regions.map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
+        let start = offset - self.memory.lead() as u64;
+        let restored = regions.all().map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
         restored.map_err(|error| {
             mark.spoil();
             Error::os("restore")(error)
         })
     }
 
-    /// Has the map's pages replaced where foreign code cannot get them.
+    /// Registers the map for repair: the fault handler replaces pages that external code cannot
+    /// access.
     pub(crate) fn watched(mut self) -> Result<Map> {
         if !sys::repair::POSSIBLE {
-            return Err(Error::Unsupported("repair on this platform"));
+            return Err(Error::Unsupported("repair is not supported on this platform"));
         }
         if self.is_anonymous() {
-            return Err(Error::Unsupported("repair of anonymous memory"));
+            return Err(Error::Unsupported("repair is not supported for anonymous memory"));
         }
         self.mark = Some(Arc::new(Mark::new()));
-        let mut held = self.lock_regions();
-        let watched = held.current.as_mut().map_or(Ok(()), |region| self.watch(region));
-        drop(held);
+        let mut regions = self.lock_regions();
+        let watched = regions.current_mut().map_or(Ok(()), |region| self.watch(region));
+        drop(regions);
         watched.map(|()| self).map_err(Error::os("map"))
     }
 
+    /// Registers a region of the map for repair, if the map was made with it.
     pub(crate) fn watch(&self, region: &mut Region) -> io::Result<()> {
         match &self.mark {
-            Some(mark) => region.watch(&self.request, self.lead, Arc::clone(mark)),
+            Some(mark) => region.watch(&self.request, self.memory.lead(), Arc::clone(mark)),
             None => Ok(()),
         }
     }
 
-    /// Refuses to go on with a damaged map.
+    /// Fails with [`Error::Damaged`] if the map is damaged.
     #[inline]
-    pub(crate) fn intact(&self) -> Result<()> {
+    pub(crate) fn ensure_intact(&self) -> Result<()> {
         match &self.mark {
             None => Ok(()),
             Some(mark) => mark.first().map_or(Ok(()), |offset| Err(Error::Damaged { offset })),

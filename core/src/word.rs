@@ -1,16 +1,23 @@
-//! Words: the integers that a processor loads and stores at once.
+//! The integers and floats that one instruction loads and stores.
 
-#![allow(unsafe_code)]
-
-use crate::accessor::{self, Loaded};
-
-/// An integer of 1, 2, 4 or 8 bytes, for [`Map::load`](crate::Map::load) and [`Map::store`](crate::Map::store).
+/// A number of 1, 2, 4 or 8 bytes, for [`Map::load`](crate::Map::load) and
+/// [`Map::store`](crate::Map::store).
 ///
-/// Implemented for `u8` to `u64`, `i8` to `i64`, `usize`, `isize`, `f32` and `f64`; not for types of other crates.
+/// Implemented for `u8` to `u64`, `i8` to `i64`, `usize`, `isize`, `f32` and `f64`. Other crates
+/// cannot implement it.
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Options::new().len(4).anonymous()?;
+/// map.store(0, -1_i32)?;
+/// assert_eq!(map.load::<u32>(0)?, u32::MAX);
+/// # Ok::<(), safemap::Error>(())
+/// ```
 pub trait Word: Copy + sealed::Bits {}
 
 mod sealed {
-    /// How a word travels through a kernel: in the lower bits of 64.
+    /// Conversions to and from the lower bits of 64, in which accessors take and return words.
     pub trait Bits {
         fn from_bits(bits: u64) -> Self;
         fn into_bits(self) -> u64;
@@ -49,38 +56,4 @@ words! {
     isize: u64, |bits: u64| bits.cast_signed() as isize, |word: isize| (word as i64).cast_unsigned();
     f32: u32, f32::from_bits, f32::to_bits;
     f64: u64, f64::from_bits, f64::to_bits;
-}
-
-/// # Safety
-///
-/// As `accessor::load8` and its family.
-#[inline]
-pub(crate) unsafe fn load<T: Word>(at: *const u8) -> Loaded {
-    match size_of::<T>() {
-        // SAFETY: forwarded to the caller, here and below.
-        1 => unsafe { accessor::load8(at) },
-        // SAFETY: as above.
-        2 => unsafe { accessor::load16(at) },
-        // SAFETY: as above.
-        4 => unsafe { accessor::load32(at) },
-        // SAFETY: as above.
-        _ => unsafe { accessor::load64(at) },
-    }
-}
-
-/// # Safety
-///
-/// As `accessor::store8` and its family.
-#[inline]
-pub(crate) unsafe fn store<T: Word>(at: *mut u8, bits: u64) -> usize {
-    match size_of::<T>() {
-        // SAFETY: forwarded to the caller, here and below.
-        1 => unsafe { accessor::store8(at, bits) },
-        // SAFETY: as above.
-        2 => unsafe { accessor::store16(at, bits) },
-        // SAFETY: as above.
-        4 => unsafe { accessor::store32(at, bits) },
-        // SAFETY: as above.
-        _ => unsafe { accessor::store64(at, bits) },
-    }
 }

@@ -1,7 +1,5 @@
-//! A map as a file.
+//! The cursor: a map as a file with a position.
 #![forbid(unsafe_code)]
-
-mod support;
 
 use std::{
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
@@ -9,12 +7,12 @@ use std::{
 };
 
 use safemap::{Cursor, Error, Map};
-use support::{file_with, pattern, writable};
+use safemap_testing::{TempFile, pattern};
 
 #[test]
 fn reading_and_writing_move_the_position() {
-    let file = file_with(b"0123456789");
-    let map = writable(&file);
+    let file = TempFile::new(b"0123456789");
+    let map = file.map();
     let mut cursor = map.cursor();
     let mut two = [0; 2];
     cursor.read_exact(&mut two).unwrap();
@@ -29,9 +27,9 @@ fn reading_and_writing_move_the_position() {
 }
 
 #[test]
-fn writing_past_the_end_is_an_error_and_loses_no_bytes() {
-    let file = file_with(b"0123456789");
-    let map = writable(&file);
+fn writing_beyond_the_end_is_an_error_and_writes_nothing() {
+    let file = TempFile::new(b"0123456789");
+    let map = file.map();
     let mut cursor = map.cursor();
     cursor.seek(SeekFrom::Start(8)).unwrap();
     assert!(cursor.write(b"abc").is_err());
@@ -42,8 +40,8 @@ fn writing_past_the_end_is_an_error_and_loses_no_bytes() {
 }
 
 #[test]
-fn a_position_before_the_start_is_refused_and_one_behind_the_end_is_not() {
-    let file = file_with(b"abc");
+fn a_position_before_the_start_is_refused_and_one_beyond_the_end_is_not() {
+    let file = TempFile::new(b"abc");
     let map = Map::open(file.path()).unwrap();
     let mut cursor = map.cursor();
     assert!(cursor.seek(SeekFrom::Current(-1)).is_err());
@@ -61,10 +59,10 @@ fn a_position_before_the_start_is_refused_and_one_behind_the_end_is_not() {
 }
 
 #[test]
-fn lines_are_the_same_by_every_way() {
+fn every_method_yields_the_same_lines() {
     let long = [vec![b'x'; 20_000], b"\n".to_vec(), pattern(30_000)].concat();
     for bytes in [&b"one\n\nthree\n"[..], b"no end", b"\n", b"", &long] {
-        let file = file_with(bytes);
+        let file = TempFile::new(bytes);
         let map = Map::open(file.path()).unwrap();
         let expected: Vec<Vec<u8>> = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
 
@@ -80,49 +78,48 @@ fn lines_are_the_same_by_every_way() {
     }
 }
 
-/// What every call gives until the end, errors by their kind, and where the reader stands then.
-fn every<R: BufRead>(reader: &mut R, read: impl Fn(&mut R, &mut String) -> io::Result<usize>) -> Vec<String> {
+/// The results of 40 calls, with errors by their kind, and the text after each.
+fn results<R: BufRead>(reader: &mut R, read: impl Fn(&mut R, &mut String) -> io::Result<usize>) -> Vec<String> {
     let mut text = String::from("before");
-    let mut told = Vec::new();
-    for _ in 0..40 {
+    let mut call = || {
         let read = read(reader, &mut text).map_err(|error| error.kind());
-        told.push(format!("{read:?} {text:?}"));
-    }
-    told
+        format!("{read:?} {text:?}")
+    };
+    (0..40).map(|_| call()).collect()
 }
 
 #[test]
-fn text_is_read_and_refused_as_by_every_buffered_reader() {
+fn text_is_read_and_refused_as_by_a_buffered_reader() {
     let long = [&[b'x'; 20_000][..], b"\n", "ä".repeat(9000).as_bytes(), b"\xff\nend"].concat();
     for bytes in [&b"one\n\xff\xfe\n\nfour"[..], b"ends within \xc3", b"", b"\n", &long] {
-        let file = file_with(bytes);
+        let file = TempFile::new(bytes);
         let map = Map::open(file.path()).unwrap();
-        let lines = every(&mut map.cursor(), BufRead::read_line);
-        assert_eq!(lines, every(&mut io::BufReader::new(bytes), |reader, text| reader.read_line(text)));
+        let lines = results(&mut map.cursor(), BufRead::read_line);
+        assert_eq!(lines, results(&mut io::BufReader::new(bytes), |reader, text| reader.read_line(text)));
         for end in [b'\n', b'x', 0xff] {
-            let pieces = every(&mut map.cursor(), |cursor, text| until(cursor, end, text));
-            assert_eq!(pieces, every(&mut io::BufReader::new(bytes), |reader, text| until(reader, end, text)));
+            let pieces = results(&mut map.cursor(), |cursor, text| until(cursor, end, text));
+            assert_eq!(pieces, results(&mut io::BufReader::new(bytes), |reader, text| until(reader, end, text)));
         }
     }
 }
 
 #[test]
-fn exact_reads_of_any_length_are_as_by_every_buffered_reader() {
+fn exact_reads_of_any_length_return_what_a_buffered_reader_returns() {
     let bytes = pattern(50_000);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Map::open(file.path()).unwrap();
     for len in [0, 1, 16, 1000, 1024, 5000, 8192, 20_000, 50_000, 50_001] {
         let (mut cursor, mut reader) = (map.cursor(), io::BufReader::new(&bytes[..]));
-        let (mut ours, mut theirs) = (vec![0; len], vec![0; len]);
+        let (mut read, mut expected) = (vec![0; len], vec![0; len]);
         for _ in 0..60_000 / len.max(1_000) {
-            let (one, other) = (cursor.read_exact(&mut ours), reader.read_exact(&mut theirs));
+            let (one, other) = (cursor.read_exact(&mut read), reader.read_exact(&mut expected));
             assert_eq!(one.as_ref().map_err(io::Error::kind), other.as_ref().map_err(io::Error::kind));
-            assert!(one.is_err() || ours == theirs);
+            assert!(one.is_err() || read == expected);
         }
     }
 }
 
-/// `read_until`, whose bytes are told as text.
+/// `read_until` with its bytes as text.
 fn until(reader: &mut impl BufRead, end: u8, text: &mut String) -> io::Result<usize> {
     let mut bytes = b"kept".to_vec();
     let read = reader.read_until(end, &mut bytes);
@@ -131,9 +128,9 @@ fn until(reader: &mut impl BufRead, end: u8, text: &mut String) -> io::Result<us
 }
 
 #[test]
-fn a_write_shows_in_what_is_read_next() {
-    let file = file_with(b"aaaaaaaaaa");
-    let map = writable(&file);
+fn a_write_is_visible_to_the_next_read() {
+    let file = TempFile::new(b"aaaaaaaaaa");
+    let map = file.map();
     let mut cursor = map.cursor();
     assert_eq!(cursor.fill_buf().unwrap(), b"aaaaaaaaaa");
     cursor.write_all(b"bb").unwrap();
@@ -142,9 +139,9 @@ fn a_write_shows_in_what_is_read_next() {
 }
 
 #[test]
-fn a_cursor_serves_whatever_takes_a_reader() {
+fn a_cursor_is_a_reader_for_the_standard_library() {
     let bytes = pattern(100_000);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Arc::new(Map::open(file.path()).unwrap());
     let mut copy = Vec::new();
     io::copy(&mut Cursor::new(Arc::clone(&map)), &mut copy).unwrap();

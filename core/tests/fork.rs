@@ -1,107 +1,61 @@
-//! Forks beside threads that resize: the child finds its maps whole, and no lock held by somebody who is not there.
+//! Forks while another thread uses a map. The child must find consistent maps and no lock held by a
+//! thread that does not exist there.
 #![cfg(unix)]
-#![allow(unsafe_code)] // The standard library has no fork.
+#![forbid(unsafe_code)]
 
-mod support;
-
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use safemap::{Error, Map, Options};
-use support::{PAGE, file_with, other_handle, pattern, survives, writable};
+use safemap_testing::{PAGE, Stop, TempFile, pattern, process::Fork, succeeds_in_child};
 
-/// Runs `body` in a forked child and returns whether it ended well, and in time.
-fn forked(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child runs `body` and ends without unwinding into what the parent's threads hold.
-    match unsafe { libc::fork() } {
-        0 => {
-            let code = if body() { 0 } else { 1 };
-            // SAFETY: ends the process at once, without the parent's handlers.
-            unsafe { libc::_exit(code) }
-        }
-        child => ends_well(child),
-    }
+/// Runs `body` in a forked child and returns whether it returned true within 20 seconds.
+fn holds_in_fork(body: impl FnOnce() -> bool) -> bool {
+    let child = Fork::run(|| i32::from(!body())).unwrap();
+    child.wait_timeout(Duration::from_secs(20)).unwrap().is_some_and(|status| status.success())
 }
 
-fn ends_well(child: libc::pid_t) -> bool {
-    let end = Instant::now() + Duration::from_secs(20);
-    let mut status = 0;
-    while Instant::now() < end {
-        // SAFETY: `status` is there to be filled.
-        if unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == child {
-            return libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
-        }
-        std::thread::yield_now();
-    }
-    // SAFETY: the child exists: it was not waited for.
-    unsafe { libc::kill(child, libc::SIGKILL) };
-    false
-}
-
-fn forks_beside_resizes(map: &Map) {
-    let stop = AtomicBool::new(false);
+/// Forks 60 times while another thread calls `work`. `holds` has to be true in each child.
+fn fork_beside(work: impl Fn(usize) + Sync, holds: impl Fn() -> bool) {
+    let stop = Stop::default();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for round in 0.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                map.resize(8 * PAGE + usize::wrapping_mul(round, 7919) % (1 << 21)).unwrap();
-            }
-        });
+        scope.spawn(|| (0..).take_while(|_| !stop.is_set()).for_each(&work));
+        let _stop = stop.set_on_drop();
         for round in 0..60 {
-            let whole = forked(|| {
-                let seen = map.to_vec(..8 * PAGE).is_ok_and(|bytes| bytes == pattern(8 * PAGE));
-                seen && (map.resize(1 << 22).is_ok() && map.set((1 << 22) - 1, 1).is_ok())
-            });
-            if !whole {
-                stop.store(true, Ordering::Relaxed);
-                panic!("the child of round {round} hung or found other bytes");
-            }
+            assert!(holds_in_fork(&holds), "the child of round {round} hung or found other bytes");
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
 #[test]
-fn a_child_finds_private_memory_whole() {
-    survives("a_child_finds_private_memory_whole", || {
+fn a_child_finds_private_memory_unchanged() {
+    succeeds_in_child(|| {
         let map = Options::new().len(8 * PAGE).anonymous().unwrap();
         map.write_at(&pattern(8 * PAGE), 0).unwrap();
-        forks_beside_resizes(&map);
+        let resize = |round: usize| map.resize(8 * PAGE + round.wrapping_mul(7919) % (1 << 21)).unwrap();
+        fork_beside(resize, || {
+            let unchanged = map.to_vec(..8 * PAGE).is_ok_and(|bytes| bytes == pattern(8 * PAGE));
+            unchanged && map.resize(1 << 22).is_ok() && map.set((1 << 22) - 1, 1).is_ok()
+        });
     });
 }
 
 #[test]
 fn a_child_can_use_the_map_of_a_file() {
-    survives("a_child_can_use_the_map_of_a_file", || {
-        let file = file_with(&pattern(8 * PAGE));
-        let map = writable(&file);
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    map.resize(8 * PAGE).unwrap();
-                    map.resize(80 * PAGE).unwrap();
-                }
-            });
-            let all_well =
-                (0..60).all(|_| forked(|| map.get(5).is_ok_and(|byte| byte == 5) && map.resize(9 * PAGE).is_ok()));
-            stop.store(true, Ordering::Relaxed);
-            assert!(all_well);
-        });
+    succeeds_in_child(|| {
+        let map = TempFile::new(&pattern(8 * PAGE)).map();
+        let resize = |_| [8, 80].into_iter().for_each(|pages| map.resize(pages * PAGE).unwrap());
+        fork_beside(resize, || map.get(5).is_ok_and(|byte| byte == 5) && map.resize(9 * PAGE).is_ok());
     });
 }
 
 #[test]
-fn a_child_takes_a_fault_as_its_parent_does() {
-    survives("a_child_takes_a_fault_as_its_parent_does", || {
-        let file = file_with(&pattern(8 * PAGE));
-        let map = writable(&file);
-        other_handle(&file).set_len(0).unwrap();
-        assert!(forked(|| matches!(map.get(5), Err(Error::Fault { offset: 5 }))));
-        assert!(matches!(map.get(5), Err(Error::Fault { offset: 5 })));
+fn a_fault_in_a_child_is_an_error_as_in_its_parent() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(8 * PAGE));
+        let map = file.map();
+        file.set_len(0);
+        let faults = |map: &Map| matches!(map.get(5), Err(Error::Fault { offset: 5 }));
+        assert!(holds_in_fork(|| faults(&map)));
+        assert!(faults(&map));
     });
 }

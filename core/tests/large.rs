@@ -1,34 +1,29 @@
-//! Files, offsets and lengths beyond what 32 bits count: right, or refused.
+//! Files, offsets and lengths that need more than 32 bits are handled correctly or refused.
 #![forbid(unsafe_code)]
 
-mod support;
-
 use safemap::{Access, Error, Map, Options};
-use support::{PAGE, cut, cuts, survives};
-use tempfile::NamedTempFile;
+use safemap_testing::{PAGE, TempFile, succeeds_while_truncated};
 
 const FAR: u64 = 5 << 30;
 
-/// A file of `FAR` bytes and some, nearly all of them a hole.
-fn large_file() -> NamedTempFile {
-    let file = NamedTempFile::new().expect("a temporary file");
-    file.as_file().set_len(FAR + 100).expect("a sparse file of 5 GiB");
-    file
+fn large_file() -> TempFile {
+    TempFile::sparse(FAR + 100)
 }
 
-fn far(file: &NamedTempFile) -> Map {
-    Options::new().access(Access::Write).offset(FAR).open(file.path()).expect("a map of the last bytes")
+/// Maps the file from `FAR` on.
+fn far(file: &TempFile) -> Map {
+    Options::new().access(Access::Write).offset(FAR).open(file.path()).expect("map the last bytes")
 }
 
 #[test]
-fn what_lies_far_in_a_file_is_mapped_there_and_nowhere_else() {
+fn a_large_offset_is_mapped_exactly() {
     let file = large_file();
     let map = far(&file);
     assert_eq!((map.len(), map.offset(), map.file_len().unwrap()), (100, FAR, FAR + 100));
     map.write_at(b"far away", 7).unwrap();
     assert_eq!(map.find(b"away", ..).unwrap(), Some(11));
     map.flush().unwrap();
-    // Where the offset would be if its upper half were lost.
+    // The offset without its upper 32 bits.
     let near = Options::new().offset(FAR & u64::from(u32::MAX)).len(100).open(file.path()).unwrap();
     assert_eq!(near.to_vec(..).unwrap(), [0; 100]);
     let again = Options::new().offset(FAR + 7).len(8).open(file.path()).unwrap();
@@ -36,7 +31,7 @@ fn what_lies_far_in_a_file_is_mapped_there_and_nowhere_else() {
 }
 
 #[test]
-fn a_map_far_in_a_file_resizes_all_of_it() {
+fn a_map_at_a_large_offset_resizes_the_whole_file() {
     let file = large_file();
     let map = far(&file);
     for len in [3 * PAGE, 1, 0, 50_000] {
@@ -48,7 +43,7 @@ fn a_map_far_in_a_file_resizes_all_of_it() {
 }
 
 #[test]
-fn a_file_is_mapped_whole_if_there_are_addresses_for_it() {
+fn a_file_is_mapped_if_the_address_space_is_large_enough() {
     let file = large_file();
     let whole = Options::new().access(Access::Write).open(file.path());
     if cfg!(target_pointer_width = "32") {
@@ -65,7 +60,7 @@ fn a_file_is_mapped_whole_if_there_are_addresses_for_it() {
 }
 
 #[test]
-fn more_than_half_of_the_addresses_is_refused_and_changes_nothing() {
+fn a_length_beyond_half_of_the_address_space_is_refused_and_changes_nothing() {
     let file = large_file();
     let map = far(&file);
     for len in [isize::MAX as usize + 1, usize::MAX - 10, usize::MAX] {
@@ -80,15 +75,12 @@ fn more_than_half_of_the_addresses_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_fault_far_in_a_file_has_the_offset_of_the_map() {
-    if !cuts() {
-        return;
-    }
-    survives("a_fault_far_in_a_file_has_the_offset_of_the_map", || {
+fn a_fault_at_a_large_file_offset_reports_the_offset_in_the_map() {
+    succeeds_while_truncated(|| {
         let file = large_file();
         let map = far(&file);
         map.resize(3 * PAGE).unwrap();
-        cut(&file, FAR + PAGE as u64);
+        file.set_len(FAR + PAGE as u64);
         assert!(matches!(map.to_vec(..), Err(Error::Fault { offset: PAGE })));
         assert_eq!(map.to_vec(..PAGE).unwrap(), [0; PAGE]);
     });

@@ -1,17 +1,15 @@
-//! What only Linux has: its flags, its advice, names, a device of zeros.
+//! Features that only Linux has: flags, advice, names of memory, `/dev/zero`.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
-
-mod support;
 
 use std::fs::File;
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
-use support::{PAGE, file_with, pattern, writable};
+use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
-fn flags_are_added_to_what_is_implied() {
-    let file = file_with(b"abc");
+fn flags_are_added_to_the_implied_ones() {
+    let file = TempFile::new(b"abc");
     let more = Options::new().flags(Flags::POPULATE | Flags::NORESERVE).open(file.path()).unwrap();
     assert_eq!(more.get(2).unwrap(), b'c');
     let stack = Options::new().len(PAGE).flags(Flags::STACK | Flags::LOCKED).anonymous().unwrap();
@@ -20,23 +18,23 @@ fn flags_are_added_to_what_is_implied() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn a_map_can_be_asked_into_the_lowest_two_gibibytes() {
+fn a_map_can_be_requested_in_the_lowest_two_gibibytes() {
     let map = Options::new().len(PAGE).flags(Flags::LOW_32BIT).anonymous().unwrap();
     assert!(map.as_ptr().addr() < 1 << 31);
 }
 
 #[test]
-fn a_device_of_zeros_is_mapped_for_as_long_as_one_says() {
+fn a_device_of_zeros_is_mapped_with_the_given_length() {
     let zero = File::options().read(true).write(true).open("/dev/zero").unwrap();
     let map = Options::new().access(Access::Copy).len(PAGE).map(&zero).unwrap();
     assert_eq!(map.get(0).unwrap(), 0);
 }
 
 #[test]
-fn hints_of_linux_are_taken_and_change_no_bytes() {
+fn advice_of_linux_is_accepted_and_changes_no_bytes() {
     let bytes = pattern(3 * PAGE + 5);
-    let file = file_with(&bytes);
-    let map = writable(&file);
+    let file = TempFile::new(&bytes);
+    let map = file.map();
     let hints = [Advice::DontDump, Advice::DoDump, Advice::DontFork, Advice::DoFork];
     for advice in hints {
         map.advise(advice, ..).unwrap();
@@ -44,7 +42,7 @@ fn hints_of_linux_are_taken_and_change_no_bytes() {
         map.advise(advice, 17..17).unwrap();
     }
     for advice in [Advice::PopulateRead, Advice::PopulateWrite, Advice::Cold, Advice::PageOut] {
-        // Newer than the oldest kernel that we run on.
+        // Older kernels do not have it.
         if let Err(error) = map.advise(advice, ..) {
             assert!(matches!(error, Error::Os { call: "advise", .. }), "{error}");
         }
@@ -53,7 +51,7 @@ fn hints_of_linux_are_taken_and_change_no_bytes() {
 }
 
 #[test]
-fn advice_that_loses_bytes_spares_the_neighbours() {
+fn advice_that_discards_bytes_keeps_those_around_the_range() {
     let page = page_size();
     let map = Options::new().len(4 * page).anonymous().unwrap();
     map.fill(7, ..).unwrap();
@@ -67,17 +65,17 @@ fn advice_that_loses_bytes_spares_the_neighbours() {
 
 #[test]
 fn a_hole_in_the_file_reads_as_zeros() {
-    let file = file_with(&pattern(4 * PAGE));
-    let map = writable(&file);
+    let file = TempFile::new(&pattern(4 * PAGE));
+    let map = file.map();
     match map.advise(Advice::Remove, PAGE..2 * PAGE) {
-        Ok(()) => assert_eq!(std::fs::read(file.path()).unwrap()[PAGE..2 * PAGE], [0; PAGE]),
-        // Not every file system can.
+        Ok(()) => assert_eq!(file.read()[PAGE..2 * PAGE], [0; PAGE]),
+        // Some file systems cannot punch holes.
         Err(error) => assert!(matches!(error, Error::Os { .. }), "{error}"),
     }
 }
 
 #[test]
-fn advice_has_the_numbers_of_the_system() {
+fn advice_has_the_numbers_of_the_kernel() {
     for number in 0..200 {
         let advice = Advice::from_raw(number);
         assert_eq!(advice.to_raw(), Some(number));
@@ -92,10 +90,10 @@ fn anonymous_memory_can_have_a_name() {
     let map = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
     match map.set_name("safemap test") {
         Ok(()) => assert!(std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")),
-        // A kernel may be built without.
+        // A kernel may be built without CONFIG_ANON_VMA_NAME.
         Err(error) => assert!(matches!(error, Error::Os { call: "set_name", .. }), "{error}"),
     }
     assert!(matches!(map.set_name("zero\0byte"), Err(Error::Unsupported(_))));
-    let file = file_with(b"abc");
+    let file = TempFile::new(b"abc");
     assert!(matches!(Map::open(file.path()).unwrap().set_name("x"), Err(Error::Unsupported(_))));
 }

@@ -1,18 +1,16 @@
-//! Bytes in and out of a map.
+//! Methods that read, write, copy and compare bytes of a map.
 #![forbid(unsafe_code)]
-
-mod support;
 
 use std::cmp::Ordering;
 use std::mem::MaybeUninit;
 
 use safemap::{Access, Error, Map, Options};
-use support::{PAGE, file_with, pattern, writable};
+use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
 fn a_map_shows_its_file() {
     let bytes = pattern(3 * PAGE + 17);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Map::open(file.path()).unwrap();
     assert_eq!(map.len(), bytes.len());
     assert_eq!(map.to_vec(..).unwrap(), bytes);
@@ -21,29 +19,29 @@ fn a_map_shows_its_file() {
 }
 
 #[test]
-fn what_is_written_is_in_the_file_and_in_other_maps() {
-    let file = file_with(&[0; 100]);
-    let (one, two) = (writable(&file), Map::open(file.path()).unwrap());
+fn written_bytes_are_in_the_file_and_in_other_maps() {
+    let file = TempFile::new(&[0; 100]);
+    let (one, two) = (file.map(), Map::open(file.path()).unwrap());
     one.write_at(b"hello", 50).unwrap();
     one.set(99, b'!').unwrap();
     assert_eq!(two.to_vec(50..55).unwrap(), b"hello");
-    assert_eq!(std::fs::read(file.path()).unwrap()[99], b'!');
+    assert_eq!(file.read()[99], b'!');
 }
 
 #[test]
 fn a_copy_on_write_map_never_changes_its_file() {
-    let file = file_with(b"original");
+    let file = TempFile::new(b"original");
     let map = Options::new().access(Access::Copy).open(file.path()).unwrap();
     map.write_at(b"changed!", 0).unwrap();
     map.flush().unwrap();
     assert_eq!(map.to_vec(..).unwrap(), b"changed!");
     map.close().unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap(), b"original");
+    assert_eq!(file.read(), b"original");
 }
 
 #[test]
-fn nothing_writes_to_a_read_only_map() {
-    let file = file_with(b"read only");
+fn every_write_to_a_read_only_map_is_refused() {
+    let file = TempFile::new(b"read only");
     let map = Map::open(file.path()).unwrap();
     let refusals = [
         map.set(0, 1),
@@ -60,10 +58,10 @@ fn nothing_writes_to_a_read_only_map() {
 }
 
 #[test]
-fn a_range_that_leaves_the_map_is_an_error_with_its_numbers() {
+fn a_range_beyond_the_map_is_an_error_with_its_numbers() {
     let map = Options::new().len(10).anonymous().unwrap();
     let message = map.fill(0, 5..11).unwrap_err().to_string();
-    assert_eq!(message, "fill: range 5..11 leaves a map of 10 bytes");
+    assert_eq!(message, "fill: range 5..11 out of bounds for a map of 10 bytes");
     let huge = usize::MAX;
     let mut byte = [0];
     let refusals = [
@@ -98,8 +96,8 @@ fn a_range_that_leaves_the_map_is_an_error_with_its_numbers() {
 }
 
 #[test]
-fn reading_is_short_at_the_end_only() {
-    let file = file_with(b"0123456789");
+fn a_read_is_short_only_at_the_end() {
+    let file = TempFile::new(b"0123456789");
     let map = Map::open(file.path()).unwrap();
     let mut buffer = [0; 8];
     assert_eq!(map.read_at(&mut buffer, 0).unwrap(), 8);
@@ -110,18 +108,18 @@ fn reading_is_short_at_the_end_only() {
 
 #[test]
 fn a_write_that_does_not_fit_changes_nothing() {
-    let file = file_with(b"0123456789");
-    writable(&file).write_at(b"abcdef", 5).unwrap_err();
-    assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+    let file = TempFile::new(b"0123456789");
+    file.map().write_at(b"abcdef", 5).unwrap_err();
+    assert_eq!(file.read(), b"0123456789");
 }
 
 #[test]
-fn copying_within_a_map_is_right_where_the_places_overlap() {
+fn copying_within_a_map_handles_overlapping_ranges() {
     let bytes = pattern(2 * PAGE);
     for (from, to) in [(0, 1), (1, 0), (0, 100), (100, 0), (PAGE - 7, PAGE + 9), (PAGE + 9, PAGE - 7)] {
         for count in [0, 1, 15, 33, 700, 3000] {
-            let file = file_with(&bytes);
-            let map = writable(&file);
+            let file = TempFile::new(&bytes);
+            let map = file.map();
             map.copy_within(from..from + count, to).unwrap();
             let mut expected = bytes.clone();
             expected.copy_within(from..from + count, to);
@@ -131,8 +129,8 @@ fn copying_within_a_map_is_right_where_the_places_overlap() {
 }
 
 #[test]
-fn comparing_orders_as_slices_do() {
-    let file = file_with(b"abcabd");
+fn a_map_compares_as_a_slice_does() {
+    let file = TempFile::new(b"abcabd");
     let map = Map::open(file.path()).unwrap();
     assert_eq!(map.compare(b"abc", 0).unwrap(), Ordering::Equal);
     assert_eq!(map.compare(b"abc", 3).unwrap(), Ordering::Greater);
@@ -141,7 +139,7 @@ fn comparing_orders_as_slices_do() {
 }
 
 #[test]
-fn integers_stand_in_the_map_in_the_byte_order_of_the_processor() {
+fn numbers_are_stored_in_native_byte_order() {
     let map = Options::new().len(64).anonymous().unwrap();
     for at in [0, 1, 7, 13] {
         map.store(at, 0x0123_4567_89ab_cdef_u64).unwrap();
@@ -165,10 +163,10 @@ fn threads_share_a_map_without_a_lock() {
         for thread in 0..4_u8 {
             let map = &map;
             scope.spawn(move || {
-                let mine = usize::from(thread) * 16 * 1024;
+                let own = usize::from(thread) * 16 * 1024;
                 for round in 0..100 {
-                    map.fill(thread ^ round, mine..mine + 16 * 1024).unwrap();
-                    assert_eq!(map.to_vec(mine..mine + 10).unwrap(), [thread ^ round; 10]);
+                    map.fill(thread ^ round, own..own + 16 * 1024).unwrap();
+                    assert_eq!(map.to_vec(own..own + 10).unwrap(), [thread ^ round; 10]);
                 }
             });
         }
@@ -177,7 +175,7 @@ fn threads_share_a_map_without_a_lock() {
 
 #[test]
 fn an_empty_file_is_an_empty_map() {
-    let file = file_with(b"");
+    let file = TempFile::new(b"");
     let map = Map::open(file.path()).unwrap();
     assert!(map.is_empty());
     assert_eq!(map.to_vec(..).unwrap(), b"");
@@ -191,24 +189,24 @@ fn an_empty_file_is_an_empty_map() {
 }
 
 #[test]
-fn bytes_that_stand_apart_are_read_and_written_like_a_loop_does() {
+fn gather_and_scatter_access_the_bytes_that_a_loop_accesses() {
     let map = Options::new().len(1000).anonymous().unwrap();
-    let mut twin: Vec<u8> = (0..1000_usize).map(|i| (i * 7 % 251) as u8).collect();
-    map.write_at(&twin, 0).unwrap();
+    let mut model: Vec<u8> = (0..1000_usize).map(|i| (i * 7 % 251) as u8).collect();
+    map.write_at(&model, 0).unwrap();
     for (at, step, count) in [(0, 1, 1000), (3, 2, 400), (999, -1, 1000), (998, -7, 143), (5, 900, 2), (500, 3, 0)] {
-        let place = |i: usize| (at as isize + step * i as isize) as usize;
-        let mut room = vec![MaybeUninit::uninit(); count];
-        let wanted: Vec<u8> = (0..count).map(|i| twin[place(i)]).collect();
-        assert_eq!(map.gather(&mut room, at, step).unwrap(), wanted);
+        let offset = |i: usize| (at as isize + step * i as isize) as usize;
+        let mut buffer = vec![MaybeUninit::uninit(); count];
+        let expected: Vec<u8> = (0..count).map(|i| model[offset(i)]).collect();
+        assert_eq!(map.gather(&mut buffer, at, step).unwrap(), expected);
         let bytes: Vec<u8> = (0..count).map(|i| (i * 3 + at) as u8).collect();
         map.scatter(&bytes, at, step).unwrap();
-        (0..count).for_each(|i| twin[place(i)] = bytes[i]);
-        assert_eq!(map.to_vec(..).unwrap(), twin);
+        (0..count).for_each(|i| model[offset(i)] = bytes[i]);
+        assert_eq!(map.to_vec(..).unwrap(), model);
     }
 }
 
 #[test]
-fn a_place_outside_of_the_map_is_refused_before_the_first_byte() {
+fn gather_and_scatter_refuse_an_offset_beyond_the_map_before_the_first_byte() {
     let map = Options::new().len(100).anonymous().unwrap();
     for (at, step, count) in
         [(0, 50, 3), (100, 1, 1), (10, -6, 3), (0, isize::MAX, 3), (99, isize::MIN, 2), (101, 1, 0)]

@@ -1,17 +1,15 @@
-//! How one asks for a map.
+//! The options of a map.
 #![forbid(unsafe_code)]
-
-mod support;
 
 use std::fs::File;
 
 use safemap::{Access, Error, Flags, HugePage, Options, Protection, Sharing, granularity};
-use support::{PAGE, file_with, pattern};
+use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
 fn any_part_of_a_file_can_be_mapped() {
     let bytes = pattern(5 * PAGE);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     for offset in [0, 1, 4095, 4096, 4097, 3 * PAGE - 1, 5 * PAGE - 1] {
         for len in [1, 17, 5000] {
             let len = len.min(bytes.len() - offset);
@@ -26,7 +24,7 @@ fn any_part_of_a_file_can_be_mapped() {
 
 #[test]
 fn a_map_beyond_the_file_is_refused() {
-    let file = file_with(&[0; 10]);
+    let file = TempFile::new(&[0; 10]);
     let longer = Options::new().len(11).open(file.path());
     assert!(matches!(longer, Err(Error::BeyondFile { offset: 0, len: 11, file_len: 10 })));
     let later = Options::new().offset(11).open(file.path());
@@ -38,18 +36,18 @@ fn a_map_beyond_the_file_is_refused() {
 }
 
 #[test]
-fn a_file_is_taken_or_lent() {
-    let file = file_with(b"twelve bytes");
+fn a_file_is_passed_by_value_or_by_reference() {
+    let file = TempFile::new(b"twelve bytes");
     let open = File::open(file.path()).unwrap();
     assert_eq!(Options::new().map(&open).unwrap().len(), 12);
     let map = Options::new().map(open).unwrap();
-    assert_eq!(map.get(0).unwrap(), b't', "the map has a descriptor of its own");
+    assert_eq!(map.get(0).unwrap(), b't', "the map has its own descriptor");
     assert_eq!(map.file_len().unwrap(), 12);
 }
 
 #[test]
-fn writing_needs_a_file_that_was_opened_for_it() {
-    let file = file_with(b"abc");
+fn writing_requires_a_file_opened_for_writing() {
+    let file = TempFile::new(b"abc");
     let read_only = File::open(file.path()).unwrap();
     let refused = Options::new().access(Access::Write).map(&read_only).unwrap_err();
     assert_eq!(std::io::Error::from(refused).kind(), std::io::ErrorKind::PermissionDenied);
@@ -69,17 +67,17 @@ fn anonymous_memory_is_zeros_and_can_be_written() {
 }
 
 #[test]
-fn anonymous_memory_needs_a_length_that_exists() {
+fn anonymous_memory_requires_a_possible_length() {
     assert!(matches!(Options::new().anonymous(), Err(Error::Unsupported(_))));
     assert!(matches!(Options::new().len(usize::MAX).anonymous(), Err(Error::TooLong { .. })));
-    // On 32 bits there is room for one of them.
+    // A 32-bit address space has room for one of them.
     let maps = [(); 3].map(|()| Options::new().len(isize::MAX as usize - PAGE).anonymous());
     assert!(maps.iter().any(|map| matches!(map, Err(Error::Os { .. }))), "{maps:?}");
 }
 
 #[test]
 fn an_untracked_map_keeps_no_descriptor() {
-    let file = file_with(b"abc");
+    let file = TempFile::new(b"abc");
     let map = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
     assert_eq!(map.get(0).unwrap(), b'a');
     assert!(matches!(map.file_len(), Err(Error::NoFile { call: "file_len" })));
@@ -89,7 +87,7 @@ fn an_untracked_map_keeps_no_descriptor() {
 #[test]
 fn an_exact_offset_is_not_rounded() {
     let (step, bytes) = (granularity(), pattern(2 * granularity()));
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     for offset in [1, step as u64 / 2] {
         let refused = Options::new().exact_offset().offset(offset).open(file.path());
         assert!(matches!(refused, Err(Error::Unaligned { .. })), "{refused:?}");
@@ -99,7 +97,7 @@ fn an_exact_offset_is_not_rounded() {
 }
 
 #[test]
-fn protection_can_be_chosen_and_what_it_forbids_is_a_fault() {
+fn access_that_the_protection_forbids_is_a_fault() {
     let closed = Options::new().len(PAGE).protection(Protection::NONE).anonymous().unwrap();
     assert!(matches!(closed.get(5), Err(Error::Fault { offset: 5 })));
     let code = Options::new().len(PAGE).protection(Protection::READ | Protection::EXEC).anonymous().unwrap();
@@ -108,20 +106,20 @@ fn protection_can_be_chosen_and_what_it_forbids_is_a_fault() {
 }
 
 #[test]
-fn flags_replace_what_is_implied() {
-    let file = file_with(b"abc");
+fn exact_flags_replace_the_implied_ones() {
+    let file = TempFile::new(b"abc");
     let read = File::open(file.path()).unwrap();
     let private = Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).map(&read).unwrap();
     private.set(0, b'x').unwrap();
     assert_eq!(private.sharing(), Sharing::Private);
-    assert_eq!(std::fs::read(file.path()).unwrap(), b"abc");
+    assert_eq!(file.read(), b"abc");
     let neither = Options::new().exact_flags(Flags::from_bits(0)).open(file.path());
     assert!(matches!(neither, Err(Error::Os { call: "map", .. })));
 }
 
 #[cfg(unix)]
 #[test]
-fn memory_of_others_cannot_be_replaced() {
+fn existing_mappings_cannot_be_replaced() {
     let refused = Options::new().len(PAGE).flags(Flags::from_bits(libc::MAP_FIXED)).anonymous();
     assert!(matches!(refused, Err(Error::Os { call: "map", .. })));
 }
@@ -141,13 +139,13 @@ fn huge_pages_come_from_the_pool_or_are_an_error() {
 }
 
 #[test]
-fn a_file_is_extended_when_asked() {
-    let file = file_with(b"abc");
+fn a_file_is_extended_if_requested() {
+    let file = TempFile::new(b"abc");
     let map = Options::new().access(Access::Write).offset(1).len(70_000).extend().open(file.path()).unwrap();
-    assert_eq!(file.path().metadata().unwrap().len(), 70_001);
+    assert_eq!(file.file_len(), 70_001);
     assert_eq!((map.len(), map.to_vec(..4).unwrap()), (70_000, b"bc\0\0".to_vec()));
     let shorter = Options::new().access(Access::Write).len(2).extend().open(file.path()).unwrap();
-    assert_eq!((shorter.len(), file.path().metadata().unwrap().len()), (2, 70_001), "a file is never cut");
+    assert_eq!((shorter.len(), file.file_len()), (2, 70_001), "a file is never truncated");
     for access in [Access::Read, Access::Copy] {
         let refused = Options::new().access(access).len(80_000).extend().open(file.path());
         assert!(matches!(refused, Err(Error::BeyondFile { .. })), "{access:?}: {refused:?}");
@@ -155,7 +153,7 @@ fn a_file_is_extended_when_asked() {
 }
 
 #[test]
-fn a_reserve_costs_nothing_and_makes_room() {
+fn a_reserve_raises_the_capacity() {
     let map = Options::new().len(10).reserve(1 << 30).anonymous().unwrap();
     assert_eq!(map.len(), 10);
     assert!(map.capacity() >= 1 << 30);
@@ -163,7 +161,7 @@ fn a_reserve_costs_nothing_and_makes_room() {
 }
 
 #[test]
-fn an_offset_means_nothing_to_memory() {
+fn an_offset_is_ignored_for_memory() {
     let map = Options::new().offset(100).len(4096).anonymous().unwrap();
     map.fill(7, ..).unwrap();
     for len in [100_000, 5000] {
@@ -173,8 +171,8 @@ fn an_offset_means_nothing_to_memory() {
 }
 
 #[test]
-fn options_that_contradict_each_other_are_refused_or_one_of_them_wins() {
-    let file = file_with(b"original");
+fn contradictory_options_are_refused() {
+    let file = TempFile::new(b"original");
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let copy = Options::new().access(Access::Copy).sharing(Sharing::Shared).map(&open);
     assert!(matches!(copy, Err(Error::Unsupported(_))));
@@ -183,12 +181,12 @@ fn options_that_contradict_each_other_are_refused_or_one_of_them_wins() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_is_ignored_beside_the_flag_for_memory() {
-    let file = file_with(b"original");
+fn the_flag_for_anonymous_memory_overrides_the_file() {
+    let file = TempFile::new(b"original");
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let flags = Flags::from_bits(libc::MAP_ANON);
     let memory = Options::new().access(Access::Write).len(8).flags(flags).map(&open).unwrap();
     assert!(memory.is_anonymous());
     memory.resize(1).unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap(), b"original");
+    assert_eq!(file.read(), b"original");
 }

@@ -1,18 +1,14 @@
-//! Longer and shorter maps.
+//! Growing and shrinking maps.
 #![forbid(unsafe_code)]
 
-mod support;
-
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use safemap::{Access, Error, Map, Options, Sharing, page_size};
-use support::{PAGE, file_with, grow_by_pages, pattern, writable};
+use safemap_testing::{PAGE, Stop, TempFile, pattern};
 
 #[test]
 fn a_file_grows_and_shrinks_with_its_map() {
     for reserve in [0, 1 << 20] {
         let bytes = pattern(PAGE + 10);
-        let file = file_with(&bytes);
+        let file = TempFile::new(&bytes);
         let map = Options::new().access(Access::Write).reserve(reserve).open(file.path()).unwrap();
         for len in [PAGE + 11, 3 * PAGE, 1 << 20, 100, 0, 5000] {
             let before = map.to_vec(..).unwrap();
@@ -21,37 +17,37 @@ fn a_file_grows_and_shrinks_with_its_map() {
             expected.resize(len, 0);
             assert_eq!(map.len(), len);
             assert_eq!(map.to_vec(..).unwrap(), expected);
-            assert_eq!(std::fs::read(file.path()).unwrap(), expected);
+            assert_eq!(file.read(), expected);
         }
         map.fill(1, 4000..).unwrap();
-        assert_eq!(std::fs::read(file.path()).unwrap()[4999], 1);
+        assert_eq!(file.read()[4999], 1);
     }
 }
 
 #[test]
 fn an_empty_file_can_grow() {
-    let file = file_with(b"");
-    let map = writable(&file);
+    let file = TempFile::new(b"");
+    let map = file.map();
     map.resize(10).unwrap();
     map.write_at(b"0123456789", 0).unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+    assert_eq!(file.read(), b"0123456789");
 }
 
 #[test]
 fn a_map_of_a_part_resizes_the_file_from_its_offset() {
     let bytes = pattern(3 * PAGE);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Options::new().access(Access::Write).offset(5000).open(file.path()).unwrap();
     map.resize(3 * PAGE).unwrap();
-    assert_eq!(file.path().metadata().unwrap().len(), 5000 + 3 * PAGE as u64);
+    assert_eq!(file.file_len(), 5000 + 3 * PAGE as u64);
     assert_eq!(map.to_vec(..2 * PAGE - 1000).unwrap(), bytes[5000..4000 + 2 * PAGE]);
     map.resize(1).unwrap();
-    assert_eq!(file.path().metadata().unwrap().len(), 5001);
+    assert_eq!(file.file_len(), 5001);
     assert_eq!(map.get(0).unwrap(), bytes[5000]);
 }
 
 #[test]
-fn within_the_reserve_memory_stays_where_it_is() {
+fn memory_does_not_move_within_its_reserve() {
     let map = Options::new().len(10).reserve(1 << 24).anonymous().unwrap();
     let address = map.as_ptr();
     map.fill(1, ..).unwrap();
@@ -63,8 +59,29 @@ fn within_the_reserve_memory_stays_where_it_is() {
     assert_eq!(map.to_vec(..2).unwrap(), [1, 1]);
 }
 
+/// Grows a map 2000 times by one page. The capacity doubles, so that few of the steps move the map.
+fn grow_by_pages(map: &Map) {
+    let page = page_size();
+    let mut addresses = vec![map.as_ptr()];
+    for step in 1..=2000 {
+        map.resize(step * page).unwrap();
+        map.set(step * page - 1, step as u8).unwrap();
+        if map.as_ptr() != *addresses.last().unwrap() {
+            addresses.push(map.as_ptr());
+        }
+    }
+    assert!(addresses.len() <= 12, "the map was at {} addresses", addresses.len());
+    assert!((1..=2000).all(|step| map.get(step * page - 1).unwrap() == step as u8));
+}
+
+#[cfg(unix)] // On Windows every resize of a file replaces the view.
 #[test]
-fn memory_that_grows_by_small_steps_moves_seldom() {
+fn a_file_that_grows_by_small_steps_moves_rarely() {
+    grow_by_pages(&TempFile::new(&[1; 10]).map());
+}
+
+#[test]
+fn memory_that_grows_by_small_steps_moves_rarely() {
     grow_by_pages(&Options::new().len(10).anonymous().unwrap());
 }
 
@@ -72,14 +89,14 @@ fn memory_that_grows_by_small_steps_moves_seldom() {
 fn private_memory_grows_and_keeps_its_bytes() {
     for reserve in [0, 1 << 22] {
         let map = Options::new().len(PAGE + 1).reserve(reserve).anonymous().unwrap();
-        let mut twin = vec![0; PAGE + 1];
+        let mut model = vec![0; PAGE + 1];
         for (round, len) in [2 * PAGE, 100, 5000, 1 << 22, PAGE, 10 * PAGE, 0, 3].into_iter().enumerate() {
             let mark = round as u8 + 1;
             map.fill(mark, ..).unwrap();
-            twin.fill(mark);
+            model.fill(mark);
             map.resize(len).unwrap();
-            twin.resize(len, 0);
-            assert_eq!(map.to_vec(..).unwrap(), twin, "after resizing to {len}");
+            model.resize(len, 0);
+            assert_eq!(map.to_vec(..).unwrap(), model, "after resizing to {len}");
         }
     }
 }
@@ -98,17 +115,17 @@ fn shared_memory_grows_within_its_reserve_only() {
 }
 
 #[test]
-fn a_refused_resize_leaves_everything_as_it_was() {
-    let file = file_with(b"0123456789");
-    let map = writable(&file);
-    // On 32 bits nearly half of all addresses may be had, on s390x all of them.
+fn a_refused_resize_changes_nothing() {
+    let file = TempFile::new(b"0123456789");
+    let map = file.map();
+    // With 32 bits nearly half of the address space can be mapped, on s390x all of it.
     let far = usize::try_from(1_u64 << 62).unwrap_or(usize::MAX / 4 * 3);
     let far = if cfg!(target_arch = "s390x") { usize::MAX - 1 } else { far };
     for len in [isize::MAX as usize + 1, usize::MAX, far] {
         let error = map.resize(len).unwrap_err();
         assert!(matches!(error, Error::Os { call: "resize", .. } | Error::TooLong { .. }), "{error}");
         assert_eq!(map.len(), 10);
-        assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+        assert_eq!(file.read(), b"0123456789");
     }
     let memory = Options::new().len(10).anonymous().unwrap();
     memory.fill(3, ..).unwrap();
@@ -118,63 +135,63 @@ fn a_refused_resize_leaves_everything_as_it_was() {
 
 #[test]
 fn a_private_map_of_a_file_is_not_resized() {
-    let file = file_with(b"0123456789");
+    let file = TempFile::new(b"0123456789");
     let copy = Options::new().access(Access::Copy).open(file.path()).unwrap();
     let private = Options::new().access(Access::Write).sharing(Sharing::Private).open(file.path()).unwrap();
     for map in [copy, private] {
         assert!(matches!(map.resize(5), Err(Error::Unsupported(_))));
-        assert_eq!(file.path().metadata().unwrap().len(), 10);
+        assert_eq!(file.file_len(), 10);
     }
 }
 
 fn readers_and_writers_beside_resizes(map: &Map, smallest: usize) {
-    let stop = AtomicBool::new(false);
+    let stop = Stop::default();
     std::thread::scope(|scope| {
         for mark in 1..=3_u8 {
             let (map, stop) = (&map, &stop);
             scope.spawn(move || {
-                // Each thread owns a third of the bytes that are always there.
-                let mine = smallest / 4 * usize::from(mark)..smallest / 4 * (usize::from(mark) + 1);
-                while !stop.load(Ordering::Relaxed) {
-                    map.fill(mark, mine.clone()).unwrap();
-                    let seen = map.to_vec(mine.clone()).unwrap();
-                    assert!(seen.iter().all(|&byte| byte == mark), "a write was lost");
+                // Each thread owns a quarter of the bytes that are below every length.
+                let own = smallest / 4 * usize::from(mark)..smallest / 4 * (usize::from(mark) + 1);
+                while !stop.is_set() {
+                    map.fill(mark, own.clone()).unwrap();
+                    let read = map.to_vec(own.clone()).unwrap();
+                    assert!(read.iter().all(|&byte| byte == mark), "a write was lost");
                     let _ = map.find(b"\xff\xff", ..);
                     let _ = map.get(map.len().saturating_sub(1));
                 }
             });
         }
+        let _stop = stop.set_on_drop();
         for round in 0..300_usize {
             map.resize(smallest + (round * 7919) % (1 << 21)).unwrap();
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
 #[test]
-fn a_file_is_resized_while_others_read_and_write_it() {
-    let file = file_with(&[0; 8 * PAGE]);
-    readers_and_writers_beside_resizes(&writable(&file), 8 * PAGE);
+fn a_file_is_resized_while_other_threads_read_and_write_it() {
+    let file = TempFile::new(&[0; 8 * PAGE]);
+    readers_and_writers_beside_resizes(&file.map(), 8 * PAGE);
 }
 
 #[test]
-fn private_memory_is_moved_while_others_read_and_write_it() {
+fn private_memory_is_moved_while_other_threads_read_and_write_it() {
     for start in 0..20 {
         let map = Options::new().len(8 * PAGE + start).anonymous().unwrap();
         readers_and_writers_beside_resizes(&map, 8 * PAGE);
     }
 }
 
-/// Protecting what a resize has just left would open the door to writers that come late, whose bytes nobody sees again.
+/// `protect` must not make the old region writable again during a move. Bytes written there are lost.
 #[test]
-fn private_memory_is_protected_while_it_moves_and_no_write_is_lost() {
+fn no_write_is_lost_while_private_memory_moves_and_is_protected() {
     const STEP: usize = 4096;
     for _ in 0..300 {
         let map = Options::new().len(8 * STEP).anonymous().unwrap();
-        let stop = AtomicBool::new(false);
+        let stop = Stop::default();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
+                while !stop.is_set() {
                     let all = safemap::Protection::READ | safemap::Protection::WRITE;
                     map.protect(..8 * STEP, all).unwrap();
                 }
@@ -183,13 +200,13 @@ fn private_memory_is_protected_while_it_moves_and_no_write_is_lost() {
                 for mark in (0..=u8::MAX).cycle() {
                     map.fill(mark, ..8 * STEP).unwrap();
                     assert_eq!(map.to_vec(..8 * STEP).unwrap(), [mark; 8 * STEP], "a write was lost");
-                    if stop.load(Ordering::Relaxed) {
+                    if stop.is_set() {
                         break;
                     }
                 }
             });
+            let _stop = stop.set_on_drop();
             (0..7).for_each(|step| map.resize((16 * STEP) << step).unwrap());
-            stop.store(true, Ordering::Relaxed);
         });
     }
 }

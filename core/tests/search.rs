@@ -1,14 +1,10 @@
-//! `find` and `rfind` against two nested loops.
+//! `find` and `rfind` compared with a naive search.
 #![forbid(unsafe_code)]
 
-#[path = "support/needle.rs"]
-mod needle;
-mod support;
-
-use needle::{Case, map_of};
-use quickcheck::{Arbitrary, Gen, QuickCheck};
+use memchr::memmem;
+use quickcheck::QuickCheck;
 use safemap::{Map, Options};
-use support::{file_with, pattern};
+use safemap_testing::{TempFile, memory_with, pattern};
 
 fn naive_find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     (0..=bytes.len().checked_sub(needle.len())?).find(|&at| bytes[at..].starts_with(needle))
@@ -19,7 +15,13 @@ fn naive_rfind(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 #[track_caller]
-fn agree(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) {
+fn assert_found(map: &Map, needle: &[u8], first: Option<usize>, last: Option<usize>) {
+    let found = (map.find(needle, ..).unwrap(), map.rfind(needle, ..).unwrap());
+    assert_eq!(found, (first, last), "a needle of {} bytes in {} bytes", needle.len(), map.len());
+}
+
+#[track_caller]
+fn assert_naive(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) {
     let part = &bytes[from..to];
     let offset = |at| from + at;
     let context = || format!("needle {needle:?} in {from}..{to} of {} bytes", bytes.len());
@@ -27,103 +29,94 @@ fn agree(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) {
     assert_eq!(map.rfind(needle, from..to).unwrap(), naive_rfind(part, needle).map(offset), "{}", context());
 }
 
-/// Few letters, so that needles occur and nearly occur.
-impl Arbitrary for Case {
-    fn arbitrary(g: &mut Gen) -> Case {
-        let letters = *g.choose(&[1_usize, 2, 3, 26]).unwrap();
-        let bytes: Vec<u8> =
-            (0..usize::arbitrary(g) % 700).map(|_| b'a' + (usize::arbitrary(g) % letters) as u8).collect();
-        let cut = |g: &mut Gen| usize::arbitrary(g) % (bytes.len() + 1);
-        let (a, b, c, d) = (cut(g), cut(g), cut(g), cut(g));
-        let mut needle = bytes[a.min(b)..a.max(b)].to_vec();
-        needle.truncate(*g.choose(&[0, 1, 2, 3, 4, 7, 16, 33, 1000]).unwrap());
-        if bool::arbitrary(g) {
-            needle.push(b'a');
-        }
-        Case { from: c.min(d), to: c.max(d), bytes, needle }
+/// Arguments for a search in bytes over few letters, so that needles occur and nearly occur.
+fn case(seed: u64) -> (Vec<u8>, Vec<u8>, usize, usize) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let letters = [1, 2, 3, 26][rng.usize(..4)];
+    let bytes: Vec<u8> = (0..rng.usize(..700)).map(|_| b'a' + rng.u8(..letters)).collect();
+    let mut range = || {
+        let (a, b) = (rng.usize(..=bytes.len()), rng.usize(..=bytes.len()));
+        (a.min(b), a.max(b))
+    };
+    let ((from, to), (start, end)) = (range(), range());
+    let mut needle = bytes[start..end].to_vec();
+    needle.truncate([0, 1, 2, 3, 4, 7, 16, 33, 1000][rng.usize(..9)]);
+    if rng.bool() {
+        needle.push(b'a');
     }
+    (bytes, needle, from, to)
 }
 
 #[test]
-fn random_needles_are_found_where_two_loops_find_them() {
-    fn agrees(case: Case) -> bool {
-        agree(&map_of(&case.bytes), &case.bytes, &case.needle, case.from, case.to);
+fn random_needles_are_found_where_a_naive_search_finds_them() {
+    fn agrees(seed: u64) -> bool {
+        let (bytes, needle, from, to) = case(seed);
+        assert_naive(&memory_with(&bytes), &bytes, &needle, from, to);
         true
     }
-    QuickCheck::new().tests(3_000).quickcheck(agrees as fn(Case) -> bool);
+    QuickCheck::new().tests(3_000).quickcheck(agrees as fn(u64) -> bool);
 }
 
 #[test]
 fn every_needle_of_a_text_is_found_at_every_alignment() {
     let text = b"the quick brown fox jumps over the lazy dog; the quick red fox does not";
-    let map = map_of(text);
+    let map = memory_with(text);
     for start in 0..text.len() {
         for end in start..text.len() {
-            agree(&map, text, &text[start..end], start / 2, text.len() - (text.len() - end) / 2);
+            assert_naive(&map, text, &text[start..end], start / 2, text.len() - (text.len() - end) / 2);
         }
     }
 }
 
 #[test]
-fn a_needle_is_found_at_every_place_of_a_large_map() {
+fn a_needle_is_found_at_every_offset_of_a_large_map() {
     let len = 200_000;
-    let map = map_of(&vec![b'.'; len]);
+    let map = memory_with(&vec![b'.'; len]);
     for needle in [&b"x"[..], b"xy", b"xyz", b"..x", b"x......................................y", &pattern(300)] {
         for at in [0, 1, 31, 32, 127, 128, 4095, 4096, 16_383, 16_384, 65_537, len - needle.len()] {
             map.write_at(needle, at).unwrap();
-            assert_eq!(map.find(needle, ..).unwrap(), Some(at), "{needle:?} at {at}");
-            assert_eq!(map.rfind(needle, ..).unwrap(), Some(at), "{needle:?} at {at}");
+            assert_found(&map, needle, Some(at), Some(at));
             map.fill(b'.', at..at + needle.len()).unwrap();
-            assert_eq!(map.find(needle, ..).unwrap(), None);
-            assert_eq!(map.rfind(needle, ..).unwrap(), None);
+            assert_found(&map, needle, None, None);
         }
     }
 }
 
 #[test]
-fn needles_longer_than_the_map_are_nowhere() {
-    let map = map_of(b"abc");
-    assert_eq!(map.find(b"abcd", ..).unwrap(), None);
-    assert_eq!(map.rfind(b"abcd", ..).unwrap(), None);
+fn a_needle_longer_than_the_range_is_not_found() {
+    let map = memory_with(b"abc");
+    assert_found(&map, b"abcd", None, None);
     assert_eq!(map.find(b"bc", 0..2).unwrap(), None);
 }
 
 #[test]
-fn an_empty_needle_is_at_the_edge_of_the_range() {
-    let map = map_of(b"abc");
+fn an_empty_needle_is_found_at_an_end_of_the_range() {
+    let map = memory_with(b"abc");
     assert_eq!(map.find(b"", 1..2).unwrap(), Some(1));
     assert_eq!(map.rfind(b"", 1..2).unwrap(), Some(2));
     assert_eq!(map.find(b"", 3..).unwrap(), Some(3));
 }
 
-/// Where nearly every place is a candidate, the linear search takes over: it must be right, and its windows must join.
+/// Where nearly every offset is a candidate, the search changes to a linear algorithm over windows.
 #[test]
-fn periodic_bytes_do_not_confuse_the_search() {
+fn periodic_bytes_are_searched_as_memmem_searches_them() {
     let mut bytes = vec![b'a'; 150_000];
     let mut needles: Vec<Vec<u8>> = [2, 3, 16, 1000, 20_000].iter().map(|&n| vec![b'a'; n]).collect();
     needles.extend([100, 5_000, 40_000].map(|n| [vec![b'a'; n], b"b".to_vec(), vec![b'a'; n]].concat()));
-    for needle in &needles {
-        let map = map_of(&bytes);
-        let finder = (memchr::memmem::find(&bytes, needle), memchr::memmem::rfind(&bytes, needle));
-        assert_eq!((map.find(needle, ..).unwrap(), map.rfind(needle, ..).unwrap()), finder);
-    }
-    for at in [0, 16_383, 60_000, 149_999] {
-        bytes[at] = b'b';
-        let map = map_of(&bytes);
+    for letter_b in [None, Some(0), Some(16_383), Some(60_000), Some(149_999)] {
+        letter_b.into_iter().for_each(|at: usize| bytes[at] = b'b');
+        let map = memory_with(&bytes);
         for needle in &needles {
-            let finder = (memchr::memmem::find(&bytes, needle), memchr::memmem::rfind(&bytes, needle));
-            let found = (map.find(needle, ..).unwrap(), map.rfind(needle, ..).unwrap());
-            assert_eq!(found, finder, "a needle of {} bytes, b at {at}", needle.len());
+            assert_found(&map, needle, memmem::find(&bytes, needle), memmem::rfind(&bytes, needle));
         }
     }
 }
 
 #[test]
-fn a_file_is_searched_in_place() {
+fn a_part_of_a_file_is_searched() {
     let bytes = pattern(3 * 4096 + 100);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Options::new().offset(5).open(file.path()).unwrap();
     let needle = &bytes[9000..9040];
-    assert_eq!(map.find(needle, ..).unwrap(), naive_find(&bytes[5..], needle));
-    assert_eq!(map.rfind(needle, ..).unwrap(), naive_rfind(&bytes[5..], needle));
+    assert_found(&map, needle, naive_find(&bytes[5..], needle), naive_rfind(&bytes[5..], needle));
 }

@@ -1,14 +1,12 @@
-//! What a map asks of the system: flush, advise, lock, protect, name, close.
+//! Methods that call the operating system: flush, advise, lock, protect, residency, close.
 #![forbid(unsafe_code)]
 
-mod support;
-
 use safemap::{Access, Advice, Error, Map, Options, Protection};
-use support::{PAGE, file_with, pattern, writable};
+use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
 fn a_flushed_map_is_in_the_file() {
-    let file = file_with(&[0; 3 * PAGE]);
+    let file = TempFile::new(&[0; 3 * PAGE]);
     let map = Options::new().access(Access::Write).offset(100).open(file.path()).unwrap();
     map.fill(9, 5000..5010).unwrap();
     map.flush_range(5000..5010).unwrap();
@@ -16,12 +14,12 @@ fn a_flushed_map_is_in_the_file() {
     map.flush().unwrap();
     map.flush_async().unwrap();
     map.flush_range(7..7).unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap()[5100..5110], [9; 10]);
+    assert_eq!(file.read()[5100..5110], [9; 10]);
 }
 
 #[test]
-fn there_is_nothing_to_flush_in_a_map_that_reaches_nobody() {
-    let file = file_with(b"abc");
+fn a_map_that_does_not_write_to_a_file_is_flushed_without_effect() {
+    let file = TempFile::new(b"abc");
     Map::open(file.path()).unwrap().flush().unwrap();
     Options::new().access(Access::Copy).open(file.path()).unwrap().flush().unwrap();
     Options::new().len(10).anonymous().unwrap().flush().unwrap();
@@ -29,12 +27,12 @@ fn there_is_nothing_to_flush_in_a_map_that_reaches_nobody() {
 
 #[test]
 fn a_synced_map_is_in_the_file_and_the_file_is_synced() {
-    let file = file_with(&[0; 3 * PAGE]);
-    let map = writable(&file);
+    let file = TempFile::new(&[0; 3 * PAGE]);
+    let map = file.map();
     map.resize(4 * PAGE).unwrap();
     map.fill(9, 3 * PAGE..).unwrap();
     map.sync_all().unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap()[3 * PAGE..], [9; PAGE]);
+    assert_eq!(file.read()[3 * PAGE..], [9; PAGE]);
     let untracked = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
     assert!(matches!(untracked.sync_all(), Err(Error::NoFile { call: "sync_all" })));
     Map::open(file.path()).unwrap().sync_all().unwrap();
@@ -42,14 +40,14 @@ fn a_synced_map_is_in_the_file_and_the_file_is_synced() {
 }
 
 #[test]
-fn pages_are_fetched_and_let_go_and_keep_their_bytes() {
+fn pages_that_are_loaded_and_evicted_keep_their_bytes() {
     let bytes = pattern(3 * PAGE + 5);
-    let file = file_with(&bytes);
-    let map = writable(&file);
+    let file = TempFile::new(&bytes);
+    let map = file.map();
     for advice in [Advice::WillNeed, Advice::PageOut] {
         for range in [0..bytes.len(), 17..5000, 17..17] {
             match map.advise(advice, range) {
-                // Newer than the oldest system that we run on, or not there.
+                // Older systems, and some systems altogether, do not have it.
                 Err(error) => {
                     assert!(matches!(error, Error::Os { call: "advise", .. } | Error::Unsupported(_)), "{error}")
                 }
@@ -60,13 +58,13 @@ fn pages_are_fetched_and_let_go_and_keep_their_bytes() {
 }
 
 #[test]
-fn pages_that_were_used_are_in_memory() {
+fn pages_that_were_accessed_are_resident() {
     let page = safemap::page_size();
-    let file = file_with(&pattern(700 * page + 5));
-    let map = writable(&file);
+    let file = TempFile::new(&pattern(700 * page + 5));
+    let map = file.map();
     let bytes = map.to_vec(..).unwrap();
     match map.residency(..) {
-        Ok(there) => assert_eq!((there.len(), there.iter().filter(|&&it| it).count()), (701, 701)),
+        Ok(resident) => assert_eq!(resident, [true; 701]),
         Err(error) => return assert!(matches!(error, Error::Os { call: "residency", .. }), "{error}"),
     }
     assert_eq!(map.residency(page - 1..page + 1).unwrap(), [true, true]);
@@ -84,7 +82,7 @@ fn unknown_advice_is_refused() {
 }
 
 #[test]
-fn pages_can_be_locked_and_let_go() {
+fn pages_can_be_locked_and_unlocked() {
     let map = Options::new().len(2 * PAGE).anonymous().unwrap();
     map.lock(10..20).unwrap();
     map.unlock(10..20).unwrap();
@@ -93,7 +91,7 @@ fn pages_can_be_locked_and_let_go() {
 }
 
 #[test]
-fn protected_pages_are_faults_until_they_are_opened_again() {
+fn access_to_a_protected_page_is_a_fault_until_it_is_allowed_again() {
     let map = Options::new().len(3 * PAGE).anonymous().unwrap();
     map.fill(1, ..).unwrap();
     map.protect(PAGE..2 * PAGE, Protection::NONE).unwrap();
@@ -108,24 +106,24 @@ fn protected_pages_are_faults_until_they_are_opened_again() {
 }
 
 #[test]
-fn a_file_opened_for_reading_is_not_opened_for_writing_by_protection() {
-    let file = file_with(b"abc");
+fn protection_does_not_make_a_read_only_file_writable() {
+    let file = TempFile::new(b"abc");
     let map = Map::open(file.path()).unwrap();
     assert!(matches!(map.protect(.., Protection::READ | Protection::WRITE), Err(Error::Os { call: "protect", .. })));
 }
 
 #[test]
-fn closing_leaves_the_bytes_in_the_file_and_no_descriptor() {
-    let file = file_with(b"abc");
-    let map = writable(&file);
+fn closing_keeps_the_bytes_in_the_file() {
+    let file = TempFile::new(b"abc");
+    let map = file.map();
     map.resize(3 << 20).unwrap();
     map.set(0, b'x').unwrap();
     map.close().unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap()[..3], *b"xbc");
+    assert_eq!(file.read()[..3], *b"xbc");
 }
 
 #[test]
-fn errors_name_the_call_and_turn_into_io_errors() {
+fn errors_name_the_call_and_convert_to_io_errors() {
     let error = Map::open("no such file").unwrap_err();
     assert!(error.to_string().starts_with("open: "), "{error}");
     assert_eq!(error.os_code(), Some(2));

@@ -1,29 +1,27 @@
-//! What Unix does alone, or otherwise than Windows.
+//! Features that only Unix has, or that differ from Windows.
 #![cfg(unix)]
 #![forbid(unsafe_code)]
-
-mod support;
 
 use std::{fs::File, os::fd::AsFd};
 
 use safemap::{Access, Advice, Error, Map, Options};
-use support::{PAGE, file_with, grow_by_pages, in_child, pattern, this_program, writable};
+use safemap_testing::{PAGE, TempFile, pattern, process::limit_file_size, succeeds_in_child};
 
 #[test]
-fn a_descriptor_that_is_lent_is_a_file() {
-    let file = file_with(b"twelve bytes");
+fn a_borrowed_descriptor_can_be_mapped() {
+    let file = TempFile::new(b"twelve bytes");
     let open = File::open(file.path()).unwrap();
     assert_eq!(Options::new().map(open.as_fd()).unwrap().len(), 12);
 }
 
 #[test]
-fn names_for_shared_memory_are_not_here() {
+fn names_for_shared_memory_are_unsupported() {
     let named = Options::new().len(PAGE).name("safemap").anonymous();
     assert!(matches!(named, Err(Error::Unsupported(_))));
 }
 
 #[test]
-fn what_has_no_length_needs_one_from_the_caller() {
+fn a_file_without_a_size_needs_a_length() {
     assert!(matches!(Map::open("/dev/zero"), Err(Error::Unsupported(_))));
     assert!(matches!(Map::open("/"), Err(Error::Unsupported(_))));
     let null = File::open("/dev/null").unwrap();
@@ -33,7 +31,7 @@ fn what_has_no_length_needs_one_from_the_caller() {
 
 #[test]
 fn within_the_reserve_the_address_stays() {
-    let file = file_with(&[1; 10]);
+    let file = TempFile::new(&[1; 10]);
     let map = Options::new().access(Access::Write).reserve(1 << 24).open(file.path()).unwrap();
     let address = map.as_ptr();
     for len in [5000, 1 << 20, 3, 1 << 24] {
@@ -44,53 +42,40 @@ fn within_the_reserve_the_address_stays() {
     assert_eq!(map.to_vec(..2).unwrap(), [1, 1]);
 }
 
-#[test]
-fn a_file_that_grows_by_small_steps_moves_seldom() {
-    grow_by_pages(&writable(&file_with(&[1; 10])));
-}
-
-/// `ulimit -f` makes `ftruncate` fail after the address space was found.
+/// A file size limit makes `ftruncate` fail after the address space was found.
 #[test]
 fn a_file_that_may_not_grow_keeps_its_length() {
-    let Some(child) = in_child("a_file_that_may_not_grow_keeps_its_length") else {
-        if std::env::var_os("SAFEMAP_LIMITED").is_none() {
-            // Again, below a limit of 1 MiB; `trap` because growing beyond it sends SIGXFSZ.
-            let script = "trap '' XFSZ; ulimit -f 2048; exec \"$@\" --exact a_file_that_may_not_grow_keeps_its_length --nocapture";
-            let mut shell = std::process::Command::new("sh");
-            let status = shell.args(["-c", script, "sh"]).args(this_program()).env("SAFEMAP_LIMITED", "1").status();
-            std::process::exit(status.unwrap().code().unwrap_or(1));
-        }
-        let file = file_with(b"0123456789");
+    succeeds_in_child(|| {
+        limit_file_size(1 << 20);
+        let file = TempFile::new(b"0123456789");
         let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
-        for map in [writable(&file), allocating] {
+        for map in [file.map(), allocating] {
             let refused = map.resize(1 << 30).unwrap_err();
             assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
             assert_eq!((map.len(), map.to_vec(..).unwrap()), (10, b"0123456789".to_vec()));
-            assert_eq!(file.path().metadata().unwrap().len(), 10);
+            assert_eq!(file.file_len(), 10);
         }
-        writable(&file).resize(1000).unwrap();
-        return;
-    };
-    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+        file.map().resize(1000).unwrap();
+    });
 }
 
 #[test]
-fn growing_sets_space_on_the_disk_aside_when_asked() {
+fn growing_allocates_disk_space_if_requested() {
     use std::os::unix::fs::MetadataExt;
 
-    let file = file_with(&pattern(10));
+    let file = TempFile::new(&pattern(10));
     let map = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
     match map.resize(1 << 20) {
         Ok(()) => assert!(file.path().metadata().unwrap().blocks() * 512 >= 1 << 20),
-        // Not every file system can.
+        // Some file systems cannot allocate.
         Err(error) => return assert!(matches!(error, Error::Os { call: "resize", .. }), "{error}"),
     }
     map.resize(5).unwrap();
-    assert_eq!(std::fs::read(file.path()).unwrap(), pattern(5));
+    assert_eq!(file.read(), pattern(5));
 }
 
 #[test]
-fn private_memory_with_many_kinds_of_pages_moves() {
+fn private_memory_with_different_kinds_of_pages_is_moved() {
     let map = Options::new().len(16 * PAGE).anonymous().unwrap();
     map.fill(7, ..).unwrap();
     map.advise(Advice::Random, 2 * PAGE..4 * PAGE).unwrap();
@@ -103,10 +88,10 @@ fn private_memory_with_many_kinds_of_pages_moves() {
 }
 
 #[test]
-fn hints_are_taken_for_any_range_and_change_no_bytes() {
+fn advice_is_accepted_for_any_range_and_changes_no_bytes() {
     let bytes = pattern(3 * PAGE + 5);
-    let file = file_with(&bytes);
-    let map = writable(&file);
+    let file = TempFile::new(&bytes);
+    let map = file.map();
     let hints = [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed];
     for advice in hints {
         map.advise(advice, ..).unwrap();
@@ -117,7 +102,7 @@ fn hints_are_taken_for_any_range_and_change_no_bytes() {
 }
 
 #[test]
-fn advice_by_its_number_is_the_same_advice() {
+fn advice_by_its_number_acts_alike() {
     let map = Options::new().len(4 * PAGE).anonymous().unwrap();
     map.fill(7, ..).unwrap();
     let number = Advice::DontNeed.to_raw().unwrap();

@@ -1,19 +1,16 @@
-//! What Windows does alone, or otherwise than Unix.
+//! Features that only Windows has, or that differ from Unix.
 #![cfg(windows)]
-#![allow(unsafe_code)] // One test dies of memory that is not ours.
-
-mod support;
+#![allow(unsafe_code)] // One test accesses memory that it may not access.
 
 use std::{
     fs::File,
     io::{Seek, SeekFrom, Write},
     os::windows::fs::OpenOptionsExt,
     ptr,
-    sync::atomic::{AtomicBool, Ordering},
 };
 
-use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing, granularity};
-use support::{PAGE, file_with, in_child, other_handle, pattern, survives, writable};
+use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing, fault_status, granularity};
+use safemap_testing::{PAGE, Stop, TempFile, output_of_child, pattern, succeeds_in_child};
 
 const ERROR_ACCESS_DENIED: i32 = 5;
 const ERROR_INVALID_HANDLE: i32 = 6;
@@ -27,20 +24,20 @@ fn code<T>(result: Result<T, Error>) -> Option<i32> {
 }
 
 #[test]
-fn a_mapped_file_is_not_cut_by_anybody() {
-    let file = file_with(&pattern(3 * PAGE));
+fn a_mapped_file_cannot_be_truncated() {
+    let file = TempFile::new(&pattern(3 * PAGE));
     let map = Map::open(file.path()).unwrap();
-    let refused = other_handle(&file).set_len(PAGE as u64).unwrap_err();
+    let refused = file.open().set_len(PAGE as u64).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(ERROR_USER_MAPPED_FILE));
     assert_eq!(map.to_vec(..).unwrap(), pattern(3 * PAGE));
     map.close().unwrap();
-    other_handle(&file).set_len(PAGE as u64).unwrap();
+    file.set_len(PAGE as u64);
 }
 
 #[test]
-fn a_map_beside_another_one_grows_and_is_refused_to_shrink() {
-    let file = file_with(&pattern(3 * PAGE));
-    let (one, two) = (writable(&file), writable(&file));
+fn a_map_beside_another_one_can_grow_and_cannot_shrink() {
+    let file = TempFile::new(&pattern(3 * PAGE));
+    let (one, two) = (file.map(), file.map());
     for map in [&one, &two] {
         assert_eq!(code(map.resize(PAGE)), Some(ERROR_USER_MAPPED_FILE));
         assert_eq!(map.to_vec(..).unwrap(), pattern(3 * PAGE));
@@ -51,25 +48,25 @@ fn a_map_beside_another_one_grows_and_is_refused_to_shrink() {
     assert_eq!(two.to_vec(3 * PAGE - 2..).unwrap(), b"se");
     drop(two);
     one.resize(PAGE).unwrap();
-    assert_eq!((one.len(), file.path().metadata().unwrap().len()), (PAGE, PAGE as u64));
+    assert_eq!((one.len(), file.file_len()), (PAGE, PAGE as u64));
     assert_eq!(one.to_vec(..).unwrap(), pattern(PAGE));
 }
 
 #[test]
-fn a_part_that_grows_cuts_what_lies_behind_it() {
+fn a_map_of_a_part_truncates_the_file_when_it_grows() {
     let bytes = pattern(300_000);
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     let map = Options::new().access(Access::Write).offset(70_000).len(10).open(file.path()).unwrap();
     map.resize(100_000).unwrap();
     assert_eq!(map.to_vec(..).unwrap(), bytes[70_000..170_000]);
-    assert_eq!(std::fs::read(file.path()).unwrap(), bytes[..170_000]);
+    assert_eq!(file.read(), bytes[..170_000]);
 }
 
 #[test]
-fn offsets_are_any_and_the_granularity_is_64_kibibytes() {
+fn any_offset_is_accepted_and_the_granularity_is_64_kibibytes() {
     assert_eq!(granularity(), 64 * 1024);
     let bytes = pattern(3 * granularity());
-    let file = file_with(&bytes);
+    let file = TempFile::new(&bytes);
     for offset in [1, PAGE, 65_535, 65_536, 65_537, 131_072, 190_000] {
         let map = Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
         assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
@@ -81,10 +78,10 @@ fn offsets_are_any_and_the_granularity_is_64_kibibytes() {
 }
 
 #[test]
-fn offsets_beyond_four_gibibytes_are_right() {
-    let file = file_with(b"");
+fn offsets_beyond_four_gibibytes_are_exact() {
+    let file = TempFile::new(b"");
     let far = (4 << 30) + 12_345_u64;
-    let mut other = other_handle(&file);
+    let mut other = file.open();
     other.seek(SeekFrom::Start(far)).unwrap();
     other.write_all(b"far away").unwrap();
     let map = Options::new().access(Access::Write).offset(far).open(file.path()).unwrap();
@@ -96,8 +93,8 @@ fn offsets_beyond_four_gibibytes_are_right() {
 }
 
 #[test]
-fn a_resize_leaves_the_position_of_the_file_alone() {
-    let file = file_with(&pattern(100));
+fn a_resize_keeps_the_position_of_the_file() {
+    let file = TempFile::new(&pattern(100));
     let mut open = File::options().read(true).write(true).open(file.path()).unwrap();
     open.seek(SeekFrom::Start(7)).unwrap();
     let map = Options::new().access(Access::Write).map(&open).unwrap();
@@ -107,30 +104,28 @@ fn a_resize_leaves_the_position_of_the_file_alone() {
 }
 
 #[test]
-fn a_name_is_the_same_memory_for_everybody() {
+fn processes_that_use_a_name_share_memory() {
     const NAME: &str = "safemap test – gemeinsamer Speicher";
     const LEN: usize = 100_000;
-    let test = "a_name_is_the_same_memory_for_everybody";
     let map = Options::new().len(LEN).name(NAME).anonymous().unwrap();
     assert_eq!(map.sharing(), Sharing::Shared);
     if map.get(0).unwrap() == b'?' {
-        // The child, started below.
+        // This is the child, which the parent starts below.
         map.write_at(b"!", LEN - 1).unwrap();
         return;
     }
     map.set(0, b'?').unwrap();
-    let child = in_child(test).expect("the parent is who finds zeros");
-    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    succeeds_in_child(|| panic!("the child found zeros"));
     assert_eq!(map.get(LEN - 1).unwrap(), b'!');
     let second = Options::new().len(10).name(NAME).anonymous().unwrap();
     assert_eq!(second.get(0).unwrap(), b'?');
     assert_eq!(code(Options::new().len(2 * LEN).name(NAME).anonymous()), Some(ERROR_ACCESS_DENIED));
     drop((map, second));
-    assert_eq!(Options::new().len(10).name(NAME).anonymous().unwrap().get(0).unwrap(), 0, "nobody kept it");
+    assert_eq!(Options::new().len(10).name(NAME).anonymous().unwrap().get(0).unwrap(), 0, "the memory was freed");
 }
 
 #[test]
-fn a_part_of_memory_with_a_name_is_at_its_place_in_the_whole() {
+fn a_part_of_named_memory_starts_at_its_offset() {
     const NAME: &str = "safemap test: parts";
     let whole = Options::new().len(300_000).name(NAME).anonymous().unwrap();
     assert_eq!(whole.name(), Some(NAME.as_ref()));
@@ -148,7 +143,7 @@ fn a_part_of_memory_with_a_name_is_at_its_place_in_the_whole() {
 }
 
 #[test]
-fn memory_with_a_name_grows_within_its_reserve() {
+fn named_memory_grows_within_its_reserve() {
     const NAME: &str = r"Local\safemap test with a reserve";
     let one = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();
     let two = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();
@@ -160,7 +155,7 @@ fn memory_with_a_name_grows_within_its_reserve() {
 }
 
 #[test]
-fn memory_with_a_name_is_made_anew_unless_others_have_it() {
+fn named_memory_is_resized_unless_it_is_mapped_twice() {
     const NAME: &str = "safemap test of a resize";
     let one = Options::new().len(100_000).name(NAME).anonymous().unwrap();
     one.write_at(b"kept", 0).unwrap();
@@ -177,50 +172,50 @@ fn memory_with_a_name_is_made_anew_unless_others_have_it() {
         assert_eq!((one.len(), one.to_vec(..4).unwrap()), (len, b"kept".to_vec()));
     }
     let three = Options::new().len(10).name(NAME).anonymous().unwrap();
-    assert_eq!(three.to_vec(..4).unwrap(), b"kept", "it has its name");
+    assert_eq!(three.to_vec(..4).unwrap(), b"kept", "the name is kept");
 }
 
 #[test]
-fn a_file_with_a_name_is_resized_unless_others_have_it() {
-    let file = file_with(&pattern(100_000));
+fn a_named_file_is_resized_unless_it_is_mapped_twice() {
+    let file = TempFile::new(&pattern(100_000));
     let map =
         || Options::new().access(Access::Write).name("safemap test of a file's resize").open(file.path()).unwrap();
     let (one, two) = (map(), map());
     for len in [PAGE, 200_000] {
         assert!(matches!(one.resize(len), Err(Error::Os { call: "resize", .. })));
-        assert_eq!((one.len(), file.path().metadata().unwrap().len()), (100_000, 100_000));
+        assert_eq!((one.len(), file.file_len()), (100_000, 100_000));
         assert_eq!(one.to_vec(..).unwrap(), two.to_vec(..).unwrap());
     }
     drop(two);
     for len in [200_000, PAGE] {
         one.resize(len).unwrap();
-        assert_eq!((one.len(), file.path().metadata().unwrap().len()), (len, len as u64));
-        assert_eq!(map().to_vec(..PAGE).unwrap(), pattern(PAGE), "it has its name");
+        assert_eq!((one.len(), file.file_len()), (len, len as u64));
+        assert_eq!(map().to_vec(..PAGE).unwrap(), pattern(PAGE), "the name is kept");
     }
 }
 
 #[test]
-fn names_that_are_none_or_somebody_elses_are_refused() {
+fn invalid_names_and_names_of_other_objects_are_refused() {
     let named = |name: &str| Options::new().len(10).name(name).anonymous();
     assert!(matches!(named(""), Err(Error::Os { call: "map", .. })));
     assert!(matches!(named("zero\0unit"), Err(Error::Os { call: "map", .. })));
-    let file = file_with(b"of a file");
+    let file = TempFile::new(b"of a file");
     let first = Options::new().name("safemap test of a file").open(file.path()).unwrap();
     let second = Options::new().name("safemap test of a file").open(file.path()).unwrap();
     assert_eq!(second.to_vec(..).unwrap(), first.to_vec(..).unwrap());
-    // A name is that of one kind of object.
+    // Objects of all kinds share one namespace.
     let event = "safemap test of an event";
     let _event = Event::new(event);
     assert_eq!(code(named(event)), Some(ERROR_INVALID_HANDLE));
 }
 
-/// Another object with a name.
+/// A named event object.
 struct Event(*mut std::ffi::c_void);
 
 impl Event {
     fn new(name: &str) -> Event {
         let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
-        // SAFETY: the name ends with a zero and lives as long as the call.
+        // SAFETY: the name ends with a zero and outlives the call.
         let event = unsafe { CreateEventW(ptr::null(), 1, 0, name.as_ptr()) };
         assert!(!event.is_null());
         Event(event)
@@ -229,7 +224,7 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: ours alone.
+        // SAFETY: the handle is open and not used afterwards.
         unsafe { CloseHandle(self.0) };
     }
 }
@@ -246,7 +241,7 @@ unsafe extern "system" {
 }
 
 #[test]
-fn private_memory_gives_back_what_it_does_not_need_and_finds_zeros_there() {
+fn private_memory_that_shrinks_and_grows_again_reads_as_zeros() {
     let map = Options::new().len(1 << 20).anonymous().unwrap();
     map.fill(1, ..).unwrap();
     map.resize(5000).unwrap();
@@ -259,52 +254,52 @@ fn private_memory_gives_back_what_it_does_not_need_and_finds_zeros_there() {
 }
 
 #[test]
-fn a_file_that_was_opened_for_nobody_else_is_sealed() {
-    let file = file_with(b"sealed");
-    let alone = File::options().read(true).share_mode(FILE_SHARE_READ).open(file.path());
-    // The test's own handle writes.
-    assert_eq!(alone.unwrap_err().raw_os_error(), Some(ERROR_SHARING_VIOLATION));
-    let path = file.into_temp_path();
-    let alone = File::options().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
+fn a_file_opened_without_write_sharing_is_sealed() {
+    let file = TempFile::new(b"sealed");
+    let path = file.path();
+    let open_alone = || File::options().read(true).share_mode(FILE_SHARE_READ).open(path);
+    let writer = file.open();
+    assert_eq!(open_alone().unwrap_err().raw_os_error(), Some(ERROR_SHARING_VIOLATION));
+    drop(writer);
+    let alone = open_alone().unwrap();
     let map = Options::new().map(alone).unwrap();
-    let refused = File::options().write(true).open(&path).unwrap_err();
+    let refused = File::options().write(true).open(path).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(ERROR_SHARING_VIOLATION), "the map keeps the file, and with it the seal");
-    assert_eq!(Map::open(&path).unwrap().to_vec(..).unwrap(), map.to_vec(..).unwrap());
+    assert_eq!(Map::open(path).unwrap().to_vec(..).unwrap(), map.to_vec(..).unwrap());
     drop(map);
-    File::options().write(true).open(&path).unwrap();
+    File::options().write(true).open(path).unwrap();
 }
 
 #[test]
-fn repair_is_not_here() {
-    let file = file_with(b"abc");
+fn repair_is_unsupported() {
+    let file = TempFile::new(b"abc");
     assert!(matches!(Options::new().repair().open(file.path()), Err(Error::Unsupported(_))));
 }
 
 #[test]
-fn an_exception_that_is_not_ours_still_ends_the_process() {
-    let Some(child) = in_child("an_exception_that_is_not_ours_still_ends_the_process") else {
+fn an_exception_outside_the_library_terminates_the_process() {
+    let child = output_of_child(|| {
         let map = Options::new().len(PAGE).protection(Protection::NONE).anonymous().unwrap();
         assert!(matches!(map.get(0), Err(Error::Fault { offset: 0 })));
         let byte = map.as_ptr();
-        // SAFETY: none; that is what the test is about.
+        // SAFETY: the page may not be accessed. The child is meant to be terminated here.
         unsafe { byte.read_volatile() };
-        return;
-    };
+    });
     assert_eq!(child.status.code().map(i32::cast_unsigned), Some(STATUS_ACCESS_VIOLATION));
 }
 
-/// The file is resized under calls that need the whole of it, those of a search among them.
+/// The file is resized during calls that access all of it.
 #[test]
-fn nobody_is_inside_while_a_view_is_replaced() {
-    survives("nobody_is_inside_while_a_view_is_replaced", || {
-        let file = file_with(&pattern(1 << 20));
-        let map = writable(&file);
-        let stop = AtomicBool::new(false);
+fn no_call_accesses_a_view_while_it_is_replaced() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(1 << 20));
+        let map = file.map();
+        let stop = Stop::default();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
                     let mut buffer = vec![0; 1 << 20];
-                    while !stop.load(Ordering::Relaxed) {
+                    while !stop.is_set() {
                         let answers = [
                             map.read_exact_at(&mut buffer, 0),
                             map.fill(1, ..1 << 19),
@@ -313,12 +308,17 @@ fn nobody_is_inside_while_a_view_is_replaced() {
                             map.flush(),
                         ];
                         for answer in answers {
-                            assert!(matches!(answer, Ok(()) | Err(Error::OutOfBounds { .. })), "{answer:?}");
+                            match answer {
+                                Ok(()) | Err(Error::OutOfBounds { .. }) => {}
+                                // The view shrank after the bounds check. No access was tried, so there is no status.
+                                Err(Error::Fault { .. }) => assert_eq!(fault_status(), None),
+                                other => panic!("{other:?}"),
+                            }
                         }
                     }
                 });
             }
-            // What others map meanwhile must not be written to.
+            // Memory that is mapped during the resizes must not be written to.
             let mut others = Vec::new();
             for round in 0..300_usize {
                 map.resize((round * 7919 * 64) % (1 << 21)).unwrap();
@@ -327,7 +327,7 @@ fn nobody_is_inside_while_a_view_is_replaced() {
                 others.push(other);
                 others.truncate(5);
             }
-            stop.store(true, Ordering::Relaxed);
+            stop.set();
         });
     });
 }

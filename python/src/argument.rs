@@ -1,4 +1,4 @@
-//! Arguments of methods: given or not, and what they are.
+//! Conversion of arguments.
 
 use std::{
     convert::Infallible,
@@ -10,37 +10,37 @@ use pyo3::{
     prelude::*,
 };
 
-use crate::buffer;
+use crate::ffi;
 
-/// An argument that may be left out. `None` is an argument like others.
-pub(crate) struct Given<'a, 'py>(Option<Borrowed<'a, 'py, PyAny>>);
+/// An argument that can be omitted, for which `None` is not the same as omitting it.
+pub(crate) struct Optional<'a, 'py>(Option<Borrowed<'a, 'py, PyAny>>);
 
-/// Stands for an argument that was left out.
-pub(crate) const LEFT_OUT: Given<'static, 'static> = Given(None);
+/// The default of an [`Optional`] argument.
+pub(crate) const OMITTED: Optional<'static, 'static> = Optional(None);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Given<'a, 'py> {
+impl<'a, 'py> FromPyObject<'a, 'py> for Optional<'a, 'py> {
     type Error = Infallible;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Infallible> {
-        Ok(Given(Some(object)))
+        Ok(Optional(Some(object)))
     }
 }
 
-impl Given<'_, '_> {
-    /// Converts to a signed size; without one it is `default`.
+impl Optional<'_, '_> {
+    /// Converts to a signed size; `default` if omitted.
     pub(crate) fn ssize_or(&self, default: isize) -> PyResult<isize> {
-        self.0.map_or(Ok(default), |object| buffer::ssize(&object))
+        self.0.map_or(Ok(default), |object| ffi::ssize(&object))
     }
 
-    /// Converts to a C `int`; without one it is `default`.
+    /// Converts to a C `int`; `default` if omitted.
     pub(crate) fn int_or(&self, default: c_int) -> PyResult<c_int> {
         self.0.map_or(Ok(default), |object| int(&object))
     }
 }
 
-/// Converts to a signed size; `None` and nothing are `None`.
+/// Converts to a signed size; `None` if the argument is omitted or is Python's `None`.
 pub(crate) fn optional_ssize(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<isize>> {
-    object.map(buffer::ssize).transpose()
+    object.filter(|object| !object.is_none()).map(ffi::ssize).transpose()
 }
 
 /// Converts to a C `int`.
@@ -61,12 +61,24 @@ pub(crate) fn byte(object: &Bound<'_, PyAny>) -> PyResult<u8> {
     }
 }
 
-/// Converts to a number of bytes: `None`, nothing and negative numbers are `None`, for as many as there are.
+/// Converts to a number of bytes. `None`, for all bytes, if the argument is omitted, is Python's
+/// `None`, or is negative.
 pub(crate) fn count(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
-    let Some(object) = object else { return Ok(None) };
-    if !buffer::is_index(object) {
-        let kind = buffer::class_name(object);
-        return Err(PyTypeError::new_err(format!("argument should be integer or None, not '{kind}'")));
+    let Some(object) = object.filter(|object| !object.is_none()) else { return Ok(None) };
+    if !ffi::is_index(object) {
+        let class = ffi::class_name(object);
+        return Err(PyTypeError::new_err(format!("argument should be integer or None, not '{class}'")));
     }
-    Ok(usize::try_from(buffer::subscript::<PyOverflowError>(object)?).ok())
+    Ok(usize::try_from(ffi::subscript::<PyOverflowError>(object)?).ok())
+}
+
+/// Fast path for arguments that are exactly `N` small ints.
+#[inline]
+pub(crate) fn try_small_ints<const N: usize>(arguments: &[Bound<'_, PyAny>]) -> Option<[isize; N]> {
+    let arguments: &[_; N] = arguments.try_into().ok()?;
+    let mut numbers = [0; N];
+    for (number, object) in numbers.iter_mut().zip(arguments) {
+        *number = ffi::try_small_int(object)?;
+    }
+    Some(numbers)
 }

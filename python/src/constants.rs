@@ -1,4 +1,5 @@
-//! The module's constants: those of the newest CPython that this platform defines, and what the platform has besides.
+//! The constants of the module: those of the newest CPython that the platform defines, and further
+//! constants of the platform.
 
 use std::ffi::c_int;
 
@@ -9,8 +10,8 @@ pub(crate) const ACCESS_READ: c_int = 1;
 pub(crate) const ACCESS_WRITE: c_int = 2;
 pub(crate) const ACCESS_COPY: c_int = 3;
 
-/// Whether `set_name` can be done. CPython has names of memory for Linux alone.
-pub(crate) const NAMES_MEMORY: bool = cfg!(any(target_os = "linux", target_os = "android"));
+/// Whether `set_name` is supported. CPython names memory on Linux only.
+pub(crate) const CAN_NAME_MEMORY: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Adds all constants to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,7 +22,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 type Table = &'static [(&'static str, c_int)];
 
-/// Names as the C headers have them.
+/// A table of constants of the `libc` crate.
 #[cfg(unix)]
 macro_rules! table {
     ($($name:ident)*) => { &[$((stringify!($name), libc::$name)),*] };
@@ -42,13 +43,13 @@ const UNIX: Table = table! {
     MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE
 };
 
-/// There is none that Windows has besides.
+/// Windows has none of these.
 #[cfg(windows)]
 const UNIX: Table = &[];
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const PLATFORM: Table = &[
-    // CPython has these.
+    // CPython's module has these.
     ("MAP_DENYWRITE", libc::MAP_DENYWRITE),
     ("MAP_EXECUTABLE", libc::MAP_EXECUTABLE),
     ("MAP_POPULATE", libc::MAP_POPULATE),
@@ -64,7 +65,7 @@ const PLATFORM: Table = &[
     ("MADV_NOHUGEPAGE", libc::MADV_NOHUGEPAGE),
     ("MADV_DONTDUMP", libc::MADV_DONTDUMP),
     ("MADV_DODUMP", libc::MADV_DODUMP),
-    // CPython lacks these.
+    // CPython's module does not have these.
     #[cfg(target_os = "linux")]
     ("MAP_FIXED_NOREPLACE", libc::MAP_FIXED_NOREPLACE),
     ("MAP_GROWSDOWN", libc::MAP_GROWSDOWN),
@@ -128,7 +129,7 @@ const PLATFORM: Table = table! {
 #[cfg(target_os = "netbsd")]
 const PLATFORM: Table = table! { MAP_NORESERVE MAP_STACK MAP_HASSEMAPHORE };
 
-// Flags that the header defines as 0 are there as well.
+// Includes flags that the header defines as 0.
 #[cfg(target_os = "openbsd")]
 const PLATFORM: Table = table! { MAP_NORESERVE MAP_NOEXTEND MAP_HASSEMAPHORE MAP_STACK MAP_CONCEAL };
 
@@ -142,7 +143,7 @@ const PLATFORM: Table = table! { MAP_NORESERVE MAP_NOEXTEND MAP_HASSEMAPHORE MAP
 )))]
 const PLATFORM: Table = &[];
 
-/// `MAP_HUGETLB` keeps the logarithm of the page size in the upper bits of the flags.
+/// With `MAP_HUGETLB`, the upper bits of the flags are the binary logarithm of the page size.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HUGE_SHIFT: c_int = 26;
 

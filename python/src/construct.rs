@@ -1,4 +1,5 @@
-//! The arguments of the constructor, by the rules and with the texts of CPython's own parser. The constructors themselves stand in `os`.
+//! The arguments of the constructor, parsed by the rules and with the messages of CPython's
+//! `PyArg_ParseTupleAndKeywords`. The constructors are in `os`.
 
 use std::ffi::c_int;
 
@@ -10,51 +11,51 @@ use pyo3::{
 
 use crate::argument::int;
 
-/// The names of the arguments, in order; those behind the positional ones are given by name alone.
+/// The names of the parameters, in order. Those after the first `positional` are keyword-only.
 #[derive(Clone, Copy)]
-pub(crate) struct Names {
-    pub(crate) all: &'static [&'static str],
+pub(crate) struct Parameters {
+    pub(crate) names: &'static [&'static str],
     pub(crate) positional: usize,
 }
 
-/// Positional and named arguments, taken one after the other.
+/// Positional and keyword arguments, taken one after the other.
 pub(crate) struct Arguments<'a, 'py> {
-    names: Names,
+    parameters: Parameters,
     args: &'a Bound<'py, PyTuple>,
     kwargs: Option<&'a Bound<'py, PyDict>>,
     /// How many of `kwargs` were taken.
-    named: usize,
+    taken_by_name: usize,
 }
 
 impl<'a, 'py> Arguments<'a, 'py> {
     pub(crate) fn new(
-        names: Names,
+        parameters: Parameters,
         args: &'a Bound<'py, PyTuple>,
         kwargs: Option<&'a Bound<'py, PyDict>>,
     ) -> PyResult<Self> {
         let (positional, all) = (args.len(), args.len() + kwargs.map_or(0, |kwargs| kwargs.len()));
-        if all > names.all.len() {
-            return Err(too_many(names.all.len(), if positional == 0 { "keyword " } else { "" }, all));
+        if all > parameters.names.len() {
+            return Err(too_many(parameters.names.len(), if positional == 0 { "keyword " } else { "" }, all));
         }
-        if positional > names.positional {
-            return Err(too_many(names.positional, "positional ", positional));
+        if positional > parameters.positional {
+            return Err(too_many(parameters.positional, "positional ", positional));
         }
-        Ok(Arguments { names, args, kwargs, named: 0 })
+        Ok(Arguments { parameters, args, kwargs, taken_by_name: 0 })
     }
 
-    /// The argument number `i`, if it was given.
+    /// Returns the argument of parameter `i`, or `None` if it is omitted.
     pub(crate) fn take(&mut self, i: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
         if i < self.args.len() {
             return self.args.get_item(i).map(Some);
         }
         let Some(kwargs) = self.kwargs else { return Ok(None) };
-        let found = kwargs.get_item(self.names.all[i])?;
-        self.named += usize::from(found.is_some());
+        let found = kwargs.get_item(self.parameters.names[i])?;
+        self.taken_by_name += usize::from(found.is_some());
         Ok(found)
     }
 
     pub(crate) fn required(&mut self, i: usize) -> PyResult<Bound<'py, PyAny>> {
-        let missing = || format!("function missing required argument '{}' (pos {})", self.names.all[i], i + 1);
+        let missing = || format!("function missing required argument '{}' (pos {})", self.parameters.names[i], i + 1);
         self.take(i)?.ok_or_else(|| PyTypeError::new_err(missing()))
     }
 
@@ -66,25 +67,25 @@ impl<'a, 'py> Arguments<'a, 'py> {
         self.take(i)?.map_or(Ok(default), |object| object.is_truthy())
     }
 
-    /// Raises if the argument number `i` was given by name, as if there were none.
+    /// Raises TypeError if the argument of parameter `i` is passed by name, as for an unknown name.
     #[cfg(windows)]
-    pub(crate) fn refuse(&self, i: usize) -> PyResult<()> {
-        match self.kwargs.map_or(Ok(false), |kwargs| kwargs.contains(self.names.all[i]))? {
-            true => Err(unexpected(self.names.all[i])),
+    pub(crate) fn reject_keyword(&self, i: usize) -> PyResult<()> {
+        match self.kwargs.map_or(Ok(false), |kwargs| kwargs.contains(self.parameters.names[i]))? {
+            true => Err(unexpected(self.parameters.names[i])),
             false => Ok(()),
         }
     }
 
-    /// Raises if some of the named arguments were not wanted.
+    /// Raises TypeError if a keyword argument was not taken: unknown, or passed by position as well.
     pub(crate) fn finish(self) -> PyResult<()> {
-        let Some(kwargs) = self.kwargs.filter(|kwargs| kwargs.len() > self.named) else { return Ok(()) };
-        for (i, name) in self.names.all.iter().enumerate().take(self.args.len()) {
+        let Some(kwargs) = self.kwargs.filter(|kwargs| kwargs.len() > self.taken_by_name) else { return Ok(()) };
+        for (i, name) in self.parameters.names.iter().enumerate().take(self.args.len()) {
             if kwargs.contains(name)? {
                 let text = format!("argument for function given by name ('{name}') and position ({})", i + 1);
                 return Err(PyTypeError::new_err(text));
             }
         }
-        let unknown = kwargs.keys().into_iter().find(|key| !self.names.have(key));
+        let unknown = kwargs.keys().into_iter().find(|key| !self.parameters.contain(key));
         let Some(unknown) = unknown.and_then(|key| key.cast_into::<PyString>().ok()) else {
             return Err(PyTypeError::new_err("keywords must be strings"));
         };
@@ -92,10 +93,10 @@ impl<'a, 'py> Arguments<'a, 'py> {
     }
 }
 
-impl Names {
-    /// Whether `key` is one of them, without the methods that a subclass of `str` may have.
-    fn have(&self, key: &Bound<'_, PyAny>) -> bool {
-        key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.all.contains(&key)))
+impl Parameters {
+    /// Whether `key` is one of the names. Does not call methods of a subclass of `str`.
+    fn contain(&self, key: &Bound<'_, PyAny>) -> bool {
+        key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.names.contains(&key)))
     }
 }
 
@@ -103,6 +104,6 @@ fn unexpected(name: &str) -> PyErr {
     PyTypeError::new_err(format!("this function got an unexpected keyword argument '{name}'"))
 }
 
-fn too_many(limit: usize, kind: &str, given: usize) -> PyErr {
-    PyTypeError::new_err(format!("function takes at most {limit} {kind}arguments ({given} given)"))
+fn too_many(max: usize, kind: &str, count: usize) -> PyErr {
+    PyTypeError::new_err(format!("function takes at most {max} {kind}arguments ({count} given)"))
 }

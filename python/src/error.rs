@@ -1,4 +1,4 @@
-//! Exceptions, with CPython's types and texts.
+//! Exceptions, with CPython's types and messages.
 
 use std::io;
 
@@ -15,39 +15,42 @@ create_exception!(
     safemap,
     FaultError,
     PyOSError,
-    "A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.\n\n\
-     `errno` is EFAULT, on Windows `winerror` what the system said; `offset` is the place of that byte in the map. Bytes before it were transferred.\n\n\
-     A map made with repair=True raises it also when a reader of its memory met zeros in the place of that byte."
+    "A byte of the map cannot be accessed: the file was truncated, the disk is full, or the device\n\
+     failed.\n\n\
+     `errno` is EFAULT; on Windows `winerror` is the code that the system reports. `offset` is the\n\
+     offset of the byte in the map. The bytes before it were transferred.\n\n\
+     For a map created with repair=True: also if the byte was replaced by zero when a buffer of the\n\
+     memory was accessed."
 );
 
-/// Translates an error of the core.
+/// Converts an error of the core to an exception.
 #[cold]
-pub(crate) fn raise(error: Error) -> PyErr {
+pub(crate) fn to_exception(error: Error) -> PyErr {
     match &error {
         Error::Os { source, .. } => os_error(source),
         Error::Fault { offset } | Error::Damaged { offset } => fault(&error, *offset),
         Error::Buffer { .. } => PyOSError::new_err(os::arguments(os::fault_code(&error), error.to_string())),
-        // The methods check ranges themselves, and then another thread made the map shorter.
-        Error::OutOfBounds { .. } => value("mmap was made shorter during the call"),
+        // The methods check ranges first, so another thread has shortened the map since.
+        Error::OutOfBounds { .. } => value_error("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
         Error::Unaligned { .. } => errno(error.os_code().unwrap_or_default()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }
 
-/// The exception for a number of the system's, with the system's text. Python finds the subclass.
+/// Converts an error of the operating system to an OSError, whose subclass Python selects.
 pub(crate) fn os_error(error: &io::Error) -> PyErr {
     if error.kind() == io::ErrorKind::OutOfMemory && error.raw_os_error().is_none() {
         return PyMemoryError::new_err(());
     }
     let text = error.to_string();
     let Some(code) = error.raw_os_error() else { return PyOSError::new_err(text) };
-    // Rust appends the number to the text.
+    // Rust appends the code to the text.
     let text = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text).to_owned();
     PyOSError::new_err(os::arguments(code, text))
 }
 
-/// The exception for a number of the system's that we know without asking it.
+/// Returns the OSError for an error code, without a call of the operating system that failed.
 #[cold]
 pub(crate) fn errno(code: i32) -> PyErr {
     os_error(&io::Error::from_raw_os_error(code))
@@ -57,7 +60,7 @@ fn fault(error: &Error, offset: usize) -> PyErr {
     FaultError::new_err(Fault { code: os::fault_code(error), text: error.to_string(), offset })
 }
 
-/// What makes the exception for a byte that cannot be accessed.
+/// The arguments of a FaultError.
 struct Fault {
     code: i32,
     text: String,
@@ -65,23 +68,26 @@ struct Fault {
 }
 
 impl PyErrArguments for Fault {
-    /// Makes the whole exception, which the interpreter takes as it is. No sooner: up to Python 3.11 that may collect garbage, and
-    /// whatever this sets free may use the map of the call.
+    /// Creates the exception itself, which the interpreter accepts in place of its arguments.
+    ///
+    /// It is created as late as this because up to CPython 3.11 an allocation may start a garbage
+    /// collection, and a finalizer may use the map of the current call.
     fn arguments(self, py: Python<'_>) -> Py<PyAny> {
-        let made = py.get_type::<FaultError>().call1(os::arguments(self.code, self.text)).and_then(|exception| {
+        let exception = py.get_type::<FaultError>().call1(os::arguments(self.code, self.text));
+        let exception = exception.and_then(|exception| {
             exception.setattr("offset", self.offset)?;
-            // The same everywhere, whatever the system calls it.
+            // EFAULT on every system. Windows would derive another errno from `winerror`.
             exception.setattr("errno", os::BAD_ADDRESS)?;
             Ok(exception.unbind())
         });
-        made.unwrap_or_else(|failure| failure.into_value(py).into_any())
+        exception.unwrap_or_else(|error| error.into_value(py).into_any())
     }
 }
 
-/// The interpreter ends, and a thread that it left behind uses the map.
+/// The exception if the interpreter is finalized while a call waits for another thread.
 #[cold]
-pub(crate) fn ending() -> PyErr {
-    PyRuntimeError::new_err("mmap is used by a thread that has ended with the interpreter")
+pub(crate) fn finalized() -> PyErr {
+    PyRuntimeError::new_err("mmap is in use by a thread that ended with the interpreter")
 }
 
 #[cold]
@@ -100,11 +106,20 @@ pub(crate) fn read_only() -> PyErr {
 }
 
 #[cold]
-pub(crate) fn out_of_range() -> PyErr {
+pub(crate) fn index_out_of_range() -> PyErr {
     PyIndexError::new_err("mmap index out of range")
 }
 
+/// Like [`to_exception`], but IndexError for an offset outside the map.
 #[cold]
-pub(crate) fn value(text: &'static str) -> PyErr {
+pub(crate) fn index_or_exception(error: Error) -> PyErr {
+    match error {
+        Error::OutOfBounds { .. } => index_out_of_range(),
+        error => to_exception(error),
+    }
+}
+
+#[cold]
+pub(crate) fn value_error(text: &'static str) -> PyErr {
     PyValueError::new_err(text)
 }

@@ -1,105 +1,234 @@
-//! The map as a file: a position, reading and writing there.
+//! The methods of a file object: the position, and reads and writes there.
+
+use std::{ffi::CStr, mem::MaybeUninit};
 
 use pyo3::{
-    exceptions::PyValueError,
     prelude::*,
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
 
 use crate::{
-    argument::{Given, LEFT_OUT, byte, count},
-    buffer::{lend, ssize},
-    error::{raise, value},
-    mmap::{LONG, Mmap},
+    argument::{byte, count, int, try_small_ints},
+    error::{to_exception, value_error},
+    ffi::{Arity, Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes, with_bytes},
+    mmap::{DETACH_THRESHOLD, Mmap},
     os,
+    search::FAST_SEARCH_LENGTH,
 };
+
+/// The fast path of `readline` copies lines up to this length in one pass with the search for their
+/// end. A search followed by a copy takes a tenth longer than CPython's `readline`.
+const FAST_LINE_LENGTH: usize = 256;
+
+/// `mmap.tell()`
+pub(crate) struct Tell;
+
+impl Method for Tell {
+    const NAME: &'static CStr = c"tell";
+    const DOC: &'static CStr = c"tell($self, /)\n--\n\nReturns the current position.";
+    const ARITY: Arity = Arity::Zero;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        (!mmap.map.is_closed()).then(|| return_int(py, mmap.position()))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_open()?;
+        Ok(return_int(py, mmap.position()))
+    }
+}
+
+/// `mmap.seek(pos, whence=0, /)`
+pub(crate) struct Seek;
+
+impl Method for Seek {
+    const NAME: &'static CStr = c"seek";
+    const DOC: &'static CStr = c"seek($self, pos, whence=0, /)\n--\n\n\
+        Sets the position and returns it.\n\n\
+        `pos` is relative to the start (whence 0), the current position (1) or the end (2).";
+    const ARITY: Arity = Arity::Between(1, 2);
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let [pos] = try_small_ints(arguments)?;
+        let to = usize::try_from(pos).ok().filter(|&to| mmap.try_length(py).is_some_and(|len| to <= len))?;
+        mmap.set_position(to);
+        Some(return_int(py, to))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_open()?;
+        let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
+        let len = mmap.length(py)?;
+        let from = match whence {
+            0 => 0,
+            1 => mmap.position(),
+            2 => len,
+            _ => return Err(value_error("unknown seek type")),
+        };
+        let to = from.checked_add_signed(distance).filter(|&to| to <= len);
+        let to = to.ok_or_else(|| value_error("seek out of range"))?;
+        mmap.set_position(to);
+        Ok(return_int(py, to))
+    }
+}
+
+/// `mmap.read(n=None, /)`
+pub(crate) struct Read;
+
+impl Method for Read {
+    const NAME: &'static CStr = c"read";
+    const DOC: &'static CStr = c"read($self, n=None, /)\n--\n\n\
+        Returns the next `n` bytes, or all remaining bytes, and advances the position.";
+    const ARITY: Arity = Arity::Between(0, 1);
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let [n] = try_small_ints(arguments)?;
+        let at = mmap.position();
+        let left = mmap.try_length(py)?.saturating_sub(at);
+        mmap.try_consume(py, at, usize::try_from(n).ok()?.min(left))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_open()?;
+        let n = count(arguments.first())?.unwrap_or(usize::MAX);
+        let (at, len) = (mmap.position(), mmap.length(py)?);
+        mmap.consume(py, at, n.min(len.saturating_sub(at)))
+    }
+}
+
+/// `mmap.read_byte()`
+pub(crate) struct ReadByte;
+
+impl Method for ReadByte {
+    const NAME: &'static CStr = c"read_byte";
+    const DOC: &'static CStr = c"read_byte($self, /)\n--\n\n\
+        Returns the next byte as an int and advances the position.";
+    const ARITY: Arity = Arity::Zero;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let at = mmap.position();
+        let byte = mmap.map.try_with(py, |map| map.try_get(at))?;
+        mmap.set_position(at + 1);
+        Some(small_int(py, byte))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        let at = mmap.position();
+        let byte = mmap.map.with(py, |map| map.get(at), |error| beyond_end(error, "read byte out of range"))?;
+        mmap.set_position(at + 1);
+        Ok(small_int(py, byte))
+    }
+}
+
+/// `mmap.readline()`
+pub(crate) struct Readline;
+
+impl Method for Readline {
+    const NAME: &'static CStr = c"readline";
+    const DOC: &'static CStr = c"readline($self, /)\n--\n\n\
+        Returns the bytes up to and including the next newline, or all remaining bytes, and advances\n\
+        the position.";
+    const ARITY: Arity = Arity::Zero;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let (at, mut buffer) = (mmap.position(), [MaybeUninit::uninit(); FAST_LINE_LENGTH]);
+        if let Some(line) = mmap.map.try_with(py, |map| map.try_until(b'\n', at, &mut buffer)) {
+            mmap.set_position(at + line.len());
+            return Some(return_bytes(py, line));
+        }
+        let newline = mmap.map.try_with(py, |map| {
+            let end = map.len().min(at.saturating_add(FAST_SEARCH_LENGTH));
+            map.find(b"\n", at..end).ok()?
+        })?;
+        mmap.try_consume(py, at, newline + 1 - at)
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        let (at, len) = (mmap.position(), mmap.length(py)?);
+        let end = mmap.find_newline(py, at, len)?.map_or(len, |newline| newline + 1);
+        mmap.consume(py, at, end.saturating_sub(at))
+    }
+}
+
+/// `mmap.write(bytes, /)`
+pub(crate) struct Write;
+
+impl Method for Write {
+    const NAME: &'static CStr = c"write";
+    const DOC: &'static CStr = c"write($self, bytes, /)\n--\n\n\
+        Writes `bytes` at the position, advances the position and returns the number of bytes.\n\n\
+        Raises ValueError, and writes nothing, if they do not fit.";
+    const ARITY: Arity = Arity::One;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let [bytes] = arguments else { return None };
+        let bytes = try_short_bytes(bytes)?;
+        let at = mmap.position();
+        mmap.map.try_with(py, |map| map.write_at(bytes, at).ok())?;
+        mmap.set_position(at + bytes.len());
+        Some(return_int(py, bytes.len()))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_open()?;
+        with_bytes(&arguments[0], |bytes| {
+            mmap.ensure_writable()?;
+            let at = mmap.position();
+            let left = mmap.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
+            left.ok_or_else(|| value_error("data out of range"))?;
+            mmap.copy_in(py, bytes, at)?;
+            mmap.set_position(at + bytes.len());
+            Ok(return_int(py, bytes.len()))
+        })
+    }
+}
+
+/// `mmap.write_byte(byte, /)`
+pub(crate) struct WriteByte;
+
+impl Method for WriteByte {
+    const NAME: &'static CStr = c"write_byte";
+    const DOC: &'static CStr = c"write_byte($self, byte, /)\n--\n\n\
+        Writes the int `byte` at the position and advances the position.";
+    const ARITY: Arity = Arity::One;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let [byte] = try_small_ints(arguments)?;
+        let (at, byte) = (mmap.position(), u8::try_from(byte).ok()?);
+        mmap.map.try_with(py, |map| map.try_set(at, byte))?;
+        mmap.set_position(at + 1);
+        Some(ReturnValue::none(py))
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_open()?;
+        let byte = byte(&arguments[0])?;
+        mmap.ensure_writable()?;
+        let at = mmap.position();
+        mmap.map.with(py, |map| map.set(at, byte), |error| beyond_end(error, "write byte out of range"))?;
+        mmap.set_position(at + 1);
+        Ok(ReturnValue::none(py))
+    }
+}
 
 #[pymethods]
 impl Mmap {
-    /// Returns the position.
-    fn tell(&self) -> PyResult<usize> {
-        self.open()?;
-        Ok(self.position())
-    }
-
-    /// Returns the next byte as an int and moves the position behind it.
-    fn read_byte(&self, py: Python<'_>) -> PyResult<u8> {
-        let at = self.position();
-        let byte = self.shelf.with(py, |map| map.get(at), |error| beyond(error, "read byte out of range"))?;
-        self.set_position(at + 1);
-        Ok(byte)
-    }
-
-    /// Moves the position and returns it. `pos` counts from the start (whence 0), the position (1) or the end (2).
-    #[pyo3(signature = (pos, whence = LEFT_OUT, /), text_signature = "($self, pos, whence=0, /)")]
-    fn seek(&self, py: Python<'_>, pos: &Bound<'_, PyAny>, whence: Given<'_, '_>) -> PyResult<usize> {
-        self.open()?;
-        let (distance, whence) = (ssize(pos)?, whence.int_or(0)?);
-        let len = self.length(py)?;
-        let from = match whence {
-            0 => 0,
-            1 => self.position(),
-            2 => len,
-            _ => return Err(value("unknown seek type")),
-        };
-        let to = from.checked_add_signed(distance).filter(|&to| to <= len);
-        let to = to.ok_or_else(|| value("seek out of range"))?;
-        self.set_position(to);
-        Ok(to)
-    }
-
-    /// Returns True: the position can be moved.
+    /// Returns True: the position can be changed.
     fn seekable(&self) -> bool {
         true
     }
 
-    /// Returns the next `n` bytes, or all that are left, and moves the position behind them.
-    #[pyo3(signature = (n = None, /))]
-    fn read<'py>(&self, py: Python<'py>, n: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
-        self.open()?;
-        let wanted = count(n)?.unwrap_or(usize::MAX);
-        let (at, len) = (self.position(), self.length(py)?);
-        self.consume(py, at, wanted.min(len.saturating_sub(at)))
-    }
-
-    /// Returns the bytes up to and including the next newline, or all that are left, and moves the position.
-    fn readline<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let (at, len) = (self.position(), self.length(py)?);
-        let end = self.newline(py, at, len)?.map_or(len, |newline| newline + 1);
-        self.consume(py, at, end.saturating_sub(at))
-    }
-
-    /// Writes `bytes` at the position, all of them or, if they do not fit, none, moves the position behind them and returns their number.
-    #[pyo3(signature = (bytes, /))]
-    fn write(&self, py: Python<'_>, bytes: &Bound<'_, PyAny>) -> PyResult<usize> {
-        self.open()?;
-        lend(bytes, |bytes| {
-            self.writable()?;
-            let at = self.position();
-            let room = self.length(py)?.checked_sub(at).filter(|&room| bytes.len() <= room);
-            room.ok_or_else(|| value("data out of range"))?;
-            self.copy_in(py, bytes, at)?;
-            self.set_position(at + bytes.len());
-            Ok(bytes.len())
-        })
-    }
-
-    /// Writes the int `byte` at the position and moves the position behind it.
-    #[pyo3(signature = (byte, /))]
-    fn write_byte(&self, py: Python<'_>, byte: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open()?;
-        let byte = self::byte(byte)?;
-        self.writable()?;
-        let at = self.position();
-        self.shelf.with(py, |map| map.set(at, byte), |error| beyond(error, "write byte out of range"))?;
-        self.set_position(at + 1);
-        Ok(())
-    }
-
-    /// Returns the length of the file in bytes as it is now; of anonymous memory that of the map.
+    /// Returns the current length of the file in bytes, or that of the map for anonymous memory.
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
-        self.open()?;
+        self.ensure_open()?;
         if !self.tracked {
             return Err(unsupported(py, "can't get size with trackfd=False"));
         }
@@ -108,16 +237,25 @@ impl Mmap {
 }
 
 impl Mmap {
-    /// Returns `len` bytes from `at` on and moves the position behind them.
-    fn consume<'py>(&self, py: Python<'py>, at: usize, len: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.copy_out(py, at, len)?;
-        self.set_position(at + bytes.as_bytes().len());
-        Ok(bytes)
+    /// Fast path of [`Mmap::consume`].
+    #[inline]
+    fn try_consume(&self, py: Python<'_>, at: usize, len: usize) -> Option<ReturnValue> {
+        let bytes = self.try_copy_out(py, at, len)?;
+        self.set_position(at + len);
+        Some(bytes)
     }
 
-    /// Finds the first newline in `start..end`. Most lines are short; only a long one lets other threads run.
-    fn newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let (start, near) = (start.min(end), end.min(start.saturating_add(LONG)));
+    /// Returns `len` bytes, starting at `at`, and sets the position to their end.
+    fn consume(&self, py: Python<'_>, at: usize, len: usize) -> PyResult<ReturnValue> {
+        let bytes: Bound<'_, PyBytes> = self.copy_out(py, at, len)?;
+        self.set_position(at + bytes.as_bytes().len());
+        Ok(bytes.into())
+    }
+
+    /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
+    /// long, because most are short.
+    fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
+        let (start, near) = (start.min(end), end.min(start.saturating_add(DETACH_THRESHOLD)));
         match self.run(py, |map| map.find(b"\n", start..near))? {
             None if near < end => self.run_detached(py, |map| map.find(b"\n", near..end)),
             found => Ok(found),
@@ -126,24 +264,25 @@ impl Mmap {
 }
 
 #[cold]
-fn beyond(error: safemap::Error, text: &'static str) -> PyErr {
+fn beyond_end(error: safemap::Error, text: &'static str) -> PyErr {
     match error {
-        safemap::Error::OutOfBounds { .. } => PyValueError::new_err(text),
-        error => raise(error),
+        safemap::Error::OutOfBounds { .. } => value_error(text),
+        error => to_exception(error),
     }
 }
 
-/// `io.UnsupportedOperation`, which is an OSError (what CPython raises up to 3.14) and a ValueError (from 3.15 on).
+/// `io.UnsupportedOperation`. It is a subclass of OSError, which CPython raises up to 3.14, and of
+/// ValueError, which CPython raises from 3.15 on.
 static UNSUPPORTED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// Looks for it while there is still something to be imported.
-pub(crate) fn remember_unsupported(py: Python<'_>) -> PyResult<()> {
+/// Imports `io.UnsupportedOperation` early, because imports fail during finalization.
+pub(crate) fn import_unsupported(py: Python<'_>) -> PyResult<()> {
     UNSUPPORTED.import(py, "io", "UnsupportedOperation").map(drop)
 }
 
 fn unsupported(py: Python<'_>, text: &'static str) -> PyErr {
     match UNSUPPORTED.import(py, "io", "UnsupportedOperation") {
         Ok(class) => PyErr::from_type(class.clone(), (os::BAD_DESCRIPTOR, text)),
-        Err(failure) => failure,
+        Err(error) => error,
     }
 }

@@ -1,45 +1,44 @@
-//! The Python class `mmap` over the Rust type `Map`: parses, calls, translates.
+//! The Python class `mmap`, implemented by the Rust type `Map`.
 //!
-//! What each call does is told by `safemap/_safemap.pyi`; how it differs from CPython's by `docs/python.md`.
+//! The modules convert arguments, call the core and translate its errors. `safemap/_safemap.pyi`
+//! documents each method; `docs/python.md` lists the differences from CPython's module.
 
 #[cfg(unix)]
 mod advise;
 mod argument;
-mod buffer;
 mod constants;
 mod construct;
 mod error;
+mod ffi;
 mod file;
 mod index;
 mod lines;
 mod memory;
 mod mmap;
 mod os;
-mod quick;
 mod search;
+mod slow_paths;
 
 #[cfg(PyPy)]
-compile_error!("safemap is for CPython: it fills slots of the type that PyPy has elsewhere or not at all");
+compile_error!("safemap supports CPython only: the layout of a type's slots differs in PyPy");
 
 use pyo3::{exceptions::PyOSError, prelude::*};
 
 use crate::{error::FaultError, lines::LineIterator, mmap::Mmap};
 
-/// Memory-mapped files; see the package `safemap`.
-// Free-threaded builds need no lock of the interpreter's: see `buffer/shelf.rs`.
+/// The extension module of the package `safemap`.
+// Free-threaded builds need no GIL: see `ffi/shared_map.rs`.
 #[pymodule(gil_used = false)]
 fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    buffer::keep_small(py)?;
-    buffer::fill_slots(&py.get_type::<Mmap>());
-    buffer::quicken(&py.get_type::<Mmap>())?;
+    ffi::fill_small_objects(py)?;
+    file::import_unsupported(py)?;
     module.add_class::<Mmap>()?;
-    buffer::fill_iterator(&py.get_type::<LineIterator>());
     module.add_class::<LineIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     module.add("FaultError", py.get_type::<FaultError>())?;
-    file::remember_unsupported(py)?;
+    module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
     constants::add(module)?;
-    // CPython's module has none; without it a star import takes all names that have no underscore.
+    // CPython's module has no `__all__`: a star import takes all names without an underscore.
     module.delattr("__all__")
 }

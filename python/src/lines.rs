@@ -1,111 +1,114 @@
-//! Lines: going through a map line by line.
+//! The method `lines` and its iterator.
 //!
-//! `readline` costs a call from Python, a search and a copy for each line. An iterator copies a window of the map, many lines at once, and
-//! makes its lines from that: with the map's own guarantees for the copy, and without a look at the map for each line.
+//! `readline` costs a Python call, a search and a copy for each line. The iterator copies a block of
+//! the map, with many lines, into a private buffer, and splits the lines there. The copy handles
+//! faults and concurrent changes, so that the lines need no further access to the map.
 
 use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
 use safemap::{Error, copy_of};
 
 use crate::{
-    argument::{Given, LEFT_OUT, optional_ssize},
-    buffer::{Answer, Turn, bytes_of, copied, lend_settled},
-    error::{ending, raise},
+    argument::{OMITTED, Optional, optional_ssize},
+    error::{finalized, to_exception},
+    ffi::{Lock, ReturnValue, bytes_from, return_bytes, with_stable_bytes},
     mmap::Mmap,
     search::{Direction, from_end},
 };
 
-/// Bytes read ahead: few enough to stay in the processor's first cache, enough to forget the cost of the call.
-const WINDOW: usize = 8 * 1024;
+/// Number of bytes to read ahead. They fit into the first-level cache, and are enough to make the
+/// cost of a refill negligible.
+const READ_AHEAD: usize = 8 * 1024;
 
 #[pymethods]
 impl Mmap {
-    /// Goes through the lines from `start` to `end`; lines end with b"\n", which is left away if `keepends` is false.
+    /// Returns an iterator over the lines in `start..end`.
     ///
-    /// With `containing`, a bytes-like object, only lines that contain it. The position is neither used nor moved. Up to 8 KiB are read
-    /// ahead, so what is written there meanwhile may not be seen.
+    /// Lines end with b"\n", which is removed if `keepends` is false. With `containing`, a bytes-like
+    /// object, only the lines that contain it are returned. The position is neither used nor changed.
+    /// Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
     #[pyo3(
-        signature = (start = LEFT_OUT, end = None, *, keepends = None, containing = None),
+        signature = (start = OMITTED, end = None, *, keepends = None, containing = None),
         text_signature = "($self, start=0, end=None, *, keepends=True, containing=None)"
     )]
     fn lines(
         slf: &Bound<'_, Self>,
-        start: Given<'_, '_>,
+        start: Optional<'_, '_>,
         end: Option<&Bound<'_, PyAny>>,
         keepends: Option<&Bound<'_, PyAny>>,
         containing: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<LineIterator> {
         let (py, this) = (slf.py(), slf.get());
-        this.open()?;
+        this.ensure_open()?;
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
         let lines = |needle: &[u8]| {
-            let needle = (!needle.is_empty()).then(|| copy_of(needle)).transpose().map_err(raise)?;
+            let needle = (!needle.is_empty()).then(|| copy_of(needle)).transpose().map_err(to_exception)?;
             let len = this.length(py)?;
             Ok(LineIterator {
                 map: slf.clone().unbind(),
                 end: end.map(|end| from_end(end, len).min(len)),
                 keepends,
                 needle,
-                progress: Turn::new(Progress::at(from_end(start, len).min(len))),
+                reader: Lock::new(Reader::new(from_end(start, len).min(len))),
             })
         };
-        // The map is looked at before the bytes are given back, which may run code as well.
-        containing.map_or_else(|| lines(b""), |needle| lend_settled(needle, lines))
+        // Called before the buffer of `containing` is released, which may run Python code.
+        containing.map_or_else(|| lines(b""), |needle| with_stable_bytes(needle, lines))
     }
 }
 
-/// The lines of a map, as `bytes`. Made by mmap.lines().
+/// An iterator over the lines of a map, as `bytes`. Returned by mmap.lines().
 ///
-/// After an exception there is nothing more.
+/// After an exception it is exhausted.
 #[pyclass(frozen, module = "safemap")]
 pub(crate) struct LineIterator {
     map: Py<Mmap>,
-    /// Where lines end at the latest; `None` for the map's end, wherever that is by then.
+    /// The offset at which lines end at the latest. `None` for the end of the map, even if it moves.
     end: Option<usize>,
     keepends: bool,
     needle: Option<Vec<u8>>,
-    progress: Turn<Progress>,
+    reader: Lock<Reader>,
 }
 
-/// How far an iterator is.
-struct Progress {
-    /// A copy of bytes of the map, of which `next .. filled` are still to be gone through.
-    window: Vec<u8>,
+/// The state of an iterator.
+struct Reader {
+    /// A copy of bytes of the map, of which `next..filled` are unread.
+    buffer: Vec<u8>,
     next: usize,
     filled: usize,
-    /// The place in the map behind what the window holds.
-    at: usize,
-    ended: bool,
+    /// Offset in the map of the first byte after those in the buffer.
+    offset: usize,
+    exhausted: bool,
 }
 
-impl Progress {
-    fn at(at: usize) -> Progress {
-        Progress { window: Vec::new(), next: 0, filled: 0, at, ended: false }
+impl Reader {
+    fn new(offset: usize) -> Reader {
+        Reader { buffer: Vec::new(), next: 0, filled: 0, offset, exhausted: false }
     }
 
-    /// The next line, if all of it is in the window.
+    /// Takes the next line, if the buffer contains its newline.
     #[inline]
-    fn line(&mut self) -> Option<&[u8]> {
-        let rest = &self.window[self.next..self.filled];
-        let end = memchr::memchr(b'\n', rest)? + 1;
+    fn take_line(&mut self) -> Option<&[u8]> {
+        let unread = &self.buffer[self.next..self.filled];
+        let end = memchr::memchr(b'\n', unread)? + 1;
         self.next += end;
-        Some(&rest[..end])
+        Some(&unread[..end])
     }
 
-    /// What is in the window, however it ends.
-    fn rest(&mut self) -> &[u8] {
-        let rest = &self.window[self.next..self.filled];
+    /// Takes all unread bytes.
+    fn take_unread(&mut self) -> &[u8] {
+        let unread = &self.buffer[self.next..self.filled];
         self.next = self.filled;
-        rest
+        unread
     }
 
-    /// Moves what is left in the window to its start, and returns the room behind it.
-    fn room(&mut self) -> &mut [u8] {
-        let left = self.filled - self.next;
-        self.window.copy_within(self.next..self.filled, 0);
-        (self.next, self.filled) = (0, left);
-        self.window.resize(WINDOW, 0);
-        &mut self.window[left..]
+    /// Moves the unread bytes to the start of the buffer, and returns the rest of the buffer.
+    fn free_space(&mut self) -> &mut [u8] {
+        let unread = self.filled - self.next;
+        self.buffer.copy_within(self.next..self.filled, 0);
+        (self.next, self.filled) = (0, unread);
+        self.buffer.resize(READ_AHEAD, 0);
+        &mut self.buffer[unread..]
     }
 }
 
@@ -115,82 +118,82 @@ impl LineIterator {
         slf
     }
 
-    pub(crate) fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let line = self.progress.run(py, |progress| {
-            let line = match (progress.ended, &self.needle) {
-                (true, _) => Ok(None),
-                (false, None) => self.next_line(py, progress),
-                (false, Some(needle)) => self.next_match(py, progress, needle),
-            };
-            progress.ended = !matches!(line, Ok(Some(_)));
-            line
-        });
-        line.unwrap_or_else(|| Err(ending()))
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.map)
     }
 }
 
 impl LineIterator {
-    /// The next line, if it needs nothing but the window.
+    /// Fast path of [`LineIterator::next`], for a line that is in the buffer.
     #[inline]
-    pub(crate) fn quick_next(&self, py: Python<'_>) -> Option<Answer> {
-        if self.map.get().shelf.is_closed() {
+    pub(crate) fn try_next(&self, py: Python<'_>) -> Option<ReturnValue> {
+        if self.map.get().map.is_closed() {
             return None;
         }
-        self.progress.attempt(py, |progress| Some(bytes_of(py, self.trim(progress.line()?))))?
+        self.reader.try_with(py, |reader| Some(return_bytes(py, self.trim(reader.take_line()?))))?
     }
 
-    fn next_line<'py>(&self, py: Python<'py>, progress: &mut Progress) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        self.map.get().open()?;
+    /// `next(lines)`: returns the next line, or `None` at the end.
+    pub(crate) fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let line = self.reader.with(py, |reader| {
+            let line = match (reader.exhausted, &self.needle) {
+                (true, _) => Ok(None),
+                (false, None) => self.next_line(py, reader),
+                (false, Some(needle)) => self.next_match(py, reader, needle),
+            };
+            reader.exhausted = !matches!(line, Ok(Some(_)));
+            line
+        });
+        line.unwrap_or_else(|| Err(finalized()))
+    }
+
+    fn next_line<'py>(&self, py: Python<'py>, reader: &mut Reader) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.map.get().ensure_open()?;
         loop {
-            if let Some(line) = progress.line() {
-                return copied(py, self.trim(line)).map(Some);
+            if let Some(line) = reader.take_line() {
+                return bytes_from(py, self.trim(line)).map(Some);
             }
-            if progress.filled - progress.next >= WINDOW {
-                return self.long_line(py, progress).map(Some);
+            if reader.filled - reader.next >= READ_AHEAD {
+                return self.long_line(py, reader).map(Some);
             }
-            if self.refill(py, progress)? == 0 {
-                let rest = progress.rest();
-                return (!rest.is_empty()).then(|| copied(py, rest)).transpose();
+            if self.refill(py, reader)? == 0 {
+                let unread = reader.take_unread();
+                return (!unread.is_empty()).then(|| bytes_from(py, unread)).transpose();
             }
         }
     }
 
-    /// Reads on into the window, and returns how much; nothing at the end.
-    fn refill(&self, py: Python<'_>, progress: &mut Progress) -> PyResult<usize> {
-        let at = progress.at;
-        let room = progress.room();
+    /// Reads more bytes into the buffer. Returns how many, 0 at the end.
+    fn refill(&self, py: Python<'_>, reader: &mut Reader) -> PyResult<usize> {
+        let offset = reader.offset;
+        let space = reader.free_space();
         let read = self.map.get().run(py, |map| {
-            let left = map.len().min(self.end.unwrap_or(usize::MAX)).saturating_sub(at);
-            let count = left.min(room.len());
-            match map.read_exact_at(&mut room[..count], at) {
-                // What comes before a hole is given out first; the hole is met again at its own place.
-                Err(Error::Fault { offset }) if offset > at => Ok(offset - at),
-                read => read.map(|()| count),
+            let left = map.len().min(self.end.unwrap_or(usize::MAX)).saturating_sub(offset);
+            let count = left.min(space.len());
+            match map.read_exact_at(&mut space[..count], offset) {
+                // Lines before the fault are returned first; then the next refill faults at once.
+                Err(Error::Fault { offset: fault }) if fault > offset => Ok(fault - offset),
+                result => result.map(|()| count),
             }
         })?;
-        progress.filled += read;
-        progress.at += read;
+        reader.filled += read;
+        reader.offset += read;
         Ok(read)
     }
 
-    /// A line that is longer than the window.
-    fn long_line<'py>(&self, py: Python<'py>, progress: &mut Progress) -> PyResult<Bound<'py, PyBytes>> {
-        let this = self.map.get();
-        let start = progress.at - progress.rest().len();
-        let end = self.line_end(py, progress.at)?;
-        progress.at = end;
-        self.copy(py, this, start, end)
+    /// Returns a line that is longer than the buffer.
+    fn long_line<'py>(&self, py: Python<'py>, reader: &mut Reader) -> PyResult<Bound<'py, PyBytes>> {
+        let start = reader.offset - reader.take_unread().len();
+        reader.offset = self.line_end(py, reader.offset)?;
+        self.copy_line(py, start, reader.offset)
     }
 
-    /// The next line that contains `needle`. No window: what lies between such lines is not copied.
+    /// Returns the next line that contains `needle`. Does not use the buffer, because the lines in
+    /// between need not be copied.
     fn next_match<'py>(
         &self,
         py: Python<'py>,
-        progress: &mut Progress,
+        reader: &mut Reader,
         needle: &[u8],
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let this = self.map.get();
@@ -199,17 +202,17 @@ impl LineIterator {
             text => (text, 0),
         };
         if text.contains(&b'\n') {
-            return this.open().map(|()| None);
+            return this.ensure_open().map(|()| None);
         }
         let end = self.end.unwrap_or(usize::MAX).min(this.length(py)?);
-        let from = progress.at.min(end);
+        let from = reader.offset.min(end);
         let Some(found) = this.search_within(py, needle, from, end, Direction::Forward)? else { return Ok(None) };
         let start = this.search_within(py, b"\n", from, found, Direction::Backward)?.map_or(from, |at| at + 1);
-        progress.at = self.line_end(py, found + needle.len() - newline)?;
-        self.copy(py, this, start, progress.at).map(Some)
+        reader.offset = self.line_end(py, found + needle.len() - newline)?;
+        self.copy_line(py, start, reader.offset).map(Some)
     }
 
-    /// Where the line ends that holds `from`: behind its newline.
+    /// Returns the offset after the newline that ends the line at `from`.
     fn line_end(&self, py: Python<'_>, from: usize) -> PyResult<usize> {
         let this = self.map.get();
         let end = self.end.unwrap_or(usize::MAX).min(this.length(py)?);
@@ -217,10 +220,10 @@ impl LineIterator {
         Ok(newline.map_or(end, |newline| newline + 1))
     }
 
-    fn copy<'py>(&self, py: Python<'py>, map: &Mmap, start: usize, end: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let line = map.copy_out(py, start, end.saturating_sub(start))?;
+    fn copy_line<'py>(&self, py: Python<'py>, start: usize, end: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let line = self.map.get().copy_out(py, start, end.saturating_sub(start))?;
         let trimmed = self.trim(line.as_bytes());
-        if trimmed.len() == line.as_bytes().len() { Ok(line) } else { copied(py, trimmed) }
+        if trimmed.len() == line.as_bytes().len() { Ok(line) } else { bytes_from(py, trimmed) }
     }
 
     #[inline]

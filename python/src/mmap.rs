@@ -1,4 +1,4 @@
-//! The class, and how its methods reach the map.
+//! The class `mmap`: its fields, and how its methods access the map.
 
 use std::{
     ffi::c_int,
@@ -12,70 +12,75 @@ use pyo3::{
 use safemap::Map;
 
 use crate::{
-    buffer::{Shelf, class_name, new_bytes},
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    error::{closed, out_of_range, raise, read_only},
+    error::{closed, index_or_exception, read_only, to_exception},
+    ffi::{ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
 };
 
-/// From so many bytes on, other threads run Python code while the memory is worked on. Letting go of the interpreter
-/// and taking it again costs what copying a few KiB costs, and much more when another thread wants it.
-pub(crate) const LONG: usize = 64 * 1024;
+/// Calls that work on at least this many bytes detach from the interpreter, so that other threads
+/// can run Python code. Detaching and attaching costs as much as copying a few KiB, and much more
+/// if another thread waits for the GIL.
+pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
 
-/// Mapped memory that behaves like a bytearray and like an open file.
+/// A memory map that behaves like a bytearray and like a file object.
 ///
 /// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True,
 ///      repair=False, allocate=False)
 /// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)
 ///
-/// Maps `length` bytes of the file with the descriptor `fileno`, from the byte `offset` on, which must be a multiple of
-/// ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps fresh anonymous memory.
+/// Maps `length` bytes of the file with the descriptor `fileno`, starting at `offset`, which must be
+/// a multiple of ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps
+/// new anonymous memory.
 ///
-/// `access` is one of ACCESS_READ, ACCESS_WRITE (writes reach the file) and ACCESS_COPY (they stay in memory); in its
-/// place `flags` and `prot` give what the system's own call takes. The descriptor is duplicated unless `trackfd` is
-/// false; then size() and resize() raise.
+/// `access` is ACCESS_READ, ACCESS_WRITE (writes change the file) or ACCESS_COPY (writes change the
+/// memory only). Alternatively `flags` and `prot` are passed to the system's mmap(). The descriptor is
+/// duplicated unless `trackfd` is false; then size() and resize() raise ValueError.
 ///
-/// With `repair`, code that reads or writes a view of the memory (memoryview, numpy, re) meets zeros where the file no longer
-/// reaches, where it would otherwise be killed; every later call raises FaultError until restore() succeeds. With `allocate`,
-/// resize() sets space on the disk aside, so that a full disk is its error and not one of a later write.
+/// If `repair` is true, code that accesses the memory through a buffer (memoryview, numpy, re) reads
+/// zeros where the file has become shorter. Without it, such an access terminates the process by
+/// SIGBUS. After a repair, every call raises FaultError until restore() succeeds. If `allocate` is
+/// true, resize() allocates disk space, so that a full disk is reported by resize() and not by a
+/// later write.
 ///
-/// On Windows a fileno of 0 is for anonymous memory as well, memory with a `tagname` is the same for all who name it, a file that is
-/// too short becomes longer, and `repair` cannot be had.
+/// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname` share
+/// the memory. A file that is too short is extended. `repair` raises NotImplementedError.
 ///
-/// If the file is shorter than the map by now, reading and writing the missing part raises FaultError, an OSError.
+/// Reading or writing a part of the map that the file no longer contains raises FaultError, a subclass
+/// of OSError.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]
 pub(crate) struct Mmap {
-    pub(crate) shelf: Shelf,
+    pub(crate) map: SharedMap,
     position: AtomicUsize,
     pub(crate) access: c_int,
-    /// As the constructor and the system were given them.
+    /// The flags passed to the constructor, and those it added.
     pub(crate) flags: c_int,
     pub(crate) offset: i64,
     pub(crate) tracked: bool,
 }
 
 impl Mmap {
-    /// Wraps a new map. The position is at its start.
+    /// Wraps a new map. The position is 0.
     pub(crate) fn new(map: Map, access: c_int, flags: c_int, offset: i64, tracked: bool) -> Mmap {
-        Mmap { shelf: Shelf::new(map), position: AtomicUsize::new(0), access, flags, offset, tracked }
+        Mmap { map: SharedMap::new(map), position: AtomicUsize::new(0), access, flags, offset, tracked }
     }
 
-    /// Raises if the map is closed: what CPython's methods begin with.
+    /// Raises ValueError if the map is closed, which CPython's methods check first.
     #[inline]
-    pub(crate) fn open(&self) -> PyResult<()> {
-        if self.shelf.is_closed() { Err(closed()) } else { Ok(()) }
+    pub(crate) fn ensure_open(&self) -> PyResult<()> {
+        if self.map.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
         self.access == ACCESS_READ
     }
 
-    /// Raises if the map is read-only; of a closed one that it is closed.
+    /// Raises TypeError if the map is read-only; ValueError if it is closed as well.
     #[inline]
-    pub(crate) fn writable(&self) -> PyResult<()> {
-        if self.is_read_only() { self.open().and(Err(read_only())) } else { Ok(()) }
+    pub(crate) fn ensure_writable(&self) -> PyResult<()> {
+        if self.is_read_only() { self.ensure_open().and(Err(read_only())) } else { Ok(()) }
     }
 
-    // The position is no promise between threads, as that of a file is none; atomic so that it is never half a number.
+    // Atomic to exclude torn reads. Threads that share a position must synchronize, as with a file.
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.position.load(Relaxed)
@@ -89,19 +94,19 @@ impl Mmap {
     /// Runs a short call on the map.
     #[inline]
     pub(crate) fn run<R>(&self, py: Python<'_>, call: impl FnOnce(&Map) -> safemap::Result<R> + Send) -> PyResult<R> {
-        self.shelf.with(py, call, raise)
+        self.map.with(py, call, to_exception)
     }
 
-    /// Runs a call that may be long, while other threads run Python code.
+    /// Runs a long call on the map, detached from the interpreter.
     pub(crate) fn run_detached<R: Send>(
         &self,
         py: Python<'_>,
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
     ) -> PyResult<R> {
-        self.shelf.with_detached(py, call)
+        self.map.with_detached(py, call)
     }
 
-    /// Runs a call that works on `bytes` bytes, in the way that suits so many.
+    /// Runs a call that works on `bytes` bytes, detached if there are many.
     #[inline]
     pub(crate) fn run_sized<R: Send>(
         &self,
@@ -109,91 +114,97 @@ impl Mmap {
         bytes: usize,
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
     ) -> PyResult<R> {
-        if bytes < LONG { self.run(py, call) } else { self.run_detached(py, call) }
+        if bytes < DETACH_THRESHOLD { self.run(py, call) } else { self.run_detached(py, call) }
     }
 
+    /// Fast path of [`Mmap::length`].
+    #[inline]
+    pub(crate) fn try_length(&self, py: Python<'_>) -> Option<usize> {
+        self.map.try_with(py, |map| Some(map.len()))
+    }
+
+    /// `len(mmap)`
     #[inline]
     pub(crate) fn length(&self, py: Python<'_>) -> PyResult<usize> {
-        self.shelf.with(py, |map| Ok(map.len()), raise)
+        self.run(py, |map| Ok(map.len()))
     }
 
     /// Returns the byte at `at`, or raises IndexError.
     #[inline]
     pub(crate) fn byte(&self, py: Python<'_>, at: usize) -> PyResult<u8> {
-        self.shelf.with(py, |map| map.get(at), index_or)
+        self.map.with(py, |map| map.get(at), index_or_exception)
     }
 
-    /// Stores the byte at `at`, or raises IndexError.
+    /// Stores `byte` at `at`, or raises IndexError.
     #[inline]
     pub(crate) fn set_byte(&self, py: Python<'_>, at: usize, byte: u8) -> PyResult<()> {
-        self.shelf.with(py, |map| map.set(at, byte), index_or)
+        self.map.with(py, |map| map.set(at, byte), index_or_exception)
     }
 
-    /// Copies `len` bytes from `at` on into a new `bytes` object: fewer if the map has become shorter since the caller
-    /// looked.
+    /// Fast path of [`Mmap::copy_out`], for at least one byte and less than [`DETACH_THRESHOLD`].
+    #[inline]
+    pub(crate) fn try_copy_out(&self, py: Python<'_>, at: usize, len: usize) -> Option<ReturnValue> {
+        if len == 0 || len >= DETACH_THRESHOLD {
+            return None;
+        }
+        try_new_bytes(py, len, |bytes| self.map.try_with(py, |map| map.read_uninit_at(bytes, at).map(drop).ok()))
+    }
+
+    /// Copies `len` bytes, starting at `at`, into a new `bytes` object. Copies fewer if another
+    /// thread has shortened the map since the caller read its length.
     pub(crate) fn copy_out<'py>(&self, py: Python<'py>, at: usize, len: usize) -> PyResult<Bound<'py, PyBytes>> {
-        new_bytes(py, len, |room| {
+        new_bytes(py, len, |bytes| {
             self.run_sized(py, len, |map| {
                 let left = map.len().saturating_sub(at).min(len);
-                Ok(map.read_uninit_at(&mut room[..left], at.min(map.len()))?.len())
+                Ok(map.read_uninit_at(&mut bytes[..left], at.min(map.len()))?.len())
             })
         })
     }
 
-    /// Copies `bytes` into the map from `at` on.
+    /// Copies `bytes` into the map, starting at `at`.
     pub(crate) fn copy_in(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
-        self.run_sized(py, bytes.len(), |map| match place(map, bytes) {
+        self.run_sized(py, bytes.len(), |map| match offset_in(map, bytes) {
             Some(from) => map.copy_within(from..from + bytes.len(), at),
             None => map.write_at(bytes, at),
         })
     }
 }
 
-/// Where in the map `bytes` stand, if they are a view of it: then source and target may overlap.
-fn place(map: &Map, bytes: &[u8]) -> Option<usize> {
-    // The length first: a map that moves meanwhile keeps the promise for the two of them in this order only.
+/// Returns the offset of `bytes` in the map if they are part of it. Source and target of a copy may
+/// then overlap.
+fn offset_in(map: &Map, bytes: &[u8]) -> Option<usize> {
+    // Length before address: only in this order do the two fit together while the map moves.
     let len = map.len();
     let from = bytes.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
     (from.checked_add(bytes.len())? <= len).then_some(from)
 }
 
-#[cold]
-fn index_or(error: safemap::Error) -> PyErr {
-    match error {
-        safemap::Error::OutOfBounds { .. } => out_of_range(),
-        error => raise(error),
-    }
-}
-
 #[pymethods]
 impl Mmap {
-    /// Unmaps the memory and closes the descriptor; later calls raise ValueError. A second close does nothing.
+    /// Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError. Does
+    /// nothing if the map is closed already.
     ///
-    /// Raises BufferError while a view of the memory (memoryview, array) lives.
+    /// Raises BufferError while a buffer of the memory (memoryview, array) exists.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.shelf.close(py)
+        self.map.close(py)
     }
 
-    /// Whether the map was closed.
+    /// Whether the map is closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.shelf.is_closed()
+        self.map.is_closed()
     }
 
-    /// Returns the map itself; at the end of the `with` it is closed.
+    /// Returns the map itself, which is closed at the end of the with statement.
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().open()?;
+        slf.get().ensure_open()?;
         Ok(slf)
     }
 
     /// Closes the map.
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.shelf.close(py)
-    }
-
-    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.length(py)
+        self.map.close(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

@@ -1,38 +1,72 @@
-//! Searching.
+//! `find` and `rfind`.
+
+use std::ffi::CStr;
 
 use pyo3::prelude::*;
 use safemap::Map;
 
 use crate::{
     argument::optional_ssize,
-    buffer::lend_settled,
-    mmap::{LONG, Mmap},
+    ffi::{Arity, Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int, with_stable_bytes},
+    mmap::{DETACH_THRESHOLD, Mmap},
 };
 
-#[pymethods]
-impl Mmap {
-    /// Returns the lowest index from `start` (default: the position) to `end` where `view` is found, or -1.
-    #[pyo3(signature = (view, start = None, end = None, /))]
-    fn find(
-        &self,
-        py: Python<'_>,
-        view: &Bound<'_, PyAny>,
-        start: Option<&Bound<'_, PyAny>>,
-        end: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<isize> {
-        self.search(py, view, start, end, Direction::Forward)
+/// The fast path searches at most this many bytes. The slow path searches them again.
+pub(crate) const FAST_SEARCH_LENGTH: usize = 4096;
+
+/// `mmap.find(view, start=None, end=None, /)`
+pub(crate) struct Find;
+
+impl Method for Find {
+    const NAME: &'static CStr = c"find";
+    const DOC: &'static CStr = c"find($self, view, start=None, end=None, /)\n--\n\n\
+        Returns the lowest index in `start..end` at which `view` is found, or -1.\n\n\
+        `start` defaults to the position, `end` to the end of the map.";
+    const ARITY: Arity = Arity::Between(1, 3);
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let (needle, start, end) = mmap.try_search_arguments(py, arguments)?;
+        let near = end.min(start.saturating_add(FAST_SEARCH_LENGTH));
+        let found = mmap.map.try_with(py, |map| map.find(needle, start..near).ok())?;
+        try_result(py, found, near == end)
     }
 
-    /// Returns the highest index from `start` (default: the position) to `end` where `view` is found, or -1.
-    #[pyo3(signature = (view, start = None, end = None, /))]
-    fn rfind(
-        &self,
-        py: Python<'_>,
-        view: &Bound<'_, PyAny>,
-        start: Option<&Bound<'_, PyAny>>,
-        end: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<isize> {
-        self.search(py, view, start, end, Direction::Backward)
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.search(py, arguments, Direction::Forward)
+    }
+}
+
+/// `mmap.rfind(view, start=None, end=None, /)`
+pub(crate) struct Rfind;
+
+impl Method for Rfind {
+    const NAME: &'static CStr = c"rfind";
+    const DOC: &'static CStr = c"rfind($self, view, start=None, end=None, /)\n--\n\n\
+        Returns the highest index in `start..end` at which `view` is found, or -1.\n\n\
+        `start` defaults to the position, `end` to the end of the map.";
+    const ARITY: Arity = Arity::Between(1, 3);
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let (needle, start, end) = mmap.try_search_arguments(py, arguments)?;
+        let near = start.max(end.saturating_sub(FAST_SEARCH_LENGTH));
+        let found = mmap.map.try_with(py, |map| map.rfind(needle, near..end).ok())?;
+        try_result(py, found, near == start)
+    }
+
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.search(py, arguments, Direction::Backward)
+    }
+}
+
+/// Returns the result of a search, or `None` if nothing was found in a part of the range only.
+#[inline]
+fn try_result(py: Python<'_>, found: Option<usize>, complete: bool) -> Option<ReturnValue> {
+    match found {
+        Some(at) => Some(return_int(py, at)),
+        None if complete => Some(minus_one(py)),
+        None => None,
     }
 }
 
@@ -44,7 +78,7 @@ pub(crate) enum Direction {
 
 impl Direction {
     fn find(self, map: &Map, needle: &[u8], start: usize, end: usize) -> safemap::Result<Option<usize>> {
-        // The map may have become shorter since the caller looked.
+        // Another thread may have shortened the map since the caller read its length.
         let end = end.min(map.len());
         let start = start.min(end);
         match self {
@@ -53,40 +87,58 @@ impl Direction {
         }
     }
 
-    /// The part of `start..end` that is searched first, and the rest. A find that ends soon need not let go of the
-    /// interpreter. The parts overlap by `lap`, so that nothing is missed that lies across the border.
-    fn halves(self, start: usize, end: usize, lap: usize) -> [(usize, usize); 2] {
+    /// Splits `start..end` into the part to search first, and the rest. A search that ends in the
+    /// first part need not detach from the interpreter. The parts overlap by `overlap` bytes, so
+    /// that a match across the border is found.
+    fn split(self, start: usize, end: usize, overlap: usize) -> [(usize, usize); 2] {
         match self {
-            Direction::Forward => [(start, start + LONG), (start + LONG - lap, end)],
-            Direction::Backward => [(end - LONG, end), (start, end - LONG + lap)],
+            Direction::Forward => {
+                let border = start + DETACH_THRESHOLD;
+                [(start, border), (border - overlap, end)]
+            }
+            Direction::Backward => {
+                let border = end - DETACH_THRESHOLD;
+                [(border, end), (start, border + overlap)]
+            }
         }
     }
 }
 
 impl Mmap {
-    fn search(
+    /// Converts the arguments of a search for the fast path: needle, start and end.
+    #[inline]
+    fn try_search_arguments<'a>(
         &self,
         py: Python<'_>,
-        view: &Bound<'_, PyAny>,
-        start: Option<&Bound<'_, PyAny>>,
-        end: Option<&Bound<'_, PyAny>>,
-        direction: Direction,
-    ) -> PyResult<isize> {
-        self.open()?;
-        lend_settled(view, |needle| {
-            let (start, end) = (optional_ssize(start)?, optional_ssize(end)?);
+        arguments: &'a [Bound<'_, PyAny>],
+    ) -> Option<(&'a [u8], usize, usize)> {
+        let len = self.try_length(py)?;
+        let offset = |i, default| match arguments.get(i) {
+            Some(object) => try_small_int(object).map(|index| from_end(index, len)),
+            None => Some(default),
+        };
+        let (start, end) = (offset(1, self.position())?, offset(2, len)?.min(len));
+        let needle = try_short_bytes(arguments.first()?)?;
+        (arguments.len() <= 3 && start <= end).then_some((needle, start, end))
+    }
+
+    fn search(&self, py: Python<'_>, arguments: &[Bound<'_, PyAny>], direction: Direction) -> PyResult<ReturnValue> {
+        self.ensure_open()?;
+        with_stable_bytes(&arguments[0], |needle| {
+            let (start, end) = (optional_ssize(arguments.get(1))?, optional_ssize(arguments.get(2))?);
             let len = self.length(py)?;
-            // A start behind the end is no place at all, not even for an empty needle.
+            // A start after the end finds nothing, not even an empty needle.
             let start = start.map_or(self.position(), |start| from_end(start, len));
             let end = end.map_or(len, |end| from_end(end, len).min(len));
             if start > end || needle.len() > end - start {
-                return Ok(-1);
+                return Ok(minus_one(py));
             }
             let found = self.search_within(py, needle, start, end, direction)?;
-            Ok(found.map_or(-1, |at| at as isize))
+            Ok(found.map_or_else(|| minus_one(py), |at| return_int(py, at)))
         })
     }
 
+    /// Searches `start..end`, which is not reversed. Detaches from the interpreter for a long range.
     pub(crate) fn search_within(
         &self,
         py: Python<'_>,
@@ -95,18 +147,19 @@ impl Mmap {
         end: usize,
         direction: Direction,
     ) -> PyResult<Option<usize>> {
-        if end - start < LONG {
+        if end - start < DETACH_THRESHOLD {
             return self.run(py, |map| direction.find(map, needle, start, end));
         }
-        let [near, far] = direction.halves(start, end, needle.len().saturating_sub(1).min(LONG));
-        match self.run(py, |map| direction.find(map, needle, near.0, near.1))? {
-            None => self.run_detached(py, |map| direction.find(map, needle, far.0, far.1)),
+        let overlap = needle.len().saturating_sub(1).min(DETACH_THRESHOLD);
+        let [first, rest] = direction.split(start, end, overlap);
+        match self.run(py, |map| direction.find(map, needle, first.0, first.1))? {
+            None => self.run_detached(py, |map| direction.find(map, needle, rest.0, rest.1)),
             found => Ok(found),
         }
     }
 }
 
-/// The place that a number means in a sequence of `len`: negative ones count from the end.
-pub(crate) fn from_end(number: isize, len: usize) -> usize {
-    usize::try_from(number).unwrap_or_else(|_| len.saturating_sub(number.unsigned_abs()))
+/// Converts an index, which may count from the end, to an offset. The offset may be beyond `len`.
+pub(crate) fn from_end(index: isize, len: usize) -> usize {
+    usize::try_from(index).unwrap_or_else(|_| len.saturating_sub(index.unsigned_abs()))
 }

@@ -1,39 +1,42 @@
-"""Support: temporary files and child interpreters, for every test here, and what Windows does otherwise."""
+"""Helpers shared by the tests: temporary files and maps, threads, and child interpreters."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import unittest
 
 import safemap
 
 PAGE = safemap.PAGESIZE
-HERE = os.path.dirname(os.path.abspath(__file__))
-
 UNIT = safemap.ALLOCATIONGRANULARITY
+HERE = os.path.dirname(os.path.abspath(__file__))
 WINDOWS = sys.platform == "win32"
 
-# Arguments of anonymous memory that is nobody else's, which on Windows all is that has no name.
+# The text of the ValueError that every method of a closed map raises.
+CLOSED = "mmap closed or invalid"
+
+# Arguments for private anonymous memory. On Windows anonymous memory without a name is private.
 PRIVATE = {} if WINDOWS else {"flags": safemap.MAP_PRIVATE}
 
-# A child that dies on purpose shall not leave a core file.
+# Keeps children that are terminated on purpose from leaving core files.
 NO_CORE = "" if WINDOWS else "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
 
+# Reasons to skip a test on Windows.
+NO_TRUNCATION = "a mapped file cannot be truncated"
+NO_FORK = "there is no fork"
+NO_RLIMIT = "there are no such resource limits"
 
-def unix_only(why):
-    """Skips a test on Windows, which is told why."""
-    return unittest.skipIf(WINDOWS, "Windows: " + why)
 
-
-# Two reasons that many tests have.
-CUTS = "no file is cut that is mapped"
-FORKS = "nobody forks"
+def unix_only(reason):
+    """Skips a test on Windows, for the given reason."""
+    return unittest.skipIf(WINDOWS, "Windows: " + reason)
 
 
 class FileCase(unittest.TestCase):
-    """A test with a folder of its own."""
+    """A test with a temporary folder."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="safemap-")
@@ -41,9 +44,9 @@ class FileCase(unittest.TestCase):
         self.folder = folder.name
 
     def path(self, data=b"", name="file"):
-        """Writes `data` into a new file and returns its path, which `latest` is from then on."""
+        """Creates a file that holds `data`, records its path as `latest`, and returns it."""
         path = os.path.join(self.folder, name)
-        # Windows does not let go of a file that is mapped.
+        # Windows cannot replace a file that is mapped.
         if WINDOWS and os.path.exists(path):
             path = tempfile.mktemp(dir=self.folder)
         with open(path, "wb") as file:
@@ -51,37 +54,55 @@ class FileCase(unittest.TestCase):
         self.latest = path
         return path
 
-    def descriptor(self, data=b"", name="file", flags=os.O_RDWR):
-        """Opens a new file that holds `data`."""
-        fd = os.open(self.path(data, name), flags | getattr(os, "O_BINARY", 0))
+    def latest_content(self):
+        """Returns what the latest file holds."""
+        with open(self.latest, "rb") as file:
+            return file.read()
+
+    def opened(self, path, flags=os.O_RDWR):
+        """Opens a file until the test ends and returns its descriptor."""
+        fd = os.open(path, flags | getattr(os, "O_BINARY", 0))
         self.addCleanup(os.close, fd)
         return fd
 
+    def descriptor(self, data=b""):
+        """Creates a file that holds `data` and opens it until the test ends."""
+        return self.opened(self.path(data))
+
     def map(self, data, *args, **keywords):
-        """Maps a new file that holds `data`."""
-        made = safemap.mmap(self.descriptor(data), *(args or (0,)), **keywords)
-        self.addCleanup(made.close)
-        return made
+        """Maps a new file that holds `data` until the test ends."""
+        m = safemap.mmap(self.descriptor(data), *(args or (0,)), **keywords)
+        self.addCleanup(m.close)
+        return m
+
+    def anonymous(self, length=PAGE, **keywords):
+        """Maps anonymous memory until the test ends."""
+        m = safemap.mmap(-1, length, **keywords)
+        self.addCleanup(m.close)
+        return m
 
     def lose(self, m, kept):
-        """Takes what lies behind the first `kept` bytes away from the map of the latest file: in whole pages."""
+        """Makes the pages after the first `kept` bytes inaccessible in a map of the latest file."""
         if WINDOWS:
             m.protect(0, kept)
         else:
             os.truncate(self.latest, kept)
 
-    def anonymous(self, length=PAGE, **keywords):
-        """Maps anonymous memory."""
-        made = safemap.mmap(-1, length, **keywords)
-        self.addCleanup(made.close)
-        return made
+
+def run_threads(work, *arguments):
+    """Runs `work` in one thread for each item of `arguments`, and waits for all of them."""
+    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
-def child(code, *args, options=(), env=None, timeout=120):
-    """Runs `code` in an interpreter of its own; the result has `returncode`, `stdout` and `stderr`."""
+def child(code, *args, options=(), timeout=120):
+    """Runs `code` in a new interpreter. The result has `returncode`, `stdout` and `stderr`."""
     return subprocess.run(
         [sys.executable, *options, "-c", NO_CORE + textwrap.dedent(code), *args],
-        env=dict(os.environ, PYTHONPATH=HERE, **(env or {})),
+        env=dict(os.environ, PYTHONPATH=HERE),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -90,14 +111,15 @@ def child(code, *args, options=(), env=None, timeout=120):
 
 
 def succeed(case, code, *args, **keywords):
-    """Runs `code` in a child that must end well, and returns what it printed."""
+    """Runs `code` in a child, which must exit with status 0, and returns its standard output."""
     done = child(code, *args, **keywords)
-    case.assertEqual(done.returncode, 0, "exit status {}\n{}{}".format(done.returncode, done.stdout, done.stderr))
+    report = "exit status {}\n{}{}".format(done.returncode, done.stdout, done.stderr)
+    case.assertEqual(done.returncode, 0, report)
     return done.stdout
 
 
 def open_files():
-    """How many descriptors, or handles, this process has open."""
+    """Returns how many descriptors, or on Windows handles, this process has open."""
     if not WINDOWS:
         return len(os.listdir("/dev/fd"))
     import ctypes

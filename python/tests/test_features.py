@@ -1,4 +1,4 @@
-"""Features: the newest CPython's interface, on every version, and what is only here."""
+"""Tests of the interface of the newest CPython, on every version, and of safemap's additions."""
 
 import ctypes
 import errno
@@ -7,12 +7,12 @@ import os
 import sys
 import unittest
 
-from support import PAGE, FileCase, open_files, unix_only
+from support import CLOSED, PAGE, FileCase, open_files, unix_only
 
 import safemap
 
 
-class Newest(FileCase):
+class NewestInterface(FileCase):
     def test_seek_returns_the_new_position(self):
         m = self.map(b"0123456789")
         self.assertEqual([m.seek(3), m.seek(2, os.SEEK_CUR), m.seek(-1, os.SEEK_END)], [3, 5, 9])
@@ -26,7 +26,7 @@ class Newest(FileCase):
     def test_size_of_anonymous_memory_is_its_length(self):
         self.assertEqual(self.anonymous(123).size(), 123)
 
-    def test_size_is_the_files_and_not_the_maps(self):
+    def test_size_is_the_length_of_the_file(self):
         m = self.map(b"x" * 100, 10)
         self.assertEqual((len(m), m.size()), (10, 100))
 
@@ -51,44 +51,44 @@ class Newest(FileCase):
     def test_flush_takes_flags(self):
         m = self.map(b"x" * PAGE)
         m[:3] = b"abc"
-        for flags in (0, safemap.MS_SYNC, safemap.MS_ASYNC, safemap.MS_SYNC | safemap.MS_INVALIDATE):
+        sync, invalidate = safemap.MS_SYNC, safemap.MS_INVALIDATE
+        for flags in (0, sync, safemap.MS_ASYNC, sync | invalidate):
             self.assertIsNone(m.flush(flags=flags))
             self.assertIsNone(m.flush(0, PAGE, flags=flags))
 
     @unix_only("flush has no flags")
-    def test_flush_refuses_flags_that_the_system_does_not_know(self):
+    def test_flush_refuses_unknown_flags(self):
         m = self.map(b"x" * PAGE)
         with self.assertRaises(OSError) as caught:
             m.flush(flags=1 << 20)
         self.assertEqual(caught.exception.errno, errno.EINVAL)
 
-    def test_an_empty_needle_is_found_up_to_the_end_and_not_behind_it(self):
+    def test_an_empty_needle_is_found_like_in_bytes(self):
         m, data = self.map(b"one two ones"), b"one two ones"
         for start in range(-14, 15):
             for end in range(-14, 15):
-                for find, wanted in ((m.find, data.find), (m.rfind, data.rfind)):
-                    self.assertEqual(find(b"", start, end), wanted(b"", start, end), (start, end))
+                for find, expected in ((m.find, data.find), (m.rfind, data.rfind)):
+                    self.assertEqual(find(b"", start, end), expected(b"", start, end), (start, end))
 
-    def test_sync_reaches_the_file_and_needs_one(self):
+    def test_sync_writes_to_the_file(self):
         m = self.map(b"abc")
         m[0] = ord("x")
         self.assertIsNone(m.sync())
-        with open(self.latest, "rb") as file:
-            self.assertEqual(file.read(), b"xbc")
+        self.assertEqual(self.latest_content(), b"xbc")
         self.assertIsNone(self.anonymous(PAGE).sync())
         self.assertIsNone(self.map(b"abc", access=safemap.ACCESS_READ).sync())
         with self.assertRaises(ValueError):
             self.map(b"abc", trackfd=False).sync()
         m.close()
-        with self.assertRaisesRegex(ValueError, "mmap closed or invalid"):
+        with self.assertRaisesRegex(ValueError, CLOSED):
             m.sync()
 
-    def test_flush_of_an_offset_alone_reaches_to_the_end(self):
+    def test_flush_with_an_offset_alone_covers_the_rest_of_the_map(self):
         m = self.map(b"x" * 3 * PAGE)
         self.assertIsNone(m.flush(PAGE))
         self.assertIsNone(m.flush(PAGE, -1))
 
-    def test_find_takes_none_for_a_bound(self):
+    def test_find_accepts_none_for_a_bound(self):
         m = self.map(b"abcabc")
         m.seek(1)
         self.assertEqual(m.find(b"a", None, None), 3)
@@ -96,19 +96,19 @@ class Newest(FileCase):
         self.assertEqual(m.rfind(b"a", None, None), 3)
         self.assertEqual(m.rfind(b"b", 0, None), 4)
 
-    def test_an_end_counts_even_if_the_start_is_none(self):
-        # CPython 3.14 and 3.15 ignore the end then.
+    def test_find_respects_an_end_if_the_start_is_none(self):
+        # CPython 3.14 and 3.15 ignore the end in this case.
         m = self.map(b"abcabc")
         m.seek(1)
         self.assertEqual(m.find(b"c", None, 2), -1)
         self.assertEqual(m.rfind(b"c", None, 5), 2)
 
     @unix_only("there is no madvise")
-    def test_advice_takes_none_for_the_length(self):
+    def test_madvise_accepts_none_for_the_length(self):
         m = self.anonymous(2 * PAGE)
         self.assertIsNone(m.madvise(safemap.MADV_WILLNEED, 0, None))
 
-    def test_flush_and_find_have_the_newest_signatures(self):
+    def test_methods_have_the_signatures_of_the_newest_version(self):
         signatures = {
             "flush": "(self, offset=0, size=-1, /, *, flags=0)",
             "find": "(self, view, start=None, end=None, /)",
@@ -123,50 +123,51 @@ class Newest(FileCase):
         }
         if hasattr(safemap.mmap, "madvise"):
             signatures["madvise"] = "(self, option, start=0, length=None, /)"
-        for name, wanted in signatures.items():
+        for name, signature in signatures.items():
             with self.subTest(name):
-                self.assertEqual(str(inspect.signature(getattr(safemap.mmap, name))), wanted)
+                self.assertEqual(str(inspect.signature(getattr(safemap.mmap, name))), signature)
 
 
-LINUX = sys.platform == "linux"
-
-
-def names_can_be_seen():
-    """Whether this kernel keeps the names of anonymous memory (CONFIG_ANON_VMA_NAME): asked of it directly."""
+def kernel_has_names():
+    """Whether prctl(PR_SET_VMA) works, that is, Linux was built with CONFIG_ANON_VMA_NAME."""
     if not LINUX:
         return False
     set_vma, set_name = 0x53564D41, ctypes.c_ulong(0)
     with safemap.mmap(-1, PAGE, flags=safemap.MAP_PRIVATE) as m:
         page = ctypes.c_char.from_buffer(m)
-        arguments = (set_name, ctypes.c_void_p(ctypes.addressof(page)), ctypes.c_size_t(PAGE), b"x")
-        answer = ctypes.CDLL(None).prctl(set_vma, *arguments)
+        address, length = ctypes.c_void_p(ctypes.addressof(page)), ctypes.c_size_t(PAGE)
+        status = ctypes.CDLL(None).prctl(set_vma, set_name, address, length, b"x")
         del page
-    return answer == 0
+    return status == 0
+
+
+LINUX = sys.platform == "linux"
+KERNEL_HAS_NAMES = kernel_has_names()
 
 
 class Name(FileCase):
-    @unittest.skipUnless(names_can_be_seen(), "this kernel does not name anonymous memory")
-    def test_a_name_can_be_seen_in_the_list_of_maps(self):
+    @unittest.skipUnless(KERNEL_HAS_NAMES, "this kernel has no names for anonymous memory")
+    def test_a_name_is_visible_in_proc_self_maps(self):
         for flags in (safemap.MAP_PRIVATE, safemap.MAP_SHARED):
             m = self.anonymous(3 * PAGE, flags=flags)
             m.set_name("tests of safemap {}".format(flags))
             with open("/proc/self/maps") as maps:
                 self.assertTrue(any("tests of safemap {}]".format(flags) in line for line in maps))
 
-    @unittest.skipIf(LINUX, "Linux names anonymous memory")
-    def test_where_memory_has_no_names_that_is_said(self):
+    @unittest.skipIf(LINUX, "Linux has names for anonymous memory")
+    def test_set_name_is_not_implemented_outside_linux(self):
         with self.assertRaises(NotImplementedError):
             self.anonymous().set_name("x")
 
-    @unittest.skipIf(names_can_be_seen() or not LINUX, "this kernel names anonymous memory, or is not Linux")
-    def test_a_kernel_without_names_is_no_error(self):
+    @unittest.skipUnless(LINUX and not KERNEL_HAS_NAMES, "this kernel has names, or is not Linux")
+    def test_set_name_succeeds_on_kernels_without_names(self):
         self.anonymous().set_name("x")
 
     def test_a_map_of_a_file_cannot_be_named(self):
         with self.assertRaisesRegex(ValueError, "Cannot set annotation on non-anonymous mappings"):
             self.map(b"x").set_name("x")
 
-    def test_what_is_no_name_is_refused(self):
+    def test_invalid_names_are_refused(self):
         m = self.anonymous()
         with self.assertRaises(TypeError):
             m.set_name(b"x")
@@ -174,34 +175,33 @@ class Name(FileCase):
             m.set_name()
         with self.assertRaisesRegex(ValueError, "embedded null character"):
             m.set_name("a\0b")
-        with self.assertRaisesRegex(ValueError if LINUX else NotImplementedError, "name is too long|not supported"):
+        error = ValueError if LINUX else NotImplementedError
+        with self.assertRaisesRegex(error, "name is too long|not supported"):
             m.set_name("x" * 67)
 
 
-@unix_only("there are no flags")
+@unix_only("mmap has no flags")
 class Flags(FileCase):
-    def test_flags_that_cpython_does_not_name_reach_the_system(self):
+    def test_flags_without_a_name_in_cpython_are_passed_to_the_system(self):
         for flags in ("MAP_NORESERVE", "MAP_POPULATE", "MAP_STACK", "MAP_NONBLOCK"):
             with self.subTest(flags):
                 m = self.anonymous(3 * PAGE, flags=safemap.MAP_PRIVATE | getattr(safemap, flags))
                 m[PAGE : PAGE + 3] = b"abc"
                 self.assertEqual(m.find(b"b"), PAGE + 1)
 
-    def test_memory_that_is_asked_for_with_a_descriptor_is_measured_by_its_file(self):
+    def test_anonymous_memory_with_a_descriptor_takes_its_length_from_the_file(self):
         m = self.map(b"abc", 0, flags=safemap.MAP_PRIVATE | safemap.MAP_ANONYMOUS)
         os.truncate(self.latest, 0)
         self.assertEqual((m[:], m.size()), (b"\0\0\0", 3))
 
-    @unittest.skipUnless(hasattr(safemap, "MAP_32BIT") and sys.platform == "linux", "Linux has it on x86-64 only")
-    def test_memory_in_the_lowest_two_gigabytes(self):
-        import ctypes
-
+    @unittest.skipUnless(LINUX and hasattr(safemap, "MAP_32BIT"), "only Linux on x86-64 has it")
+    def test_map_32bit_returns_memory_below_two_gigabytes(self):
         m = self.anonymous(PAGE, flags=safemap.MAP_PRIVATE | safemap.MAP_32BIT)
         view = ctypes.c_char.from_buffer(m)
         self.assertLess(ctypes.addressof(view), 1 << 31)
         del view
 
-    def test_the_newer_advice_reaches_the_system(self):
+    def test_newer_advice_is_passed_to_the_system(self):
         m = self.anonymous(4 * PAGE, flags=safemap.MAP_PRIVATE)
         m[:4] = b"abcd"
         for name in ("MADV_COLD", "MADV_PAGEOUT", "MADV_POPULATE_READ", "MADV_POPULATE_WRITE"):
@@ -209,10 +209,10 @@ class Flags(FileCase):
                 try:
                     m.madvise(getattr(safemap, name))
                 except OSError as error:
-                    self.assertEqual(error.errno, errno.EINVAL, "the kernel knows it and refuses")
+                    self.assertEqual(error.errno, errno.EINVAL, "the kernel is older")
         self.assertEqual(m[:4], b"abcd")
 
-    def test_memory_that_a_fork_wipes(self):
+    def test_wipeonfork_clears_the_memory_of_a_forked_child(self):
         m = self.anonymous(PAGE, flags=safemap.MAP_PRIVATE)
         m[:3] = b"abc"
         m.madvise(safemap.MADV_WIPEONFORK)
@@ -221,7 +221,3 @@ class Flags(FileCase):
             os._exit(0 if m[:3] == b"\0\0\0" else 1)
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
         self.assertEqual(m[:3], b"abc")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,19 +1,18 @@
-"""Between processes: a shared file, memory shared with a forked child, and what stays private."""
+"""Tests of several processes: a shared file, shared and private memory of a forked child."""
 
 import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
-import unittest
 
-from support import CUTS, FORKS, PAGE, FileCase, unix_only
+from support import NO_FORK, NO_TRUNCATION, PAGE, FileCase, unix_only
 
 import safemap
 
 
 class Partner:
-    """Another interpreter that holds `m`, a map of the same file, and runs one line after the other."""
+    """Another process with `m`, a map of the same file. It evaluates one expression per call."""
 
     CODE = """
         import sys
@@ -27,36 +26,32 @@ class Partner:
 
     def __init__(self, case, path, module="safemap"):
         command = [sys.executable, "-c", textwrap.dedent(self.CODE), path, module]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        case.addCleanup(self.end)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        case.addCleanup(self.process.communicate)
         case.assertEqual(self.process.stdout.readline(), "ready\n")
 
-    def end(self):
-        self.process.communicate()
-
-    def __call__(self, line):
-        self.process.stdin.write(line + "\n")
+    def __call__(self, expression):
+        self.process.stdin.write(expression + "\n")
         self.process.stdin.flush()
         return eval(self.process.stdout.readline())
 
 
-class File(FileCase):
+class SharedFile(FileCase):
     def shared(self, module="safemap"):
-        path = self.path(b"-" * 2 * PAGE)
-        with open(path, "r+b") as file:
-            m = safemap.mmap(file.fileno(), 0)
-        self.addCleanup(m.close)
-        return m, Partner(self, path, module)
+        """A map, and another process that maps the same file with `module`."""
+        m = self.map(b"-" * 2 * PAGE)
+        return m, Partner(self, self.latest, module)
 
     def test_two_processes_see_each_others_writes(self):
         for module in ("safemap", "mmap"):
             m, partner = self.shared(module)
             m[5:8] = b"abc"
             self.assertEqual(partner("m[4:9]"), b"-abc-")
-            partner("m.__setitem__(slice(PAGE, PAGE + 3), b'xyz')".replace("PAGE", str(PAGE)))
+            partner("m.__setitem__(slice({0}, {0} + 3), b'xyz')".format(PAGE))
             self.assertEqual((m[PAGE : PAGE + 4], m.find(b"xyz")), (b"xyz-", PAGE))
 
-    def test_a_process_that_resizes_is_seen_in_size_and_not_in_length(self):
+    def test_a_resize_by_another_process_changes_size_but_not_len(self):
         m, partner = self.shared()
         m.resize(5 * PAGE)
         m[4 * PAGE] = 65
@@ -64,15 +59,15 @@ class File(FileCase):
         partner("m.resize({})".format(5 * PAGE))
         self.assertEqual(partner("m[{}]".format(4 * PAGE)), 65)
 
-    @unix_only(CUTS)
-    def test_a_process_that_truncates_the_file_is_an_error_here(self):
+    @unix_only(NO_TRUNCATION)
+    def test_reading_raises_after_another_process_truncated_the_file(self):
         m, partner = self.shared()
         partner("m.resize({})".format(PAGE))
         self.assertEqual(m[:PAGE], b"-" * PAGE)
         with self.assertRaises(OSError):
             m[PAGE]
 
-    def test_copies_are_seen_by_nobody(self):
+    def test_writes_to_a_copy_on_write_map_stay_private(self):
         m, partner = self.shared()
         with open(self.latest, "r+b") as file:
             copy = safemap.mmap(file.fileno(), 0, access=safemap.ACCESS_COPY)
@@ -81,10 +76,10 @@ class File(FileCase):
         copy.close()
 
 
-@unix_only(FORKS)
-class Memory(FileCase):
+@unix_only(NO_FORK)
+class AnonymousMemory(FileCase):
     def in_child(self, work):
-        """Runs `work` in a forked child, whose exit status says whether it returned true."""
+        """Runs `work` in a forked child and checks that it returns true."""
         pid = os.fork()
         if pid == 0:
             try:
@@ -99,26 +94,22 @@ class Memory(FileCase):
         self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
         self.assertEqual((m[:3], m.tell()), (b"xyz", 0))
 
-    def test_private_memory_is_not(self):
+    def test_private_memory_is_not_shared_with_a_forked_child(self):
         for arguments in ({"flags": safemap.MAP_PRIVATE}, {"access": safemap.ACCESS_COPY}):
             m = self.anonymous(PAGE, **arguments)
             m[:3] = b"abc"
             self.in_child(lambda: m[:3] == b"abc" and m.write(b"xyz") == 3)
             self.assertEqual(m[:3], b"abc")
 
-    def test_a_child_may_close_its_map(self):
+    def test_closing_a_map_in_a_forked_child_leaves_the_parents_map_open(self):
         m = self.anonymous(PAGE)
         m[0] = 7
         self.in_child(lambda: m.close() is None and m.closed)
         self.assertEqual(m[0], 7)
 
-    def test_processes_of_multiprocessing_share_anonymous_memory(self):
+    def test_multiprocessing_children_share_anonymous_memory(self):
         m = self.anonymous(PAGE)
         process = multiprocessing.get_context("fork").Process(target=m.write, args=(b"abc",))
         process.start()
         process.join()
         self.assertEqual((process.exitcode, m[:3]), (0, b"abc"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,4 +1,4 @@
-"""The module and its class as objects: names, constants, documentation, and what may be done with a type."""
+"""Tests of the module's names and constants, and of the class as a Python type."""
 
 import copy
 import gc
@@ -15,8 +15,8 @@ from support import PAGE, UNIT, WINDOWS, FileCase, open_files, succeed, unix_onl
 
 import safemap
 
-# Values of the Linux headers, the same on x86-64 and aarch64.
-NEW = {
+# Values of the Linux headers, which are equal on x86-64 and aarch64.
+ADDITIONAL = {
     "MS_ASYNC": 1,
     "MS_INVALIDATE": 2,
     "MS_SYNC": 4,
@@ -41,16 +41,19 @@ NEW = {
 }
 
 
+LINUX_X86_64 = sys.platform == "linux" and platform.machine() == "x86_64"
+
+
 def public(thing):
-    """Names that do not begin with an underscore."""
-    return [name for name in dir(thing) if not name.startswith("_")]
+    """The attributes of an object whose names do not begin with an underscore."""
+    return {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
 
 
 class Module(unittest.TestCase):
-    def test_every_name_of_the_standard_module_is_here_with_the_same_value(self):
-        for name in public(standard):
+    def test_every_name_of_the_standard_module_has_the_same_value(self):
+        for name, theirs in public(standard).items():
             with self.subTest(name):
-                ours, theirs = getattr(safemap, name), getattr(standard, name)
+                ours = getattr(safemap, name)
                 if isinstance(theirs, int):
                     self.assertEqual((type(ours), ours), (int, theirs))
 
@@ -58,70 +61,75 @@ class Module(unittest.TestCase):
         self.assertIs(safemap.error, OSError)
 
     @unittest.skipUnless(sys.platform == "linux", "the values are those of Linux")
-    def test_constants_that_the_standard_module_lacks_have_the_systems_values(self):
-        for name, value in NEW.items():
+    def test_additional_constants_have_the_values_of_the_linux_headers(self):
+        for name, value in ADDITIONAL.items():
             with self.subTest(name):
                 self.assertEqual(getattr(safemap, name), value)
 
-    @unittest.skipUnless(sys.platform == "linux" and platform.machine() == "x86_64", "Linux has it on x86-64 only")
-    def test_map_32bit_is_there_on_every_version(self):
+    @unittest.skipUnless(LINUX_X86_64, "only Linux on x86-64 has it")
+    def test_map_32bit_exists_on_every_python_version(self):
         self.assertEqual(safemap.MAP_32BIT, 0x40)
 
-    def test_pages_have_the_systems_size(self):
+    def test_page_size_and_granularity_are_those_of_the_system(self):
         self.assertEqual(PAGE, standard.PAGESIZE if WINDOWS else os.sysconf("SC_PAGESIZE"))
         self.assertEqual(UNIT, 65536 if WINDOWS else PAGE)
 
-    def test_a_star_import_gives_the_names_of_the_standard_module(self):
+    def test_a_star_import_provides_the_names_of_the_standard_module(self):
         names = {}
         exec("from safemap import *", names)
-        self.assertEqual([name for name in public(standard) if name not in names], [])
+        self.assertEqual(public(standard).keys() - names.keys(), set())
 
-    def test_everything_has_a_docstring(self):
+    def test_every_public_name_has_a_docstring(self):
         self.assertTrue(safemap.__doc__)
         self.assertTrue(safemap.mmap.__doc__)
-        for name in public(safemap):
-            thing = getattr(safemap, name)
-            if callable(thing) and thing is not OSError:
-                self.assertTrue(inspect.getdoc(thing), name)
-        for name in public(safemap.mmap):
-            self.assertTrue(getattr(safemap.mmap, name).__doc__, name)
+        for name, value in public(safemap).items():
+            if callable(value) and value is not OSError:
+                self.assertTrue(inspect.getdoc(value), name)
+        for name, method in public(safemap.mmap).items():
+            self.assertTrue(method.__doc__, name)
 
     def test_every_method_has_a_signature(self):
-        for name in public(safemap.mmap):
-            method = getattr(safemap.mmap, name)
+        for name, method in public(safemap.mmap).items():
             if callable(method):
                 self.assertTrue(inspect.signature(method), name)
 
-    def test_the_package_says_that_it_is_typed(self):
+    def test_the_package_is_marked_as_typed(self):
         folder = os.path.dirname(safemap.__file__)
         self.assertTrue(os.path.exists(os.path.join(folder, "py.typed")))
 
-    @unittest.skipUnless(getattr(sys, "_is_gil_enabled", None), "this Python has no build without the interpreter lock")
-    def test_importing_it_does_not_bring_the_interpreter_lock_back(self):
-        told = "import sys; before = sys._is_gil_enabled(); import safemap; print(before == sys._is_gil_enabled())"
-        self.assertEqual(succeed(self, told), "True\n")
+    @unittest.skipUnless(hasattr(sys, "_is_gil_enabled"), "this version has no free-threaded build")
+    def test_importing_the_package_does_not_enable_the_gil(self):
+        code = """
+            import sys
+            before = sys._is_gil_enabled()
+            import safemap
+            print(before == sys._is_gil_enabled())
+        """
+        self.assertEqual(succeed(self, code), "True\n")
 
 
 class Type(FileCase):
-    def test_its_name_is_that_of_the_standard_class(self):
+    def test_the_class_has_the_name_of_the_standard_class(self):
         self.assertEqual((safemap.mmap.__module__, safemap.mmap.__name__), ("mmap", "mmap"))
         self.assertEqual(repr(safemap.mmap), repr(standard.mmap))
 
-    def test_repr_is_that_of_the_standard_class(self):
+    def test_repr_has_the_format_of_the_standard_class(self):
         m = self.map(b"x" * 16)
-        self.assertEqual(repr(m), "<mmap.mmap closed=False, access=ACCESS_DEFAULT, length=16, pos=0, offset=0>")
+        fields = "closed=False, access=ACCESS_DEFAULT, length=16, pos=0, offset=0"
+        self.assertEqual(repr(m), "<mmap.mmap {}>".format(fields))
         m.close()
         self.assertEqual(repr(m), "<mmap.mmap closed=True>")
 
-    def test_it_has_every_method_of_the_standard_class(self):
-        self.assertEqual([name for name in public(standard.mmap) if not hasattr(safemap.mmap, name)], [])
+    def test_the_class_has_every_method_of_the_standard_class(self):
+        self.assertEqual(public(standard.mmap).keys() - public(safemap.mmap).keys(), set())
 
-    def test_it_has_no_more_special_methods_than_the_standard_class(self):
+    def test_the_class_has_no_additional_special_methods(self):
         extra = set(dir(safemap.mmap)) - set(dir(standard.mmap))
         self.assertEqual([name for name in sorted(extra) if name.startswith("__")], [])
 
-    def test_it_is_immutable(self):
-        with self.assertRaisesRegex(TypeError, "cannot set 'x' attribute of immutable type 'mmap.mmap'"):
+    def test_the_class_is_immutable(self):
+        text = "cannot set 'x' attribute of immutable type 'mmap.mmap'"
+        with self.assertRaisesRegex(TypeError, text):
             safemap.mmap.x = 1
 
     def test_an_instance_has_no_dictionary(self):
@@ -129,7 +137,7 @@ class Type(FileCase):
         with self.assertRaises(AttributeError):
             m.x = 1
 
-    def test_the_constructor_takes_the_place_of_init_as_objects_does(self):
+    def test_the_class_has_neither_init_nor_del(self):
         self.assertIs(safemap.mmap.__init__, object.__init__)
         self.assertFalse(hasattr(safemap.mmap, "__del__"))
 
@@ -140,7 +148,8 @@ class Type(FileCase):
         with Sub(-1, 5) as m:
             m.x = 1
             self.assertEqual(m.x, 1)
-            self.assertEqual(repr(m), "<Sub closed=False, access=ACCESS_DEFAULT, length=5, pos=0, offset=0>")
+            fields = "closed=False, access=ACCESS_DEFAULT, length=5, pos=0, offset=0"
+            self.assertEqual(repr(m), "<Sub {}>".format(fields))
 
     def test_a_subclass_with_slots_has_no_dictionary(self):
         class Sub(safemap.mmap):
@@ -149,8 +158,8 @@ class Type(FileCase):
         with Sub(-1, 5) as m:
             self.assertFalse(hasattr(m, "__dict__"))
 
-    def test_a_subclass_may_have_new_init_and_del(self):
-        seen = []
+    def test_a_subclass_can_define_new_init_and_del(self):
+        deleted = []
 
         class Sub(safemap.mmap):
             def __new__(cls, *args, **keywords):
@@ -160,15 +169,15 @@ class Type(FileCase):
                 self.label = label
 
             def __del__(self):
-                seen.append(self.label)
+                deleted.append(self.label)
 
         m = Sub(7, label="x")
         self.assertEqual((len(m), m.label), (7, "x"))
         del m
         gc.collect()
-        self.assertEqual(seen, ["x"])
+        self.assertEqual(deleted, ["x"])
 
-    def test_leaving_a_with_does_not_call_the_close_of_a_subclass(self):
+    def test_leaving_a_with_block_does_not_call_close_of_a_subclass(self):
         class Sub(safemap.mmap):
             def close(self):
                 raise AssertionError("called")
@@ -178,13 +187,13 @@ class Type(FileCase):
         self.assertTrue(m.closed)
 
     def test_weak_references_work(self):
-        gone = []
+        collected = []
         m = safemap.mmap(-1, 5)
-        r = weakref.ref(m, gone.append)
-        self.assertIs(r(), m)
+        reference = weakref.ref(m, collected.append)
+        self.assertIs(reference(), m)
         del m
         gc.collect()
-        self.assertEqual((r(), gone), (None, [r]))
+        self.assertEqual((reference(), collected), (None, [reference]))
 
     def test_a_map_in_a_cycle_is_collected(self):
         class Sub(safemap.mmap):
@@ -192,28 +201,31 @@ class Type(FileCase):
 
         m = Sub(-1, 5)
         m.me = m
-        r = weakref.ref(m)
+        reference = weakref.ref(m)
         del m
         gc.collect()
-        self.assertIsNone(r())
+        self.assertIsNone(reference())
 
-    def test_it_cannot_be_pickled_or_copied(self):
+    def test_a_map_cannot_be_pickled_or_copied(self):
         m = self.anonymous()
-        for way in (pickle.dumps, copy.copy, copy.deepcopy):
-            with self.subTest(way), self.assertRaisesRegex(TypeError, "cannot pickle 'mmap(.mmap)?' object"):
-                way(m)
+        error = TypeError, "cannot pickle 'mmap(.mmap)?' object"
+        for call in (pickle.dumps, copy.copy, copy.deepcopy):
+            with self.subTest(call), self.assertRaisesRegex(*error):
+                call(m)
 
-    def test_methods_leave_no_references_to_the_map_behind(self):
+    def test_methods_do_not_leak_references_to_the_map(self):
         m = self.map(b"abc\n" * 100)
         before = sys.getrefcount(m)
-        m.read(3), m.readline(), m.find(b"c"), m[3:7], m[5], m.size(), list(m), b"a" in m, m.seek(0), m.write(b"x")
+        m.read(3), m.readline(), m.find(b"c"), m[3:7], m[5], m.size()
+        list(m), b"a" in m, m.seek(0), m.write(b"x")
         memoryview(m).release()
-        for wrong in ("m[1000]", "m.find(3)", "m.write(b'x' * 1000)", "m.resize(-1)", "m[1:2] = b'xx'"):
+        failing = ["m[1000]", "m.find(3)", "m.write(b'x' * 1000)", "m.resize(-1)", "m[1:2] = b'xx'"]
+        for use in failing:
             with self.assertRaises(Exception):
-                exec(wrong, {"m": m})
+                exec(use, {"m": m})
         self.assertEqual(sys.getrefcount(m), before)
 
-    def test_many_maps_leave_no_descriptor_behind(self):
+    def test_maps_do_not_leak_descriptors(self):
         fd = self.descriptor(b"x" * PAGE)
         before = open_files()
         for _ in range(3000):
@@ -222,18 +234,19 @@ class Type(FileCase):
             safemap.mmap(fd, 0)
         self.assertEqual(open_files(), before)
 
-    @unix_only("handles have no numbers that one could list")
+    @unix_only("handles cannot be listed")
     def test_the_descriptor_is_a_duplicate_that_children_do_not_inherit(self):
         fd = os.open(self.path(b"x" * PAGE), os.O_RDWR)
         with safemap.mmap(fd, 0) as m:
-            same = [each for each in map(int, os.listdir("/dev/fd")) if each != fd and self.is_open_on(each, fd)]
+            others = [other for other in map(int, os.listdir("/dev/fd")) if other != fd]
+            duplicates = [other for other in others if self.refer_to_the_same_file(other, fd)]
             os.close(fd)
-            self.assertEqual([os.get_inheritable(each) for each in same], [False])
+            self.assertEqual([os.get_inheritable(each) for each in duplicates], [False])
             m.resize(2 * PAGE)
             self.assertEqual(m.size(), 2 * PAGE)
 
-    def is_open_on(self, one, other):
-        """Whether two descriptors are open on the same file; the one that lists them is closed by now."""
+    def refer_to_the_same_file(self, one, other):
+        """Whether two descriptors refer to the same file. False if one is closed."""
         try:
             return os.path.sameopenfile(one, other)
         except OSError:
@@ -241,7 +254,7 @@ class Type(FileCase):
 
 
 class Audit(unittest.TestCase):
-    """In children: an audit hook cannot be taken away again."""
+    """Runs in children, because an audit hook cannot be removed."""
 
     HOOK = """
         import sys, safemap
@@ -260,9 +273,10 @@ class Audit(unittest.TestCase):
         if sys.platform != "win32":
             safemap.mmap(-1, 30, prot=safemap.PROT_READ)
         """
-        self.assertEqual(succeed(self, code), "-1 10 0 0\n-1 20 1 0\n" + ("" if WINDOWS else "-1 30 1 0\n"))
+        printed = "-1 10 0 0\n-1 20 1 0\n" + ("" if WINDOWS else "-1 30 1 0\n")
+        self.assertEqual(succeed(self, code), printed)
 
-    def test_what_the_hook_raises_comes_first(self):
+    def test_an_exception_of_the_audit_hook_precedes_the_systems_error(self):
         code = self.HOOK + """
         try:
             safemap.mmap(999, 77)
@@ -271,8 +285,8 @@ class Audit(unittest.TestCase):
         """
         self.assertEqual(succeed(self, code), "999 77 0 0\nforbidden\n")
 
-    @unix_only("all that can be parsed is audited")
-    def test_wrong_arguments_are_not_audited_but_what_the_system_refuses_is(self):
+    @unix_only("arguments are audited before they are checked")
+    def test_only_valid_arguments_are_audited(self):
         code = self.HOOK + """
         for args in [(-1, -1), (-1, 10, 1, 3, 1, -1), (-1, 10, 2, 3, 1), (999, 10)]:
             try:
@@ -280,8 +294,5 @@ class Audit(unittest.TestCase):
             except (ValueError, OverflowError, OSError) as error:
                 print(type(error).__name__)
         """
-        self.assertEqual(succeed(self, code), "OverflowError\nOverflowError\nValueError\n999 10 0 0\nOSError\n")
-
-
-if __name__ == "__main__":
-    unittest.main()
+        printed = "OverflowError\nOverflowError\nValueError\n999 10 0 0\nOSError\n"
+        self.assertEqual(succeed(self, code), printed)

@@ -1,11 +1,12 @@
-"""Repair: memory that was lent to others, and a file that is cut under it. In children, which would die without."""
+"""Tests of `repair=True`: a file is truncated while external code uses a view of the map.
+
+Each test runs in a child, because a fault in a view without repair terminates the process.
+"""
 
 import signal
-import subprocess
-import sys
 import unittest
 
-from support import CUTS, unix_only
+from support import NO_TRUNCATION, child, unix_only
 
 PROGRAM = """
 import faulthandler, hashlib, re, struct, sys, tempfile
@@ -23,7 +24,8 @@ assert hashlib.sha256(view).digest() == hashlib.sha256(b"x" * 4096 + bytes(12288
 assert re.search(rb"\\0", view).start() == 4096
 assert struct.unpack_from("<I", view, 8192) == (0,)
 assert m.damage == 4096
-for call in (lambda: m[0], lambda: m.find(b"x"), lambda: memoryview(m), m.readline, m.flush, m.restore):
+calls = lambda: m[0], lambda: m.find(b"x"), lambda: memoryview(m), m.readline, m.flush, m.restore
+for call in calls:
     try:
         call()
     except safemap.FaultError as error:
@@ -40,21 +42,13 @@ m.close()
 """
 
 
-def run(*words):
-    return subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=False)
-
-
-@unix_only(CUTS)
+@unix_only(NO_TRUNCATION)
 class Repair(unittest.TestCase):
-    def test_foreign_code_meets_zeros_the_next_call_raises_and_the_map_can_be_restored(self):
-        for words in ((), ("before",), ("after",)):
-            with self.subTest(faulthandler=words):
-                done = run(*words)
+    def test_external_code_reads_zeros_the_next_call_raises_and_restore_works(self):
+        for arguments in ((), ("before",), ("after",)):
+            with self.subTest(faulthandler=arguments):
+                done = child(PROGRAM, *arguments)
                 self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_without_it_the_interpreter_dies(self):
-        self.assertEqual(run("default").returncode, -signal.SIGBUS)
-
-
-if __name__ == "__main__":
-    unittest.main()
+    def test_without_repair_the_process_is_terminated_by_sigbus(self):
+        self.assertEqual(child(PROGRAM, "default").returncode, -signal.SIGBUS)

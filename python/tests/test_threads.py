@@ -1,12 +1,10 @@
-"""Threads: others run Python code during long work, and may close or resize meanwhile."""
+"""Tests of threads: long calls release the GIL, and other threads may close or resize the map."""
 
-import os
 import sys
 import threading
 import time
-import unittest
 
-from support import FORKS, PAGE, PRIVATE, FileCase, succeed, unix_only
+from support import NO_FORK, PAGE, PRIVATE, FileCase, run_threads, succeed, unix_only
 
 import safemap
 
@@ -14,7 +12,7 @@ LONG = 256 << 20
 
 
 class Clock:
-    """A thread that ticks whenever it gets the interpreter, which nobody is forced to give away meanwhile."""
+    """A thread that ticks whenever it gets the GIL. The interpreter does not force a switch."""
 
     def __enter__(self):
         self.ticks, self.stop = 0, False
@@ -27,7 +25,7 @@ class Clock:
     def tick(self):
         while not self.stop:
             self.ticks += 1
-            # Gives the interpreter back at once; the pause is not what is waited for.
+            # Releases the GIL.
             time.sleep(0.0001)
 
     def __exit__(self, *exception):
@@ -36,72 +34,76 @@ class Clock:
         self.thread.join()
 
     def during(self, call):
-        """How often it ticked while `call` ran."""
+        """The number of ticks while `call` ran."""
         before = self.ticks
         call()
         return self.ticks - before
 
 
-class Parallel(FileCase):
-    """Private memory that nobody wrote to costs no memory to read, and takes its time."""
-
-    def long(self, **keywords):
-        return self.anonymous(LONG, **PRIVATE, **keywords)
+class ReleaseOfTheGil(FileCase):
+    def long(self):
+        """A long map. Reading private memory that was never written takes time, but no memory."""
+        return self.anonymous(LONG, **PRIVATE)
 
     def ticks(self, name, call):
-        # The clock needs a processor as well, so it gets several chances. It cannot tick if the interpreter is kept.
-        with Clock() as clock:
-            self.assertTrue(any(clock.during(call) for _ in range(50)), name + " kept the interpreter")
+        """Checks that the clock ticks during the call.
 
-    def test_a_clock_does_not_tick_while_the_interpreter_is_kept(self):
-        # The control: this holds only where there is an interpreter lock.
+        The clock needs a processor, so it gets several chances.
+        """
+        with Clock() as clock:
+            self.assertTrue(any(clock.during(call) for _ in range(50)), name + " held the GIL")
+
+    def test_a_clock_does_not_tick_while_the_gil_is_held(self):
+        # This is the control.
         if not getattr(sys, "_is_gil_enabled", lambda: True)():
-            self.skipTest("this interpreter has no lock")
+            self.skipTest("this interpreter has no GIL")
         with Clock() as clock:
             self.assertEqual(clock.during(lambda: sum(range(3_000_000))), 0)
 
-    def test_find_and_rfind_let_others_run(self):
+    def test_find_and_rfind_release_the_gil(self):
         m = self.long()
         self.ticks("find", lambda: m.find(b"needle"))
         self.ticks("rfind", lambda: m.rfind(b"needle"))
         self.ticks("find of a byte", lambda: m.find(b"n"))
 
-    def test_readline_lets_others_run(self):
+    def test_readline_releases_the_gil(self):
         m = self.long()
         self.ticks("readline", lambda: (m.seek(0), m.readline()))
 
-    def test_copies_out_let_others_run(self):
+    def test_copies_out_release_the_gil(self):
         m = self.long()
         self.ticks("slice", lambda: m[:])
         self.ticks("read", lambda: (m.seek(0), m.read()))
 
-    def test_copies_in_let_others_run(self):
+    def test_copies_in_release_the_gil(self):
         m, data = self.long(), bytes(LONG // 4)
         self.ticks("write", lambda: (m.seek(0), m.write(data)))
-        self.ticks("slice assignment", lambda: m.__setitem__(slice(0, len(data)), data))
-        self.ticks("move", lambda: m.move(len(data), 0, len(data)))
+        self.ticks("slice assignment", lambda: m.__setitem__(slice(0, LONG // 4), data))
+        self.ticks("move", lambda: m.move(LONG // 4, 0, LONG // 4))
 
-    def test_slices_with_steps_let_others_run(self):
+    def test_slices_with_steps_release_the_gil(self):
         m = self.long()
         self.ticks("slice with a step", lambda: m[::3])
 
-    @unix_only("memory is not filled when it is mapped, which takes no time then")
-    def test_mapping_and_unmapping_let_others_run(self):
+    @unix_only("mapping takes no time, because MAP_POPULATE is missing")
+    def test_mapping_and_unmapping_release_the_gil(self):
         def populate():
-            safemap.mmap(-1, LONG, flags=safemap.MAP_PRIVATE | safemap.MAP_POPULATE).close()
+            flags = safemap.MAP_PRIVATE | safemap.MAP_POPULATE
+            safemap.mmap(-1, LONG, flags=flags).close()
 
         self.ticks("map and unmap", populate)
 
     @unix_only("there is no madvise")
-    def test_advice_lets_others_run(self):
+    def test_madvise_releases_the_gil(self):
         m = self.long()
         self.ticks("madvise", lambda: m.madvise(safemap.MADV_POPULATE_WRITE))
 
-    def test_flush_lets_others_run(self):
-        m = self.mapped_file()
-        for at in range(0, len(m), PAGE):
-            m[at] = 1
-        # Where the file is in memory only, there is nothing to wait for.
+    def test_flush_releases_the_gil(self):
+        m = self.map(b"x")
+        m.resize(32 << 20)
+        for offset in range(0, len(m), PAGE):
+            m[offset] = 1
+        # On a file system in memory there is nothing to wait for.
         with Clock() as clock:
             begun = time.monotonic()
             ticks = clock.during(m.flush)
@@ -109,30 +111,18 @@ class Parallel(FileCase):
                 self.skipTest("flush takes no time on this file system")
         self.assertGreater(ticks, 0)
 
-    def mapped_file(self):
-        """A file of some size, mapped."""
-        fd = self.descriptor()
-        os.truncate(fd, 32 << 20)
-        m = safemap.mmap(fd, 0)
-        self.addCleanup(m.close)
-        return m
-
     def test_two_threads_search_at_the_same_time(self):
         m, found = self.long(), []
-        threads = [threading.Thread(target=lambda: found.append(m.find(b"needle"))) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(lambda needle: found.append(m.find(needle)), *[b"needle"] * 4)
         self.assertEqual(found, [-1] * 4)
 
 
-class Meanwhile(FileCase):
-    """What is closed or resized during somebody's long call is not taken away under it."""
+class ConcurrentChanges(FileCase):
+    """Another thread closes, resizes or drops the map, or forks, during a long search."""
 
     BEGIN = """
-        import safemap, threading
-        from support import PRIVATE
+        import os, safemap, threading, warnings
+        from support import CLOSED, PRIVATE
         SIZE = 256 << 20
         def begin(work, *args):
             begun = threading.Event()
@@ -145,73 +135,72 @@ class Meanwhile(FileCase):
             return thread
     """
 
-    def test_close_waits_for_a_search_or_is_refused(self):
+    def test_close_waits_for_a_search_or_raises(self):
         code = self.BEGIN + """
-        for turn in range(10):
+        for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
-            came = []
+            results = []
             def work():
                 try:
-                    came.append(m.find(b"needle"))
+                    results.append(m.find(b"needle"))
                 except ValueError as error:
-                    came.append(str(error))
+                    results.append(str(error))
             thread = begin(work)
             try:
                 m.close()
             except BufferError:
                 pass
             thread.join()
-            assert came[0] in (-1, "mmap closed or invalid"), came
+            assert results[0] in (-1, CLOSED), results
             m.close()
             assert m.closed
         print("done")
         """
         self.assertEqual(succeed(self, code), "done\n")
 
-    def test_resize_during_a_search_harms_nobody(self):
+    def test_a_search_survives_a_resize(self):
         code = self.BEGIN + """
-        for turn in range(10):
+        for size in [5, 2 * SIZE] * 5:
             m = safemap.mmap(-1, SIZE, **PRIVATE)
             m[0:3] = b"abc"
-            came = []
+            results = []
             def work():
                 try:
-                    came.append(m.find(b"needle"))
+                    results.append(m.find(b"needle"))
                 except safemap.FaultError as error:
-                    came.append(error.offset)
+                    results.append(error.offset)
             thread = begin(work)
             try:
-                m.resize(2 * SIZE if turn % 2 else 5)
+                m.resize(size)
             except BufferError:
                 pass
             thread.join()
-            # Memory that was given back may be gone.
-            assert came == [-1] or turn % 2 == 0 and came[0] >= 5, came
+            # The search may fault beyond the new end.
+            assert results == [-1] or size == 5 and results[0] >= 5, results
             assert m[:3] == b"abc"
             m.close()
         print("done")
         """
         self.assertEqual(succeed(self, code), "done\n")
 
-    def test_dropping_the_last_name_during_a_search_harms_nobody(self):
+    def test_a_search_survives_the_last_reference_to_its_map(self):
         code = self.BEGIN + """
-        for turn in range(10):
+        for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
-            came = []
-            thread = begin(lambda m: came.append(m.find(b"needle")), m)
+            results = []
+            thread = begin(lambda m: results.append(m.find(b"needle")), m)
             del m
             thread.join()
-            assert came == [-1], came
+            assert results == [-1], results
         print("done")
         """
         self.assertEqual(succeed(self, code), "done\n")
 
-    @unix_only(FORKS)
-    def test_a_fork_during_a_search_leaves_the_child_a_map_that_works_and_closes(self):
+    @unix_only(NO_FORK)
+    def test_a_child_forked_during_a_search_can_use_and_close_the_map(self):
         code = self.BEGIN + """
-        import os, warnings
         warnings.simplefilter("ignore")
-        for turn in range(10):
+        for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
             m[0:3] = b"abc"
             thread = begin(lambda: m.find(b"needle"))
@@ -227,25 +216,40 @@ class Meanwhile(FileCase):
         """
         self.assertEqual(succeed(self, code, timeout=60), "done\n")
 
-    def test_one_map_takes_the_work_of_many_threads(self):
+    @unix_only(NO_FORK)
+    def test_a_fork_hook_registered_before_the_import_can_close_the_map(self):
+        code = """
+        import os, threading, time, warnings
+        warnings.simplefilter("ignore")
+        maps = []
+        os.register_at_fork(after_in_child=lambda: [m.close() for m in maps])
+        import safemap
+
+        m = safemap.mmap(-1, 1 << 32, flags=safemap.MAP_PRIVATE | safemap.MAP_NORESERVE)
+        thread = threading.Thread(target=m.find, args=(b"x",))
+        thread.start()
+        time.sleep(0.2)
+        maps.append(m)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if m.closed else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+        self.assertEqual(succeed(self, code, timeout=60), "0\n")
+
+    def test_threads_can_write_disjoint_parts_of_one_map(self):
         m = self.anonymous(64 * PAGE)
         wrong = []
 
         def work(number):
             start = number * 8 * PAGE
-            for turn in range(300):
-                letter = bytes([turn % 256])
-                m[start : start + 8 * PAGE] = letter * 8 * PAGE
-                if m[start : start + 8 * PAGE] != letter * 8 * PAGE or m.find(letter, start, start + 9) != start:
-                    wrong.append((number, turn))
+            part = slice(start, start + 8 * PAGE)
+            for step in range(300):
+                letter = bytes([step % 256])
+                m[part] = letter * 8 * PAGE
+                found = m.find(letter, start, start + 9)
+                if m[part] != letter * 8 * PAGE or found != start:
+                    wrong.append((number, step))
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(work, *range(8))
         self.assertEqual(wrong, [])
-
-
-if __name__ == "__main__":
-    unittest.main()

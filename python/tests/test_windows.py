@@ -1,4 +1,4 @@
-"""Windows: its constructor beside the standard module's, memory with names, handles, numbers of errors, and faults."""
+"""Tests for Windows: constructor, named memory, resize, winerror values, and faults."""
 
 import contextlib
 import errno
@@ -17,12 +17,14 @@ import safemap
 if not WINDOWS:
     raise unittest.SkipTest("not Windows")
 
-NO_ACCESS = 998
-USER_MAPPED_FILE = 1224
+ERROR_NOACCESS = 998
+ERROR_FILE_INVALID = 1132
+ERROR_USER_MAPPED_FILE = 1224
 NAME = "safemap test – gemeinsamer Speicher"
 
-# Arguments of maps, right and wrong. Files are made anew for each side; `fd` is writable, `reader` is not.
-CONSTRUCTED = """
+# Valid and invalid arguments of the constructor. Each side has its own files; `fd` is writable,
+# `reader` is not.
+ARGUMENTS = """
 fd, 0
 fd, 10
 fd, 0, None, 1
@@ -110,66 +112,64 @@ fd
 
 
 class Side:
-    """One of the two modules with files of its own."""
+    """One of the two modules with its own files."""
 
     def __init__(self, case, module):
         content = b"abcdefgh" * (2 * UNIT // 8)
         self.path = case.path(content)
         self.fd = case.opened(self.path)
-        read, write = os.pipe()
-        case.addCleanup(os.close, write)
         self.names = {
             "mmap": module,
             "fd": self.fd,
             "reader": case.opened(self.path, os.O_RDONLY),
             "empty": case.opened(case.path(b"")),
             "null": case.opened("nul"),
-            "pipe": read,
+            "pipe": case.pipe(),
             "UNIT": UNIT,
             "PAGE": PAGE,
         }
-        case.addCleanup(os.close, read)
 
-    def came(self, arguments):
-        """What a map made with these arguments is, or the exception; and what became of the file."""
+    def outcome(self, arguments):
+        """The map made with these arguments, or the exception; and the state of the file."""
         os.lseek(self.fd, 5, os.SEEK_SET)
-        seen = self.made(arguments)
-        return (*seen, os.lseek(self.fd, 0, os.SEEK_CUR), os.path.getsize(self.path))
+        outcome = self.construct(arguments)
+        return (*outcome, os.lseek(self.fd, 0, os.SEEK_CUR), os.path.getsize(self.path))
 
-    def made(self, arguments):
+    def construct(self, arguments):
+        """The properties of a map made with these arguments, or of the exception."""
         try:
             m = eval("mmap.mmap({})".format(arguments), self.names)
         except Exception as error:
-            return type(error).__name__, str(error), getattr(error, "errno", None), getattr(error, "winerror", None)
-        seen = repr(m), m[:5], m[-5:], m.size(), m.tell()
+            codes = getattr(error, "errno", None), getattr(error, "winerror", None)
+            return type(error).__name__, str(error), *codes
+        properties = repr(m), m[:5], m[-5:], m.size(), m.tell()
         m.close()
-        return seen
+        return properties
 
 
 class Constructor(FileCase):
-    def opened(self, path, flags=os.O_RDWR):
-        fd = os.open(path, flags | os.O_BINARY)
-        self.addCleanup(os.close, fd)
-        return fd
+    def pipe(self):
+        """Opens a pipe until the test ends and returns its read end."""
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+        self.addCleanup(os.close, read)
+        return read
 
-    def test_it_does_what_the_standard_modules_does(self):
-        for arguments in CONSTRUCTED:
+    def test_the_constructor_behaves_as_in_the_standard_module(self):
+        for arguments in ARGUMENTS:
             with self.subTest(arguments):
-                theirs, ours = (Side(self, module).came(arguments) for module in (standard, safemap))
-                self.assertEqual(ours, theirs)
+                theirs = Side(self, standard).outcome(arguments)
+                self.assertEqual(Side(self, safemap).outcome(arguments), theirs)
 
-    def test_a_socket_is_no_descriptor(self):
+    def test_a_socket_is_refused(self):
         with socket.socket() as opened:
             for module in (standard, safemap):
                 with self.assertRaises(OSError) as caught:
                     module.mmap(opened.fileno(), 10)
                 self.assertEqual(caught.exception.errno, errno.EBADF)
 
-    def test_what_has_no_length_needs_one(self):
-        read, write = os.pipe()
-        self.addCleanup(os.close, write)
-        self.addCleanup(os.close, read)
-        for fd in (read, self.opened("nul")):
+    def test_files_without_a_size_require_a_length(self):
+        for fd in (self.pipe(), self.opened("nul")):
             with self.assertRaises(OSError):
                 safemap.mmap(fd, 0)
 
@@ -181,29 +181,37 @@ class Constructor(FileCase):
         with self.assertRaisesRegex(ValueError, "mmap can't resize with trackfd=False."):
             m.resize(5)
 
-    def test_repair_is_refused_and_allocate_is_taken(self):
+    def test_repair_is_refused_and_allocate_is_accepted(self):
         with self.assertRaises(NotImplementedError):
             self.map(b"abc", 0, repair=True)
         m = self.map(b"abc", 0, repair=False, allocate=True)
         m.resize(10)
         self.assertEqual((m[:], m.damage, m.restore()), (b"abc" + bytes(7), None, None))
 
-    def test_a_file_that_could_not_be_mapped_is_not_made_longer(self):
-        # The standard module leaves it longer.
+    def test_a_file_that_cannot_be_mapped_is_not_extended(self):
+        # The standard module extends it.
         path = self.path(b"abc")
         with open(path, "r+b") as file:
             with self.assertRaises(OSError) as caught:
                 safemap.mmap(file.fileno(), 100, offset=5)
-            self.assertEqual((caught.exception.winerror, os.path.getsize(path)), (1132, 3))
+        self.assertEqual(caught.exception.winerror, ERROR_FILE_INVALID)
+        self.assertEqual(os.path.getsize(path), 3)
 
-    def test_there_are_no_constants_and_methods_of_unix(self):
-        names = [name for name in dir(safemap) if name.startswith(("MAP_", "PROT_", "MADV_", "MS_"))]
-        self.assertEqual(names, [])
+    def test_unix_constants_and_methods_are_absent(self):
+        prefixes = "MAP_", "PROT_", "MADV_", "MS_"
+        self.assertEqual([name for name in dir(safemap) if name.startswith(prefixes)], [])
         self.assertFalse(hasattr(safemap.mmap, "madvise"))
 
 
-class Names(FileCase):
-    def test_a_name_is_the_same_memory_for_both_modules_and_other_processes(self):
+class ResizeCase(FileCase):
+    def resize_is_refused(self, m, length):
+        with self.assertRaises(OSError) as caught:
+            m.resize(length)
+        self.assertEqual(caught.exception.winerror, ERROR_USER_MAPPED_FILE)
+
+
+class NamedMemory(ResizeCase):
+    def test_a_name_refers_to_the_same_memory_in_both_modules_and_other_processes(self):
         m = safemap.mmap(-1, 2 * PAGE, NAME)
         self.addCleanup(m.close)
         m[:3] = b"abc"
@@ -217,36 +225,34 @@ class Names(FileCase):
         self.assertEqual(succeed(self, code, NAME), "b'abc'\nb'abc'\n")
         self.assertEqual(m[5], 2)
 
-    def test_memory_whose_name_others_have_is_not_resized(self):
+    def test_named_memory_in_use_elsewhere_cannot_be_resized(self):
         one, two = (module.mmap(-1, 2 * PAGE, tagname=NAME) for module in (safemap, standard))
         one[:3] = b"abc"
-        with self.assertRaises(OSError) as caught:
-            one.resize(PAGE)
-        self.assertEqual((caught.exception.winerror, len(one), two[:3]), (USER_MAPPED_FILE, 2 * PAGE, b"abc"))
+        self.resize_is_refused(one, PAGE)
+        self.assertEqual((len(one), two[:3]), (2 * PAGE, b"abc"))
         two.close()
         one.resize(5 * PAGE)
         self.assertEqual((len(one), one[:4]), (5 * PAGE, b"abc\0"))
         one.close()
 
-    def test_a_part_of_memory_with_a_name_is_at_its_place(self):
+    def test_a_map_of_named_memory_with_an_offset_starts_at_the_offset(self):
         whole = standard.mmap(-1, 2 * UNIT, tagname=NAME)
         part = safemap.mmap(-1, 10, tagname=NAME, offset=UNIT)
         part[:3] = b"abc"
         self.assertEqual(whole[UNIT : UNIT + 4], b"abc\0")
         part.close(), whole.close()
 
-    def test_an_object_with_a_name_is_larger(self):
+    def test_sizeof_includes_the_name(self):
         with safemap.mmap(-1, 100) as plain, safemap.mmap(-1, 100, "12345") as named:
             self.assertEqual(sys.getsizeof(named) - sys.getsizeof(plain), 12)
 
 
-class Resize(FileCase):
-    def test_a_file_that_is_mapped_twice_does_not_become_shorter_and_nothing_is_lost(self):
+class Resize(ResizeCase):
+    def test_a_file_that_is_mapped_twice_cannot_shrink_and_keeps_its_bytes(self):
         fd = self.descriptor(b"x" * 3 * PAGE)
         one, two = safemap.mmap(fd, 0), standard.mmap(fd, 0)
-        with self.assertRaises(OSError) as caught:
-            one.resize(PAGE)
-        self.assertEqual((caught.exception.winerror, len(one), one[:]), (USER_MAPPED_FILE, 3 * PAGE, b"x" * 3 * PAGE))
+        self.resize_is_refused(one, PAGE)
+        self.assertEqual((len(one), one[:]), (3 * PAGE, b"x" * 3 * PAGE))
         two.close()
         one.resize(PAGE)
         self.assertEqual((len(one), one.size(), one[:]), (PAGE, PAGE, b"x" * PAGE))
@@ -262,62 +268,71 @@ class Resize(FileCase):
 
 
 class Faults(FileCase):
-    """`protect` takes pages away, which a file that is mapped cannot lose."""
+    """Faults on pages that `protect` makes inaccessible. A mapped file cannot be truncated."""
 
-    def taken(self, kept=2 * PAGE, **keywords):
+    def protected_map(self, kept=2 * PAGE, **keywords):
+        """A map of four pages without access after the first `kept` bytes."""
         m = self.map(b"x" * 4 * PAGE, 0, **keywords)
         m.protect(0, kept)
         return m
 
-    def test_every_operation_raises_and_the_interpreter_goes_on(self):
+    def test_every_operation_raises_on_protected_pages(self):
         for access in (safemap.ACCESS_READ, safemap.ACCESS_WRITE, safemap.ACCESS_COPY):
             for kept in (0, 2 * PAGE, 3 * PAGE):
-                m = self.taken(kept, access=access)
-                operations = truncated.READS + (truncated.WRITES if access != safemap.ACCESS_READ else [])
+                m = self.protected_map(kept, access=access)
+                operations = truncated.touching(access != safemap.ACCESS_READ)
                 names = truncated.names(m, kept)
-                came = {operation: truncated.run(operation, names) for operation in operations}
-                self.assertEqual({it: came[it] for it in came if came[it] != ["OSError", errno.EFAULT]}, {})
+                outcomes = {operation: truncated.run(operation, names) for operation in operations}
+                fault = ["OSError", errno.EFAULT]
+                self.assertEqual(outcomes, dict.fromkeys(operations, fault))
 
-    @unittest.skipUnless("SAFEMAP_DRIVE_C" in os.environ, "nobody but a host could cut the file")
-    def test_a_file_that_a_host_cuts_is_the_error_that_the_standard_module_raises(self):
+    @unittest.skipUnless("SAFEMAP_DRIVE_C" in os.environ, "only Wine's host can truncate the file")
+    def test_a_file_cut_by_the_host_raises_the_error_of_the_standard_module(self):
         fd = self.descriptor(b"x" * 3 * PAGE)
-        theirs, ours = standard.mmap(fd, 0), safemap.mmap(fd, 0)
-        self.cut(PAGE)
-        came = []
-        for m in (theirs, ours):
+        maps = standard.mmap(fd, 0), safemap.mmap(fd, 0)
+        self.truncate_on_host(PAGE)
+        errors = []
+        for m in maps:
             self.assertEqual(m[:PAGE], b"x" * PAGE)
             with self.assertRaises(OSError) as caught:
                 m[PAGE - 5 : PAGE + 5]
-            came.append(caught.exception)
-        self.assertEqual(came[0].winerror, came[1].winerror)
-        self.assertEqual((came[1].offset, came[1].errno), (PAGE, errno.EFAULT))
-        theirs.close(), ours.close()
+            errors.append(caught.exception)
+        theirs, ours = errors
+        self.assertEqual(theirs.winerror, ours.winerror)
+        self.assertEqual((ours.offset, ours.errno), (PAGE, errno.EFAULT))
+        for m in maps:
+            m.close()
 
-    def cut(self, length):
-        """Has the host make the latest file shorter; Wine starts its programs, and then has nothing to show for it."""
+    def truncate_on_host(self, length):
+        """Truncates the latest file by a program of Wine's host.
+
+        Wine starts the program, but cannot return a process handle for it.
+        """
         path = os.environ["SAFEMAP_DRIVE_C"] + self.latest[2:].replace("\\", "/")
         with contextlib.suppress(OSError):
-            os.spawnv(os.P_NOWAIT, "Z:/usr/bin/truncate", ["truncate", "-s", str(length), path])
+            arguments = ["truncate", "-s", str(length), path]
+            os.spawnv(os.P_NOWAIT, "Z:/usr/bin/truncate", arguments)
         while os.path.getsize(self.latest) != length:
             time.sleep(0.01)
 
-    def test_the_error_tells_the_offset_and_the_number_that_the_standard_module_gives(self):
-        m = self.taken()
+    def test_the_error_has_the_offset_and_the_winerror_of_the_standard_module(self):
+        m = self.protected_map()
         with self.assertRaises(safemap.FaultError) as caught:
             m.find(b"y")
         error = caught.exception
-        self.assertEqual((error.offset, error.errno, error.winerror), (2 * PAGE, errno.EFAULT, NO_ACCESS))
+        self.assertEqual((error.offset, error.errno), (2 * PAGE, errno.EFAULT))
+        self.assertEqual(error.winerror, ERROR_NOACCESS)
         m.protect(1, 2 * PAGE)
         self.assertEqual(m.find(b"y"), -1)
 
-    def test_memory_that_may_not_be_written_raises_when_it_is(self):
+    def test_writing_read_only_memory_raises(self):
         m = self.anonymous()
         m.protect(1)
         with self.assertRaises(safemap.FaultError):
             m[5] = 1
         self.assertEqual(m[5], 0)
 
-    def test_a_fault_elsewhere_still_ends_the_process_or_is_others(self):
+    def test_a_fault_outside_the_library_is_left_to_other_handlers(self):
         code = """
             import ctypes, safemap
             m = safemap.mmap(-1, 100)
@@ -325,14 +340,10 @@ class Faults(FileCase):
             try:
                 m[0]
             except safemap.FaultError:
-                print("ours")
+                print("FaultError")
             try:
                 ctypes.string_at(16)
-            except OSError as error:
-                print("theirs")
+            except OSError:
+                print("OSError")
         """
-        self.assertEqual(succeed(self, code), "ours\ntheirs\n")
-
-
-if __name__ == "__main__":
-    unittest.main()
+        self.assertEqual(succeed(self, code), "FaultError\nOSError\n")

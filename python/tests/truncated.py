@@ -1,7 +1,6 @@
-"""Truncated: maps a file, takes the file away under the map, and tries every operation that touches a byte.
+"""Runs every operation that touches a byte on a map of a truncated file.
 
-Runs in a child of test_faults.py, for such an operation may end its process: `main(module, path, kept, access)` prints, as
-JSON, what came of each operation.
+test_faults.py calls `main` in a child, because such an operation may terminate its process.
 """
 
 import importlib
@@ -10,7 +9,8 @@ import operator
 import os
 import sys
 
-# `i` is a byte that is lost, `edge` stands a little before the first lost one, `n` counts from there to behind `i`.
+# `i` is the index of a lost byte, `edge` an index shortly before the first lost byte, and `n` the
+# number of bytes from `edge` to `i`, inclusive.
 READS = """
 m[i]
 m[-1]
@@ -51,7 +51,7 @@ b''.join(iter(m))
 list(enumerate(m))
 list(reversed(m))
 next(reversed(m))
-for letter in m: pass
+for element in m: pass
 b'y' in m
 b'y' not in m
 5 in m
@@ -79,7 +79,7 @@ m.move(edge, edge + 1, n)
 m.move(edge + 1, edge, n)
 """.strip().splitlines()
 
-# What touches no byte of the file, and does its work on a truncated one.
+# Operations that touch no byte of the map, and succeed on a truncated file.
 HARMLESS = """
 m.tell()
 m.seek(0)
@@ -93,39 +93,44 @@ m.sync()
 m.madvise(0)
 """.strip().splitlines()
 
-# Methods that work on whole pages, that end the truncation, or that are about it.
-APART = {"set_name", "resize", "close", "lock", "unlock", "protect", "damage", "restore"}
+# Names that are not tried: they work on pages, end the truncation, or are tested with `repair`.
+NOT_TRIED = {"set_name", "resize", "close", "lock", "unlock", "protect", "damage", "restore"}
 
 
 def main(name, path, kept, access):
-    """Tries everything on a map of `path`, whose first `kept` bytes stay."""
+    """Maps `path`, truncates it to `kept` bytes, and prints each operation's outcome as JSON."""
     module = importlib.import_module(name)
     before = os.path.getsize(path)
     with open(path, "r+b") as file:
         m = module.mmap(file.fileno(), 0, access=getattr(module, access))
     space = names(m, kept)
     os.truncate(path, kept)
-    operations = READS + (WRITES if access != "ACCESS_READ" else [])
-    came = {}
-    for operation in operations + HARMLESS:
-        # A trace that a killed child leaves behind.
+    outcomes = {}
+    for operation in touching(access != "ACCESS_READ") + HARMLESS:
+        # The last line shows the operation that terminated the child.
         print(operation, file=sys.stderr, flush=True)
-        came[operation] = run(operation, space)
+        outcomes[operation] = run(operation, space)
     os.truncate(path, before)
-    came["grown back"] = [m[kept + 5], m.find(b"needle", kept), len(m[kept:]) == before - kept]
+    regrown = [m[kept + 5], m.find(b"needle", kept), len(m[kept:]) == before - kept]
+    outcomes["grown back"] = regrown
     m.close()
-    json.dump(came, sys.stdout)
+    json.dump(outcomes, sys.stdout)
+
+
+def touching(writable):
+    """The operations that touch a lost byte and that the map allows."""
+    return READS + (WRITES if writable else [])
 
 
 def names(m, kept):
-    """What the operations speak of, on a map whose bytes from `kept` on are lost."""
+    """The names that the operations use, for a map that lost the bytes from `kept` on."""
     space = {"m": m, "operator": operator, "i": kept + 5, "edge": max(0, kept - 70)}
     space["n"] = space["i"] - space["edge"] + 1
     return space
 
 
 def run(operation, space):
-    """Runs one operation from the edge on and says what came of it."""
+    """Runs one operation at the position `edge`. Returns its exception as a list, or None."""
     space["m"].seek(space["edge"])
     try:
         exec(operation, space)

@@ -1,17 +1,16 @@
-//! Devices: a block device of memory that fails on demand.
+//! A block device in memory that fails on demand.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use crate::run::{Skipped, may_mount};
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::report::{Result, Skipped, require_mounts};
 
 const CONTROL: &str = "/sys/class/zram-control";
 
-/// Compressed memory as a block device (zram), which answers a write beyond its limit with an error; removed when dropped.
+/// A block device of compressed memory (zram). A write beyond its memory limit is an error. The device
+/// is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Device {
     number: String,
@@ -19,20 +18,18 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// A device of so many bytes, without a limit.
-    pub(crate) fn compressed(size: u64) -> Result<Device> {
-        let otherwise = |_| Skipped::because("no device of compressed memory can be made (zram)");
-        if !may_mount() {
-            return Err(Skipped::because("making devices is not allowed here"));
-        }
-        let number = fs::read_to_string(format!("{CONTROL}/hot_add")).map_err(otherwise)?.trim().to_string();
+    /// Creates a device of `size` bytes without a memory limit.
+    pub(crate) fn new(size: u64) -> Result<Device> {
+        let unavailable = |_| Skipped::because("zram devices cannot be created here");
+        require_mounts("creating devices")?;
+        let number = fs::read_to_string(format!("{CONTROL}/hot_add")).map_err(unavailable)?.trim().to_string();
         let device = Device { path: PathBuf::from(format!("/dev/zram{number}")), number };
-        device.set("disksize", size).map_err(otherwise)?;
+        device.set("disksize", size).map_err(unavailable)?;
         Ok(device)
     }
 
-    /// Has every write fail for which more memory would be needed than this.
-    pub(crate) fn limit(&self, bytes: u64) -> Result<()> {
+    /// Limits the memory. Writes that need more fail.
+    pub(crate) fn limit_memory(&self, bytes: u64) -> Result<()> {
         Ok(self.set("mem_limit", bytes)?)
     }
 
@@ -47,8 +44,7 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // A file system on it is unmounted by now, or lazily unmounted with a map still there: then it stays, which nobody
-        // can help.
+        // This fails if a map still uses a file system on the device. The device stays then.
         let _ = self.set("reset", 1);
         let _ = fs::write(format!("{CONTROL}/hot_remove"), &self.number);
     }

@@ -1,59 +1,56 @@
-//! Stress: does to maps what the world may do to them, and tells what became of it.
+//! Injects truncations, full disks, signals, limits and kills while maps are in use.
 //!
-//! Without words it lists the scenarios, a line of JSON each. `stress NAME [--quick] [--control]` runs one of them
-//! here, prints its facts as its last line and ends with 0 if everything was survived; it may also die, or hang, which is why
-//! `x.py stress` gives it a process, a folder and a mount namespace of its own.
+//! Without arguments it lists the scenarios, one line of JSON each. `stress NAME [--quick] [--control]`
+//! runs one of them and prints its report as the last line. The exit status is 0 if the scenario held.
+//! A scenario may be terminated by a signal or hang. `x.py stress` therefore runs each in its own
+//! process, directory and mount namespace.
 
-mod chance;
 mod device;
 mod disk;
-mod operations;
+mod process;
 mod raw;
-mod record;
-mod run;
+mod report;
+mod resizer;
 mod scenario;
-mod scratch;
-mod stop;
 
-use std::{env, error::Error, process};
+use std::{env, process::exit};
 
-use run::{Run, quoted};
+use report::{Result, Settings, Skipped};
+use serde_json::{Value, json};
 
 fn main() {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let status = match words[..] {
-        [] => list(),
-        ["--cutter", path] => ended(scratch::cutter(path)),
-        ["--worker", how, seed, path] => ended(scenario::killed::work(how, seed, path)),
-        ["--overflow", place, how, path] => ended(scenario::stack_overflow::overflow(place, how, path)),
-        [name, ref rest @ ..] => one(name, rest),
-    };
-    process::exit(status);
-}
-
-fn list() -> i32 {
-    for scenario in scenario::ALL {
-        println!("{{\"name\": {}, \"control\": {}}}", quoted(scenario.name), quoted(scenario.control));
-    }
-    0
-}
-
-fn one(name: &str, words: &[&str]) -> i32 {
-    let run = Run { quick: words.contains(&"--quick"), control: words.contains(&"--control") };
-    match scenario::ALL.iter().find(|scenario| scenario.name == name) {
-        Some(scenario) => run::report((scenario.run)(&run)),
-        None => ended(Err(format!("no such scenario: {name}"))),
-    }
-}
-
-/// The exit status of a helper's life.
-fn ended(life: Result<(), impl Into<Box<dyn Error>>>) -> i32 {
-    match life {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("{}", error.into());
-            1
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        [] => {
+            list();
+            Ok(())
         }
+        ["--resizer", path] => resizer::main(path),
+        ["--worker", method, seed, path] => scenario::killed::work(method, seed, path),
+        ["--overflow", thread, handler, path] => scenario::stack_overflow::overflow(thread, handler, path),
+        [name, ref options @ ..] => run(name, options).map(|report| println!("{report}")),
+    };
+    if let Err(error) = result {
+        eprintln!("{error}");
+        exit(1);
+    }
+}
+
+fn list() {
+    for scenario in scenario::SCENARIOS {
+        println!("{}", json!({"name": scenario.name, "control": scenario.control}));
+    }
+}
+
+/// Runs a scenario and returns its report as JSON.
+fn run(name: &str, options: &[&str]) -> Result<Value> {
+    let scenario = scenario::SCENARIOS.iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.ok_or_else(|| format!("no such scenario: {name}"))?;
+    let has = |option| options.contains(&option);
+    match (scenario.run)(&Settings { quick: has("--quick"), control: has("--control") }) {
+        Ok(report) => Ok(report.to_json()),
+        Err(error) if error.is::<Skipped>() => Ok(json!({"skipped": error.to_string()})),
+        Err(error) => Err(error),
     }
 }

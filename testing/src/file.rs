@@ -81,8 +81,8 @@ impl TempFile {
 
     /// Changes the length of the file through another descriptor, as another process would.
     #[cfg(unix)]
-    pub fn set_len(&self, len: usize) {
-        self.open().set_len(len as u64).expect("resize a temporary file");
+    pub fn set_len(&self, len: u64) {
+        self.open().set_len(len).expect("resize a temporary file");
     }
 
     /// Changes the length of the file, also while it is mapped.
@@ -90,15 +90,15 @@ impl TempFile {
     /// Windows refuses that. Under Wine the host's `truncate` does it. Wine starts programs of the
     /// host without reporting their end, so this polls the length.
     #[cfg(windows)]
-    pub fn set_len(&self, len: usize) {
+    pub fn set_len(&self, len: u64) {
         let Some(drive) = std::env::var_os(DRIVE_C) else {
-            return self.open().set_len(len as u64).expect("resize a temporary file");
+            return self.open().set_len(len).expect("resize a temporary file");
         };
         let name = self.0.to_str().expect("the path is Unicode").replace('\\', "/");
         let rest = name.strip_prefix("C:").expect("temporary files are on drive C");
         let path = drive.into_string().expect("the path is Unicode") + rest;
         let _ = std::process::Command::new("/usr/bin/truncate").args(["-s", &len.to_string(), &path]).status();
-        while self.file_len() != len as u64 {
+        while self.file_len() != len {
             std::thread::yield_now();
         }
     }

@@ -42,3 +42,11 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
     bytes
 }
+
+/// Maps private memory that holds `bytes`.
+#[must_use]
+pub fn memory_with(bytes: &[u8]) -> safemap::Map {
+    let map = safemap::Options::new().len(bytes.len()).anonymous().expect("map memory");
+    map.write_at(bytes, 0).expect("write to memory");
+    map
+}

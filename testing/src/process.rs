@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::signal::{exit, send};
+use crate::signal::{exit, send, set};
 
 /// A forked child process.
 #[derive(Debug)]
@@ -87,4 +87,13 @@ impl Fork {
             _ => Ok(Some(ExitStatus::from_raw(status))),
         }
     }
+}
+
+/// Limits the size of files that this process may write. Beyond it calls fail with `EFBIG`.
+pub fn limit_file_size(len: u32) {
+    // Without a handler SIGXFSZ would terminate the process.
+    set(libc::SIGXFSZ, libc::SIG_IGN, 0);
+    let limit = libc::rlimit { rlim_cur: len.into(), rlim_max: len.into() };
+    // SAFETY: `limit` is initialised.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
 }

@@ -1,10 +1,6 @@
 //! How many instructions does a short call take?
 
-use std::{
-    env, fs,
-    os::unix::process::parent_id,
-    process::{Command, Stdio},
-};
+use std::{error::Error, os::unix::process::parent_id};
 
 use serde_json::json;
 
@@ -27,29 +23,25 @@ const CALLS: [Call; 9] = [
     ("set", 1, |m, at, _| show(m.set(at, 7)), |m, at, _| m[at] = 7),
     ("load a u64", 8, |m, at, _| show(m.load::<u64>(at)), |m, at, _| show(peers::load(m, at))),
     ("store a u64", 8, |m, at, _| show(m.store(at, 7_u64)), |m, at, _| peers::store(m, at, 7)),
-    ("read_at, 8 bytes", 8, read, |m, at, to| to.copy_from_slice(&m[at..at + to.len()])),
-    ("read_at, 64 bytes", 64, read, |m, at, to| to.copy_from_slice(&m[at..at + to.len()])),
-    ("read_at, 256 bytes", 256, read, |m, at, to| to.copy_from_slice(&m[at..at + to.len()])),
-    (
-        "write_at, 64 bytes",
-        64,
-        |m, at, from| show(m.write_at(from, at)),
-        |m, at, from| {
-            m[at..at + from.len()].copy_from_slice(from);
-        },
-    ),
-    (
-        "find, 6 bytes",
-        6,
-        |m, at, _| show(m.find(NEEDLE, at..)),
-        |m, at, _| show(memmem::find(&m[at..], NEEDLE)),
-    ),
+    ("read_at, 8 bytes", 8, |m, at, to| show(m.read_at(to, at)), copy_out),
+    ("read_at, 64 bytes", 64, |m, at, to| show(m.read_at(to, at)), copy_out),
+    ("read_at, 256 bytes", 256, |m, at, to| show(m.read_at(to, at)), copy_out),
+    ("write_at, 64 bytes", 64, |m, at, from| show(m.write_at(from, at)), copy_in),
+    ("find, 6 bytes", 6, |m, at, _| show(m.find(NEEDLE, at..)), find),
 ];
 const NEEDLE: &[u8] = b"needle";
 const TIMES: usize = 1000;
 
-fn read(map: &mut Map, at: usize, to: &mut [u8]) {
-    show(map.read_at(to, at));
+fn copy_out(slice: &mut [u8], at: usize, to: &mut [u8]) {
+    to.copy_from_slice(&slice[at..at + to.len()]);
+}
+
+fn copy_in(slice: &mut [u8], at: usize, from: &mut [u8]) {
+    slice[at..at + from.len()].copy_from_slice(from);
+}
+
+fn find(slice: &mut [u8], at: usize, _: &mut [u8]) {
+    show(memmem::find(&slice[at..], NEEDLE));
 }
 
 fn show<T>(result: T) {
@@ -57,30 +49,27 @@ fn show<T>(result: T) {
 }
 
 fn answer(run: &Run) -> Outcome {
-    if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
-        skip("instructions", "valgrind is not installed");
-        return Ok(());
-    }
-    let [ours, theirs] = [counted("safemap")?, counted("memmap2")?];
-    for (index, (row, ..)) in
-        CALLS.iter().enumerate().filter(|(_, call)| call.0.contains(&run.only))
-    {
-        let samples = json!([["safemap", [ours[index]]], ["memmap2", [theirs[index]]]]);
-        println!("{}", json!({"row": row, "unit": "instructions", "samples": samples, "aims": []}));
+    if installed("valgrind", "instructions") {
+        let counts = counted("safemap")?.into_iter().zip(counted("memmap2")?);
+        for (call, (ours, theirs)) in CALLS.iter().zip(counts).filter(|(call, _)| run.asks(call.0))
+        {
+            let samples = json!([["safemap", [ours]], ["memmap2", [theirs]]]);
+            let (row, unit) = (call.0, "instructions");
+            println!("{}", json!({"row": row, "unit": unit, "samples": samples, "aims": []}));
+        }
     }
     Ok(())
 }
 
 /// The number of instructions of each call, counted in a child process.
-fn counted(who: &str) -> Result<Vec<f64>, Box<dyn std::error::Error>> {
+fn counted(who: &str) -> Result<Vec<f64>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let out = folder.path().join("part");
+    let out = format!("--callgrind-out-file={}/part", folder.path().display());
     let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--dump-before=getppid"]).stderr(Stdio::null());
-    valgrind.arg(format!("--callgrind-out-file={}", out.display()));
+    valgrind.args(["--tool=callgrind", "--dump-before=getppid", &out]).stderr(Stdio::null());
     valgrind.arg(env::current_exe()?).args(["--count", who]).status()?;
     let total = |part: usize| {
-        let text = fs::read_to_string(format!("{}.{part}", out.display())).ok()?;
+        let text = fs::read_to_string(folder.path().join(format!("part.{part}"))).ok()?;
         text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse::<f64>().ok())
     };
     // Of each call: everything before it, N times, 2 N times.
@@ -90,26 +79,18 @@ fn counted(who: &str) -> Result<Vec<f64>, Box<dyn std::error::Error>> {
 
 /// Runs the calls under callgrind, which records its count before each call of `getppid`.
 pub(crate) fn count(who: &str) -> Outcome {
-    let file = TempFile::new(&vec![b' '; MIB]);
+    let file = TempFile::new(&[b' '; 64 * KIB]);
     let (mut map, mut slice, mut bytes) = (file.map(), peers::map_mut(&file.open()), [b' '; 256]);
+    let safemap = who == "safemap";
     map.write_at(NEEDLE, 400)?;
     for (_, len, ours, theirs) in CALLS {
-        let mut repeat = |times| {
+        for times in [TIMES, TIMES, 2 * TIMES] {
             for _ in 0..times {
                 let (at, bytes) = black_box((64, &mut bytes[..len]));
-                if who == "safemap" {
-                    ours(&mut map, at, bytes)
-                } else {
-                    theirs(&mut slice, at, bytes)
-                }
+                if safemap { ours(&mut map, at, bytes) } else { theirs(&mut slice, at, bytes) }
             }
-        };
-        repeat(TIMES);
-        for times in [TIMES, 2 * TIMES] {
             let _ = parent_id();
-            repeat(times);
         }
-        let _ = parent_id();
     }
     Ok(())
 }

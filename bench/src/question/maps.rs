@@ -1,6 +1,6 @@
 //! Does a map cost more if there are many others?
 
-use std::{fs, fs::File};
+use std::fs::File;
 
 use memmap2::{Mmap, MmapMut};
 

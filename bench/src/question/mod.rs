@@ -13,7 +13,12 @@ mod sequential;
 mod sizes;
 mod threads;
 
-use std::hint::black_box;
+use std::{
+    env, fs,
+    hint::black_box,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use memchr::{memchr, memmem, memrchr};
 use safemap::{Access, Advice, Map, Options};
@@ -65,11 +70,21 @@ const IN_BOUNDS: &str = "the range is in bounds and the file is not truncated";
 const SLICE: &str = "memmap2 + memchr";
 
 /// Maps the file at `path` for reading.
-fn open(path: &std::path::Path) -> Map {
+fn open(path: &Path) -> Map {
     Map::open(path).expect("map a file")
 }
 
 /// Evicts a file from the page cache. Returns whether that succeeded.
 fn evict(file: &TempFile) -> bool {
     peers::evict(&file.open()).unwrap_or(false)
+}
+
+/// Whether a program is installed. If not, prints that a row cannot be measured.
+fn installed(program: &str, row: &str) -> bool {
+    let started =
+        Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if started.is_err() {
+        skip(row, &format!("{program} is not installed"));
+    }
+    started.is_ok()
 }

@@ -1,12 +1,6 @@
 //! How long does it take to open a file, map it, read a byte, and close both?
 
-use std::{
-    env,
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs::File, os::unix::fs::FileExt};
 
 use super::*;
 
@@ -57,8 +51,7 @@ fn read(path: &Path) -> u8 {
 
 fn system_calls(run: &Run) -> Outcome {
     let name = "system calls for each map";
-    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        skip(name, "strace is not installed");
+    if !installed("strace", name) {
         return Ok(());
     }
     let file = TempFile::new(&vec![1; 4 * KIB]);

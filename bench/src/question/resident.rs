@@ -1,7 +1,5 @@
 //! How much memory does a scan of a large file take?
 
-use std::fs;
-
 use super::*;
 
 pub(super) const QUESTION: Question = Question {

@@ -1,4 +1,5 @@
-//! The kernels of 64-bit ARM, with NEON, which every such processor has. x17 is the fault register.
+//! The accessors of 64-bit ARM. They use NEON, which every such processor has. x17 is the fault
+//! register.
 
 use super::{Loaded, Outcome, Probe};
 use std::arch::asm;

@@ -1,22 +1,23 @@
-//! What the assembly files of every processor share: names, sections and the table of fixups.
+//! What the assembly files of all processors share: symbol names, sections and the exception table.
 //!
-//! They are assembled with three macros in force:
+//! The files are assembled with three macros:
 //!
-//! - `sm_accessor NAME` and `sm_end NAME` enclose a function. Its name carries the version of the crate, so that two versions
-//!   can be linked together, and is hidden.
-//! - `sm_try LABEL, INSTRUCTION` is an instruction that touches memory that may not be there. If it faults, the handler of
-//!   signals puts the address that could not be accessed into the fault register (r11, x17) and goes on at LABEL; nothing
-//!   else has changed.
+//! - `sm_accessor NAME` and `sm_end NAME` enclose a function. Its symbol contains the version of
+//!   the crate, so that two versions can be linked together, and is hidden.
+//! - `sm_try LABEL, INSTRUCTION` is an instruction that may access inaccessible memory. If it
+//!   faults, the signal handler stores the fault address in the fault register (r11, x17) and
+//!   continues at LABEL, the fixup. Nothing else is changed.
 //!
-//! Kernels are leaves and leave the stack and the direction flag alone. Labels are numbers, because other names would have
-//! to carry the version, too; for the same reason each file forgets its macros at its end.
+//! Accessors are leaf functions. They do not change the stack or the direction flag. Labels are
+//! numbers, because names would have to contain the version too. For the same reason each file
+//! removes its macros at its end.
 //!
-//! No `sm_try` stands directly at a LABEL: otherwise what a recovered fault left on the stack would look like a fault that
-//! still waits for its recovery.
+//! No `sm_try` may stand directly at a fixup LABEL: the remains of a resolved fault on the stack
+//! would then look like a fault that is still pending (`sys::unix::fault::raised`).
 
 use std::{ptr, slice};
 
-/// Names a kernel as the linker knows it, but for Apple's underscore.
+/// The symbol of an accessor, without the underscore that Apple's systems prepend.
 macro_rules! symbol_name {
     ($name:expr) => {
         concat!(
@@ -32,8 +33,8 @@ macro_rules! symbol_name {
     };
 }
 
-// Mach-O: the linker may move apart what symbols separate, so nothing falls through from one kernel into the next, and the
-// end of the table is marked as a part of it.
+// Mach-O: the linker may move symbols apart. So no accessor falls through into the next one, and
+// the symbol at the end of the table is declared to be inside it.
 #[cfg(target_vendor = "apple")]
 macro_rules! object {
     (code) => {
@@ -87,7 +88,7 @@ macro_rules! object {
 #[cfg(not(any(target_vendor = "apple", windows)))]
 macro_rules! object {
     (code) => {
-        concat!(".text.", symbol_name!("kernels"), ",\"ax\",@progbits")
+        concat!(".text.", symbol_name!("accessors"), ",\"ax\",@progbits")
     };
     (exception_table) => {
         concat!(".rodata.", symbol_name!("exception_table"), ",\"a\",@progbits")
@@ -109,7 +110,7 @@ macro_rules! object {
     };
 }
 
-/// Assembles the files of a processor as one piece, because the table of fixups must be one.
+/// Assembles the files of a processor as one unit, so that they share one exception table.
 macro_rules! assemble {
     ($($file:literal),+) => {
         std::arch::global_asm!(
@@ -155,7 +156,7 @@ macro_rules! assemble {
     };
 }
 
-/// Declares kernels that the assembly files define.
+/// Declares accessors that the assembly files define.
 macro_rules! declare {
     ($abi:literal, $($(#[$doc:meta])* fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+) => {
         unsafe extern $abi {
@@ -168,12 +169,12 @@ macro_rules! declare {
     };
 }
 
-/// One `sm_try`: where it begins and ends and where it recovers, each as the distance from the number itself.
+/// One `sm_try`: its start, its end and its fixup, each as the distance from the field itself.
 #[repr(C)]
 struct ExceptionEntry {
-    from: i32,
-    until: i32,
-    to: i32,
+    start: i32,
+    end: i32,
+    fixup: i32,
 }
 
 unsafe extern "C" {
@@ -183,17 +184,15 @@ unsafe extern "C" {
     static EXCEPTION_TABLE_END: ExceptionEntry;
 }
 
-/// Finds where a fault at `pc` goes on, if that is an `sm_try`.
+/// Returns the fixup of the `sm_try` at `pc`.
 pub(super) fn fixup(pc: usize) -> Option<usize> {
-    let row = exception_table().iter().find(|row| resolve(&row.from) <= pc && pc < resolve(&row.until))?;
-    #[cfg(test)]
-    super::tests::count_fixup();
-    Some(resolve(&row.to))
+    let covers_pc = |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
+    exception_table().iter().find(covers_pc).map(|entry| resolve(&entry.fixup))
 }
 
 fn exception_table() -> &'static [ExceptionEntry] {
     let (start, end) = (&raw const EXCEPTION_TABLE, &raw const EXCEPTION_TABLE_END);
-    // SAFETY: the table holds whole rows from one symbol to the other and never changes (assemble!).
+    // SAFETY: the two symbols enclose whole entries, which never change (assemble!).
     unsafe { slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>()) }
 }
 
@@ -203,5 +202,5 @@ fn resolve(distance: &i32) -> usize {
 
 #[cfg(test)]
 pub(super) fn fixups() -> Option<Vec<usize>> {
-    Some(exception_table().iter().map(|row| resolve(&row.to)).collect())
+    Some(exception_table().iter().map(|entry| resolve(&entry.fixup)).collect())
 }

@@ -1,92 +1,76 @@
-//! The kernels: the only code that touches mapped memory.
+//! The accessors: the only code that accesses mapped memory.
 //!
-//! A kernel is a piece of assembly, opaque to the compiler, so that memory which other processes change, or which vanishes,
-//! never becomes a matter of Rust's rules. When an access faults, the handler of signals (`sys::fault`) asks [`recovery`]
-//! where the kernel goes on; the kernel then finishes byte by byte, and says exactly how far it came.
+//! An accessor is an assembly routine, opaque to the compiler. Other processes may change or remove
+//! the memory that it accesses without breaking the rules of Rust. If an access faults, the signal
+//! handler (`sys::fault`) asks [`fixup`] for the address at which the accessor continues. The
+//! accessor then finishes byte by byte and reports exactly how far it came.
 //!
 //! # Safety
 //!
-//! What all kernels ask of their caller:
+//! The caller of an accessor guarantees:
 //!
-//! - the ranges lie in address space that is reserved for a map, or in memory the caller may access as the kernel does.
-//!   Whether the pages of a map can be accessed does not matter;
-//! - this thread can take a fault (`sys::fault::ensure_ready`).
+//! - Each range lies in address space that is reserved for a map, or in memory that the caller may
+//!   access in the same way. Whether the pages of a map are accessible does not matter.
+//! - This thread can take a fault (`sys::fault::ensure_ready`).
 //!
-//! Ranges may overlap only where a kernel says so.
+//! Ranges may overlap only where the accessor says so.
 
 #![allow(unsafe_code)]
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
 #[macro_use]
 mod assembly;
+mod outcome;
+mod probe;
 
 #[cfg(all(target_arch = "x86_64", not(safemap_portable)))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(safemap_portable)))]
-use x86_64 as own;
+use x86_64 as backend;
 
 #[cfg(all(target_arch = "aarch64", not(safemap_portable)))]
 mod aarch64;
 #[cfg(all(target_arch = "aarch64", not(safemap_portable)))]
-use aarch64 as own;
+use aarch64 as backend;
 
 #[cfg(any(test, safemap_portable, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod portable;
 #[cfg(any(safemap_portable, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-use portable as own;
+use portable as backend;
 
 #[cfg(test)]
 mod tests;
 
-/// What a kernel did before it ended or was stopped.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// Bytes, or places; each kernel says which.
-    pub(crate) done: usize,
-    /// The address that could not be accessed, 0 if none.
-    pub(crate) fault: usize,
-}
+pub(crate) use outcome::{Loaded, Outcome};
+pub(crate) use probe::Probe;
 
-/// What was loaded.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Loaded {
-    pub(crate) value: u64,
-    /// The address that could not be accessed, 0 if none.
-    pub(crate) fault: usize,
-}
+/// Whether the accessors rely on the signal handler.
+pub(crate) const FAULTS: bool = backend::FAULTS;
 
-/// Three bytes of a needle and their distances from its start, in ascending order.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Probe {
-    pub(crate) bytes: [u8; 3],
-    pub(crate) at: [usize; 3],
-}
-
-/// Whether the kernels rely on the handler of signals.
-pub(crate) const FAULTS: bool = own::FAULTS;
-
-/// Finds where a kernel goes on that faulted at the instruction `pc`; `None` if that is no access of a kernel.
+/// Looks up the exception table: returns the fixup address for a fault of the instruction at `pc`,
+/// or `None` if that is no access of an accessor.
 ///
-/// May be called in a handler of signals: takes no lock, touches nothing of the thread's.
+/// Async-signal-safe: takes no lock and uses no thread-local state.
 #[inline]
 pub(crate) fn fixup(pc: usize) -> Option<usize> {
-    own::fixup(pc)
+    let fixup = backend::fixup(pc);
+    #[cfg(test)]
+    tests::count(fixup);
+    fixup
 }
 
-/// Asks for the bytes at an address before they are needed. Nothing need be there: no fault comes of it.
+/// Prefetches the bytes at an address. An inaccessible address causes no fault.
 #[inline]
 pub(crate) fn prefetch(at: *const u8) {
-    own::prefetch(at);
+    backend::prefetch(at);
 }
 
-/// An instruction that may fault, and where it goes on then; `None` if the kernels do not.
+/// Returns the address of an instruction that may fault, and its fixup; `None` if the accessors
+/// never fault.
 #[cfg(test)]
-#[allow(dead_code)] // Not every platform asks.
+#[allow(dead_code)] // Not used on every platform.
 pub(crate) fn some_access() -> Option<(usize, usize)> {
-    let last = own::fixups()?.into_iter().max()?;
+    let last = backend::fixups()?.into_iter().max()?;
     (0..last).rev().take(1 << 16).find_map(|pc| Some((pc, fixup(pc)?)))
 }
 
@@ -97,11 +81,11 @@ macro_rules! accessors {
             ///
             /// # Safety
             ///
-            /// As the module says.
+            /// See the module documentation.
             #[inline]
             pub(crate) unsafe fn $name($($arg: $kind),*) -> $result {
-                // SAFETY: the caller's promise, handed on.
-                unsafe { own::$name($($arg),*) }
+                // SAFETY: the same conditions apply to the caller.
+                unsafe { backend::$name($($arg),*) }
             }
         )+
     };
@@ -111,38 +95,46 @@ accessors! {
     /// Copies `n` bytes, ascending: `dst` may overlap `src` from below. `done`: bytes copied.
     fn copy(dst: *mut u8, src: *const u8, n: usize) -> Outcome;
 
-    /// Copies `n` bytes, descending: `dst` may overlap `src` from above. `done`: bytes copied, counted from the end.
+    /// Copies `n` bytes, descending: `dst` may overlap `src` from above. `done`: bytes copied,
+    /// counted from the end.
     fn copy_back(dst: *mut u8, src: *const u8, n: usize) -> Outcome;
 
-    /// Copies up to and with the first `byte`, `n` bytes at most; neither range holds a part of the other. `done`: bytes copied. What
-    /// follows them in `dst`, up to `n` bytes, may have been written to as well.
+    /// Copies at most `n` bytes, up to and including the first `byte`. The ranges must not overlap.
+    /// `done`: bytes copied. Bytes of `dst` after these, up to `n`, may have been written too.
     fn copy_until(dst: *mut u8, src: *const u8, n: usize, byte: u8) -> Outcome;
 
     /// Fills `n` bytes with `byte`. `done`: bytes filled.
     fn fill(dst: *mut u8, byte: u8, n: usize) -> Outcome;
 
-    /// Compares two ranges, which may overlap. `done`: bytes before the first difference, or that were compared.
+    /// Compares two ranges, which may overlap. `done`: bytes before the first difference or fault,
+    /// or `n`.
     fn compare(a: *const u8, b: *const u8, n: usize) -> Outcome;
 
-    /// Finds the first `byte`. `done`: its index, or `n`, or how many bytes before the fault do not hold it.
+    /// Finds the first `byte`. `done`: its index, or `n`. After a fault: the number of bytes before
+    /// the fault, none of which is `byte`.
     fn find_byte(at: *const u8, n: usize, byte: u8) -> Outcome;
 
-    /// Finds the last `byte`. `done`: its index + 1, or 0; or, after a fault, from which index on it does not occur.
+    /// Finds the last `byte`. `done`: its index + 1, or 0. After a fault: the index from which on
+    /// `byte` does not occur.
     fn rfind_byte(at: *const u8, n: usize, byte: u8) -> Outcome;
 
-    /// Finds the first of `n` places `i` for which `at[i + probe.at[k]] == probe.bytes[k]` for all three `k`. `done`: the
-    /// place, or `n`, or how many places before the fault are no candidates.
+    /// Finds the first candidate: an index `i < n` with `at[i + probe.at[k]] == probe.bytes[k]` for
+    /// all three `k`. `done`: its index, or `n`. After a fault: the number of indices before the
+    /// fault, none of which is a candidate.
     ///
-    /// Reads nothing beyond `at .. at + n + probe.at[2]`.
+    /// Reads nothing outside `at .. at + n + probe.at[2]`.
     fn find_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome;
 
-    /// Finds the last such place. `done`: the place + 1, or 0; or, after a fault, from which place on there is no candidate.
+    /// Finds the last candidate. `done`: its index + 1, or 0. After a fault: the index from which
+    /// on there is no candidate.
     fn rfind_probe(at: *const u8, n: usize, probe: &Probe) -> Outcome;
 
-    /// Copies `n` bytes that stand `step` apart into a row; neither holds a part of the other. `done`: bytes copied.
+    /// Copies `n` bytes that are `step` apart to consecutive addresses. The ranges must not
+    /// overlap. `done`: bytes copied.
     fn gather(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
 
-    /// Copies a row of `n` bytes to places that are `step` apart; neither holds a part of the other. `done`: bytes copied.
+    /// Copies `n` consecutive bytes to addresses that are `step` apart. The ranges must not
+    /// overlap. `done`: bytes copied.
     fn scatter(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
 
     /// Loads a byte.
@@ -157,15 +149,15 @@ accessors! {
     /// Loads 64 bits with one instruction, at any address.
     fn load64(at: *const u8) -> Loaded;
 
-    /// Stores a byte. Returns the address that could not be accessed, or 0.
+    /// Stores a byte. Returns the fault address, or 0.
     fn store8(at: *mut u8, value: u64) -> usize;
 
-    /// Stores 16 bits with one instruction, at any address. Returns the address that could not be accessed, or 0.
+    /// Stores 16 bits with one instruction, at any address. Returns the fault address, or 0.
     fn store16(at: *mut u8, value: u64) -> usize;
 
-    /// Stores 32 bits with one instruction, at any address. Returns the address that could not be accessed, or 0.
+    /// Stores 32 bits with one instruction, at any address. Returns the fault address, or 0.
     fn store32(at: *mut u8, value: u64) -> usize;
 
-    /// Stores 64 bits with one instruction, at any address. Returns the address that could not be accessed, or 0.
+    /// Stores 64 bits with one instruction, at any address. Returns the fault address, or 0.
     fn store64(at: *mut u8, value: u64) -> usize;
 }

@@ -1,7 +1,7 @@
-//! The kernels of x86-64: AVX2 where the processor has it, SSE2 otherwise.
+//! The accessors of x86-64, with AVX2 if the processor has it, else with SSE2.
 //!
-//! They follow the System V calling convention on every system. r11 is the fault register; AVX2 code clears the upper
-//! halves of its registers (`vzeroupper`) wherever it ends.
+//! They use the System V calling convention on every operating system. r11 is the fault register.
+//! AVX2 code clears the upper halves of its registers (`vzeroupper`) before it returns.
 
 use super::{Loaded, Outcome, Probe};
 use std::{
@@ -27,8 +27,9 @@ assemble!(
     "x86_64/word.s"
 );
 
-/// Declares both forms of a kernel and chooses between them: through a pointer that leads to the choice at first, and to what was
-/// chosen from then on. A call costs no more than any call into another library.
+/// Declares both forms of an accessor, and a function that calls one of them through a pointer. The
+/// pointer initially refers to `choose`, which replaces it by the form for this processor. A call
+/// costs no more than a call into another library.
 macro_rules! either {
     ($(fn $name:ident $wide:literal $narrow:literal ($($arg:ident: $kind:ty),*);)+) => {
         pub(super) mod avx2 {
@@ -47,12 +48,14 @@ macro_rules! either {
                 unsafe extern "sysv64" fn choose($($arg: $kind),*) -> Outcome {
                     let form: Form = if has_avx2() { avx2::$name } else { sse2::$name };
                     CHOSEN.store(form as *mut (), Relaxed);
-                    // SAFETY: the processor has what the form needs; the rest is the caller's promise.
+                    // SAFETY: the processor supports the form; the other conditions are the
+                    // caller's.
                     unsafe { form($($arg),*) }
                 }
-                // SAFETY: nothing but functions of this type is ever stored there.
+                // SAFETY: only functions of this type are stored in CHOSEN.
                 let form = unsafe { mem::transmute::<*mut (), Form>(CHOSEN.load(Relaxed)) };
-                // SAFETY: the processor has what the chosen form needs; the rest is the caller's promise.
+                // SAFETY: the processor supports the chosen form; the other conditions are the
+                // caller's.
                 unsafe { form($($arg),*) }
             }
         )+
@@ -77,12 +80,13 @@ declare! {
     fn scatter "scatter" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
 }
 
-/// Declares the kernels of one word, which are called by hand: a call that says which registers it changes lets its caller keep what
-/// it has in the others. That saves `Map::get` the ten instructions that put registers on the stack and take them back.
+/// Declares the accessors of one word and calls them with inline assembly, which names the few
+/// registers that they change. The caller keeps its values in the other registers. That saves
+/// `Map::get` ten instructions that spill registers to the stack and reload them.
 macro_rules! words {
     ($($load:ident $load_name:literal $store:ident $store_name:literal;)+) => {
         mod word {
-            // Not for Rust to call: see word.s.
+            // Rust must not call these directly: they have their own calling convention (word.s).
             unsafe extern "C" {
                 $(
                     #[link_name = symbol_name!($load_name)]
@@ -96,7 +100,8 @@ macro_rules! words {
             #[inline]
             pub(super) unsafe fn $load(at: *const u8) -> Loaded {
                 let (value, fault);
-                // SAFETY: the kernel changes these registers and the flags (word.s); the rest is the caller's promise.
+                // SAFETY: the accessor changes only these registers and the flags (word.s); the
+                // other conditions are the caller's.
                 unsafe {
                     asm!("call {}", sym word::$load, inlateout("rax") at => value, lateout("rdx") fault, lateout("r11") _);
                 }
@@ -125,7 +130,8 @@ words! {
 
 #[inline]
 pub(super) fn prefetch(at: *const u8) {
-    // SAFETY: a hint, which changes nothing and never faults (Intel SDM 2B, PREFETCHh; AMD APM 3, PREFETCHlevel).
+    // SAFETY: a hint, which changes nothing and never faults (Intel SDM 2B, PREFETCHh; AMD APM 3,
+    // PREFETCHlevel).
     unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 

@@ -1,148 +1,123 @@
-//! Skip: where a long needle cannot begin, from a look at a few bytes in a thousand.
+//! Skips offsets at which a long needle cannot begin, by reading a few bytes in a thousand.
 //!
-//! A needle of 1000 bytes that begins at one of 969 places in a row holds the 32 bytes from the last of these places on. If they
-//! are nowhere in the needle, the 969 places are done. So one looks at them and goes on 969 bytes: in memory that is in no cache this
-//! takes a third to a half of the time of looking at every byte (`x.py bench find`). The idea is old (R. S. Boyer, J. S. Moore, "A fast
-//! string searching algorithm", 1977), and so are pieces in the place of letters (S. Wu, U. Manber, "A fast algorithm for multi-pattern
-//! searching", 1994).
+//! Suppose that a needle of 1000 bytes begins at one of 969 consecutive offsets. Then it contains
+//! the 32-byte block that starts at the last of these offsets. If that block occurs nowhere in the
+//! needle, none of the 969 offsets can match, and the search advances by 969 bytes. In memory that
+//! is in no cache, this takes a third to a half of the time of looking at every byte (`x.py bench
+//! find`).
 //!
-//! The first places are all looked at, as a needle that stands there needs no table, and the last ones, so that a hole at the end is met.
+//! The idea is from R. S. Boyer and J. S. Moore, "A fast string searching algorithm" (1977). Blocks
+//! instead of letters are from S. Wu and U. Manber, "A fast algorithm for multi-pattern searching"
+//! (1994).
 //!
-//! Whether a piece is in the needle tells a table of bits, by a hash: it may say yes where no is right. Then the places are gone through
-//! one by one; where that happens too often, nothing is skipped any more. A piece that cannot be read is a yes as well: what to say of
-//! it is for the search that comes then.
+//! The first candidates are all examined, because a needle that is there needs no table. The last
+//! ones are examined as well, so that a hole at the end is found.
 //!
-//! # Safety
-//!
-//! The unsafe blocks hand a kernel places in a [`Span`], which lies in the map.
+//! A Bloom filter with one hash records the needle's 32-byte blocks; false positives are possible.
+//! If the filter contains a block, the search examines its candidates one by one. If that happens
+//! too often, nothing is skipped any more. A block that cannot be read counts as contained, and the
+//! search that follows reports the fault.
 
-#![allow(unsafe_code)]
+use std::ops::Range;
 
-use std::{ops::Range, ptr::NonNull};
+use crate::{Map, Result, access::Span, accessor};
 
-use crate::{
-    Map, Result,
-    accessor::{self, Outcome},
-    span::Span,
-};
-
-/// Bytes of a piece. A shorter one would be found in needles by chance: logs have much in common.
-const PIECE: usize = 32;
-/// Where in a piece the second of the two words stands that are looked at.
-const SECOND: usize = PIECE - size_of::<u64>();
-/// With a shorter needle looking at every byte is as fast, in what the caches hold.
-const SHORTEST: usize = 512;
-/// So much of a needle is made use of: few enough pieces for the table, and steps shorter than a page, so that no page is passed by.
-const LONGEST: usize = 1024;
-/// Places at the start that are all looked at, for each byte that is made use of: that takes as long as making the table does.
-const FIRST: usize = 64;
-/// Places there must be in all, for each such byte: then the table costs no more than an eighth where it turns out to be of no use.
-const PLACES: usize = 1024;
-/// How many steps ahead memory is asked for: each step may be the first to its page, for which the processor does not see to it itself.
-/// Without, 64 MiB take three times as long (Zen 3).
-const AHEAD: usize = 8;
+/// Bytes of a block. Shorter ones would be found in needles by chance, as logs have much in common.
+const BLOCK: usize = 32;
+/// For a shorter needle, looking at every byte is as fast in memory that is cached.
+const SHORTEST_NEEDLE: usize = 512;
+/// How many bytes of a needle are used. That is few enough for the filter, and keeps a stride
+/// shorter than a page, so that no page is left out.
+const LONGEST_NEEDLE: usize = 1024;
+/// How many candidates at the start are examined for each byte that is used: that takes as long as
+/// filling the filter.
+const FIRST_CANDIDATES: usize = 64;
+/// How many candidates there must be for each byte that is used. Then the filter costs at most an
+/// eighth if it is of no use.
+const MIN_CANDIDATES: usize = 1024;
 /// Bits of a hash.
-const HASH: u32 = 16;
-/// Strides without a piece of the needle that make good for one with.
+const HASH_BITS: u32 = 16;
+/// How many strides that are skipped make up for one that is not.
 const COST: usize = 8;
-/// How many strides with a piece of the needle may come in a row before nothing is skipped any more.
+/// How many strides in a row may not be skipped, before nothing is skipped any more.
 const PATIENCE: usize = 16;
 
-/// The places among which skipping is worth while, if there are any.
+/// Returns the candidates among which skipping is worthwhile, if there are any.
 #[inline]
-pub(crate) fn worthwhile(needle: &[u8], places: usize) -> Option<Range<usize>> {
-    // Where a kernel asks the system for each word, every byte is had for less.
-    if !accessor::FAULTS || needle.len() < SHORTEST {
+pub(super) fn worthwhile(needle: &[u8], candidates: usize) -> Option<Range<usize>> {
+    // An accessor that uses a system call for each word is slower than one that reads every byte.
+    if !accessor::FAULTS || needle.len() < SHORTEST_NEEDLE {
         return None;
     }
-    let used = needle.len().min(LONGEST);
-    (places / PLACES >= used).then(|| FIRST * used..places - used)
+    let used = needle.len().min(LONGEST_NEEDLE);
+    (candidates / MIN_CANDIDATES >= used).then(|| FIRST_CANDIDATES * used..candidates - used)
 }
 
-/// What is known of a needle that lets places be skipped.
-pub(crate) struct Skipper {
-    table: Vec<u64>,
-    /// How many places a piece speaks for.
+/// The blocks of a needle, and the decision whether skipping is still worthwhile.
+pub(super) struct Skipper {
+    filter: Vec<u64>,
+    /// How many candidates one block excludes.
     stride: usize,
-    /// Sinks with each stride that has a piece of the needle, rises with each other one; at 0 nothing is skipped.
+    /// Decreases with each stride that is not skipped, increases with each that is; at 0 nothing is
+    /// skipped.
     patience: usize,
 }
 
 impl Skipper {
-    /// What is known of `needle`, if there is memory for it.
-    pub(crate) fn of(needle: &[u8]) -> Option<Skipper> {
-        let needle = &needle[..needle.len().min(LONGEST)];
-        let mut table = Vec::new();
-        table.try_reserve_exact(1 << (HASH - 6)).ok()?;
-        table.resize(1 << (HASH - 6), 0);
-        let mut skipper = Skipper { table, stride: needle.len() - PIECE + 1, patience: PATIENCE * COST };
-        for piece in needle.windows(PIECE) {
-            let (index, bit) = place_of(word(piece, 0), word(piece, SECOND));
-            skipper.table[index] |= bit;
+    /// Records the blocks of `needle`. Returns `None` if there is not enough memory.
+    pub(super) fn new(needle: &[u8]) -> Option<Skipper> {
+        let needle = &needle[..needle.len().min(LONGEST_NEEDLE)];
+        let mut filter = Vec::new();
+        filter.try_reserve_exact(1 << (HASH_BITS - 6)).ok()?;
+        filter.resize(1 << (HASH_BITS - 6), 0);
+        let mut skipper = Skipper { filter, stride: needle.len() - BLOCK + 1, patience: PATIENCE * COST };
+        for block in needle.windows(BLOCK) {
+            let (index, bit) = filter_bit(word_at(block, 0), word_at(block, BLOCK - size_of::<u64>()));
+            skipper.filter[index] |= bit;
         }
         Some(skipper)
     }
 
+    /// Returns whether the needle may have a block with these words, the first and the last one.
     #[inline]
-    fn has(&self, first: u64, second: u64) -> bool {
-        let (index, bit) = place_of(first, second);
-        self.table[index] & bit != 0
+    fn may_contain(&self, first: u64, last: u64) -> bool {
+        let (index, bit) = filter_bit(first, last);
+        self.filter[index] & bit != 0
     }
 
-    /// Takes note that the needle may begin after `strides` in which it does not.
-    fn doubt(&mut self, strides: usize) {
+    /// Adjusts the patience after `strides` that were skipped and one that was not.
+    fn adjust_patience(&mut self, strides: usize) {
         self.patience = (self.patience + strides).saturating_sub(COST).min(PATIENCE * COST);
     }
 }
 
 impl Map {
-    /// Returns the first of the `places` at which the needle may begin, with those after it of which the same is to be said.
-    pub(crate) fn skip(&self, skipper: &mut Skipper, span: Span, places: Range<usize>) -> Result<Range<usize>> {
+    /// Returns the first stride of `candidates` at which the needle may begin.
+    pub(super) fn skip(&self, skipper: &mut Skipper, span: Span, candidates: Range<usize>) -> Result<Range<usize>> {
         if skipper.patience == 0 {
-            return Ok(places);
+            return Ok(candidates);
         }
-        let (known, stride, first, end) = (&*skipper, skipper.stride, places.start, places.end);
-        let strides = self.transfer(span, NonNull::dangling().as_ptr(), move |base, _| {
-            let from = base.wrapping_add(span.start());
-            let clear = (first..end).step_by(stride).take_while(|at| {
-                let piece = from.wrapping_add(at + stride - 1);
-                accessor::prefetch(piece.wrapping_add(AHEAD * stride));
-                // SAFETY: the needle has room at every one of the places, so the piece lies in `span`.
-                !unsafe { may_have(known, piece) }
-            });
-            Outcome { done: clear.count(), fault: 0 }
-        })?;
-        skipper.doubt(strides);
-        // No sum is beyond the map's end, or by less than a stride.
-        let start = end.min(first + strides * stride);
-        Ok(start..end.min(start + stride))
+        let (known, stride) = (&*skipper, skipper.stride);
+        let blocks = span.part(candidates.start + stride - 1, candidates.len() + BLOCK - 1);
+        let strides = self.blocks_before(blocks, stride, BLOCK, move |first, last| known.may_contain(first, last))?;
+        skipper.adjust_patience(strides);
+        // The product exceeds the number of candidates by less than a stride, so nothing overflows.
+        let start = candidates.end.min(candidates.start + strides * stride);
+        Ok(start..candidates.end.min(start + stride))
     }
 }
 
-/// Whether the needle may have the piece at `piece`.
-///
-/// # Safety
-///
-/// As for kernels.
+/// Returns the word of the filter and the bit that stand for a block with these words.
 #[inline]
-unsafe fn may_have(skipper: &Skipper, piece: *const u8) -> bool {
-    // SAFETY: the caller's promise, handed on.
-    let first = unsafe { accessor::load64(piece) };
-    // SAFETY: as above.
-    let second = unsafe { accessor::load64(piece.wrapping_add(SECOND)) };
-    first.fault != 0 || second.fault != 0 || skipper.has(first.value, second.value)
-}
-
-/// Where in the table a piece is noted, by the two words.
-#[inline]
-fn place_of(first: u64, second: u64) -> (usize, u64) {
-    // The upper bits of a product depend on all bits of the factor; the constant is 2^64 by the golden ratio (D. Knuth, TAOCP 3, 6.4).
-    let mixed = (first ^ second.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let hash = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH);
+fn filter_bit(first: u64, last: u64) -> (usize, u64) {
+    // The upper bits of a product depend on all bits of the factor. The constant is 2^64 divided by
+    // the golden ratio (D. Knuth, TAOCP 3, 6.4).
+    let mixed = (first ^ last.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-fn word(piece: &[u8], at: usize) -> u64 {
-    let bytes = piece[at..].first_chunk().expect("a piece has two words");
+fn word_at(block: &[u8], at: usize) -> u64 {
+    let bytes = block[at..].first_chunk().expect("a block has two words");
     u64::from_ne_bytes(*bytes)
 }

@@ -1,4 +1,4 @@
-//! The cursor: a file's view of a map.
+//! `Cursor`: a position in a map, with the I/O traits of the standard library.
 
 use std::{
     borrow::Borrow,
@@ -7,20 +7,26 @@ use std::{
 
 use crate::{
     Map, Result,
-    span::Span,
-    stream::read_ahead::{Window, read_before_hole},
+    stream::read_ahead::{ReadAhead, read_up_to_fault},
 };
 
-/// A position in a map that reading and writing move: [`Read`], [`BufRead`], [`Write`] and [`Seek`].
+/// A position in a map that implements [`Read`], [`BufRead`], [`Write`] and [`Seek`].
 ///
-/// Made by [`Map::cursor`], or of anything that lends a map: `Cursor::new(Arc::clone(&map))`.
+/// [`Map::cursor`] creates a cursor that borrows the map. [`Cursor::new`] accepts anything that
+/// implements [`Borrow<Map>`], for example `Arc<Map>`.
 ///
-/// Short reads, and those of [`BufRead`], are served from a copy of the next few KiB, as with every buffered reader: what others write there meanwhile is
-/// seen after a [`Seek`]. [`Cursor::read_byte`], [`Cursor::read_line`] and long reads look at the map itself.
+/// # Reading
 ///
-/// The position may lie beyond the end, as a file's may: nothing is read there and nothing can be written. Writing never
-/// makes the map longer; what does not fit is an error and changes nothing. Writes are in the map, and so visible to all who
-/// share it, at once; [`Write::flush`] has nothing to do. What makes them durable is [`Map::flush`].
+/// Reads of less than 1 KiB and the methods of [`BufRead`] use a read-ahead buffer of a few KiB.
+/// They see bytes that are written there later only after a [`Seek`]. Longer reads,
+/// [`Cursor::read_byte`] and [`Cursor::read_line`] access the map itself.
+///
+/// # Writing
+///
+/// Writes change the map at once. [`Write::flush`] does nothing; [`Map::flush`] makes the bytes
+/// durable. Writing never extends the map: a write that does not fit fails and changes nothing.
+///
+/// The position may lie beyond the end of the map. There reads return 0 bytes and writes fail.
 ///
 /// # Examples
 ///
@@ -28,89 +34,180 @@ use crate::{
 /// use std::io::BufRead;
 ///
 /// let map = safemap::Map::open("Cargo.toml")?;
-/// let names = map.cursor().lines().filter(|line| line.as_ref().is_ok_and(|line| line.starts_with("name")));
-/// assert_eq!(names.count(), 1);
-/// # Ok::<(), safemap::Error>(())
+/// let mut names = 0;
+/// for line in map.cursor().lines() {
+///     names += usize::from(line?.starts_with("name"));
+/// }
+/// assert_eq!(names, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cursor<M = std::sync::Arc<Map>> {
     map: M,
     position: usize,
-    /// What `BufRead` has read ahead.
-    window: Window,
-    /// Memory for a line until it is known to be text.
+    read_ahead: ReadAhead,
+    /// Holds a line until it has been checked for UTF-8.
     line: Vec<u8>,
 }
 
+impl Map {
+    /// Returns a cursor at the start of the map, which reads and writes the map as a file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<&Map> {
+        Cursor::new(self)
+    }
+}
+
 impl<M: Borrow<Map>> Cursor<M> {
-    /// Begins at the start of the map.
+    /// Creates a cursor at the start of `map`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use safemap::{Cursor, Map};
+    ///
+    /// let map = Arc::new(Map::open("Cargo.toml")?);
+    /// let mut cursor = Cursor::new(Arc::clone(&map)); // can be sent to another thread
+    /// assert_eq!(cursor.read_byte()?, b'[');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn new(map: M) -> Cursor<M> {
-        Cursor { map, position: 0, window: Window::new(), line: Vec::new() }
+        Cursor { map, position: 0, read_ahead: ReadAhead::new(), line: Vec::new() }
     }
 
     /// Returns the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().map().len(), map.len());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn map(&self) -> &Map {
         self.map.borrow()
     }
 
-    /// Returns the position, in bytes from the map's start.
+    /// Returns the position in bytes from the start of the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut cursor = map.cursor();
+    /// cursor.read_byte()?;
+    /// assert_eq!(cursor.tell(), 1);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn tell(&self) -> usize {
         self.position
     }
 
-    /// Goes to `position`, and forgets what was read ahead.
+    /// Sets the position in bytes from the start of the map, and discards the read-ahead buffer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut cursor = map.cursor();
+    /// cursor.set_position(1);
+    /// assert_eq!(cursor.read_byte()?, b'p');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn set_position(&mut self, position: usize) {
-        self.window.forget();
+        self.read_ahead.clear();
         self.position = position;
     }
 
-    /// Reads one byte and steps over it.
+    /// Returns the byte at the position and advances by one.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end; [`Error::Fault`](crate::Error::Fault).
+    /// [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end of the map;
+    /// [`Error::Fault`](crate::Error::Fault).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut cursor = map.cursor();
+    /// assert_eq!(cursor.read_byte()?, b'[');
+    /// assert_eq!(cursor.read_byte()?, b'p');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn read_byte(&mut self) -> Result<u8> {
         let byte = self.map().get(self.position)?;
         self.position += 1;
         Ok(byte)
     }
 
-    /// Writes one byte and steps over it.
+    /// Stores a byte at the position and advances by one.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`](crate::Error::ReadOnly); [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end; [`Error::Fault`](crate::Error::Fault).
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly);
+    /// [`Error::OutOfBounds`](crate::Error::OutOfBounds) at the end of the map;
+    /// [`Error::Fault`](crate::Error::Fault).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(2).anonymous()?;
+    /// let mut cursor = map.cursor();
+    /// cursor.write_byte(b'a')?;
+    /// cursor.write_byte(b'b')?;
+    /// assert_eq!(map.to_vec(..)?, b"ab");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
         self.map().set(self.position, byte)?;
-        self.forget_and_advance(1);
+        self.advance_after_write(1);
         Ok(())
     }
 
-    /// Reads up to the next `\n`, which is included, or to the end; at the end there is nothing.
+    /// Returns the bytes up to and including the next `\n`, or up to the end of the map, and
+    /// advances past them. The result is empty at the end.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`](crate::Error::Fault); [`Error::Os`](crate::Error::Os) if there is no memory for the line.
+    /// [`Error::Fault`](crate::Error::Fault); [`Error::Os`](crate::Error::Os) if the line does not
+    /// fit into memory. The position does not change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
     pub fn read_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
-        let start = self.position.min(map.len());
-        let end = map.find(b"\n", start..)?.map(|at| at + 1);
-        let line = match end {
-            Some(end) => map.to_vec(start..end)?,
-            None => map.to_vec(start..)?,
-        };
+        let mut line = Vec::new();
+        let Ok(rest) = map.span_from("read_line", self.position) else { return Ok(line) };
+        let len = map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
+        map.append_to(&mut line, rest.part(0, len))?;
         self.position += line.len();
         Ok(line)
     }
 
-    /// What was read ahead may not be what stands there after a write.
-    fn forget_and_advance(&mut self, count: usize) {
-        self.window.forget();
+    /// Advances, and discards the read-ahead buffer, which the write may have made stale.
+    fn advance_after_write(&mut self, count: usize) {
+        self.read_ahead.clear();
         self.position += count;
     }
 }
 
-/// Reads that are shorter are served from what was read ahead.
+/// Reads of fewer bytes use the read-ahead buffer.
 const SHORT: usize = 1024;
 
 impl<M: Borrow<Map>> Read for Cursor<M> {
@@ -120,12 +217,12 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
         let count = match buffer.len() {
             0 => 0,
             1..SHORT => {
-                let ahead = self.window.at(map, self.position)?;
+                let ahead = self.read_ahead.bytes_at(map, self.position)?;
                 let count = ahead.len().min(buffer.len());
                 buffer[..count].copy_from_slice(&ahead[..count]);
                 count
             }
-            SHORT.. => read_before_hole(map, buffer, self.position)?,
+            SHORT.. => read_up_to_fault(map, buffer, self.position)?,
         };
         self.position += count;
         Ok(count)
@@ -133,7 +230,7 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 
     #[inline]
     fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        if let Some(ahead) = self.window.have(self.position, buffer.len()) {
+        if let Some(ahead) = self.read_ahead.buffered(self.position, buffer.len()) {
             buffer.copy_from_slice(ahead);
             self.position += buffer.len();
             return Ok(());
@@ -150,11 +247,11 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
     }
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let (map, before) = (self.map.borrow(), bytes.len());
-        let rest = Span::from("read_to_end", map.len(), self.position);
-        // What comes before a hole is given out, as by every reader.
+        let (map, old_len) = (self.map.borrow(), bytes.len());
+        let rest = map.span_from("read_to_end", self.position);
+        // On a fault the bytes before it are kept, as the documentation of `Read` requires.
         let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
-        let count = bytes.len() - before;
+        let count = bytes.len() - old_len;
         self.position += count;
         read?;
         Ok(count)
@@ -162,25 +259,25 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 }
 
 impl<M: Borrow<Map>> BufRead for Cursor<M> {
-    /// Returns bytes at the position, copied from the map; empty at the end.
-    ///
-    /// They are a copy of what stood there when the last ones were used up, as with every buffered reader.
+    /// Returns the buffered bytes at the position, and fills the read-ahead buffer from the map if
+    /// it is used up. The result is empty at the end of the map.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(self.window.at(self.map.borrow(), self.position)?)
+        Ok(self.read_ahead.bytes_at(self.map.borrow(), self.position)?)
     }
 
     fn consume(&mut self, count: usize) {
         self.position = self.position.saturating_add(count);
     }
 
-    // As the provided ones, and quicker: they are what lines are read by.
-    fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let before = bytes.len();
-        let read = self.window.until(self.map.borrow(), self.position, end, bytes);
-        self.position += bytes.len() - before;
+    // Faster than the provided method: `lines` is made of it.
+    fn read_until(&mut self, delimiter: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let old_len = bytes.len();
+        let read = self.read_ahead.read_until(self.map.borrow(), self.position, delimiter, bytes);
+        self.position += bytes.len() - old_len;
         Ok(read?)
     }
 
+    // Faster than the provided method: `lines` is made of it.
     fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
         let mut bytes = std::mem::take(&mut self.line);
         bytes.clear();
@@ -192,14 +289,14 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
 }
 
 impl<M: Borrow<Map>> Write for Cursor<M> {
-    /// Writes all of `bytes`, or nothing and returns an error if they do not fit.
+    /// Writes all of `bytes`. If they do not fit, it writes nothing and returns an error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.map().write_at(bytes, self.position)?;
-        self.forget_and_advance(bytes.len());
+        self.advance_after_write(bytes.len());
         Ok(bytes.len())
     }
 
-    /// Does nothing: the bytes are in the map. See [`Map::flush`].
+    /// Does nothing, because the bytes are in the map already. See [`Map::flush`].
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -208,20 +305,21 @@ impl<M: Borrow<Map>> Write for Cursor<M> {
 impl<M: Borrow<Map>> Seek for Cursor<M> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
-            SeekFrom::Start(at) => usize::try_from(at).ok(),
-            SeekFrom::End(by) => moved(self.map().len(), by),
-            SeekFrom::Current(by) => moved(self.position, by),
+            SeekFrom::Start(position) => usize::try_from(position).ok(),
+            SeekFrom::End(distance) => offset_by(self.map().len(), distance),
+            SeekFrom::Current(distance) => offset_by(self.position, distance),
         };
-        self.set_position(position.ok_or_else(|| no_such_position(to))?);
+        self.set_position(position.ok_or_else(|| invalid_seek(to))?);
         Ok(self.position as u64)
     }
 }
 
 #[cold]
-fn no_such_position(to: SeekFrom) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("seek: {to:?} is before 0 or beyond {}", usize::MAX))
+fn invalid_seek(to: SeekFrom) -> io::Error {
+    let text = format!("seek to {to:?} out of bounds for positions 0..={}", usize::MAX);
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
-fn moved(from: usize, by: i64) -> Option<usize> {
-    usize::try_from((from as u64).checked_add_signed(by)?).ok()
+fn offset_by(position: usize, distance: i64) -> Option<usize> {
+    usize::try_from((position as u64).checked_add_signed(distance)?).ok()
 }

@@ -1,4 +1,4 @@
-//! Streams: a map read and written as a file, and line by line.
+//! Sequential access to a map: a cursor that reads and writes, and an iterator over lines.
 
 mod cursor;
 mod lines;

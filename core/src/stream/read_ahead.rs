@@ -1,96 +1,105 @@
-//! Windows: a piece of a map, copied, to read from without a call for every few bytes.
+//! A read-ahead buffer: a copy of the next few KiB of a map.
+//!
+//! It serves short sequential reads without an accessor call for each of them.
 
 use memchr::memchr;
 
-use crate::{Error, Map, Result};
+use crate::{Map, Result};
 
-/// Bytes copied at a time. Few enough to stay in the processor's first cache, enough to forget the cost of the call.
+/// Size of the buffer in bytes: fits the L1 data cache, and is large enough to hide the cost of the
+/// call that fills it.
 const SIZE: usize = 8 * 1024;
 
-/// A copy of the bytes `start .. start + filled` of a map.
+/// A copy of the bytes `start..start + filled` of a map.
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
-    bytes: Vec<u8>,
+pub(crate) struct ReadAhead {
+    buffer: Vec<u8>,
     start: usize,
     filled: usize,
 }
 
-impl Window {
-    pub(crate) fn new() -> Window {
-        Window { bytes: Vec::new(), start: 0, filled: 0 }
+impl ReadAhead {
+    /// Creates an empty buffer. Memory is allocated on the first read.
+    pub(crate) fn new() -> ReadAhead {
+        ReadAhead { buffer: Vec::new(), start: 0, filled: 0 }
     }
 
-    /// Returns the bytes from `at` on, as far as the copy goes; makes a new one where it has none. Empty at the end.
+    /// Returns the buffered bytes from `offset` on. If there are none, it fills the buffer first.
+    /// The result is empty at the end of the map.
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] if the byte at `at` itself cannot be read.
+    /// [`Error::Fault`](crate::Error::Fault) if the byte at `offset` cannot be read.
     #[inline]
-    pub(crate) fn at(&mut self, map: &Map, at: usize) -> Result<&[u8]> {
-        let inside = at.checked_sub(self.start).filter(|&from| from < self.filled);
-        let from = match inside {
+    pub(crate) fn bytes_at(&mut self, map: &Map, offset: usize) -> Result<&[u8]> {
+        let buffered = offset.checked_sub(self.start).filter(|&from| from < self.filled);
+        let from = match buffered {
             Some(from) => from,
             None => {
-                self.fill(map, at)?;
+                self.fill(map, offset)?;
                 0
             }
         };
-        Ok(&self.bytes[from..self.filled])
+        Ok(&self.buffer[from..self.filled])
     }
 
-    /// Returns `count` bytes from `at` on if the copy has all of them.
+    /// Returns `count` bytes from `offset` on if all of them are buffered.
     #[inline]
-    pub(crate) fn have(&self, at: usize, count: usize) -> Option<&[u8]> {
-        let from = at.wrapping_sub(self.start);
-        let left = self.filled.checked_sub(from)?;
-        if count <= left { self.bytes.get(from..from + count) } else { None }
+    pub(crate) fn buffered(&self, offset: usize, count: usize) -> Option<&[u8]> {
+        let from = offset.wrapping_sub(self.start);
+        let available = self.filled.checked_sub(from)?;
+        if count <= available { self.buffer.get(from..from + count) } else { None }
     }
 
-    /// Appends the bytes from `at` on to `bytes`, up to and with the first `end`, or to the map's end; returns how many.
+    /// Appends the bytes from `offset` on to `bytes`, up to and including the first `delimiter`, or
+    /// to the end of the map. Returns the number of bytes appended.
     ///
     /// # Errors
     ///
-    /// As [`Window::at`]; what could be read was appended.
+    /// As [`ReadAhead::bytes_at`]. The bytes before the fault have been appended.
     #[inline]
-    pub(crate) fn until(&mut self, map: &Map, at: usize, end: u8, bytes: &mut Vec<u8>) -> Result<usize> {
-        let mut read = 0;
+    pub(crate) fn read_until(&mut self, map: &Map, offset: usize, delimiter: u8, bytes: &mut Vec<u8>) -> Result<usize> {
+        let mut count = 0;
         loop {
-            let rest = self.at(map, at + read)?;
-            let (piece, last) = match memchr(end, rest) {
-                Some(found) => (&rest[..=found], true),
+            let rest = self.bytes_at(map, offset + count)?;
+            let (piece, is_last) = match memchr(delimiter, rest) {
+                Some(index) => (&rest[..=index], true),
                 None => (rest, rest.is_empty()),
             };
             bytes.extend_from_slice(piece);
-            read += piece.len();
-            if last {
-                return Ok(read);
+            count += piece.len();
+            if is_last {
+                return Ok(count);
             }
         }
     }
 
-    pub(crate) fn forget(&mut self) {
+    /// Discards the buffered bytes.
+    pub(crate) fn clear(&mut self) {
         self.filled = 0;
     }
 
     #[cold]
-    fn fill(&mut self, map: &Map, at: usize) -> Result<()> {
-        self.forget();
-        self.bytes.resize(SIZE, 0);
-        self.start = at;
-        self.filled = read_before_hole(map, &mut self.bytes, at)?;
+    fn fill(&mut self, map: &Map, offset: usize) -> Result<()> {
+        self.clear();
+        self.buffer.resize(SIZE, 0);
+        self.start = offset;
+        self.filled = read_up_to_fault(map, &mut self.buffer, offset)?;
         Ok(())
     }
 }
 
-/// Copies bytes from `at` on into `buffer`, as far as they can be read; returns how many, 0 at the end and behind it.
+/// Copies bytes from `offset` on into `buffer`, up to the end of the map or the first byte that
+/// cannot be read. Returns the number of bytes copied, which is 0 at and beyond the end.
 ///
 /// # Errors
 ///
-/// [`Error::Fault`] if the byte at `at` itself cannot be read: a hole is met at its own place, after what comes before it.
-pub(crate) fn read_before_hole(map: &Map, buffer: &mut [u8], at: usize) -> Result<usize> {
-    match map.read_at(buffer, at) {
-        Err(Error::Fault { offset }) if offset > at => Ok(offset - at),
-        Err(Error::OutOfBounds { .. }) => Ok(0),
-        read => read,
+/// [`Error::Fault`](crate::Error::Fault) if the byte at `offset` itself cannot be read. A fault
+/// further on is reported by the call that starts there.
+pub(crate) fn read_up_to_fault(map: &Map, buffer: &mut [u8], offset: usize) -> Result<usize> {
+    let Ok(rest) = map.span_from("read", offset) else { return Ok(0) };
+    match map.copy_out_until_fault(rest, buffer) {
+        (0, Err(error)) => Err(error),
+        (count, _) => Ok(count),
     }
 }

@@ -1,25 +1,36 @@
-//! The operating system: the only room that speaks to it.
+//! The operating system: the only module that calls it.
 //!
-//! Every platform owes the same names:
+//! The types that both systems share are defined here. `unix/` and `windows/` contain the same
+//! files and provide the same names:
 //!
 //! | name | is |
 //! |---|---|
-//! | `region::{Region, Request}` | pages that are mapped until dropped |
-//! | `pages::{Pages, Sync}` | a range of whole pages in a region: flush, advise, lock, protect, name |
-//! | `file` | descriptors: state, length, duplicate, close |
-//! | `repair::Mark` | where foreign code met pages that had to be replaced |
-//! | `in_use::InUseCount` | who is inside a accessor, where a region does not stay mapped until its map is dropped |
-//! | `fork::ForkGuard` | leave to change the regions of a map, which no fork comes between |
-//! | `fork::count` | how often this process forked, itself and before it was a process of its own |
-//! | `fault` | a fault in a kernel goes on at the kernel's recovery address |
-//! | `advice::TABLE` | which number an [`Advice`](crate::Advice) has |
-//! | `limit::Limit` | which limit an error number speaks of, and its name |
-//! | `flags` | `Flags` and `Protection` as constants |
-//! | `page_size`, `granularity` | of pages, of offsets, in bytes |
-//! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow` | the system's descriptors of files |
-//! | `BAD_ADDRESS`, `INVALID` | error numbers: memory that cannot be accessed, an argument that makes no sense |
+//! | `request::MapRequest` | protection, flags and page size of a mapping |
+//! | `size` | arithmetic on the sizes of regions |
+//! | `region::Region` | mapped or reserved address space, until dropped |
+//! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
+//! | `file`, `file_state::FileState` | file descriptors: state, length, duplicate, close |
+//! | `repair::Mark` | the lowest offset at which external code met a replaced page |
+//! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
+//! | `fork::ForkGuard` | fork guard: `fork` is blocked while it lives |
+//! | `fork::count` | the number of forks of this process and its ancestors |
+//! | `fault` | continues an accessor that faulted at its fixup address |
+//! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
+//! | `rlimit::ResourceLimit` | the resource limit that an errno suggests, and its name |
+//! | `flags` | the constants of `Flags` and `Protection` |
+//! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
+//! | `page_size`, `granularity` | of pages and of file offsets, in bytes |
+//! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow` | the system's file descriptors |
+//! | `BAD_ADDRESS`, `INVALID` | errno values: inaccessible memory, invalid argument |
 
 #![allow(unsafe_code)]
+
+mod advice;
+pub(crate) mod file_state;
+pub(crate) mod inaccessible;
+pub(crate) mod pages;
+pub(crate) mod request;
+pub(crate) mod size;
 
 #[cfg(unix)]
 mod unix;
@@ -30,8 +41,8 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
-#[allow(unused_imports)] // `transfer` serves the portable kernels alone.
+#[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, advice, borrow, fault, file, flags, fork, granularity,
-    in_use, limit, page_size, pages, region, repair, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork, granularity, in_use,
+    page_size, region, repair, rlimit, transfer,
 };

@@ -1,13 +1,14 @@
-//! Systems: in what the package differs from one to the other. `unix/` and `windows/` have the same names:
+//! What differs between operating systems. `unix/` and `windows/` define the same names:
 //!
-//! | name | is |
+//! | name | meaning |
 //! |---|---|
-//! | the constructor (`construct.rs`) | what Python's documentation gives each of the two |
-//! | `arguments` | those of an `OSError` for a number of the system's |
-//! | `fault_code` | what the system said of memory that could not be accessed |
-//! | `FLUSHES_WHOLE_PAGES` | whether `flush` has to begin with a page |
-//! | `INVALID`, `BAD_DESCRIPTOR`, `BAD_ADDRESS` | numbers: of the system's, of `errno`, of `errno` |
-//! | `MAP_SHARED` … | how a map is remembered, and the default of `flush` |
+//! | the constructor (`construct.rs`) | documented per system in Python's documentation |
+//! | `arguments` | the arguments of an `OSError` for an error code of the system |
+//! | `fault_code` | the error code for memory that could not be accessed |
+//! | `FLUSH_NEEDS_PAGE_ALIGNMENT` | whether the offset of `flush` must be a multiple of the page size |
+//! | `INVALID` | the system's error code for an invalid argument |
+//! | `BAD_DESCRIPTOR`, `BAD_ADDRESS` | values of `errno` |
+//! | `MAP_SHARED` … | how the kind of a map is stored, and the default of `flush` |
 
 #[cfg(unix)]
 mod unix;

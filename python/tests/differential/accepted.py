@@ -1,39 +1,44 @@
-"""Accepted: every difference from the standard module that is meant, with its reason. docs/python.md tells the same."""
+"""The accepted differences between the two modules, each with its reason. See docs/python.md."""
 
 import re
 import sys
 
 from differential.side import WINDOWS, Raised
+from support import CLOSED
 
 ARITY = re.compile(
     r"(takes|expected) (exactly|at most|at least|no|from|\d+)\b"
     r"|missing \d+ required|unexpected keyword|invalid keyword|passed as keyword"
 )
-CLOSED = "mmap closed or invalid"
+# From these versions on the standard module checks last whether the map is closed, and the value of
+# an assignment before its index.
 CLOSED_LAST = sys.version_info >= (3, 14, 1)
 VALUE_FIRST = sys.version_info >= (3, 14, 8)
 
 
 class Accepted:
-    """One accepted difference: why, and where. If it `ends` the program, the two are in different states afterwards."""
+    """One accepted difference: its reason, and a predicate of the step and the two results.
+
+    If it `ends` the program, the two sides are in different states afterwards.
+    """
 
     def __init__(self, reason, holds, ends=False):
         self.reason, self.holds, self.ends = reason, holds, ends
 
 
-def raised(came, kind=None, text=""):
-    """Whether an exception came, of this type and with this in its text."""
-    return isinstance(came, Raised) and kind in (None, came.type) and text in came.text
+def raised(result, kind=None, text=""):
+    """Whether the result is an exception of this type with this text."""
+    return isinstance(result, Raised) and kind in (None, result.type) and text in result.text
 
 
-def gives(came, kind):
-    """Whether a value of this type came."""
-    return isinstance(came, tuple) and came[0] == kind
+def returned(result, kind):
+    """Whether the result is a value of this type."""
+    return isinstance(result, tuple) and result[0] == kind
 
 
-def arity(came):
+def arity(result):
     """Whether the number or the names of the arguments were wrong."""
-    return raised(came, "TypeError") and bool(ARITY.search(came.text))
+    return raised(result, "TypeError") and bool(ARITY.search(result.text))
 
 
 def calls(step, *names):
@@ -41,109 +46,161 @@ def calls(step, *names):
     return any("m.{}(".format(name) in step for name in names)
 
 
-# Where a row names a version, the standard module does as ours from that one on.
+def searches(step):
+    """Whether a step calls `find` or `rfind`."""
+    return calls(step, "find", "rfind")
+
+
+# A reason that begins with a version: from that version on the standard module does as safemap.
 TABLE = [
     Accepted(
-        "texts about the number and the names of arguments are PyO3's; they differ between CPython's versions as well",
+        "PyO3 words errors about the number and names of arguments; CPython's versions differ too",
         lambda step, theirs, ours: arity(theirs) and arity(ours),
     ),
     Accepted(
-        "3.14.1: arguments are counted before it is asked whether the map is closed",
+        "3.14.1: the number of arguments is checked before whether the map is closed",
         lambda step, theirs, ours: raised(theirs, "ValueError", CLOSED) and arity(ours),
     ),
     Accepted(
-        "an argument that closes the map while it is converted is noticed by every method",
+        "every method notices if the conversion of an argument closes the map",
         lambda step, theirs, ours: "m.close)" in step and raised(ours, "ValueError", CLOSED),
     ),
     Accepted(
         "3.13: seek returns the position",
-        lambda step, theirs, ours: "seek(" in step and gives(theirs, "NoneType") and gives(ours, "int"),
+        lambda step, theirs, ours: (
+            "seek(" in step and returned(theirs, "NoneType") and returned(ours, "int")
+        ),
     ),
     Accepted(
-        "3.13: seekable",
+        "3.13: seekable exists",
         lambda step, theirs, ours: "seekable" in step and raised(theirs, "AttributeError"),
     ),
     Accepted(
-        "from 3.14.1 on __exit__ takes three arguments; ours any, as before",
+        "from 3.14.1 on __exit__ takes three arguments; safemap accepts any number, as before",
         lambda step, theirs, ours: calls(step, "__exit__") and arity(theirs) and not arity(ours),
         ends=True,
     ),
     Accepted(
-        "3.14.1: another text for a number that is no C int; ours is the older one",
-        lambda step, theirs, ours: raised(theirs, "OverflowError", "C int") and raised(ours, "OverflowError", "signed integer is"),
+        "3.14.1 changed the text for a number that does not fit a C int; safemap has the older one",
+        lambda step, theirs, ours: (
+            raised(theirs, "OverflowError", "C int")
+            and raised(ours, "OverflowError", "signed integer is")
+        ),
     ),
     Accepted(
-        "from 3.14.1 on an end beside a start of None is not looked at, an oversight; ours is",
-        lambda step, theirs, ours: CLOSED_LAST and calls(step, "find", "rfind") and ", None," in step and gives(theirs, "int"),
+        "from 3.14.1 on the end is ignored if the start is None, an oversight; safemap respects it",
+        lambda step, theirs, ours: (
+            CLOSED_LAST and searches(step) and ", None," in step and returned(theirs, "int")
+        ),
     ),
     Accepted(
-        "3.14.1: None for a bound of find and rfind",
-        lambda step, theirs, ours: calls(step, "find", "rfind") and "None" in step and raised(theirs, "TypeError", "'NoneType'"),
+        "3.14.1: find and rfind accept None for a bound",
+        lambda step, theirs, ours: (
+            searches(step) and "None" in step and raised(theirs, "TypeError", "'NoneType'")
+        ),
     ),
     Accepted(
-        "3.15: not even an empty needle is found behind the end",
-        lambda step, theirs, ours: calls(step, "find", "rfind") and gives(theirs, "int") and ours == ("int", -1),
+        "3.15: an empty needle is not found after the end",
+        lambda step, theirs, ours: (
+            searches(step) and returned(theirs, "int") and ours == ("int", -1)
+        ),
     ),
     Accepted(
-        "3.15: None for the length of advice",
-        lambda step, theirs, ours: calls(step, "madvise") and "None" in step and raised(theirs, "TypeError", "'NoneType'"),
+        "3.15: madvise accepts None for the length",
+        lambda step, theirs, ours: (
+            calls(step, "madvise") and "None" in step and raised(theirs, "TypeError", "'NoneType'")
+        ),
     ),
     Accepted(
-        "3.15: flush takes an offset without a size, or -1 for it: all that follows",
-        lambda step, theirs, ours: calls(step, "flush") and raised(theirs, "ValueError", "flush values out of range"),
+        "3.15: flush with an offset and no size, or the size -1, covers the rest of the map",
+        lambda step, theirs, ours: (
+            calls(step, "flush") and raised(theirs, "ValueError", "flush values out of range")
+        ),
     ),
     Accepted(
         "3.15: anonymous memory has a size",
-        lambda step, theirs, ours: "m.size()" in step and raised(theirs, "OSError", "Bad file descriptor") and gives(ours, "int"),
+        lambda step, theirs, ours: (
+            "m.size()" in step
+            and raised(theirs, "OSError", "Bad file descriptor")
+            and returned(ours, "int")
+        ),
     ),
     Accepted(
-        "3.15: without trackfd size raises a ValueError; ours is an OSError as well, which it was before",
-        lambda step, theirs, ours: "m.size()" in step and raised(theirs) and raised(ours, "UnsupportedOperation", "trackfd=False"),
+        "3.15: without trackfd size raises a ValueError; safemap's is an OSError too, as before",
+        lambda step, theirs, ours: (
+            "m.size()" in step
+            and raised(theirs)
+            and raised(ours, "UnsupportedOperation", "trackfd=False")
+        ),
     ),
     Accepted(
-        "a private map of a file cannot be resized: the standard module truncates the file under it",
-        lambda step, theirs, ours: calls(step, "resize") and raised(ours, "TypeError", "readonly or copy-on-write"),
+        "a private map of a file cannot be resized; the standard module truncates the file",
+        lambda step, theirs, ours: (
+            calls(step, "resize") and raised(ours, "TypeError", "readonly or copy-on-write")
+        ),
         ends=True,
     ),
     Accepted(
-        "a map whose parts were advised differently can be resized: the standard module says EFAULT, the file is extended then",
-        lambda step, theirs, ours: calls(step, "resize") and raised(theirs, "OSError", "Bad address") and gives(ours, "NoneType"),
+        "a map with different advice for its parts can be resized; the standard module extends the"
+        " file and raises EFAULT",
+        lambda step, theirs, ours: (
+            calls(step, "resize")
+            and raised(theirs, "OSError", "Bad address")
+            and returned(ours, "NoneType")
+        ),
         ends=True,
     ),
     Accepted(
-        "from 3.14.1 on arguments are converted, and may be wrong, before it is asked whether the map is closed; ours asks first, too",
-        lambda step, theirs, ours: CLOSED_LAST and raised(theirs) and raised(ours, "ValueError", CLOSED),
+        "from 3.14.1 on arguments are converted before the check whether the map is closed; safemap"
+        " checks before the conversion, too",
+        lambda step, theirs, ours: (
+            CLOSED_LAST and raised(theirs) and raised(ours, "ValueError", CLOSED)
+        ),
     ),
     Accepted(
-        "from 3.14.8 on the value of an assignment is looked at before its index; ours asks in the older order",
-        lambda step, theirs, ours: VALUE_FIRST and raised(theirs) and raised(ours, "IndexError", "mmap index out of range"),
+        "from 3.14.8 on the value of an assignment is checked before its index; safemap checks the"
+        " index first, as before",
+        lambda step, theirs, ours: (
+            VALUE_FIRST and raised(theirs) and raised(ours, "IndexError", "mmap index out of range")
+        ),
     ),
     Accepted(
-        "Windows: a pipe, which has no length, needs one to be mapped; the standard module may find it empty",
-        lambda step, theirs, ours: WINDOWS and raised(theirs, None, "empty file") and raised(ours, "OSError", "WinError 87"),
+        "Windows: a pipe has no size, so a length is required; the standard module may report an"
+        " empty file",
+        lambda step, theirs, ours: (
+            WINDOWS
+            and raised(theirs, None, "empty file")
+            and raised(ours, "OSError", "WinError 87")
+        ),
     ),
     Accepted(
-        "an argument that resizes the map while it is converted: the end that was left out is that of the map as it is then",
-        lambda step, theirs, ours: calls(step, "find", "rfind") and "m.resize(" in step and gives(ours, "int"),
+        "Windows: flushing 0 bytes at the end of the map does nothing",
+        lambda step, theirs, ours: WINDOWS
+        and calls(step, "flush")
+        and raised(theirs, "OSError", "WinError 87")
+        and returned(ours, "NoneType"),
+    ),
+    Accepted(
+        "if the conversion of an argument resizes the map, the default end is the new end",
+        lambda step, theirs, ours: searches(step) and "m.resize(" in step and returned(ours, "int"),
     ),
 ]
 
-# What the programs never ask for, because the standard module dies of it or goes on in another state; the tests of the defects
-# hold ours to what is wanted there.
-NEVER_ASKED = """
-resize(0), and a resize that fails half-way: the standard module leaves the file truncated or extended
-resize of a private map of a file: the standard module truncates the file
-growing shared anonymous memory: SIGBUS when the new part is touched, before autumn 2025
-shrinking private memory to a part of a page and growing it again: the old bytes are back there, with us zeros
-the size of a map of a file and MAP_ANONYMOUS: the file's, which is not mapped
-touching memory that may not be read: SIGSEGV
-a file that is truncated under the map: SIGBUS
-a value assigned to m[i] whose __index__ closes or resizes the map: SIGSEGV
-a slice assigned from an overlapping view of the same map: memcpy
-before 3.11.4, find with bounds or to the end of the last page, and an index whose __index__ closes the map: SIGSEGV
-""".strip().splitlines()
+# The programs never do the following, because the standard module crashes or continues in another
+# state. test_cpython_defects.py and test_faults.py test safemap there.
+# - resize(0), and a resize that fails half-way: the file stays truncated or extended
+# - resize of a private map of a file: the file is truncated
+# - growing shared anonymous memory: before autumn 2025 touching the new part is SIGBUS
+# - shrinking private memory to a part of a page and growing it again: the old bytes return
+# - the size of a map of a file with MAP_ANONYMOUS: that of the file, which is not mapped
+# - touching memory without read permission: SIGSEGV
+# - truncating the file under the map: SIGBUS
+# - assigning to m[i] a value whose __index__ closes or resizes the map: SIGSEGV
+# - assigning a slice from an overlapping view of the same map: undefined behaviour of memcpy
+# - before 3.11.4, find with bounds or to the end of the last page, and an index whose __index__
+#   closes the map: SIGSEGV
 
 
 def accepted(step, theirs, ours):
-    """The row that allows this difference; None if none does."""
-    return next((row for row in TABLE if row.holds(step, theirs, ours)), None)
+    """Returns the accepted difference that this step and its results are, or None."""
+    return next((each for each in TABLE if each.holds(step, theirs, ours)), None)

@@ -1,11 +1,12 @@
-"""The generator: invents the next step of a program from what the standard side looks like."""
+"""Generates the next step of a random program from the state of the standard module's side."""
 
 import sys
 
 from differential import pools
 from differential.side import WINDOWS
 
-# Older ones crash when an `__index__` closes the map (gh-103987) and search beyond its end (gh-105235).
+# These versions crash when an `__index__` closes the map (gh-103987), and search beyond the end of
+# the map (gh-105235).
 OLD = sys.version_info < (3, 11, 4)
 TRACKFD = sys.version_info >= ((3, 15) if WINDOWS else (3, 13))
 VIEWS = pools.VIEWS + (pools.VIEWS_312 if sys.version_info >= (3, 12) else [])
@@ -13,44 +14,49 @@ ODD = pools.ODD + (pools.ODD_313 if TRACKFD else [])
 
 
 class Generator:
-    """Steps for one program. What would kill the interpreter that runs the standard module is never asked for."""
+    """Generates the steps of one program. None of them crashes the standard module."""
 
     def __init__(self, rng, side):
         self.rng, self.side = rng, side
-        # Whether its bytes may be touched: memory without protection to read is SIGSEGV there.
+        # Whether steps may touch the bytes: without read permission that is SIGSEGV.
         self.touchable = True
-        # Whether it may be resized: there that truncates the file under a private map, and more.
+        # Whether steps may resize: the standard module truncates the file under a private map.
         self.resizable = True
-        # Whether it has a size that means something: a file that is not mapped has none.
+        # Whether steps may ask for the size: with MAP_ANONYMOUS it is that of an unrelated file.
         self.sized = True
-        # The unit of new lengths: what is left of a page that was cut comes back there.
+        # New lengths are multiples of this: the standard module shows old bytes in a partial page.
         self.unit = 1
 
     def step(self):
         """The next step."""
         step = self.any_step()
-        asked = (self.sized or "size(" not in step) and not (OLD and "find(" in step and not self.searchable(step))
-        return step if asked else "m.tell()"
+        unsized = not self.sized and "size(" in step
+        crashing = OLD and "find(" in step and not self.searchable(step)
+        return "m.tell()" if unsized or crashing else step
 
     def searchable(self, step):
-        """Whether an older interpreter survives this search."""
-        position, length = self.side.own("tell") if self.side.is_open() else 0, self.length()
+        """Whether an old version survives this search."""
+        position, length = self.side.base("tell") if self.side.is_open() else 0, self.length()
         return "," not in step and position <= length and length % 4096 != 0
 
     def any_step(self):
-        """A step of any sort."""
+        """A step of any kind."""
         m, rng = self.side.map, self.rng
         if m is None or rng.random() < 0.015 or m.closed and rng.random() < 0.4:
             return self.construct()
         if not self.touchable:
             return self.construct() if rng.random() < 0.2 else rng.choice(pools.QUIET)
-        kinds = [self.method, self.slice, self.index, self.touch, self.look, self.wild, self.view, self.hook]
+        kinds = [self.method, self.slice, self.index, self.touch]
+        kinds += [self.inspect, self.any_call, self.view, self.hook]
         return rng.choices(kinds, [30, 14, 10, 8, 6, 6, 6, 3])[0]()
 
     # Maps
 
     def construct(self):
-        """A new map, often one that cannot be. Views of the old one go first, for the file may shrink under them."""
+        """Makes a new map, often with wrong arguments.
+
+        Views of the old map are released first, because the file may shrink under them.
+        """
         rng = self.rng
         if rng.random() < 0.12:
             return rng.choice(pools.CLASSES)
@@ -64,20 +70,22 @@ class Generator:
         rng = self.rng
         size = self.side.file_size()
         length = rng.choice([0, 0, 0, size, size // 2, 1, size + 1, rng.randrange(size + 2)])
-        access = rng.choice(["", "", ", access=mmap.ACCESS_READ", ", access=mmap.ACCESS_WRITE", ", access=mmap.ACCESS_COPY"])
-        offset = rng.choice(["", "", "", ", offset=mmap.ALLOCATIONGRANULARITY", ", offset=0", *pools.OFFSETS])
+        access = rng.choice(["", "", *(", access=mmap.ACCESS_" + name for name in pools.ACCESSES)])
+        offset = rng.choice(["", "", "", *(", offset=" + offset for offset in pools.OFFSETS)])
         track = rng.choice(["", "", "", ", trackfd=False", ", trackfd=True"]) if TRACKFD else ""
         fd = "reader" if "READ" in access or rng.random() < 0.05 else "fd"
         return "{}, {}{}{}{}".format(fd, length, access, offset, track)
 
     def anonymous(self):
-        """Arguments of a map without a file. Only a private one may grow: shared memory has an end."""
+        """Arguments of an anonymous map. On Unix only a private one may grow."""
         form = self.rng.choice(pools.ANONYMOUS)
-        self.resizable, self.unit = (True, 1) if WINDOWS else (form.endswith("mmap.MAP_PRIVATE"), 4096)
+        self.resizable, self.unit = (
+            (True, 1) if WINDOWS else (form.endswith("mmap.MAP_PRIVATE"), 4096)
+        )
         return form.format(self.rng.choice([1, 5, 100, 4096, 4097, 20000]))
 
     def protected(self):
-        """Arguments with flags and protection, or a name."""
+        """Arguments with flags and protection, or on Windows with a name."""
         rng = self.rng
         if WINDOWS:
             return rng.choice(pools.NAMED)
@@ -85,12 +93,12 @@ class Generator:
         self.touchable = "READ" in prot
         self.resizable = flags == "mmap.MAP_SHARED"
         self.sized = "ANONYMOUS" not in flags
-        access = rng.choice(["", "", "", "", ", access=mmap.ACCESS_READ", ", access=mmap.ACCESS_COPY"])
+        access = rng.choice([""] * 4 + [", access=mmap.ACCESS_READ", ", access=mmap.ACCESS_COPY"])
         form = rng.choice(["{}, 0, {}, {}{}", "{}, 0, flags={}, prot={}{}"])
         return form.format(rng.choice(["fd", "fd", "fd", "reader"]), flags, prot, access)
 
     def odd(self):
-        """Arguments of every wrong sort."""
+        """Unusual or wrong arguments."""
         rng = self.rng
         self.resizable = False
         if rng.random() < 0.6:
@@ -98,20 +106,20 @@ class Generator:
         words = pools.ORDERED[: rng.randint(1, 6)]
         words[rng.randrange(len(words))] = rng.choice(pools.WRONG)
         if WINDOWS and words[2:] and words[2].startswith("'"):
-            # A name that the two sides would have in common.
+            # The two sides must not share named memory.
             words[2] = "mmap.__name__"
-        # A `prot` that is some other number would not be safe to touch.
+        # With another value of `prot` the memory may be without read permission.
         self.touchable = len(words) < 4 or words[3] == "3"
         return ", ".join(words)
 
     # Numbers and bytes
 
     def length(self):
-        """The length of the map, whatever a subclass says."""
+        """The length of the map, even if a subclass overrides `__len__`."""
         return self.side.length()
 
     def number(self):
-        """A number that may mean something to this map."""
+        """An integer expression, mostly one close to a boundary of the map."""
         rng, n = self.rng, self.length()
         near = [0, 0, 1, -1, n, n - 1, n + 1, -n, -n - 1, n // 2, 4096, 4095, -2, 3, 7]
         kinds = [
@@ -124,125 +132,151 @@ class Generator:
         return rng.choices(kinds, [45, 45, 4, 4, 2])[0]()
 
     def within(self):
-        """A number that is an index of the map."""
+        """A valid index of the map."""
         return str(self.rng.randrange(max(self.length(), 1)))
 
     def buffer(self):
-        """Bytes of some sort, or of none."""
+        """A bytes-like object, rarely one of another type."""
         rng = self.rng
-        kinds = [self.literal, lambda: rng.choice(pools.BUFFERS), lambda: rng.choice(pools.NOT_BUFFERS)]
+        kinds = [self.literal, lambda: rng.choice(pools.BUFFERS)]
+        kinds.append(lambda: rng.choice(pools.NOT_BUFFERS))
         return rng.choices(kinds, [60, 34, 6])[0]()
 
     def literal(self):
-        """A few of the letters that the file is made of."""
+        """A bytes literal of the letters of which the file consists."""
         rng = self.rng
-        return ascii(bytes(ord(rng.choice(pools.LETTERS)) for _ in range(rng.choice([1, 1, 2, 2, 3, 4, 8, 17, 40]))))
+        length = rng.choice([1, 1, 2, 2, 3, 4, 8, 17, 40])
+        return ascii(bytes(ord(rng.choice(pools.LETTERS)) for _ in range(length)))
 
     # Steps
 
     def method(self):
-        """A method with arguments that mostly make sense."""
-        kinds = [self.find, self.seek, self.read, self.write, self.byte, self.move, self.flush, self.advise, self.resize, self.close]
+        """A method call with mostly valid arguments."""
+        kinds = [self.find, self.seek, self.read, self.write, self.byte]
+        kinds += [self.move, self.flush, self.advise, self.resize, self.close]
         return self.rng.choices(kinds, [6, 4, 4, 3, 2, 2, 2, 2, 2, 2])[0]()
 
     def find(self):
-        """A search, in a part of the map or in all of it."""
+        """Searches the map or a range of it."""
         bounds = [self.number() for _ in range(self.rng.choice([0, 0, 1, 2, 2]))]
-        return "m.{}({})".format(self.rng.choice(["find", "rfind"]), ", ".join([self.buffer()] + bounds))
+        name = self.rng.choice(["find", "rfind"])
+        return "m.{}({})".format(name, ", ".join([self.buffer()] + bounds))
 
     def seek(self):
-        """A move of the position."""
-        whence = self.rng.choice(["", "", "", ", 0", ", 1", ", 2", ", 3", ", -1", ", 2**40", ", os.SEEK_END", ", None"])
-        return "m.seek({}{})".format(self.within() if self.rng.random() < 0.6 else self.number(), whence)
+        """Moves the position."""
+        whence = self.rng.choice(pools.WHENCES)
+        position = self.within() if self.rng.random() < 0.6 else self.number()
+        return "m.seek({}{})".format(position, whence)
 
     def read(self):
-        """Bytes from the position on."""
-        choices = ["m.read({})".format(self.number()), "m.read(5)", "m.read()", "m.read(None)", "m.read_byte()", "m.readline()"]
-        return self.rng.choice(choices)
+        """Reads from the position."""
+        calls = ["m.read({})".format(self.number()), "m.read(5)", "m.read()", "m.read(None)"]
+        return self.rng.choice(calls + ["m.read_byte()", "m.readline()"])
 
     def write(self):
-        """Bytes to the position."""
+        """Writes at the position."""
         return "m.write({})".format(self.buffer())
 
     def byte(self):
-        """One byte to the position."""
-        return "m.write_byte({})".format(self.rng.choice([self.number(), "97", "255", "256", "-1", "0", "2**40"]))
+        """Writes one byte at the position."""
+        values = [self.number(), "97", "255", "256", "-1", "0", "2**40"]
+        return "m.write_byte({})".format(self.rng.choice(values))
 
     def move(self):
-        """Bytes from one place to another."""
+        """Copies bytes within the map."""
         count = self.number() if self.rng.random() < 0.5 else "3"
         return "m.move({}, {}, {})".format(self.number(), self.number(), count)
 
     def flush(self):
-        """All or a part to the file."""
+        """Flushes the map or a range of it."""
         size = self.number() if self.rng.random() < 0.7 else "mmap.PAGESIZE"
-        forms = ["m.flush()", "m.flush({0}, {1})", "m.flush(0, {1})", "m.flush(mmap.PAGESIZE, {1})", "m.flush({0})"]
-        return self.rng.choice(forms).format(self.number(), size)
+        return self.rng.choice(pools.FLUSHES).format(self.number(), size)
 
     def advise(self):
-        """Advice, but none that poisons real memory (HWPOISON) or drops bytes when it pleases (FREE)."""
-        names = "NORMAL RANDOM SEQUENTIAL WILLNEED DONTNEED REMOVE DONTFORK DOFORK MERGEABLE HUGEPAGE DONTDUMP".split()
-        option = self.rng.choice(["mmap.MADV_" + self.rng.choice(names)] * 9 + ["12345", "-1", "None"])
-        rest = self.rng.choice(["", "", ", 0", ", 0, {}", ", mmap.PAGESIZE", ", mmap.PAGESIZE, {}", ", {}, {}", ", {}"])
-        return "m.madvise({}{})".format(option, rest.format(self.number(), self.number()))
+        """Gives advice, but not HWPOISON, nor FREE, after which the bytes are undefined."""
+        option = "mmap.MADV_" + self.rng.choice(pools.ADVICE)
+        option = self.rng.choice([option] * 9 + ["12345", "-1", "None"])
+        bounds = self.rng.choice(pools.ADVICE_RANGES).format(self.number(), self.number())
+        return "m.madvise({}{})".format(option, bounds)
 
     def resize(self):
-        """Another length. 0, and what leaves the file damaged there, is the defects' tests' business."""
+        """Resizes the map, but not to 0 and not in ways that damage the file."""
         rng = self.rng
         refused = ["-1", "'a'", "", "2**63", "-2**70", "None", "1.5", "1, 2"]
-        sizes = [1, 2, 100, 4095, 4096, 4097, 8192, 20000, self.length(), rng.randrange(1, 3 * 4096)]
+        sizes = [
+            1,
+            2,
+            100,
+            4095,
+            4096,
+            4097,
+            8192,
+            20000,
+            self.length(),
+            rng.randrange(1, 3 * 4096),
+        ]
         sizes = [-(-size // self.unit) * self.unit for size in sizes]
         chosen = rng.choice(sizes * self.resizable * 3 + refused)
         return "m.resize({})".format("Int({})".format(chosen) if rng.random() < 0.05 else chosen)
 
     def close(self):
-        """The end, sometimes."""
-        ends = ["m.close()", "with m: pass", "m.__exit__(None, None, None)"]
-        return self.rng.choice(ends + ["m.tell()", "m.size()", "m.closed", "m.__enter__()"])
+        """Closes the map, or calls a method without arguments."""
+        calls = ["m.close()", "with m: pass", "m.__exit__(None, None, None)"]
+        return self.rng.choice(calls + ["m.tell()", "m.size()", "m.closed", "m.__enter__()"])
 
     def index(self):
-        """One byte."""
+        """Reads, assigns or deletes one byte."""
         rng = self.rng
-        at = self.within() if rng.random() < 0.5 else self.number()
+        index = self.within() if rng.random() < 0.5 else self.number()
         value = rng.choice("97 10 0 255 256 -1 b'a' 'a' None Int(98) 1.0 2**70 m[0] True".split())
-        return rng.choice(["m[{0}]", "m[{0}]", "m[{0}] = {1}", "m[{0}] = {1}", "del m[{0}]", "m[{0}, 1]", "m[m]"]).format(at, value)
+        forms = ["m[{0}]", "m[{0}]", "m[{0}] = {1}", "m[{0}] = {1}", "del m[{0}]"]
+        return rng.choice(forms + ["m[{0}, 1]", "m[m]"]).format(index, value)
 
     def slice(self):
-        """Many bytes, with steps sometimes."""
+        """Reads, assigns or deletes a slice, sometimes with a step."""
         rng = self.rng
         bounds = [rng.choice(["", self.within(), self.number()]) for _ in range(2)]
         if rng.random() < 0.35:
-            bounds.append(rng.choice(["", "1", "2", "3", "-1", "-2", "7", "0", "2**63", "-2**63", "5000", "None", self.number()]))
+            bounds.append(rng.choice([*pools.STEPS, self.number()]))
         part = ":".join(bounds)
         fit = "bytes(97 + i % 3 for i in range(len(m[{}])))".format(part)
         assign = "m[{}] = {}".format(part, fit if rng.random() < 0.7 else self.buffer())
-        return rng.choices(["m[{}]".format(part), assign, "del m[{}]".format(part)], [55, 40, 5])[0]
+        forms = ["m[{}]".format(part), assign, "del m[{}]".format(part)]
+        return rng.choices(forms, [55, 40, 5])[0]
 
     def touch(self):
-        """What Python programs do with a sequence of bytes."""
+        """Uses the bytes of the map as a sequence or buffer."""
         return self.rng.choice(pools.TOUCHES)
 
-    def look(self):
-        """What one asks any object."""
-        return self.rng.choice(pools.LOOKS)
+    def inspect(self):
+        """Inspects the object without touching its bytes."""
+        return self.rng.choice(pools.INSPECTIONS)
 
     def view(self):
-        """An exported buffer: made, used or given back."""
+        """Makes, uses or releases an exported buffer."""
         return self.rng.choice(VIEWS)
 
-    def wild(self):
-        """Any method with anything."""
+    def any_call(self):
+        """Any method with any arguments."""
         rng = self.rng
         name = rng.choice(sorted(pools.METHODS))
         count = pools.METHODS[name] + rng.choice([0, 0, 0, 0, -1, 1, 2])
-        words = [rng.choice([self.number(), self.buffer(), rng.choice(pools.WRONG)]) for _ in range(max(count, 0))]
+        words = [self.any_argument() for _ in range(max(count, 0))]
         if name == "madvise":
             words[:1] = ["mmap.MADV_NORMAL"]
         return "m.{}({})".format(name, ", ".join(words))
 
+    def any_argument(self):
+        """A number, a bytes-like object, or an object of another type."""
+        choices = [self.number(), self.buffer(), self.rng.choice(pools.WRONG)]
+        return self.rng.choice(choices)
+
     def hook(self):
-        """An argument that closes or shrinks the map, or moves its position, while it is converted."""
+        """Passes an argument whose conversion closes or resizes the map, or moves its position."""
         if OLD:
             return "m.tell()"
-        act = self.rng.choice(pools.HOOKS + ["lambda: m.resize({})".format(max(self.unit, 7))] * self.resizable)
-        return self.rng.choice(pools.HOOKED).format("Int({}, {})".format(self.rng.choice(["2", "-1", self.within()]), act))
+        resize = "lambda: m.resize({})".format(max(self.unit, 7))
+        act = self.rng.choice(pools.HOOKS + [resize] * self.resizable)
+        call = self.rng.choice(pools.HOOKED)
+        value = self.rng.choice(["2", "-1", self.within()])
+        return call.format("Int({}, {})".format(value, act))

@@ -1,10 +1,22 @@
-"""Pools: the arguments and ready-made steps that the generator draws from."""
+"""The arguments and complete steps from which the generator chooses."""
 
 from differential.side import WINDOWS
 
 HUGE = [2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64, 2**100]
 HUGE += [-number for number in HUGE] + [-(2**31) - 1, -(2**63) - 1]
-WRONG = ["None", "'a'", "b'x'", "1.5", "[]", "object", "True", "m", "Int('x')", "...", "bytearray(b'ab')"]
+WRONG = [
+    "None",
+    "'a'",
+    "b'x'",
+    "1.5",
+    "[]",
+    "object",
+    "True",
+    "m",
+    "Int('x')",
+    "...",
+    "bytearray(b'ab')",
+]
 LETTERS = "ab\n\x00z"
 
 BUFFERS = """
@@ -31,7 +43,24 @@ array.array('H', [24929, 1])
 
 NOT_BUFFERS = ["'abc'", "None", "5", "[97]", "1.5", "object()", "{}", "Int(3)", "()"]
 
-# Method and number of arguments.
+ACCESSES = ["READ", "WRITE", "COPY"]
+WHENCES = ["", "", "", ", 0", ", 1", ", 2", ", 3", ", -1", ", 2**40", ", os.SEEK_END", ", None"]
+STEPS = ["", "1", "2", "3", "-1", "-2", "7", "0", "2**63", "-2**63", "5000", "None"]
+
+FLUSHES = """
+m.flush()
+m.flush({0}, {1})
+m.flush(0, {1})
+m.flush(mmap.PAGESIZE, {1})
+m.flush({0})
+""".strip().splitlines()
+
+ADVICE = "NORMAL RANDOM SEQUENTIAL WILLNEED DONTNEED REMOVE DONTFORK DOFORK MERGEABLE".split()
+ADVICE += ["HUGEPAGE", "DONTDUMP"]
+ADVICE_RANGES = ["", "", ", 0", ", 0, {}", ", mmap.PAGESIZE", ", mmap.PAGESIZE, {}"]
+ADVICE_RANGES += [", {}, {}", ", {}"]
+
+# The number of arguments of each method.
 METHODS = {
     "close": 0,
     "find": 3,
@@ -59,7 +88,8 @@ METHODS = {
     "__eq__": 1,
 }
 
-# Calls that look at the map again after they converted their arguments; others may crash the standard module.
+# Calls in which the standard module checks the map after it converted the arguments. Others may
+# crash it.
 HOOKED = """
 m.find(b'a', {})
 m.rfind(b'a', 0, {})
@@ -75,7 +105,7 @@ m[::{}]
 
 HOOKS = ["m.close", "m.close", "lambda: m.seek(0)", "lambda: m.write(b'b')", "lambda: 1 / 0"]
 
-# Steps that touch no byte of the map, whatever its protection.
+# Steps that touch no byte of the map, and so need no read permission.
 QUIET = """
 m.tell()
 m.size()
@@ -91,7 +121,7 @@ m.resize('a')
 m.write(b'')
 """.strip().splitlines()
 
-LOOKS = """
+INSPECTIONS = """
 len(m)
 bool(m)
 repr(m)
@@ -304,8 +334,13 @@ v.release()
 v = None
 v = None
 """.strip().splitlines()
-# PEP 688.
-VIEWS_312 = ["v = m.__buffer__(0)", "m.__release_buffer__(v)", "m.__buffer__()", "m.__buffer__('a')"]
+# PEP 688, from Python 3.12.
+VIEWS_312 = [
+    "v = m.__buffer__(0)",
+    "m.__release_buffer__(v)",
+    "m.__buffer__()",
+    "m.__buffer__('a')",
+]
 
 CLASSES = """
 class S(mmap.mmap): pass
@@ -327,8 +362,9 @@ class S(mmap.mmap):| def __exit__(self, *a): return super().__exit__(*a)
 """.strip().splitlines()
 CLASSES = [line.replace("|", "\n") for line in CLASSES]
 
-# No file is left longer there whose map was then refused for its offset, as it is by the standard module.
-OFFSETS = [] if WINDOWS else [", offset=2 * mmap.PAGESIZE", ", offset=7"]
+OFFSETS = ["mmap.ALLOCATIONGRANULARITY", "0"]
+# On Windows the standard module extends the file before it refuses these offsets.
+OFFSETS += [] if WINDOWS else ["2 * mmap.PAGESIZE", "7"]
 
 FLAGS = """
 mmap.MAP_SHARED
@@ -366,14 +402,14 @@ ANONYMOUS = """
 -1, {}, offset=4096
 """.strip().splitlines()
 
-# What the constructor's arguments are in their order.
+# Valid positional arguments of the constructor.
 ORDERED = ["fd", "0", "mmap.MAP_SHARED", "3", "0", "0"]
 
 if WINDOWS:
     ORDERED = ["fd", "0", "None", "0", "0"]
     ANONYMOUS = [form.replace("4096", "65536") for form in ANONYMOUS if "MAP_" not in form]
 
-# On Windows. Two sides at a time have no name in common.
+# For Windows. The name of the module keeps the names of the two sides apart.
 NAMED = """
 -1, 100, mmap.__name__
 -1, 5000, tagname=mmap.__name__
@@ -448,4 +484,10 @@ zero, 5000, access=3
 proc, 0, access=1
 proc, 10, access=1
 """.splitlines()[1:]
-ODD_313 = ["fd, 0, trackfd=False", "fd, 0, trackfd=[]", "fd, 0, trackfd=1", "-1, 10, trackfd=False", "fd, 0, 1, 3, 0, 0, True"]
+ODD_313 = [
+    "fd, 0, trackfd=False",
+    "fd, 0, trackfd=[]",
+    "fd, 0, trackfd=1",
+    "-1, 10, trackfd=False",
+    "fd, 0, 1, 3, 0, 0, True",
+]

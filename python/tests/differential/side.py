@@ -1,4 +1,4 @@
-"""A side: one of the two modules, with a file of its own, on which a program is run."""
+"""Runs the steps of a program on one of the two modules, and describes their results."""
 
 import array
 import binascii
@@ -20,27 +20,28 @@ import zlib
 
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 WINDOWS = sys.platform == "win32"
-# What else there is to map.
-OTHERS = {} if WINDOWS else {"folder": None, "null": "/dev/null", "zero": "/dev/zero", "proc": "/proc/self/stat"}
-# Windows would read and write lines of text.
+# Files of other kinds that programs try to map.
+SPECIAL_FILES = {"null": "/dev/null", "zero": "/dev/zero", "proc": "/proc/self/stat"}
+# Without this flag Windows translates line ends.
 BINARY = getattr(os, "O_BINARY", 0)
-LENT = (array, binascii, collections, copy, ctypes, gc, hashlib, io, operator, os, pickle, re, struct, sys, weakref, zlib)
+MODULES = [array, binascii, collections, copy, ctypes, gc, hashlib, io]
+MODULES += [operator, os, pickle, re, struct, sys, weakref, zlib]
 
 
 class Int:
-    """An integer by `__index__`, which may do something first."""
+    """An object whose `__index__` calls `act`, if there is one, and returns `value`."""
 
-    def __init__(self, value, first=None):
-        self.value, self.first = value, first
+    def __init__(self, value, act=None):
+        self.value, self.act = value, act
 
     def __index__(self):
-        if self.first:
-            self.first()
+        if self.act:
+            self.act()
         return self.value
 
 
 class Raised:
-    """An exception, as far as two modules have to agree on it."""
+    """The properties of an exception on which the two modules must agree."""
 
     def __init__(self, error):
         self.type = type(error).__name__
@@ -55,7 +56,7 @@ class Raised:
 
 
 class Side:
-    """Names for the steps of a program, and what can be seen after each."""
+    """One module with its own file, and the names that the steps of a program use."""
 
     def __init__(self, module, folder, content):
         os.mkdir(folder)
@@ -65,80 +66,87 @@ class Side:
         self.fd = os.open(self.path, os.O_RDWR | BINARY)
         self.reader = os.open(self.path, os.O_RDONLY | BINARY)
         names = {"fd": self.fd, "reader": self.reader}
-        for name, path in OTHERS.items():
-            names[name] = os.open(path or folder, os.O_RDONLY if path != "/dev/zero" else os.O_RDWR)
-        names["pipe"], self.unused = os.pipe()
-        self.open = [self.unused, *names.values()]
-        self.space = {lent.__name__: lent for lent in LENT}
+        if not WINDOWS:
+            names.update(special_files(folder))
+        names["pipe"], write_end = os.pipe()
+        self.open = [write_end, *names.values()]
+        self.space = {used.__name__: used for used in MODULES}
         self.space.update(names, mmap=module, m=None, v=None, it=None, Int=Int)
 
     def close(self):
-        """Gives everything back; the last map goes by itself."""
+        """Drops the map and closes the descriptors."""
         self.space.clear()
         for fd in self.open:
             os.close(fd)
 
     @property
     def map(self):
-        """The map of the program, if it has one."""
+        """The current map of the program, or None."""
         return self.space["m"]
 
     def run(self, step):
-        """Runs one step and returns its value or what it raised, in a form that can be compared."""
-        code, is_value = compiled(step)
+        """Runs one step and returns its value or its exception, in a form that can be compared."""
+        code, is_expression = compiled(step)
         try:
             value = eval(code, self.space)
         except Exception as error:
             return Raised(error)
-        return self.plain(value) if is_value else "done"
+        return self.comparable(value) if is_expression else "done"
 
-    def plain(self, value):
-        """A value without what differs between any two objects: addresses and identity."""
+    def comparable(self, value):
+        """A value without addresses and identities, which differ between any two objects."""
         if isinstance(value, (int, bytes, bytearray, str, float, type(None))):
             return type(value).__name__, value
         if isinstance(value, (list, tuple)):
-            return [type(value).__name__] + [self.plain(item) for item in value]
+            return [type(value).__name__] + [self.comparable(item) for item in value]
         if value is self.map:
             return "the map"
         if isinstance(value, memoryview):
-            return value.format, value.nbytes, value.readonly, value.shape, value.obj is self.map
+            shape = value.format, value.nbytes, value.readonly, value.shape
+            return (*shape, value.obj is self.map)
         return type(value).__name__, ADDRESS.sub("0x", repr(value))
 
-    def seen(self):
-        """What can be seen of the map and its file without touching a byte of the map."""
-        return {"map": self.seen_map(), "file": self.file(), "references": sys.getrefcount(self.map)}
-
-    def file(self):
-        """What is in the file; mapping `reader` has its position moved on Windows, which is seen elsewhere."""
+    def state(self):
+        """The state of map and file, as far as it is visible without reading the map's bytes."""
         with open(self.path, "rb") as file:
-            return file.read()
+            content = file.read()
+        references = sys.getrefcount(self.map)
+        return {"map": self.map_state(), "file": content, "references": references}
 
-    def seen_map(self):
-        """The map's face, as its own class shows it and no subclass."""
+    def map_state(self):
+        """The representation, length and position of the map; whether there is none if not open."""
         if not self.is_open():
             return self.map is None
-        return self.own("__repr__"), self.own("__len__"), self.own("tell")
+        return self.base("__repr__"), self.base("__len__"), self.base("tell")
 
-    def own(self, name):
-        """Calls a method of the map that a subclass may have hidden."""
+    def base(self, name):
+        """Calls a method of the base class, which a subclass may override."""
         return getattr(self.space["mmap"].mmap, name)(self.map)
 
     def is_open(self):
-        """Whether there is a map and it is open."""
+        """Whether there is an open map."""
         return self.map is not None and not self.map.closed
 
     def length(self):
-        """The map's length, or some number."""
-        return self.own("__len__") if self.is_open() else 5
+        """The length of the map, or an arbitrary number if there is none."""
+        return self.base("__len__") if self.is_open() else 5
 
     def file_size(self):
-        """The file's size."""
+        """The size of the file."""
         return os.fstat(self.reader).st_size
+
+
+def special_files(folder):
+    """Opens descriptors of other kinds of files."""
+    opened = {"folder": os.open(folder, os.O_RDONLY)}
+    for name, path in SPECIAL_FILES.items():
+        opened[name] = os.open(path, os.O_RDWR if name == "zero" else os.O_RDONLY)
+    return opened
 
 
 @functools.lru_cache(maxsize=4096)
 def compiled(step):
-    """A step as code, and whether it has a value."""
+    """A step as code, and whether it is an expression."""
     try:
         return compile(step, "<step>", "eval"), True
     except SyntaxError:

@@ -1,101 +1,101 @@
-//! Do maps get on with handlers of signals that a program installs after ours?
+//! Signal handlers that a program installs after the library's handler.
 #![forbid(unsafe_code)]
 
-use std::{os::unix::process::ExitStatusExt, thread, time::Duration, time::Instant};
-
-use safemap::{Error, Map};
-
-use crate::{
-    operations::look,
-    raw::{
-        memory,
-        process::Fork,
-        signal::{self, SIGBUS, SIGSEGV, THEIRS, Theirs, alternate_stack, no_alternate_stack},
-    },
-    run::{Facts, Outcome, Run},
-    scratch::{PAGE, Scratch, pattern},
+use std::{
+    os::unix::process::ExitStatusExt,
+    sync::atomic::Ordering::SeqCst,
+    thread,
+    time::{Duration, Instant},
 };
 
-const LEN: usize = 4 * PAGE;
+use libc::{SIG_IGN, SIGBUS, SIGSEGV};
+use safemap::{Error, Map};
+use safemap_testing::{PAGE, TempFile, process::Fork, signal};
 
-/// A map whose file is gone, all but the first page.
-fn cut() -> Result<(Scratch, Map), Box<dyn std::error::Error>> {
-    let file = Scratch::file(&pattern(LEN))?;
-    let map = file.map()?;
-    file.handle()?.set_len(PAGE as u64)?;
-    Ok((file, map))
+use super::file_and_map;
+use crate::{
+    raw::{CHAINED, HANDLED, alternate_stack, install_chaining, install_ending, read_directly},
+    report::{Report, Result, Settings},
+};
+
+/// Returns a map whose file was truncated to one page.
+fn truncated_map() -> (TempFile, Map) {
+    let (file, map) = file_and_map(4);
+    file.set_len(PAGE as u64);
+    (file, map)
 }
 
-fn faults(run: &Run, map: &Map) -> bool {
-    matches!(look(run, map, PAGE), Err(Error::Fault { offset: PAGE }))
+fn faults(settings: &Settings, map: &Map) -> bool {
+    matches!(settings.get(map, PAGE), Err(Error::Fault { offset: PAGE }))
 }
 
-/// One that calls whom it replaced, installed again and again with maps made in between.
-pub(crate) fn chaining(run: &Run) -> Outcome {
-    let (file, map) = cut()?;
-    let rounds = run.times(20, 200);
+/// Accesses the missing page in a forked child without the library, and returns the child.
+fn access_directly(map: &Map) -> Result<Fork> {
+    Ok(Fork::run(|| i32::from(read_directly(map, PAGE)))?)
+}
+
+/// Installs handlers that call the handler they replace, and creates maps in between.
+pub(crate) fn chaining(settings: &Settings) -> Result {
+    let (file, map) = truncated_map();
+    let rounds = settings.times(20, 200);
     for round in 0..rounds {
-        [SIGBUS, SIGSEGV].into_iter().for_each(|signal| Theirs::Chains.install(signal));
-        let before = Theirs::calls();
-        assert!(faults(run, &map), "theirs is first, and calls ours");
-        assert_eq!(Theirs::calls(), before + 1);
+        [SIGBUS, SIGSEGV].into_iter().for_each(install_chaining);
+        let calls = CHAINED.load(SeqCst);
+        assert!(faults(settings, &map), "the program's handler is first and calls the library's");
+        assert_eq!(CHAINED.load(SeqCst), calls + 1);
         drop(Map::open(file.path())?);
-        assert!(faults(run, &map), "ours is first again");
-        assert_eq!(Theirs::calls(), before + 1, "a fault of ours is no affair of theirs");
-        // One of theirs goes the whole round and ends the process, whatever the chain has become.
-        let status = within(Duration::from_secs(5), || i32::from(memory::peek(&map, PAGE)))?;
-        assert_eq!(status, Some(SIGBUS), "a foreign fault in round {round}");
+        assert!(faults(settings, &map), "the library's handler is first again");
+        assert_eq!(CHAINED.load(SeqCst), calls + 1, "the library does not pass on its own fault");
+        // Another fault passes all handlers and terminates the process. It must not cycle.
+        let ended = access_directly(&map)?.wait_timeout(Duration::from_secs(5))?;
+        let signal = ended.and_then(|status| status.signal());
+        assert_eq!(signal, Some(SIGBUS), "a fault outside the library in round {round}");
     }
-    Ok(Facts::all(rounds, "handlers installed later that call ours").note("foreign faults still end the process"))
+    let note = "faults outside the library still terminate the process";
+    Ok(Report::new(rounds, "handlers installed later that call the library's").note(note))
 }
 
-/// One that does not: until the next map it comes first, and then ours does.
-pub(crate) fn not_chaining(run: &Run) -> Outcome {
-    let (file, map) = cut()?;
-    let rounds = run.times(20, 200);
+/// Installs handlers that end the process. The next map puts the library's handler first again.
+pub(crate) fn not_chaining(settings: &Settings) -> Result {
+    let (file, map) = truncated_map();
+    let rounds = settings.times(20, 200);
     for round in 0..rounds {
-        [SIGBUS, SIGSEGV].into_iter().for_each(|signal| Theirs::Ends.install(signal));
-        if !run.control {
+        [SIGBUS, SIGSEGV].into_iter().for_each(install_ending);
+        if !settings.control {
             drop(Map::open(file.path())?);
         }
-        assert!(faults(&Run { control: false, ..*run }, &map), "round {round}");
-        let ended = Fork::run(|| i32::from(memory::peek(&map, PAGE)))?.wait()?;
-        assert_eq!(ended.code(), Some(THEIRS), "a foreign fault is theirs");
+        assert!(faults(&Settings { control: false, ..*settings }, &map), "round {round}");
+        assert_eq!(access_directly(&map)?.wait()?.code(), Some(HANDLED), "the program handles other faults");
     }
-    Ok(Facts::all(rounds, "handlers installed later that call nobody").note("the next map comes first again"))
+    Ok(Report::new(rounds, "handlers installed later that do not chain").note("the next map comes first again"))
 }
 
-/// Threads with stacks of their own for handlers, and without any.
-pub(crate) fn alternate_stacks(run: &Run) -> Outcome {
-    let (_file, map) = cut()?;
-    let rounds = run.times(5000, 200_000);
+/// Faults in threads with their own alternate signal stack, with that of Rust, and without any.
+pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
+    let (_file, map) = truncated_map();
+    let rounds = settings.times(5000, 200_000);
     thread::scope(|scope| {
-        for kind in 0..3 {
+        for stack in [Some(Some(64 << 10)), Some(None), None] {
             let map = &map;
             scope.spawn(move || {
-                match kind {
-                    0 => alternate_stack(64 << 10),
-                    1 => no_alternate_stack(),
-                    _ => Ok(()),
-                }
-                .expect("a thread may choose its stack");
-                (0..rounds).for_each(|_| assert!(faults(run, map)));
+                stack.map_or(Ok(()), alternate_stack).expect("a thread may choose its signal stack");
+                (0..rounds).for_each(|_| assert!(faults(settings, map)));
             });
         }
     });
-    Ok(Facts::all(3 * rounds, "faults in threads with, without and with the usual alternate stack"))
+    Ok(Report::new(3 * rounds, "faults in threads with, without and with the default alternate stack"))
 }
 
-/// A signal that somebody sends is no fault: it ends the process, also one that is busy with faults.
-pub(crate) fn sent(run: &Run) -> Outcome {
-    let (_file, map) = cut()?;
-    let rounds = run.times(30, 300);
+/// Sends signals. They terminate the process, also while it handles faults.
+pub(crate) fn sent(settings: &Settings) -> Result {
+    let (_file, map) = truncated_map();
+    let rounds = settings.times(30, 300);
     let mut signals = 0;
     for round in 0..rounds {
         let signal = [SIGBUS, SIGSEGV][round % 2];
         let child = Fork::run(|| {
-            if run.control {
-                Theirs::Ignores.install(signal);
+            if settings.control {
+                signal::set(signal, SIG_IGN, 0);
             }
             let end = Instant::now() + Duration::from_secs(2);
             while Instant::now() < end {
@@ -104,38 +104,25 @@ pub(crate) fn sent(run: &Run) -> Outcome {
             0
         })?;
         thread::sleep(Duration::from_millis(2));
-        let ended = send_until_ended(&child, signal, &mut signals)?;
-        assert_eq!(ended, Some(signal), "after {signals} signals");
+        signals += assert_terminated_by(child, signal)?;
     }
-    Ok(Facts::all(rounds, "processes that were sent SIGBUS or SIGSEGV")
-        .note(format!("{signals} signals; each process died of one")))
+    let note = format!("{signals} signals; each process was terminated");
+    Ok(Report::new(rounds, "processes that received SIGBUS or SIGSEGV").note(note))
 }
 
-/// Sends a signal until the process dies of it, and returns of which it died. The standard library's handler takes the
-/// first for a fault that will come again, and lets go of the signal; so does any Rust program.
-fn send_until_ended(child: &Fork, signal: i32, signals: &mut usize) -> std::io::Result<Option<i32>> {
-    for _ in 0..20 {
-        signal::send(child.id(), signal)?;
-        *signals += 1;
+/// Sends a signal until the process ends, and returns how often.
+///
+/// The handler of Rust's runtime takes the first signal for a fault that will repeat, and uninstalls
+/// itself. So one signal may not suffice.
+fn assert_terminated_by(child: Fork, signal: i32) -> Result<usize> {
+    for sent in 1..=20 {
+        child.send(signal)?;
         thread::sleep(Duration::from_millis(3));
-        if let Some(ended) = child.ended()? {
-            return Ok(ended.signal());
+        if let Some(ended) = child.try_wait()? {
+            assert_eq!(ended.signal(), Some(signal), "after {sent} signals");
+            return Ok(sent);
         }
     }
-    signal::send(child.id(), signal::SIGABRT)?;
-    Ok(None)
-}
-
-/// The signal of which a forked copy of this process dies at `work`; `None` if it does not die in time.
-fn within(time: Duration, work: impl FnOnce() -> i32) -> std::io::Result<Option<i32>> {
-    let child = Fork::run(work)?;
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        if let Some(ended) = child.ended()? {
-            return Ok(ended.signal());
-        }
-        thread::sleep(Duration::from_micros(200));
-    }
-    signal::send(child.id(), signal::SIGABRT)?;
-    child.wait().map(|_| None)
+    child.wait_timeout(Duration::ZERO)?;
+    panic!("the process survived 20 signals");
 }

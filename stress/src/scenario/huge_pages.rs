@@ -1,56 +1,49 @@
-//! Does a map survive that the pool of huge pages is empty, and work when it is filled?
+//! Memory of huge pages while the pool of huge pages is empty, and when it is filled.
 #![forbid(unsafe_code)]
 
 use std::fs;
 
-use safemap::{Flags, HugePage, Map, Options};
+use safemap::{Flags, HugePage, Options};
+use safemap_testing::{PAGE, SWEEPS};
 
-use crate::{
-    operations::{all, expect_fault, look},
-    run::{Facts, Outcome, Run, Skipped},
-    scratch::PAGE,
-};
+use crate::report::{Report, Result, Settings, Skipped};
 
 const POOL: &str = "/proc/sys/vm/nr_hugepages";
 
-pub(crate) fn run(run: &Run) -> Outcome {
+pub(crate) fn run(settings: &Settings) -> Result {
     let pool = fs::read_to_string(POOL).map_err(|_| Skipped::because("this system has no huge pages"))?;
     if pool.trim() != "0" {
-        return Err(Skipped::because("the pool of huge pages belongs to others"));
+        return Err(Skipped::because("the pool of huge pages is in use"));
     }
-    let rounds = run.times(3, 30);
-    let mut faults = 0;
+    let rounds = settings.times(3, 30);
     for _ in 0..rounds {
-        let map = unreserved().map_err(|error| Skipped::because(format!("no huge pages: {error}")))?;
-        look(run, &map, 0).expect_err("the pool is empty");
-        all().for_each(|(name, operation)| expect_fault(name, &(0..PAGE), operation(&map, 0..PAGE)));
-        faults += 1 + all().count();
-        let _filled = Filled::with(1)?;
+        // Without a reservation the pages are taken from the pool when they are touched.
+        let map = Options::new().len(2 << 20).huge_pages(HugePage::Default).flags(Flags::NORESERVE).anonymous();
+        let map = map.map_err(|error| Skipped::because(format!("no huge pages: {error}")))?;
+        settings.get(&map, 0).expect_err("the pool is empty");
+        SWEEPS.iter().for_each(|sweep| sweep.expect_fault(&map, 0..PAGE));
+        let _pool = FilledPool::new()?;
         map.set(5, 5)?;
         assert_eq!(map.get(5)?, 5, "the pool is filled");
     }
-    Ok(Facts::all(faults, "accesses with an empty pool of huge pages").note(format!("filled {rounds} times")))
+    let note = format!("filled {rounds} times");
+    Ok(Report::new(rounds * (1 + SWEEPS.len()), "accesses with an empty pool of huge pages").note(note))
 }
 
-/// Pages that are taken from the pool when they are touched, and not before.
-fn unreserved() -> safemap::Result<Map> {
-    Options::new().len(2 << 20).huge_pages(HugePage::Default).flags(Flags::NORESERVE).anonymous()
-}
+/// A pool with one page. It is emptied when it is dropped.
+struct FilledPool;
 
-/// A pool with pages in it, emptied when dropped.
-struct Filled;
-
-impl Filled {
-    fn with(pages: usize) -> Result<Filled, Box<dyn std::error::Error>> {
-        fs::write(POOL, pages.to_string()).map_err(|_| Skipped::because("the pool may not be filled here"))?;
+impl FilledPool {
+    fn new() -> Result<FilledPool> {
+        fs::write(POOL, "1").map_err(|_| Skipped::because("the pool of huge pages is read-only"))?;
         match fs::read_to_string(POOL)?.trim() {
             "0" => Err(Skipped::because("there is no memory for a huge page")),
-            _ => Ok(Filled),
+            _ => Ok(FilledPool),
         }
     }
 }
 
-impl Drop for Filled {
+impl Drop for FilledPool {
     fn drop(&mut self) {
         let _ = fs::write(POOL, "0");
     }

@@ -1,4 +1,4 @@
-//! The scenarios: a name, what is asked, and what control takes away.
+//! The scenarios: names, functions and what `--control` removes.
 
 mod allocated;
 mod failed_device;
@@ -17,52 +17,64 @@ pub(crate) mod stack_overflow;
 mod threads;
 mod truncated;
 
-use crate::run::{Outcome, Run};
+use safemap::Map;
+use safemap_testing::{PAGE, TempFile, pattern};
 
-/// One thing that the world does to maps.
+use crate::report::{Result, Settings};
+
+/// A scenario.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// What `--control` does, so that the scenario has to fail.
+    pub(crate) run: fn(&Settings) -> Result,
+    /// What `--control` removes or changes. The scenario has to fail then.
     pub(crate) control: &'static str,
-    pub(crate) run: fn(&Run) -> Outcome,
 }
 
-macro_rules! scenarios {
-    ($($name:literal: $run:path, $control:literal;)+) => {
-        pub(crate) const ALL: &[Scenario] = &[$(Scenario { name: $name, control: $control, run: $run }),+];
-    };
+const fn scenario(name: &'static str, run: fn(&Settings) -> Result, control: &'static str) -> Scenario {
+    Scenario { name, run, control }
 }
 
-scenarios! {
-    "truncated": truncated::run, "plain access to memory";
-    "full tmpfs": full_disk::tmpfs, "plain access to memory";
-    "full ext4": full_disk::ext4, "plain access to memory";
-    "allocated": allocated::run, "resize without allocation";
-    "failed file system": failed_device::file_system, "plain access to memory";
-    "ended block device": failed_device::block_device, "plain access to memory";
-    "device of errors": failed_device::error_target, "plain access to memory";
-    "protected": protected::run, "plain access to memory";
-    "huge pages": huge_pages::run, "plain access to memory";
-    "lost write, full disk": lost_write::full_disk, "no flush";
-    "lost write, failed device": lost_write::failed_device, "no flush";
-    "threads, one map": threads::one_map, "plain access to memory";
-    "threads, private memory": threads::private_memory, "plain access to memory";
-    "threads, many maps": threads::many_maps, "plain access to memory";
-    "parallel search": parallel_search::run, "a lock around each search";
-    "forked": forked::run, "plain access to memory";
-    "forked beside threads": forked::beside_threads, "plain access to memory";
-    "killed": killed::run, "resize by way of length 0";
-    "opened and closed": opened_closed::run, "one map of a hundred is forgotten";
-    "limit of descriptors": limits::descriptors, "the system's own text";
-    "limit of mappings": limits::mappings, "the system's own text";
-    "limit of address space": limits::address_space, "the system's own text";
-    "limit of file size": limits::file_size, "the system's own text";
-    "limit of locked memory": limits::locked_memory, "the system's own text";
-    "handler that chains": handlers::chaining, "plain access to memory";
-    "handler that does not": handlers::not_chaining, "no map made after it";
-    "alternate stacks": handlers::alternate_stacks, "plain access to memory";
-    "signals sent": handlers::sent, "the signal ignored";
-    "stack overflow": stack_overflow::run, "a handler that does not chain";
-    "repaired": repaired::run, "maps without repair";
-    "repaired, scattered": repaired::scattered, "maps without repair";
+const DIRECT: &str = "direct access to memory";
+const MESSAGE: &str = "the message of the system";
+
+/// All scenarios.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario("truncated", truncated::run, DIRECT),
+    scenario("full tmpfs", full_disk::tmpfs, DIRECT),
+    scenario("full ext4", full_disk::ext4, DIRECT),
+    scenario("allocated", allocated::run, "resize without allocation"),
+    scenario("failed file system", failed_device::file_system, DIRECT),
+    scenario("ended block device", failed_device::block_device, DIRECT),
+    scenario("device of errors", failed_device::error_target, DIRECT),
+    scenario("protected", protected::run, DIRECT),
+    scenario("huge pages", huge_pages::run, DIRECT),
+    scenario("lost write, full disk", lost_write::full_disk, "no flush"),
+    scenario("lost write, failed device", lost_write::failed_device, "no flush"),
+    scenario("threads, one map", threads::one_map, DIRECT),
+    scenario("threads, private memory", threads::private_memory, DIRECT),
+    scenario("threads, many maps", threads::many_maps, DIRECT),
+    scenario("parallel search", parallel_search::run, "a lock around each search"),
+    scenario("forked", forked::run, DIRECT),
+    scenario("forked beside threads", forked::beside_threads, DIRECT),
+    scenario("killed", killed::run, "resize by way of length 0"),
+    scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
+    scenario("limit of descriptors", limits::descriptors, MESSAGE),
+    scenario("limit of mappings", limits::mappings, MESSAGE),
+    scenario("limit of address space", limits::address_space, MESSAGE),
+    scenario("limit of file size", limits::file_size, MESSAGE),
+    scenario("limit of locked memory", limits::locked_memory, MESSAGE),
+    scenario("handler that chains", handlers::chaining, DIRECT),
+    scenario("handler that does not chain", handlers::not_chaining, "no map created after it"),
+    scenario("alternate stacks", handlers::alternate_stacks, DIRECT),
+    scenario("signals sent", handlers::sent, "the signal is ignored"),
+    scenario("stack overflow", stack_overflow::run, "a handler that does not chain"),
+    scenario("repaired", repaired::run, "maps without repair"),
+    scenario("repaired, scattered", repaired::scattered, "maps without repair"),
+];
+
+/// Returns a map of `pages` pages, and its file.
+fn file_and_map(pages: usize) -> (TempFile, Map) {
+    let file = TempFile::new(&pattern(pages * PAGE));
+    let map = file.map();
+    (file, map)
 }

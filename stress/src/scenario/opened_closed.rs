@@ -1,37 +1,31 @@
-//! Is nothing left of maps that were opened and closed?
+//! Maps that are opened and closed leave no descriptor, mapping or memory behind.
 #![forbid(unsafe_code)]
 
 use std::{fs, io};
 
 use safemap::{Access, Map, Options};
+use safemap_testing::{PAGE, TempFile, pattern};
 
-use crate::{
-    run::{Facts, Outcome, Run},
-    scratch::{PAGE, Scratch, pattern},
-};
+use crate::report::{Report, Result, Settings};
 
-pub(crate) fn run(run: &Run) -> Outcome {
-    let file = Scratch::file(&pattern(10 * PAGE))?;
-    let rounds = run.times(100_000, 1_000_000);
-    // What the library keeps for ever it has after these.
-    (0..1000).try_for_each(|round| turn(round, &file, run))?;
-    let before = Used::now()?;
-    (0..rounds).try_for_each(|round| turn(round, &file, run))?;
-    let after = Used::now()?;
-    assert_eq!(after.descriptors, before.descriptors, "descriptors were left");
-    assert!(after.mappings <= before.mappings + 2, "mappings: {} before, {} after", before.mappings, after.mappings);
-    assert!(
-        after.resident <= before.resident + 1024,
-        "KiB resident: {} before, {} after",
-        before.resident,
-        after.resident
-    );
-    let note = format!("{} KiB resident before, {} after", before.resident, after.resident);
-    Ok(Facts::all(rounds, "maps opened and closed").note(note))
+pub(crate) fn run(settings: &Settings) -> Result {
+    let file = TempFile::new(&pattern(10 * PAGE));
+    let rounds = settings.times(100_000, 1_000_000);
+    // After the first maps the library has all that it keeps.
+    (0..1000).try_for_each(|round| open_and_close(round, &file, settings))?;
+    let before = Usage::now()?;
+    (0..rounds).try_for_each(|round| open_and_close(round, &file, settings))?;
+    let after = Usage::now()?;
+    let grown = format!("{before:?} before, {after:?} after");
+    assert_eq!(after.descriptors, before.descriptors, "descriptors were left: {grown}");
+    assert!(after.mappings <= before.mappings + 2, "mappings were left: {grown}");
+    assert!(after.resident_kib <= before.resident_kib + 1024, "memory was left: {grown}");
+    let note = format!("{} KiB resident before, {} after", before.resident_kib, after.resident_kib);
+    Ok(Report::new(rounds, "maps opened and closed").note(note))
 }
 
-/// One map of one of five kinds.
-fn turn(round: usize, file: &Scratch, run: &Run) -> safemap::Result<()> {
+/// Opens and closes a map of one of five kinds.
+fn open_and_close(round: usize, file: &TempFile, settings: &Settings) -> safemap::Result<()> {
     let map = match round % 5 {
         0 => Map::open(file.path())?,
         1 => Options::new().access(Access::Write).offset(5000).open(file.path())?,
@@ -41,33 +35,32 @@ fn turn(round: usize, file: &Scratch, run: &Run) -> safemap::Result<()> {
     };
     if round % 5 == 3 {
         map.set(0, 1)?;
-        // It moves, and leaves a region behind.
+        // The map moves and leaves a region behind.
         map.resize(100 * PAGE)?;
     }
-    if run.control && round.is_multiple_of(100) {
+    if settings.control && round.is_multiple_of(100) {
         std::mem::forget(map);
         return Ok(());
     }
     if round.is_multiple_of(2) { map.close() } else { Ok(()) }
 }
 
-/// What this process has.
-struct Used {
+/// The resources of this process.
+#[derive(Debug)]
+struct Usage {
     descriptors: usize,
     mappings: usize,
-    /// In KiB.
-    resident: usize,
+    resident_kib: usize,
 }
 
-impl Used {
-    fn now() -> io::Result<Used> {
+impl Usage {
+    fn now() -> io::Result<Usage> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let resident =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).and_then(|rest| rest.split_whitespace().next());
-        Ok(Used {
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        Ok(Usage {
             descriptors: fs::read_dir("/proc/self/fd")?.count(),
             mappings: fs::read_to_string("/proc/self/maps")?.lines().count(),
-            resident: resident.and_then(|number| number.parse().ok()).ok_or(io::ErrorKind::InvalidData)?,
+            resident_kib: resident.and_then(|kib| kib.parse().ok()).ok_or(io::ErrorKind::InvalidData)?,
         })
     }
 }

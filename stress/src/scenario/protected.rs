@@ -1,43 +1,40 @@
-//! Does a map survive that its pages may not be touched?
+//! Pages of a map are forbidden and allowed again.
 #![forbid(unsafe_code)]
 
 use safemap::{Access, Map, Options, Protection};
+use safemap_testing::{PAGE, SWEEPS, TempFile, pattern};
 
-use crate::{
-    operations::{READS, WRITES, all, expect_fault, look},
-    run::{Facts, Outcome, Run},
-    scratch::{PAGE, Scratch, pattern},
-};
+use crate::report::{Report, Result, Settings};
 
 const LEN: usize = 8 * PAGE;
 
-pub(crate) fn run(run: &Run) -> Outcome {
-    let file = Scratch::file(&pattern(LEN))?;
-    let both = Protection::READ | Protection::WRITE;
-    let rounds = run.times(200, 5000);
-    let mut faults = born_without(&file)?;
-    let map = file.map()?;
+pub(crate) fn run(settings: &Settings) -> Result {
+    let file = TempFile::new(&pattern(LEN));
+    let rounds = settings.times(200, 5000);
+    let mut faults = protected_from_the_start(&file)?;
+    let map = file.map();
+    let (writes, reads): (Vec<_>, Vec<_>) = SWEEPS.iter().partition(|sweep| sweep.writes);
     for round in 0..rounds {
-        let part = (round % 7) * PAGE..(round % 7 + 1) * PAGE;
-        map.protect(part.clone(), Protection::NONE)?;
-        look(run, &map, part.start).expect_err("the page may not be touched");
-        all().for_each(|(name, operation)| expect_fault(name, &part, operation(&map, part.clone())));
-        map.protect(part.clone(), Protection::READ)?;
-        READS.iter().try_for_each(|(_, operation)| operation(&map, part.clone()))?;
-        WRITES.iter().for_each(|(name, operation)| expect_fault(name, &part, operation(&map, part.clone())));
-        map.protect(part.clone(), both)?;
-        all().try_for_each(|(_, operation)| operation(&map, part.clone()))?;
-        faults += 1 + READS.len() + 2 * WRITES.len();
+        let page = (round % 7) * PAGE..(round % 7 + 1) * PAGE;
+        map.protect(page.clone(), Protection::NONE)?;
+        settings.get(&map, page.start).expect_err("the page is forbidden");
+        SWEEPS.iter().for_each(|sweep| sweep.expect_fault(&map, page.clone()));
+        map.protect(page.clone(), Protection::READ)?;
+        reads.iter().try_for_each(|sweep| sweep.run(&map, page.clone()))?;
+        writes.iter().for_each(|sweep| sweep.expect_fault(&map, page.clone()));
+        map.protect(page.clone(), Protection::READ | Protection::WRITE)?;
+        SWEEPS.iter().try_for_each(|sweep| sweep.run(&map, page.clone()))?;
+        faults += 1 + SWEEPS.len() + writes.len();
     }
-    Ok(Facts::all(faults, "accesses to forbidden pages").note(format!("allowed again {rounds} times")))
+    Ok(Report::new(faults, "accesses to forbidden pages").note(format!("allowed again {rounds} times")))
 }
 
-/// Maps that never had the protection.
-fn born_without(file: &Scratch) -> safemap::Result<usize> {
+/// Uses maps that are created with less protection than access. Returns the number of faults.
+fn protected_from_the_start(file: &TempFile) -> safemap::Result<usize> {
     let map = |protection| Options::new().access(Access::Write).protection(protection).open(file.path());
-    let none: Map = map(Protection::NONE)?;
-    all().for_each(|(name, operation)| expect_fault(name, &(0..LEN), operation(&none, 0..LEN)));
-    let read: Map = map(Protection::READ)?;
-    WRITES.iter().for_each(|(name, operation)| expect_fault(name, &(0..LEN), operation(&read, 0..LEN)));
-    Ok(all().count() + WRITES.len())
+    let forbidden: Map = map(Protection::NONE)?;
+    let read_only: Map = map(Protection::READ)?;
+    SWEEPS.iter().for_each(|sweep| sweep.expect_fault(&forbidden, 0..LEN));
+    let writes = SWEEPS.iter().filter(|sweep| sweep.writes);
+    Ok(SWEEPS.len() + writes.map(|sweep| sweep.expect_fault(&read_only, 0..LEN)).count())
 }

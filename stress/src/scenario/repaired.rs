@@ -1,105 +1,104 @@
-//! Does foreign code survive that reads a cut map from many threads, while maps come and go?
+//! External code reads truncated maps with repair from many threads, while other maps are created and
+//! dropped.
 #![forbid(unsafe_code)]
 
 use std::{
+    os::unix::fs::FileExt,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
 use safemap::{Access, Map, Options};
+use safemap_testing::{PAGE, Stop, TempFile, pattern};
 
 use crate::{
-    raw::memory,
-    run::{Facts, Outcome, Run},
-    scratch::{PAGE, Scratch, pattern},
-    stop::Stop,
+    raw::read_directly,
+    report::{Report, Result, Settings},
 };
 
 const LEN: usize = 32 * PAGE;
 const READERS: usize = 4;
 
-/// Each round: the file is cut, threads read everything, and the file comes back.
-pub(crate) fn run(run: &Run) -> Outcome {
+/// In each round the file is truncated, threads read everything, and the file is restored.
+pub(crate) fn run(settings: &Settings) -> Result {
     let bytes = pattern(LEN);
-    let file = Scratch::file(&bytes)?;
-    let handle = file.handle()?;
-    let map = open(run, &file)?;
-    let rounds = run.times(100, 3000);
+    let file = TempFile::new(&bytes);
+    let handle = file.open();
+    let map = open(settings, &file)?;
+    let rounds = settings.times(100, 3000);
     let (stop, others) = (Stop::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| come_and_go(run, &file, &stop, &others));
+            scope.spawn(|| create_and_drop(settings, &file, &stop, &others));
         }
-        let _end = stop.at_end();
-        (0..rounds).try_for_each(|round| {
-            let left = round % 16;
-            handle.set_len((left * PAGE) as u64)?;
-            read_all(&map, left);
-            // Whoever came first to the first page that is gone.
+        let _stop = stop.set_on_drop();
+        for round in 0..rounds {
+            let remaining = round % 16;
+            file.set_len((remaining * PAGE) as u64);
+            assert_reads_zeros(&map, remaining);
+            // The offset is that of the reader that was first at the first missing page.
             let damage = map.damage().ok_or("there was damage")?;
-            assert!((1..=READERS).contains(&(damage - left * PAGE)), "damage at {damage}, {left} pages left");
+            let reader = damage - remaining * PAGE;
+            assert!((1..=READERS).contains(&reader), "damage at {damage}, {remaining} pages left");
             map.get(0).expect_err("the map is damaged");
-            std::os::unix::fs::FileExt::write_all_at(&handle, &bytes, 0)?;
+            handle.write_all_at(&bytes, 0)?;
             map.restore()?;
-            assert!(map.to_vec(..)? == bytes, "the map is whole again");
-            Ok::<_, Box<dyn std::error::Error>>(())
-        })
+            assert!(map.to_vec(..)? == bytes, "the map shows the file again");
+        }
+        Ok::<_, Box<dyn std::error::Error>>(())
     })?;
-    let note = format!("{READERS} threads each time; {} other maps came, were read and went", others.load(SeqCst));
-    Ok(Facts::all(rounds, "cuts under foreign readers").note(note))
+    let note =
+        format!("{READERS} threads each time; {} other maps were created, read and dropped", others.load(SeqCst));
+    Ok(Report::new(rounds, "truncations under external readers").note(note))
 }
 
-/// Pages far from each other: each one that is replaced parts a mapping in three, and the system counts mappings.
-pub(crate) fn scattered(run: &Run) -> Outcome {
-    let pages = run.times(40_000, 100_000);
-    let file = Scratch::file(b"")?;
-    let handle = file.handle()?;
-    let whole = (2 * pages * PAGE) as u64;
-    for _ in 0..run.times(1, 3) {
-        handle.set_len(whole)?;
-        let map = open(run, &file)?;
-        handle.set_len(0)?;
-        assert!((0..pages).all(|page| memory::peek(&map, 2 * page * PAGE) == 0), "what is gone reads as zeros");
+/// Reads pages that are not adjacent. Each repaired page splits a mapping in three, and the number of
+/// mappings is limited.
+pub(crate) fn scattered(settings: &Settings) -> Result {
+    let pages = settings.times(40_000, 100_000);
+    let len = (2 * pages * PAGE) as u64;
+    let file = TempFile::sparse(len);
+    for _ in 0..settings.times(1, 3) {
+        let map = open(settings, &file)?;
+        file.set_len(0);
+        assert!((0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0), "missing pages read as zeros");
         assert_eq!(map.damage(), Some(0));
-        handle.set_len(whole)?;
+        file.set_len(len);
         map.restore()?;
         map.set(0, 1)?;
-        let mut seen = [0];
-        std::os::unix::fs::FileExt::read_exact_at(&handle, &mut seen, 0)?;
-        assert_eq!(seen, [1], "the page is the file's again");
+        let mut byte = [0];
+        file.open().read_exact_at(&mut byte, 0)?;
+        assert_eq!(byte, [1], "the page is the page of the file again");
     }
-    Ok(Facts::all(pages, "scattered pages of a cut map, read by foreign code"))
+    Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
 }
 
-fn open(run: &Run, file: &Scratch) -> safemap::Result<Map> {
+fn open(settings: &Settings, file: &TempFile) -> safemap::Result<Map> {
     let mut options = Options::new();
     options.access(Access::Write);
-    if !run.control {
-        options.repair();
-    }
-    options.open(file.path())
+    if settings.control { &mut options } else { options.repair() }.open(file.path())
 }
 
-/// What is gone reads as zeros, for every thread.
-fn read_all(map: &Map, left: usize) {
+/// Asserts that missing pages read as zeros in several threads.
+fn assert_reads_zeros(map: &Map, remaining: usize) {
     thread::scope(|scope| {
         for reader in 0..READERS {
             scope.spawn(move || {
-                let pages = (left..LEN / PAGE).map(|page| page * PAGE + reader + 1);
-                assert!(pages.into_iter().all(|at| memory::peek(map, at) == 0), "what is gone reads as zeros");
+                let mut offsets = (remaining..LEN / PAGE).map(|page| page * PAGE + reader + 1);
+                assert!(offsets.all(|at| read_directly(map, at) == 0), "missing pages read as zeros");
             });
         }
     });
 }
 
-/// Maps of the same file that are made, read while the file may be cut, resized by nobody, and dropped.
-fn come_and_go(run: &Run, file: &Scratch, stop: &Stop, count: &AtomicUsize) {
-    while !stop.now() {
-        // At a moment when the file has no bytes there is nothing to read.
-        let maps: Vec<Map> = (0..3).map(|_| open(run, file).expect("the file is there")).collect();
-        maps.iter().filter(|map| !map.is_empty()).for_each(|map| {
-            memory::peek(map, map.len() - 1);
-        });
+/// Creates maps of the same file, reads them while the file may be truncated, and drops them.
+fn create_and_drop(settings: &Settings, file: &TempFile, stop: &Stop, count: &AtomicUsize) {
+    while !stop.is_set() {
+        let maps: Vec<Map> = (0..3).map(|_| open(settings, file).expect("the file exists")).collect();
+        // A map that was created while the file was empty has nothing to read.
+        for map in maps.iter().filter(|map| !map.is_empty()) {
+            read_directly(map, map.len() - 1);
+        }
         count.fetch_add(maps.len(), SeqCst);
     }
 }

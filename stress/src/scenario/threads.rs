@@ -1,10 +1,8 @@
-//! Is nothing lost or torn while threads use a map, or many maps of a file, and resize?
+//! Threads write records and sweep while another thread resizes. No write is lost or torn.
 #![forbid(unsafe_code)]
 
 use std::{
     borrow::Borrow,
-    error::Error,
-    ops::AddAssign,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -13,146 +11,156 @@ use std::{
     time::{Duration, Instant},
 };
 
-use safemap::{Error as MapError, Map, Options};
+use safemap::{Error, Map, Options};
+use safemap_testing::{PAGE, SWEEPS, Stop, TempFile, noise};
 
 use crate::{
-    chance::Chance,
-    operations::all,
-    raw::memory,
-    record,
-    run::{Facts, Outcome, Run},
-    scratch::{PAGE, Scratch},
-    stop::Stop,
+    raw::{address, read_address, read_directly},
+    report::{Report, Result, Settings},
 };
 
 const WRITERS: usize = 4;
-const WANDERERS: usize = 2;
-/// The writers, the wanderers, and one that resizes.
-const CROWD: usize = WRITERS + WANDERERS + 1;
-/// No resize goes below it: the records lie there.
+const SWEEPERS: usize = 2;
+/// The writers, the sweepers and one that resizes.
+const THREADS: usize = WRITERS + SWEEPERS + 1;
+/// The smallest length. The records are below it.
 const BASE: usize = PAGE;
-const MOST: usize = 256 * PAGE;
+const LARGEST: usize = 256 * PAGE;
+/// Not a power of two, so that records cross cache lines.
+const RECORD: usize = 520;
 
-/// A map for each of a crowd, and one to look at their records with.
-type Maps<W> = Result<(Vec<Arc<Map>>, W), Box<dyn Error>>;
+/// A map for each thread, and one to check the records in the end.
+type Maps<W> = (Vec<Arc<Map>>, W);
 
-/// One map of a file in an `Arc`.
-pub(crate) fn one_map(run: &Run) -> Outcome {
-    epochs(run, || {
-        let file = Scratch::file(&[0; 2 * BASE])?;
-        let map = Arc::new(file.map()?);
-        Ok((vec![Arc::clone(&map); CROWD], Options::new().len(BASE).open(file.path())?))
+/// All threads use one map of a file.
+pub(crate) fn one_map(settings: &Settings) -> Result {
+    repeat(settings, || {
+        let file = TempFile::new(&[0; 2 * BASE]);
+        let map = Arc::new(file.map());
+        Ok((vec![map; THREADS], Options::new().len(BASE).open(file.path())?))
     })
 }
 
-/// One piece of memory without a file, which moves when it grows.
-pub(crate) fn private_memory(run: &Run) -> Outcome {
-    epochs(run, || {
+/// All threads use one map of memory, which moves when it grows.
+pub(crate) fn private_memory(settings: &Settings) -> Result {
+    repeat(settings, || {
         let map = Arc::new(Options::new().len(2 * BASE).anonymous()?);
-        Ok((vec![Arc::clone(&map); CROWD], map))
+        Ok((vec![Arc::clone(&map); THREADS], map))
     })
 }
 
-/// A map for each thread, all of one file.
-pub(crate) fn many_maps(run: &Run) -> Outcome {
-    epochs(run, || {
-        let file = Scratch::file(&vec![0; MOST])?;
-        let maps = (0..CROWD).map(|_| Ok(Arc::new(file.map()?))).collect::<safemap::Result<_>>()?;
-        Ok((maps, file.map()?))
+/// Each thread uses its own map of one file.
+pub(crate) fn many_maps(settings: &Settings) -> Result {
+    repeat(settings, || {
+        let file = TempFile::sparse(LARGEST as u64);
+        Ok(((0..THREADS).map(|_| Arc::new(file.map())).collect(), file.map()))
     })
 }
 
-/// Crowd after crowd: a map moves only until it has been at its longest.
-fn epochs<W: Borrow<Map>>(run: &Run, maps: impl Fn() -> Maps<W>) -> Outcome {
-    let (count, time) = (run.times(20, 300), run.time(40, 80));
-    let mut done = Done::default();
-    for _ in 0..count {
-        let (maps, witness) = maps()?;
-        done += crowd(run, &maps, witness.borrow(), time)?;
-    }
-    let Done { turns, resizes, walks } = done;
-    let note = format!("{count} crowds of {CROWD} threads, {resizes} resizes, {walks} walks over all of it");
-    Ok(Facts::all(turns, "records written and read back").note(note))
-}
-
-/// What a crowd did.
 #[derive(Default)]
-struct Done {
-    turns: usize,
-    resizes: usize,
-    walks: usize,
+struct Counts {
+    records: AtomicUsize,
+    resizes: AtomicUsize,
+    sweeps: AtomicUsize,
 }
 
-impl AddAssign for Done {
-    fn add_assign(&mut self, other: Done) {
-        self.turns += other.turns;
-        self.resizes += other.resizes;
-        self.walks += other.walks;
+/// Runs the threads with new maps each time: a map does not move after it had its largest length.
+fn repeat<W: Borrow<Map>>(settings: &Settings, maps: impl Fn() -> Result<Maps<W>>) -> Result {
+    let (rounds, time) = (settings.times(20, 300), settings.time(40, 80));
+    let counts = Counts::default();
+    for _ in 0..rounds {
+        let (maps, witness) = maps()?;
+        run_threads(settings, &maps, witness.borrow(), time, &counts)?;
     }
+    let Counts { records, resizes, sweeps } = counts;
+    let (resizes, sweeps) = (resizes.into_inner(), sweeps.into_inner());
+    let note = format!("{rounds} rounds of {THREADS} threads, {resizes} resizes, {sweeps} sweeps");
+    Ok(Report::new(records.into_inner(), "records written and read back").note(note))
 }
 
-fn crowd(run: &Run, maps: &[Arc<Map>], witness: &Map, time: Duration) -> Result<Done, Box<dyn Error>> {
-    let (stop, walks) = (Stop::default(), AtomicUsize::new(0));
-    let (writing, others) = maps.split_at(WRITERS);
-    let (resizes, last) = thread::scope(|scope| {
-        let (stop, walks) = (&stop, &walks);
-        let writers = writing.iter().enumerate().map(|(owner, map)| scope.spawn(move || write(map, owner, stop)));
-        let writers: Vec<_> = writers.collect();
+fn run_threads(settings: &Settings, maps: &[Arc<Map>], witness: &Map, time: Duration, counts: &Counts) -> Result<()> {
+    let stop = &Stop::default();
+    let (writers, others) = maps.split_at(WRITERS);
+    let last: Vec<_> = thread::scope(|scope| {
+        let writers = writers.iter().enumerate();
+        let writers: Vec<_> =
+            writers.map(|(owner, map)| scope.spawn(move || write_records(map, owner, stop))).collect();
         for (seed, map) in others[1..].iter().enumerate() {
-            scope.spawn(move || wander(run, map, seed, stop, walks));
+            scope.spawn(move || sweep(settings, map, seed, stop, &counts.sweeps));
         }
-        let resizes = resize(&others[0], Instant::now() + time, stop);
-        (resizes, writers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>())
+        counts.resizes.fetch_add(resize(&others[0], Instant::now() + time, stop), SeqCst);
+        writers.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
-    let mut turns = 0;
     for (owner, number) in last.into_iter().enumerate() {
         let number = number.map_err(|_| "a writer panicked")?;
-        let lies = witness.to_vec(record::place(owner)..record::place(owner) + record::SIZE)?;
-        assert!(lies == record::bytes(owner, number), "the last record of {owner} was lost");
-        turns += number as usize;
+        let bytes = witness.to_vec(owner * RECORD..(owner + 1) * RECORD)?;
+        assert!(bytes == record(owner, number), "the last record of {owner} was lost");
+        counts.records.fetch_add(number, SeqCst);
     }
-    Ok(Done { turns, resizes, walks: walks.into_inner() })
+    Ok(())
 }
 
-/// Writes one record after the other, each checked; returns the last one's number.
-fn write(map: &Map, owner: usize, stop: &Stop) -> u64 {
-    let _panic = stop.at_panic();
+/// Returns the bytes of a record: its number, and noise that depends on number and owner.
+fn record(owner: usize, number: usize) -> Vec<u8> {
+    let mut bytes = noise((number * WRITERS + owner) as u64, RECORD);
+    bytes[..8].copy_from_slice(&(number as u64).to_ne_bytes());
+    bytes
+}
+
+/// Writes records in turn, and reads each back in several ways. Returns the last one's number.
+fn write_records(map: &Map, owner: usize, stop: &Stop) -> usize {
+    let _stop = stop.set_on_panic();
     let mut number = 0;
-    while number == 0 || !stop.now() {
+    while number == 0 || !stop.is_set() {
         number += 1;
-        record::turn(map, owner, number).expect("the records lie below every length");
+        write_record(map, owner, number).expect("the records are below every length");
     }
     number
 }
 
-/// Works everywhere but in the records, with answers that depend on the moment.
-fn wander(run: &Run, map: &Map, seed: usize, stop: &Stop, walks: &AtomicUsize) {
-    let _panic = stop.at_panic();
-    let mut chance = Chance::new(seed as u64 + 1);
-    // What a library relies on that hands out addresses and lengths.
-    let (old, mut longest) = (memory::address(map, BASE), 0);
-    while !stop.now() {
-        let start = BASE + chance.below(chance.clone().below(MOST - BASE - 2 * PAGE) + 1);
-        let range = start..start + 20 + chance.below(PAGE);
-        if run.control {
-            memory::peek_at(old);
+fn write_record(map: &Map, owner: usize, number: usize) -> safemap::Result<()> {
+    let (bytes, at) = (record(owner, number), owner * RECORD);
+    map.write_at(&bytes, at)?;
+    let mut read = [0; RECORD];
+    map.read_exact_at(&mut read, at)?;
+    assert!(read[..] == bytes, "record {number} of {owner} was not read as it was written");
+    assert!(map.compare(&bytes, at)?.is_eq(), "record {number} of {owner}, compared");
+    assert_eq!(map.load::<u64>(at)?, number as u64, "record {number} of {owner}, loaded");
+    assert_eq!(map.find(&bytes[100..], at..at + RECORD)?, Some(at + 100), "record {number} of {owner}, searched");
+    Ok(())
+}
+
+/// Runs all sweeps on ranges behind the records. Their results depend on the current length.
+fn sweep(settings: &Settings, map: &Map, seed: usize, stop: &Stop, count: &AtomicUsize) {
+    let _stop = stop.set_on_panic();
+    let mut rng = fastrand::Rng::with_seed(seed as u64 + 1);
+    // The control relies on an earlier address and an earlier length.
+    let (old_address, mut longest) = (address(map, BASE), 0);
+    while !stop.is_set() {
+        // Short offsets are more frequent, because the map is mostly short.
+        let bound = rng.usize(..LARGEST - BASE - 2 * PAGE) + 1;
+        let start = BASE + rng.usize(..bound);
+        let range = start..start + 20 + rng.usize(..PAGE);
+        if settings.control {
+            read_address(old_address);
             longest = longest.max(map.len());
-            memory::peek(map, longest - 1);
+            read_directly(map, longest - 1);
         }
-        for (name, operation) in all() {
-            match operation(map, range.clone()) {
-                Ok(()) | Err(MapError::OutOfBounds { .. } | MapError::Fault { .. }) => {}
-                Err(error) => panic!("{name} on {range:?}: {error}"),
+        for sweep in SWEEPS {
+            match sweep.run(map, range.clone()) {
+                Ok(()) | Err(Error::OutOfBounds { .. } | Error::Fault { .. }) => {}
+                Err(error) => panic!("{} on {range:?}: {error}", sweep.name),
             }
         }
-        walks.fetch_add(1, SeqCst);
+        count.fetch_add(1, SeqCst);
     }
 }
 
-/// Makes the map shorter and longer, at first only a little; returns how often.
+/// Resizes the map, at first to lengths close to the smallest. Returns the number of resizes.
 fn resize(map: &Map, end: Instant, stop: &Stop) -> usize {
-    let _end = stop.at_end();
-    let mut chance = Chance::new(99);
-    let lens = (1..).map(|round: usize| BASE + chance.below((round * PAGE / 8).clamp(1, MOST - BASE)));
-    lens.take_while(|_| Instant::now() < end && !stop.now()).map(|len| map.resize(len).expect("there is room")).count()
+    let _stop = stop.set_on_drop();
+    let mut rng = fastrand::Rng::with_seed(99);
+    let lens = (1..).map(|round: usize| BASE + rng.usize(..(round * PAGE / 8).clamp(1, LARGEST - BASE)));
+    let lens = lens.take_while(|_| Instant::now() < end && !stop.is_set());
+    lens.map(|len| map.resize(len).expect("the disk has space")).count()
 }

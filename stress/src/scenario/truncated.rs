@@ -1,7 +1,8 @@
-//! Does a map survive that another process cuts its file while threads read, write, search, copy, fill and compare?
+//! Another process truncates a file while threads read, write, search, copy, fill and compare its map.
 #![forbid(unsafe_code)]
 
 use std::{
+    os::unix::fs::FileExt,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -11,89 +12,89 @@ use std::{
 };
 
 use safemap::{Error, Map};
+use safemap_testing::{PAGE, SWEEPS, Stop, Sweep, TempFile};
 
+use super::file_and_map;
 use crate::{
-    operations::{self, Operation},
-    raw::memory,
-    run::{Facts, Outcome, Run},
-    scratch::{Cutter, PAGE, Scratch, pattern},
-    stop::Stop,
+    raw::read_directly,
+    report::{Report, Result, Settings},
+    resizer::Resizer,
 };
 
 const LEN: usize = 64 * PAGE;
-/// The last page is cut like the others, and used to see that the map works again.
-const WORK: usize = LEN - PAGE;
+/// The threads use all but the last page, which shows that the map works again.
+const SWEPT: usize = LEN - PAGE;
 
-/// What the threads know of each other.
-#[derive(Default)]
+/// What the threads share.
 struct Shared {
+    map: Map,
     stop: Stop,
     calls: AtomicUsize,
+    /// Faults by sweep.
+    faults: Vec<AtomicUsize>,
     wrong: Mutex<Vec<String>>,
 }
 
-pub(crate) fn run(run: &Run) -> Outcome {
-    let file = Scratch::file(&pattern(LEN))?;
-    let map = file.map()?;
-    let mut other = Cutter::of(file.path())?;
-    let end = Instant::now() + run.time(1500, 30_000);
-    let faults: Vec<AtomicUsize> = operations::all().map(|_| AtomicUsize::new(0)).collect();
-    let shared = Shared::default();
+pub(crate) fn run(settings: &Settings) -> Result {
+    let (file, map) = file_and_map(64);
+    let mut other = Resizer::start(file.path())?;
+    let end = Instant::now() + settings.time(1500, 30_000);
+    let faults = SWEEPS.iter().map(|_| AtomicUsize::new(0)).collect();
+    let shared = &Shared { map, stop: Stop::default(), calls: AtomicUsize::new(0), faults, wrong: Mutex::default() };
     let rounds = thread::scope(|scope| {
-        for (&(name, operation), faults) in operations::all().zip(&faults) {
-            let (map, shared) = (&map, &shared);
-            scope.spawn(move || work(run, map, name, operation, faults, shared));
+        for (sweep, faults) in SWEEPS.iter().zip(&shared.faults) {
+            scope.spawn(move || work(settings, sweep, faults, shared));
         }
-        let _end = shared.stop.at_end();
+        let _stop = shared.stop.set_on_drop();
         let rounds = (1..).take_while(|_| Instant::now() < end);
-        rounds.map(|round| cut(round, &file, &map, &mut other, &faults, &shared)).sum::<Result<usize, _>>()
+        rounds.map(|round| truncate(round, &file, &mut other, shared).map(|()| 1)).sum::<Result<usize>>()
     })?;
-    let wrong = shared.wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    let met: usize = faults.iter().map(|faults| faults.load(SeqCst)).sum();
-    let calls = shared.calls.load(SeqCst);
-    let note = format!("{} threads, {calls} calls, {met} of them told of a fault", faults.len());
-    Ok(Facts::all(rounds, "cuts by another process").note(note))
+    let faults: usize = shared.counts().iter().sum();
+    let note = format!("{} threads, {} calls, of which {faults} faulted", SWEEPS.len(), shared.calls.load(SeqCst));
+    Ok(Report::new(rounds, "truncations by another process").note(note))
 }
 
-/// A thread's life: one operation again and again, and any answer but success and a fault is wrong.
-fn work(run: &Run, map: &Map, name: &str, operation: Operation, faults: &AtomicUsize, shared: &Shared) {
-    while !shared.stop.now() {
+/// Repeats one sweep. A result other than success or a fault is wrong.
+fn work(settings: &Settings, sweep: &Sweep, faults: &AtomicUsize, shared: &Shared) {
+    while !shared.stop.is_set() {
         shared.calls.fetch_add(1, SeqCst);
-        if run.control {
-            (0..WORK).step_by(PAGE).for_each(|at| {
-                memory::peek(map, at);
-            });
+        if settings.control {
+            (0..SWEPT).step_by(PAGE).map(|at| read_directly(&shared.map, at)).for_each(drop);
         }
-        match operation(map, 0..WORK) {
+        match sweep.run(&shared.map, 0..SWEPT) {
             Ok(()) => {}
             Err(Error::Fault { .. }) => drop(faults.fetch_add(1, SeqCst)),
-            Err(error) => shared.wrong.lock().unwrap().push(format!("{name}: {error}")),
+            Err(error) => shared.wrong.lock().unwrap().push(format!("{}: {error}", sweep.name)),
         }
     }
 }
 
-/// One round: the file is cut until every thread has met it, grown back, and the map works.
-fn cut(
-    round: usize,
-    file: &Scratch,
-    map: &Map,
-    other: &mut Cutter,
-    faults: &[AtomicUsize],
-    shared: &Shared,
-) -> Result<usize, Box<dyn std::error::Error>> {
-    let before: Vec<usize> = faults.iter().map(|faults| faults.load(SeqCst)).collect();
-    other.set_len(round * 1237 % (WORK - PAGE))?;
-    while faults.iter().zip(&before).any(|(now, before)| now.load(SeqCst) == *before) {
-        assert!(shared.wrong.lock().unwrap().is_empty(), "{:?}", shared.wrong);
+impl Shared {
+    fn counts(&self) -> Vec<usize> {
+        self.faults.iter().map(|faults| faults.load(SeqCst)).collect()
+    }
+
+    fn assert_nothing_wrong(&self) {
+        let wrong = self.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}
+
+/// Truncates the file until every thread has met a fault, and extends it. Then the map works again.
+fn truncate(round: usize, file: &TempFile, other: &mut Resizer, shared: &Shared) -> Result<()> {
+    let before = shared.counts();
+    other.set_len(round * 1237 % (SWEPT - PAGE))?;
+    while shared.counts().iter().zip(&before).any(|(now, before)| now == before) {
+        shared.assert_nothing_wrong();
         thread::sleep(Duration::from_micros(200));
     }
     other.set_len(LEN)?;
-    let (at, byte) = (WORK + round % PAGE, round as u8);
-    assert_eq!(map.get(at)?, 0, "what comes new is zeros");
-    map.set(at, byte)?;
-    let mut seen = [0];
-    std::os::unix::fs::FileExt::read_exact_at(&file.handle()?, &mut seen, at as u64)?;
-    assert_eq!(seen[0], byte, "the map works again");
-    Ok(1)
+    shared.assert_nothing_wrong();
+    let (at, byte) = (SWEPT + round % PAGE, round as u8);
+    assert_eq!(shared.map.get(at)?, 0, "new bytes are zeros");
+    shared.map.set(at, byte)?;
+    let mut read = [0];
+    file.open().read_exact_at(&mut read, at as u64)?;
+    assert_eq!(read[0], byte, "the map works again");
+    Ok(())
 }

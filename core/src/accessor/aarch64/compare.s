@@ -1,8 +1,9 @@
 // Compares two ranges up to the first difference.
 //
-// x0, x1: the ranges, x2: length. Returns x0: bytes that are equal, x1: address that could not be accessed, or 0.
+// x0, x1: the ranges, x2: length. Returns x0: number of equal bytes, x1: fault address, or 0.
 //
-// x3 counts all along. Whatever stops a step, the comparison goes on byte by byte (label 90).
+// x3 counts the equal bytes at every step. After a fault the comparison continues byte by byte
+// (label 90).
 
 .macro sm_compare_at offset, different
     sm_try 90f, ldr q0, [x0, \offset]
@@ -24,7 +25,7 @@ sm_accessor compare
     b.ls 32b
     cmp x3, x2
     b.eq 92f
-    // The last 16 bytes, partly a second time.
+    // The last 16 bytes, which overlap the ones before.
     sm_compare_at x4, 40f
     mov x3, x2
     b 92f
@@ -42,13 +43,13 @@ sm_accessor compare
     cbnz x5, 42f
     mov x3, x2
     b 92f
-    // A difference has all bits of a half byte set here,
+    // Here the four bits of a different byte are all set,
 40: mov x3, x4
 41: rbit x5, x5
     clz x5, x5
     add x3, x3, x5, lsr #2
     b 92f
-    // and any bits of a byte here.
+    // and here at least one of its eight bits.
 42: rbit x5, x5
     clz x5, x5
     add x3, x3, x5, lsr #3

@@ -1,10 +1,11 @@
-// Copies: upward, and downward for a destination that overlaps the source from above.
+// Copies: ascending, and descending for a destination that overlaps the source from above.
 //
-// x0: destination, x1: source, x2: length. Returns x0: bytes done, x1: address that could not be accessed, or 0.
+// x0: destination, x1: source, x2: length. Returns x0: bytes done, x1: fault address, or 0.
 //
-// x3 is the whole length, x2 what is left. Whatever stops a step, the copy goes on byte by byte from the last place whose
-// bytes are all done (label 90). A store that crosses into a page that is not there may yet have written its part before
-// it. Where the ranges overlap, that part could be source that is still needed, so no store crosses a page there.
+// x3 is the whole length, x2 the number of bytes left. After a fault the copy continues byte by
+// byte from the last offset before which all bytes are done (label 90). A store that crosses into
+// an inaccessible page may have written its first part. If the ranges overlap, that part could be
+// source that is still needed, so there no store crosses a page.
 
 sm_accessor copy
     mov x3, x2
@@ -61,7 +62,7 @@ sm_accessor copy
     add x0, x0, #64
     subs x2, x2, #64
     b.hi 41b
-    // The last 64 bytes, partly a second time.
+    // The last 64 bytes, which overlap the ones before.
     sm_try 43f, ldp q0, q1, [x6, #-64]
     sm_try 43f, ldp q2, q3, [x6, #-32]
     sm_try 43f, stp q0, q1, [x7, #-64]

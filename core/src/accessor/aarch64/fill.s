@@ -1,9 +1,9 @@
-// Fills with one byte.
+// Fills a range with one byte.
 //
-// x0: destination, w1: byte, x2: length. Returns x0: bytes done, x1: address that could not be accessed, or 0.
+// x0: destination, w1: byte, x2: length. Returns x0: bytes done, x1: fault address, or 0.
 //
-// x3 is the whole length, x2 what is left. Bytes may be written twice, so whatever stops a step, it goes on byte by byte
-// from x0 (label 90).
+// x3 is the whole length, x2 the number of bytes left. Bytes may be written twice. After a fault
+// the fill continues byte by byte from x0 (label 90).
 
 sm_accessor fill
     mov x3, x2
@@ -38,7 +38,7 @@ sm_accessor fill
     add x0, x0, #64
     subs x2, x2, #64
     b.hi 41b
-    // The last 64 bytes, partly a second time.
+    // The last 64 bytes, which overlap the ones before.
     sm_try 43f, stp q0, q0, [x7, #-64]
     sm_try 43f, stp q0, q0, [x7, #-32]
     b 92f

@@ -1,11 +1,11 @@
-// Looks for one byte, from the start or from the end.
+// Finds one byte, from the start or from the end.
 //
-// x0: range, x1: length, w2: byte. Returns x0, x1: see `Outcome` and the functions of `kernel`.
+// x0: range, x1: length, w2: byte. Returns x0, x1: see `Outcome` and `accessor::find_byte`.
 //
-// x3 is an index all along: upward the byte does not occur before it, downward it does not occur from it on. Whatever stops
-// a step, the search goes on byte by byte (label 90).
+// x3 is an index. Ascending, the byte does not occur before it; descending, not from it on. After a
+// fault the search continues byte by byte (label 90).
 
-// Makes x5 of the marks in a register: four bits for each byte, the first byte lowest.
+// Packs the marks of a register into x5: four bits per byte, the first byte lowest.
 .macro sm_marks number
     shrn v\number\().8b, v\number\().8h, #4
     fmov x5, d\number
@@ -17,7 +17,7 @@
     sm_marks 1
 .endm
 
-// Marks 64 bytes from x6 on in v1 to v4; x5 is not 0 if there is a mark.
+// Marks matches in the 64 bytes from x6 on, in v1 to v4. x5 is not 0 if there is a match.
 .macro sm_find_64
     sm_try 90f, ldp q1, q2, [x6]
     sm_try 90f, ldp q3, q4, [x6, #32]
@@ -55,7 +55,7 @@ sm_accessor find_byte
     b 33b
 34: cmp x3, x1
     b.hs 92f
-    // The last 16 bytes, partly a second time.
+    // The last 16 bytes, which overlap the ones before.
     sm_find_at x4
     mov x3, x4
     cbnz x5, 42f
@@ -113,7 +113,7 @@ sm_accessor rfind_byte
     mov x3, x4
     b 33b
 34: cbz x3, 92f
-    // The first 16 bytes, partly a second time.
+    // The first 16 bytes, which overlap the ones after.
     mov x4, xzr
     sm_find_at x4
     mov x3, #16

@@ -1,10 +1,12 @@
-// Looks for three bytes at their distances from a place, from the start or from the end.
+// Finds three bytes at their distances from an index, from the start or from the end.
 //
-// x0: range, x1: number of places, x2: `Probe`. Returns x0, x1: see `Outcome` and the functions of `kernel`.
+// x0: range, x1: number of indices, x2: `Probe`. Returns x0, x1: see `Outcome` and
+// `accessor::find_probe`.
 //
-// x3 counts places: upward those before x3 are no candidates, downward those from x3 on. x8, x9 and x10 are the range moved
-// by the three distances, v0 to v2 (w12 to w14) the bytes. Whatever stops a step, the search goes on place by place (label
-// 90) and reads all three bytes at each, so that where it ends does not depend on how wide the registers are.
+// x3 is an index. Ascending, no index before it is a candidate; descending, none from it on. x8, x9
+// and x10 are the range moved by the three distances, v0 to v2 (w12 to w14) the bytes. After a
+// fault the search continues index by index (label 90) and reads all three bytes at each. So the
+// result does not depend on the width of the registers.
 
 .macro sm_probe_open
     ldp x8, x9, [x2, #8]
@@ -45,7 +47,7 @@
     and v\mark\().16b, v\mark\().16b, v\third\().16b
 .endm
 
-// Marks 64 places from x4 on in v16 to v19; x5 is not 0 if there is a mark.
+// Marks candidates among the 64 indices from x4 on, in v16 to v19. x5 is not 0 if there is one.
 .macro sm_probe_64
     add x6, x8, x4
     add x7, x9, x4
@@ -67,8 +69,8 @@
     fmov x5, d20
 .endm
 
-// Compares the place `at` byte by byte; equal if it is a candidate.
-.macro sm_probe_place at
+// Compares the three bytes of the index `at`. Sets the flags to equal if it is a candidate.
+.macro sm_probe_index at
     sm_try 93f, ldrb w5, [x8, \at]
     sm_try 93f, ldrb w6, [x9, \at]
     sm_try 93f, ldrb w7, [x10, \at]
@@ -99,7 +101,7 @@ sm_accessor find_probe
     b 33b
 34: cmp x3, x1
     b.hs 92f
-    // The last 16 places, partly a second time.
+    // The last 16 indices, which overlap the ones before.
     sm_probe_at x11
     mov x3, x11
     cbnz x5, 42f
@@ -122,7 +124,7 @@ sm_accessor find_probe
 
 90: cmp x3, x1
     b.hs 92f
-    sm_probe_place x3
+    sm_probe_index x3
     b.eq 92f
     add x3, x3, #1
     b 90b
@@ -153,7 +155,7 @@ sm_accessor rfind_probe
     mov x3, x4
     b 33b
 34: cbz x3, 92f
-    // The first 16 places, partly a second time.
+    // The first 16 indices, which overlap the ones after.
     mov x4, xzr
     sm_probe_at x4
     mov x3, #16
@@ -176,7 +178,7 @@ sm_accessor rfind_probe
 
 90: cbz x3, 92f
     sub x4, x3, #1
-    sm_probe_place x4
+    sm_probe_index x4
     b.eq 92f
     mov x3, x4
     b 90b
@@ -193,4 +195,4 @@ sm_end rfind_probe
 .purgem sm_probe_at
 .purgem sm_probe_one
 .purgem sm_probe_64
-.purgem sm_probe_place
+.purgem sm_probe_index

@@ -1,7 +1,8 @@
-// Copies bytes that lie at a distance from each other: `gather` from there into a row, `scatter` from a row to there.
+// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive
+// addresses.
 //
-// x0: destination, x1: source, x2: how many, x3: distance, which may be negative. Returns x0: bytes done, x1: address that could
-// not be accessed, or 0.
+// x0: destination, x1: source, x2: number of bytes, x3: stride, which may be negative. Returns x0:
+// bytes done, x1: fault address, or 0.
 
 .macro sm_stride name, next_from, next_to
 sm_accessor \name

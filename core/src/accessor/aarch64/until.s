@@ -1,9 +1,10 @@
-// Copies bytes up to and with the first one of a value: looks at each while it is at hand.
+// Copies bytes up to and including the first one with a value. Each register is searched while it
+// is copied.
 //
-// x0: destination, x1: source, x2: how many at most, w3: the value. Returns x0: bytes done, x1: address that could not be accessed,
-// or 0. The destination may get some bytes more, of those that there is room for.
+// x0: destination, x1: source, x2: maximum number, w3: the value. Returns x0: bytes done, x1: fault
+// address, or 0. Up to the maximum, bytes of the destination after these may be overwritten.
 //
-// x4 counts all along. Whatever stops a step, the copy goes on byte by byte (label 90).
+// x4 counts the bytes done at every step. After a fault the copy continues byte by byte (label 90).
 
 sm_accessor copy_until
     mov x4, xzr
@@ -33,7 +34,7 @@ sm_accessor copy_until
 93: mov x0, x4
     mov x1, x17
     ret
-    // The byte that was found has all bits of a half byte set here.
+    // Here the four bits of a matching byte are all set.
 41: rbit x6, x6
     clz x6, x6
     add x4, x4, x6, lsr #2

@@ -1,7 +1,7 @@
 // Loads and stores a word with one instruction, at any address.
 //
-// Loads take the address in x0 and return x0: value, x1: address that could not be accessed, or 0.
-// Stores take the address in x0 and the value in x1 and return the address that could not be accessed, or 0.
+// Loads take the address in x0. They return x0: value, x1: fault address, or 0.
+// Stores take the address in x0 and the value in x1. They return x0: fault address, or 0.
 
 .macro sm_load name, how:vararg
 sm_accessor \name

@@ -1,27 +1,24 @@
-//! The arena: memory between pages that cannot be accessed, and its twin, which does what a kernel should do.
+//! Memory between inaccessible pages, and its reference model: an ordinary vector on which naive
+//! loops do what the accessors should do.
 
 use std::{fmt, ops::Range, ptr::NonNull};
 
-use super::super::{Outcome, Probe};
 use crate::{
+    accessor::{Outcome, Probe},
     flags::{Flags, Protection},
-    sys::{
-        fault, page_size,
-        pages::Pages,
-        region::{Region, Request},
-    },
+    sys::{fault, page_size, pages::Pages, region::Region, request::MapRequest},
 };
 
-/// Five pages between two that cannot be accessed, and a twin of them in ordinary memory. The third page may be a hole, or
-/// one that cannot be written.
+/// Five pages between two inaccessible ones, and a model of them in ordinary memory. The third page
+/// may be a hole: inaccessible or read-only.
 pub(super) struct Arena {
-    /// Keeps the pages.
+    /// Keeps the pages mapped.
     _region: Region,
     base: *mut u8,
     pub(super) page: usize,
     pub(super) hole: Range<usize>,
     readable: bool,
-    pub(super) twin: Vec<u8>,
+    pub(super) model: Vec<u8>,
     random: u64,
 }
 
@@ -30,11 +27,11 @@ impl Arena {
         println!("seed {seed}");
         fault::ensure_first();
         let page = page_size();
-        let request = Request { protection: Protection::NONE, flags: Flags::PRIVATE | Flags::ANONYMOUS, page };
+        let request = MapRequest { protection: Protection::NONE, flags: Flags::PRIVATE | Flags::ANONYMOUS, page };
         let region = Region::new(&request, 7 * page, None).unwrap();
         region.commit(&request, 7 * page).unwrap();
-        let (base, twin) = (region.base().as_ptr().wrapping_add(page), vec![0; 5 * page]);
-        let mut arena = Arena { _region: region, base, page, hole: 0..0, readable: false, twin, random: seed | 1 };
+        let (base, model) = (region.base().as_ptr().wrapping_add(page), vec![0; 5 * page]);
+        let mut arena = Arena { _region: region, base, page, hole: 0..0, readable: false, model, random: seed | 1 };
         arena.protect(0..5, Protection::READ | Protection::WRITE);
         arena.refill(255);
         arena
@@ -42,18 +39,21 @@ impl Arena {
 
     fn protect(&self, pages: Range<usize>, protection: Protection) {
         let at = NonNull::new(self.at(pages.start * self.page)).unwrap();
-        // SAFETY: pages of the arena, which lives; whoever accesses them later knows the hole.
+        // SAFETY: pages of the arena, whose region stays mapped. Code that accesses them checks for
+        // the hole.
         let pages = unsafe { Pages::new(at, pages.len() * self.page) };
         pages.protect(protection).unwrap();
     }
 
-    pub(super) fn dig(mut self) -> Arena {
+    /// Makes the third page inaccessible.
+    pub(super) fn with_inaccessible_hole(mut self) -> Arena {
         self.hole = 2 * self.page..3 * self.page;
         self.protect(2..3, Protection::NONE);
         self
     }
 
-    pub(super) fn close(mut self) -> Arena {
+    /// Makes the third page read-only.
+    pub(super) fn with_read_only_hole(mut self) -> Arena {
         self.hole = 2 * self.page..3 * self.page;
         self.readable = true;
         self.protect(2..3, Protection::READ);
@@ -68,7 +68,7 @@ impl Arena {
         self.base.wrapping_add(offset)
     }
 
-    /// Some number below `end`.
+    /// A pseudo-random number below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -76,18 +76,19 @@ impl Arena {
         (self.random >> 11) as usize % end
     }
 
-    /// Bytes from 0 to `most`, the same in the twin.
+    /// Writes random bytes from 0 to `most`, also to the model.
     pub(super) fn refill(&mut self, most: u8) {
         for offset in 0..self.len() {
             let byte = self.below(usize::from(most) + 1) as u8;
-            self.poke(offset, byte);
+            self.write(offset, byte);
         }
     }
 
-    pub(super) fn poke(&mut self, offset: usize, byte: u8) {
+    /// Writes a byte, also to the model; nothing in the hole.
+    pub(super) fn write(&mut self, offset: usize, byte: u8) {
         if !self.hole.contains(&offset) {
-            self.twin[offset] = byte;
-            // SAFETY: in the arena, and not in the hole.
+            self.model[offset] = byte;
+            // SAFETY: the byte lies in the arena and not in the hole.
             unsafe { self.at(offset).write_volatile(byte) };
         }
     }
@@ -100,13 +101,13 @@ impl Arena {
         offset < self.len() && !self.hole.contains(&offset)
     }
 
-    /// Panics unless the bytes around a range are those of the twin.
+    /// Panics unless the bytes in and around a range equal those of the model.
     pub(super) fn verify(&self, range: Range<usize>, what: fmt::Arguments<'_>) {
         for offset in range.start.saturating_sub(70)..(range.end + 70).min(self.len()) {
             if self.can_read(offset) {
-                // SAFETY: in the arena, and not in the hole.
+                // SAFETY: the byte lies in the arena and not in the hole.
                 let byte = unsafe { self.at(offset).read_volatile() };
-                assert_eq!(byte, self.twin[offset], "{what}: byte {offset}");
+                assert_eq!(byte, self.model[offset], "{what}: byte {offset}");
             }
         }
     }
@@ -118,11 +119,11 @@ impl Arena {
     pub(super) fn refill_some(&mut self, count: usize) {
         for _ in 0..count {
             let (offset, byte) = (self.below(self.len()), self.below(256) as u8);
-            self.poke(offset, byte);
+            self.write(offset, byte);
         }
     }
 
-    // The twins: one byte after the other.
+    // The reference implementations, byte by byte.
 
     pub(super) fn copy(&mut self, dst: usize, src: usize, n: usize, upward: bool) -> Outcome {
         for done in 0..n {
@@ -133,12 +134,12 @@ impl Arena {
             if !self.can_write(dst + i) {
                 return self.outcome(done, Some(dst + i));
             }
-            self.twin[dst + i] = self.twin[src + i];
+            self.model[dst + i] = self.model[src + i];
         }
         self.outcome(n, None)
     }
 
-    /// Copies `n` bytes from places to places.
+    /// Copies `n` bytes from the offsets `src(i)` to the offsets `dst(i)`.
     pub(super) fn copy_each(
         &mut self,
         n: usize,
@@ -152,7 +153,7 @@ impl Arena {
             if !self.can_write(dst(i)) {
                 return self.outcome(i, Some(dst(i)));
             }
-            self.twin[dst(i)] = self.twin[src(i)];
+            self.model[dst(i)] = self.model[src(i)];
         }
         self.outcome(n, None)
     }
@@ -162,7 +163,7 @@ impl Arena {
             if !self.can_write(dst + i) {
                 return self.outcome(i, Some(dst + i));
             }
-            self.twin[dst + i] = byte;
+            self.model[dst + i] = byte;
         }
         self.outcome(n, None)
     }
@@ -172,7 +173,7 @@ impl Arena {
             if let Some(fault) = [a + i, b + i].into_iter().find(|&offset| !self.can_read(offset)) {
                 return self.outcome(i, Some(fault));
             }
-            if self.twin[a + i] != self.twin[b + i] {
+            if self.model[a + i] != self.model[b + i] {
                 return self.outcome(i, None);
             }
         }
@@ -181,7 +182,7 @@ impl Arena {
 
     pub(super) fn find(&self, at: usize, n: usize, probe: &Probe) -> Outcome {
         for i in 0..n {
-            match self.candidate(at + i, probe) {
+            match self.is_candidate(at + i, probe) {
                 Err(fault) => return self.outcome(i, Some(fault)),
                 Ok(true) => return self.outcome(i, None),
                 Ok(false) => {}
@@ -192,7 +193,7 @@ impl Arena {
 
     pub(super) fn rfind(&self, at: usize, n: usize, probe: &Probe) -> Outcome {
         for i in (0..n).rev() {
-            match self.candidate(at + i, probe) {
+            match self.is_candidate(at + i, probe) {
                 Err(fault) => return self.outcome(i + 1, Some(fault)),
                 Ok(true) => return self.outcome(i + 1, None),
                 Ok(false) => {}
@@ -201,11 +202,11 @@ impl Arena {
         self.outcome(0, None)
     }
 
-    fn candidate(&self, place: usize, probe: &Probe) -> Result<bool, usize> {
-        let offsets = probe.at.map(|distance| place + distance);
+    fn is_candidate(&self, start: usize, probe: &Probe) -> Result<bool, usize> {
+        let offsets = probe.at.map(|distance| start + distance);
         match offsets.into_iter().find(|&offset| !self.can_read(offset)) {
             Some(fault) => Err(fault),
-            None => Ok(offsets.map(|offset| self.twin[offset]) == probe.bytes),
+            None => Ok(offsets.map(|offset| self.model[offset]) == probe.bytes),
         }
     }
 }

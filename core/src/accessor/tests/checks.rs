@@ -1,16 +1,17 @@
-//! Checks: one call of a kernel beside its twin.
+//! Checks: each calls an accessor and compares the result with the reference model.
 
-use super::{super::Probe, Kernels, arena::Arena};
+use super::{Accessors, arena::Arena};
+use crate::accessor::Probe;
 
 pub(super) fn single(byte: u8) -> Probe {
     Probe { bytes: [byte; 3], at: [0; 3] }
 }
 
-pub(super) fn check_copies(arena: &mut Arena, kernels: &Kernels, dst: usize, src: usize, n: usize) {
-    let name = kernels.name;
+pub(super) fn check_copies(arena: &mut Arena, accessors: &Accessors, dst: usize, src: usize, n: usize) {
+    let name = accessors.name;
     if dst <= src || src + n <= dst {
         assert_eq!(
-            (kernels.copy)(arena.at(dst), arena.at(src), n),
+            (accessors.copy)(arena.at(dst), arena.at(src), n),
             arena.copy(dst, src, n, true),
             "{name}: copy {src} to {dst}, {n} bytes"
         );
@@ -18,7 +19,7 @@ pub(super) fn check_copies(arena: &mut Arena, kernels: &Kernels, dst: usize, src
     }
     if dst >= src || dst + n <= src {
         assert_eq!(
-            (kernels.copy_back)(arena.at(dst), arena.at(src), n),
+            (accessors.copy_back)(arena.at(dst), arena.at(src), n),
             arena.copy(dst, src, n, false),
             "{name}: copy back {src} to {dst}, {n} bytes"
         );
@@ -26,47 +27,47 @@ pub(super) fn check_copies(arena: &mut Arena, kernels: &Kernels, dst: usize, src
     }
 }
 
-pub(super) fn check_fill(arena: &mut Arena, kernels: &Kernels, dst: usize, n: usize) {
-    let name = kernels.name;
+pub(super) fn check_fill(arena: &mut Arena, accessors: &Accessors, dst: usize, n: usize) {
+    let name = accessors.name;
     let byte = arena.below(256) as u8;
-    assert_eq!((kernels.fill)(arena.at(dst), byte, n), arena.fill(dst, byte, n), "{name}: fill {dst}, {n} bytes");
+    assert_eq!((accessors.fill)(arena.at(dst), byte, n), arena.fill(dst, byte, n), "{name}: fill {dst}, {n} bytes");
     arena.verify(dst..dst + n, format_args!("{name}: fill {dst}, {n} bytes"));
 }
 
-pub(super) fn check_compare(arena: &Arena, kernels: &Kernels, a: usize, b: usize, n: usize) {
-    let name = kernels.name;
+pub(super) fn check_compare(arena: &Arena, accessors: &Accessors, a: usize, b: usize, n: usize) {
+    let name = accessors.name;
     assert_eq!(
-        (kernels.compare)(arena.at(a), arena.at(b), n),
+        (accessors.compare)(arena.at(a), arena.at(b), n),
         arena.compare(a, b, n),
         "{name}: compare {a} with {b}, {n} bytes"
     );
 }
 
-pub(super) fn check_find(arena: &Arena, kernels: &Kernels, at: usize, n: usize, byte: u8) {
-    let name = kernels.name;
+pub(super) fn check_find(arena: &Arena, accessors: &Accessors, at: usize, n: usize, byte: u8) {
+    let name = accessors.name;
     assert_eq!(
-        (kernels.find_byte)(arena.at(at), n, byte),
+        (accessors.find_byte)(arena.at(at), n, byte),
         arena.find(at, n, &single(byte)),
         "{name}: find {byte} in {at}, {n} bytes"
     );
     assert_eq!(
-        (kernels.rfind_byte)(arena.at(at), n, byte),
+        (accessors.rfind_byte)(arena.at(at), n, byte),
         arena.rfind(at, n, &single(byte)),
         "{name}: find the last {byte} in {at}, {n} bytes"
     );
 }
 
-pub(super) fn check_probe(arena: &Arena, kernels: &Kernels, at: usize, n: usize, probe: &Probe) {
-    let name = kernels.name;
+pub(super) fn check_probe(arena: &Arena, accessors: &Accessors, at: usize, n: usize, probe: &Probe) {
+    let name = accessors.name;
     assert_eq!(
-        (kernels.find_probe)(arena.at(at), n, probe),
+        (accessors.find_probe)(arena.at(at), n, probe),
         arena.find(at, n, probe),
-        "{name}: find {probe:?} in {at}, {n} places"
+        "{name}: find {probe:?} in {at}, {n} indices"
     );
     assert_eq!(
-        (kernels.rfind_probe)(arena.at(at), n, probe),
+        (accessors.rfind_probe)(arena.at(at), n, probe),
         arena.rfind(at, n, probe),
-        "{name}: find the last {probe:?} in {at}, {n} places"
+        "{name}: find the last {probe:?} in {at}, {n} indices"
     );
 }
 
@@ -80,7 +81,7 @@ pub(super) fn some_probe(arena: &mut Arena, longest: usize, bytes: usize) -> Pro
     }
 }
 
-/// What a needle of two bytes has for a probe: the last one twice.
+/// The probe of a needle of two bytes, which contains the last one twice.
 fn pair([first, second, _]: [u8; 3], [at, _, last]: [usize; 3]) -> Probe {
     Probe { bytes: [first, second, second], at: [at, last, last] }
 }

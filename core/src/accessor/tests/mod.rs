@@ -1,4 +1,4 @@
-//! Every kernel against a naive twin, with and without pages that cannot be accessed.
+//! Tests of every accessor against a naive reference model, with and without inaccessible pages.
 
 mod arena;
 mod checks;
@@ -14,8 +14,8 @@ use super::portable;
 use super::{Outcome, Probe};
 use arena::Arena;
 
-/// The kernels of one kind.
-struct Kernels {
+/// The accessors of one implementation.
+struct Accessors {
     name: &'static str,
     copy: fn(*mut u8, *const u8, usize) -> Outcome,
     copy_back: fn(*mut u8, *const u8, usize) -> Outcome,
@@ -30,14 +30,15 @@ struct Kernels {
     scatter: fn(*mut u8, *const u8, usize, isize) -> Outcome,
 }
 
-/// Collects the kernels of a module.
+/// Collects the accessors of a module.
 ///
-/// SAFETY, for all of them: the tests hand out ranges in an `Arena` only, and arm the thread when they make one.
+/// SAFETY, for all of them: the tests pass only ranges in an `Arena`, and making an arena ensures
+/// that the thread can take a fault.
 macro_rules! accessors_of {
     ($module:path, $stride:path, $name:literal) => {{
         use $module as module;
         use $stride as stride;
-        Kernels {
+        Accessors {
             name: $name,
             // SAFETY: see above.
             copy: |dst, src, n| unsafe { module::copy(dst, src, n) },
@@ -57,7 +58,7 @@ macro_rules! accessors_of {
             find_probe: |at, n, probe| unsafe { module::find_probe(at, n, probe) },
             // SAFETY: see above.
             rfind_probe: |at, n, probe| unsafe { module::rfind_probe(at, n, probe) },
-            // SAFETY: see above. These have one form.
+            // SAFETY: see above. The strided accessors have one form only.
             gather: |dst, src, n, step| unsafe { stride::gather(dst, src, n, step) },
             // SAFETY: see above.
             scatter: |dst, src, n, step| unsafe { stride::scatter(dst, src, n, step) },
@@ -65,31 +66,31 @@ macro_rules! accessors_of {
     }};
 }
 
-fn all_kernels() -> Vec<Kernels> {
+fn all_accessors() -> Vec<Accessors> {
     vec![
         #[cfg(all(target_arch = "x86_64", not(safemap_portable)))]
-        accessors_of!(super::x86_64::sse2, super::own, "SSE2"),
-        accessors_of!(super::own, super::own, "own"),
-        // Wine, which runs these tests for Windows, copies for `ReadProcessMemory` what is protected as well, and takes its time.
+        accessors_of!(super::x86_64::sse2, super::backend, "SSE2"),
+        accessors_of!(super::backend, super::backend, "native"),
+        // Wine, which runs these tests for Windows, lets `ReadProcessMemory` copy protected memory
+        // as well, and is slow.
         #[cfg(not(windows))]
         accessors_of!(portable, portable, "portable"),
     ]
 }
 
 thread_local! {
-    static RECOVERIES: Cell<usize> = const { Cell::new(0) };
+    static FIXUPS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts the faults that a thread recovered from.
-#[allow(dead_code)] // Portable kernels have none.
-pub(super) fn count_fixup() {
-    RECOVERIES.set(RECOVERIES.get() + 1);
+/// Counts the faults of this thread for which the exception table had a fixup.
+pub(super) fn count(fixup: Option<usize>) {
+    FIXUPS.set(FIXUPS.get() + usize::from(fixup.is_some()));
 }
 
-/// Every kind with a hole of either kind.
-fn with_holes() -> impl Iterator<Item = (Kernels, fn(Arena) -> Arena)> {
-    let dug = all_kernels().into_iter().map(|kernels| (kernels, Arena::dig as fn(Arena) -> Arena));
-    dug.chain(all_kernels().into_iter().map(|kernels| (kernels, Arena::close as fn(Arena) -> Arena)))
+/// Each implementation, with an inaccessible hole and with a read-only one.
+fn with_holes() -> impl Iterator<Item = (Accessors, fn(Arena) -> Arena)> {
+    let holes = [Arena::with_inaccessible_hole as fn(Arena) -> Arena, Arena::with_read_only_hole];
+    holes.into_iter().flat_map(|make_hole| all_accessors().into_iter().map(move |accessors| (accessors, make_hole)))
 }
 
 fn seed() -> u64 {
@@ -99,9 +100,9 @@ fn seed() -> u64 {
 }
 
 #[test]
-fn no_recovery_is_itself_an_access() {
-    if let Some(fixups) = super::own::fixups() {
+fn no_fixup_address_is_itself_an_access() {
+    if let Some(fixups) = super::backend::fixups() {
         assert!(fixups.len() > 50);
-        assert!(fixups.iter().all(|&at| super::own::fixup(at).is_none()));
+        assert!(fixups.iter().all(|&at| super::backend::fixup(at).is_none()));
     }
 }

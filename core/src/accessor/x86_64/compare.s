@@ -1,8 +1,9 @@
 // Compares two ranges up to the first difference.
 //
-// rdi, rsi: the ranges, rdx: length. Returns rax: bytes that are equal, rdx: address that could not be accessed, or 0.
+// rdi, rsi: the ranges, rdx: length. Returns rax: number of equal bytes, rdx: fault address, or 0.
 //
-// rax counts all along. Whatever stops a step, the comparison goes on byte by byte (label 90).
+// rax counts the equal bytes at every step. After a fault the comparison continues byte by byte
+// (label 90).
 
 .macro sm_compare_short
     cmp edx, 16
@@ -105,7 +106,7 @@ sm_accessor compare_avx2
     jnz 41f
     add rax, 32
     jmp 34b
-    // The last 32 bytes, partly a second time.
+    // The last 32 bytes, which overlap the ones before.
 35: cmp rax, rdx
     je 36f
     sm_try 90f, vmovdqu ymm0, ymmword ptr [rdi + r8]

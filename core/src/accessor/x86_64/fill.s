@@ -1,9 +1,9 @@
-// Fills with one byte.
+// Fills a range with one byte.
 //
-// rdi: destination, esi: byte, rdx: length. Returns rax: bytes done, rdx: address that could not be accessed, or 0.
+// rdi: destination, esi: byte, rdx: length. Returns rax: bytes done, rdx: fault address, or 0.
 //
-// Bytes may be written twice, so whatever stops a step, `rep stosb` goes on from rdi with rdx bytes left (label 90; r8 is
-// the whole length, al the byte).
+// Bytes may be written twice. After a fault `rep stosb` continues from rdi with rdx bytes left
+// (label 90; r8 is the whole length, al the byte).
 
 .macro sm_fill_short
     movzx eax, sil
@@ -90,7 +90,7 @@ sm_accessor fill_avx2
     add rdi, 32
     sub rdx, 32
     jmp 33b
-    // At least 32 bytes are done.
+    // At least 32 bytes are done, so the last store overlaps them.
 34: test rdx, rdx
     jz 35f
     sm_try 89f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm0

@@ -1,9 +1,10 @@
-// Looks for one byte, from the start or from the end.
+// Finds one byte, from the start or from the end.
 //
-// rdi: range, rsi: length, edx: byte. Returns rax, rdx: see `Outcome` and the functions of `kernel`.
+// rdi: range, rsi: length, edx: byte. Returns rax, rdx: see `Outcome` and `accessor::find_byte`.
 //
-// Upward rax is the address up to which the byte does not occur, r8 the end; downward rax is the address from which on it
-// does not occur. Whatever stops a step, the search goes on from there byte by byte (label 90).
+// Ascending, the byte does not occur before the address in rax, and r8 is the end. Descending, it
+// does not occur from the address in rax on. After a fault the search continues from there byte by
+// byte (label 90).
 
 .macro sm_broadcast
     movd xmm0, edx
@@ -12,7 +13,7 @@
     pshufd xmm0, xmm0, 0
 .endm
 
-// The lengths below 32: two overlapping halves, whose marks make one word.
+// Lengths below 32: two overlapping halves. From 8 to 15 bytes, both are compared in one register.
 .macro sm_find_short
     cmp esi, 8
     jb 91f
@@ -110,7 +111,7 @@ sm_accessor find_byte_avx2
     jnz 41f
     add rax, 32
     jmp 34b
-    // The last 32 bytes, partly a second time.
+    // The last 32 bytes, which overlap the ones before.
 35: cmp rax, r8
     jae 36f
     sm_try 90f, vpcmpeqb ymm1, ymm0, ymmword ptr [r9]
@@ -273,7 +274,7 @@ sm_accessor rfind_byte_avx2
     jnz 41f
     sub rax, 32
     jmp 34b
-    // The first 32 bytes, partly a second time.
+    // The first 32 bytes, which overlap the ones after.
 35: cmp rax, rdi
     jbe 36f
     sm_try 90f, vpcmpeqb ymm1, ymm0, ymmword ptr [rdi]

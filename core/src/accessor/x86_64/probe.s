@@ -1,10 +1,12 @@
-// Looks for three bytes at their distances from a place, from the start or from the end.
+// Finds three bytes at their distances from an index, from the start or from the end.
 //
-// rdi: range, rsi: number of places, rdx: `Probe`. Returns rax, rdx: see `Outcome` and the functions of `kernel`.
+// rdi: range, rsi: number of indices, rdx: `Probe`. Returns rax, rdx: see `Outcome` and
+// `accessor::find_probe`.
 //
-// rax counts places: upward those before rax are no candidates, downward those from rax on. r8, r9 and r10 are the range
-// moved by the three distances. Whatever stops a step, the search goes on place by place (label 90) and reads all three
-// bytes at each, so that where it ends does not depend on how wide the registers are.
+// rax is an index. Ascending, no index before it is a candidate; descending, none from it on. r8,
+// r9 and r10 are the range moved by the three distances. After a fault the search continues index
+// by index (label 90) and reads all three bytes at each. So the result does not depend on the width
+// of the registers.
 
 .macro sm_probe_open
     mov r8, qword ptr [rdx + 8]
@@ -15,8 +17,8 @@
     add r10, rdi
 .endm
 
-// Leaves in cl 0 if the place `at` is a candidate.
-.macro sm_probe_place to, at:vararg
+// Sets cl to 0 if the index `at` is a candidate.
+.macro sm_probe_index to, at:vararg
     sm_try \to, movzx ecx, byte ptr [r8 + \at]
     xor cl, byte ptr [rdx]
     sm_try \to, movzx edi, byte ptr [r9 + \at]
@@ -30,7 +32,7 @@
 .macro sm_probe_resume
 91: cmp rax, rsi
     jae 92f
-    sm_probe_place 93f, rax
+    sm_probe_index 93f, rax
     jz 92f
     inc rax
     jmp 91b
@@ -43,7 +45,7 @@
 .macro sm_rprobe_resume
 91: test rax, rax
     jz 92f
-    sm_probe_place 93f, rax - 1
+    sm_probe_index 93f, rax - 1
     jz 92f
     dec rax
     jmp 91b
@@ -53,8 +55,10 @@
     ret
 .endm
 
-// Asks for the 128 bytes that a later step looks at; no fault comes of it. Three loads for each 32 bytes keep too little of the memory busy
-// by themselves: so a search of 64 MiB takes a tenth to a sixth less time (`x.py bench find`, Zen 3). One load does, and is slower so: find.s.
+// Prefetches the 128 bytes of a later step, which causes no fault. Three loads per 32 bytes do not
+// saturate the memory bandwidth: with prefetches a search of 64 MiB takes a tenth to a sixth less
+// time (`x.py bench find`, Zen 3). One load per 32 bytes does saturate it, and prefetches slow it
+// down, so find.s has none.
 .macro sm_probe_ahead at:vararg
     prefetcht0 [r10 + \at]
     prefetcht0 [r10 + \at + 64]
@@ -72,7 +76,7 @@
     vpand \mark, \mark, \scratch
 .endm
 
-// The next 128 places, by one of the two above.
+// The next 128 indices, by one of the two macros above.
 .macro sm_probe_four one
     sm_probe_ahead rax + 1024
     \one 90f, ymm3, ymm7, rax
@@ -86,7 +90,7 @@
     test ecx, ecx
 .endm
 
-// As sm_probe_vector, for 16 places, in registers that AVX2 code may use as well.
+// Like sm_probe_vector for 16 indices, with AVX instructions on xmm registers.
 .macro sm_probe_half at:vararg
     sm_try 90f, vpcmpeqb xmm3, xmm0, xmmword ptr [r8 + \at]
     sm_try 90f, vpcmpeqb xmm4, xmm1, xmmword ptr [r9 + \at]
@@ -110,7 +114,7 @@ sm_accessor find_probe_avx2
     lea rdi, [rsi - 128]
     cmp rsi, 256
     jb 31f
-    // One of the three loads shall not cross cache lines.
+    // Align one of the three loads, so that it does not cross cache lines.
     sm_probe_vector 90f, ymm3, ymm7, rax
     vpmovmskb ecx, ymm3
     test ecx, ecx
@@ -119,7 +123,7 @@ sm_accessor find_probe_avx2
     and ecx, 31
     mov eax, 32
     sub eax, ecx
-    // Two bytes are all there is to look for where the third is the second once more.
+    // Compare only two bytes if the third is the second one again.
     cmp r9, r10
     jne 31f
     movzx ecx, byte ptr [rdx + 1]
@@ -142,7 +146,7 @@ sm_accessor find_probe_avx2
     jnz 41f
     add rax, 32
     jmp 34b
-    // The last 32 places, partly a second time.
+    // The last 32 indices, which overlap the ones before.
 35: cmp rax, rsi
     jae 36f
     sm_probe_vector 90f, ymm3, ymm7, rdi
@@ -236,7 +240,7 @@ sm_accessor rfind_probe_avx2
     jnz 41f
     sub rax, 32
     jmp 34b
-    // The first 32 places, partly a second time.
+    // The first 32 indices, which overlap the ones after.
 35: test rax, rax
     jz 36f
     xor edi, edi
@@ -284,7 +288,7 @@ sm_accessor rfind_probe_avx2
     sm_rprobe_resume
 sm_end rfind_probe_avx2
 
-// Without AVX2: 16 places a turn.
+// Without AVX2: 16 indices per iteration.
 .macro sm_probe_sse2 at:vararg
     sm_try 90f, movups xmm3, xmmword ptr [r8 + \at]
     sm_try 90f, movups xmm4, xmmword ptr [r9 + \at]
@@ -363,7 +367,7 @@ sm_accessor rfind_probe_sse2
 sm_end rfind_probe_sse2
 
 .purgem sm_probe_open
-.purgem sm_probe_place
+.purgem sm_probe_index
 .purgem sm_probe_resume
 .purgem sm_rprobe_resume
 .purgem sm_probe_ahead

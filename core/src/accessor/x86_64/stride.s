@@ -1,9 +1,11 @@
-// Copies bytes that lie at a distance from each other: `gather` from there into a row, `scatter` from a row to there.
+// Copies bytes with a stride: `gather` to consecutive addresses, `scatter` from consecutive
+// addresses.
 //
-// rdi: destination, rsi: source, rdx: how many, rcx: distance, which may be negative. Returns rax: bytes done, rdx: address that could
-// not be accessed, or 0.
+// rdi: destination, rsi: source, rdx: number of bytes, rcx: stride, which may be negative. Returns
+// rax: bytes done, rdx: fault address, or 0.
 //
-// Four bytes a turn. Whatever stops one, the copy goes on byte by byte from where the turn began (label 34).
+// Each iteration copies four bytes. After a fault the copy continues byte by byte from the start of
+// the iteration (label 34).
 
 .macro sm_stride name, from1, from2, from3, to1, to2, to3, next_from, next_to, one_from, one_to
 sm_accessor \name

@@ -1,9 +1,11 @@
-// Copies bytes up to and with the first one of a value: looks at each while it is at hand.
+// Copies bytes up to and including the first one with a value. Each register is searched while it
+// is copied.
 //
-// rdi: destination, rsi: source, rdx: how many at most, ecx: the value. Returns rax: bytes done, rdx: address that could not be
-// accessed, or 0. The destination may get some bytes more, of those that there is room for.
+// rdi: destination, rsi: source, rdx: maximum number, ecx: the value. Returns rax: bytes done, rdx:
+// fault address, or 0. Up to the maximum, bytes of the destination after these may be overwritten.
 //
-// rax counts all along. Whatever stops a step, the copy goes on byte by byte (label 90).
+// rax counts the bytes done at every step. After a fault the copy continues byte by byte (label
+// 90).
 
 .macro sm_until_end width, clean:vararg
 90: add rdx, \width

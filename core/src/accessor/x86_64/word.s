@@ -1,9 +1,10 @@
 // Loads and stores a word with one instruction, at any address.
 //
-// Their calling convention is their own (x86_64.rs): they change nothing but r11, the flags and what they return.
+// These accessors have their own calling convention (x86_64.rs): they change only r11, the flags
+// and the registers of their result.
 //
-// Loads take the address in rax and return rax: value, rdx: address that could not be accessed, or 0.
-// Stores take the address in rax and the value in rdx and return rax: address that could not be accessed, or 0.
+// Loads take the address in rax. They return rax: value, rdx: fault address, or 0.
+// Stores take the address in rax and the value in rdx. They return rax: fault address, or 0.
 
 .macro sm_load name, how:vararg
 sm_accessor \name

@@ -1,8 +1,8 @@
-//! Which number each advice has here: `<sys/mman.h>`, and for Linux also `<asm-generic/mman-common.h>`.
+//! The numbers of each advice: `<sys/mman.h>`, and on Linux also `<asm-generic/mman-common.h>`.
 
 use crate::Advice;
 
-/// Advice and its number; what is not listed does not exist on this platform.
+/// Each advice and its number. Advice that is not listed does not exist on this platform.
 pub(crate) const TABLE: &[(Advice, i32)] = &[
     (Advice::Normal, libc::MADV_NORMAL),
     (Advice::Random, libc::MADV_RANDOM),

@@ -1,40 +1,40 @@
-//! Faults: SIGBUS and SIGSEGV inside a kernel end the accessor, anywhere else they go to whoever was there before.
+//! Faults: a SIGBUS or SIGSEGV inside an accessor ends the accessor; any other is repaired, or
+//! forwarded to the handler that was installed before.
 //!
-//! The handler looks at the program counter alone. It takes no lock, allocates nothing and touches nothing that belongs to
-//! the thread, so it serves any number of threads at once, and a call that does not fault pays nothing for it.
+//! The handler looks at the program counter first. It takes no lock, allocates nothing and uses no
+//! thread-local state, so any number of threads may fault at once, and a call that does not fault
+//! costs nothing. `chain` installs the handlers, `resolve` decides what happens to a signal.
 //!
 //! # Safety
 //!
-//! Everything here is unsafe for one reason: it talks to the system about signals. What the handler relies on is that the
-//! system hands it a `siginfo_t` and a `ucontext_t` of the signal it reports, which stay valid until it returns.
-
-#![allow(unsafe_code)]
+//! The unsafe blocks here and below are calls about signals. The handler relies on one fact: the
+//! kernel passes it a `siginfo_t` and a `ucontext_t` that stay valid until it returns.
 
 mod chain;
 mod context;
-mod errno;
+mod mask;
 #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod raised;
+mod replaced;
+mod resolve;
 mod thread_ready;
 mod ucontext;
 
 use crate::accessor;
-use context::{Cause, Context};
-use libc::{c_int, c_void, siginfo_t};
-use std::{mem::MaybeUninit, ptr};
-pub(super) use ucontext::Attempt;
+use libc::c_int;
+use mask::SIGNALS;
 
 const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this system with --cfg safemap_portable");
 
-const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
-
-/// How a page is missed that a file or a device does not give. To ask after a handler is a system call, and each map asks.
+/// The signals that report a page that the file or the device cannot provide. Each map that is made
+/// asks for the handlers of these only, because each takes a system call.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const MISSING: &[c_int] = &[libc::SIGBUS];
+const MISSING_PAGE: &[c_int] = &[libc::SIGBUS];
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const MISSING: &[c_int] = &SIGNALS;
+const MISSING_PAGE: &[c_int] = &SIGNALS;
 
-/// Makes sure that a fault of this thread inside a kernel ends the accessor, not the process.
+/// Ensures that this thread can take a fault: a fault in an accessor then ends the accessor and
+/// does not terminate the process.
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {
@@ -42,99 +42,44 @@ pub(crate) fn ensure_ready() {
     }
 }
 
-/// Whether a fault of this thread is known to end no more than the kernel. Who hears no has to call [`ensure_ready`].
+/// Whether this thread is known to be able to take a fault. If not, call [`ensure_ready`].
 #[inline]
 pub(crate) fn is_ready() -> bool {
     !accessor::FAULTS || thread_ready::is_ready()
 }
 
-/// Makes sure that our handler comes first for a page that is missing, and that this thread blocks no signal of a fault when it uses a
-/// map for the first time.
+/// Ensures that the library's handler is first for missing pages. The first call in a thread also
+/// unblocks the signals of faults.
 ///
-/// A handler that was installed since the last time becomes the one that is called for foreign faults.
+/// A handler that external code installed since the last call receives the faults that are not the
+/// library's.
 #[cold]
 pub(crate) fn ensure_first() {
     if accessor::FAULTS {
-        install(if thread_ready::is_ready() { MISSING } else { &SIGNALS });
+        install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS });
     }
 }
 
-/// Keeps what the system said of the last fault: nothing.
+/// Does nothing: only Windows reports a status of the last fault.
 pub(crate) fn note() {}
 
-/// As [`ensure_first`], also for pages that are there and forbidden.
+/// Like [`ensure_first`], also for pages that are mapped and protected.
 #[cold]
 pub(crate) fn ensure_first_for_protection() {
     if accessor::FAULTS {
-        install(&SIGNALS);
+        install_all();
     }
 }
 
-/// Does what [`ensure_first_for_protection`] does, for kernels that fault and for those that do not.
+/// Installs the handler for both signals, also if the accessors of this build never fault.
 pub(super) fn install_all() {
     install(&SIGNALS);
 }
 
 fn install(signals: &[c_int]) {
-    signals.iter().for_each(|&signal| chain::come_first(signal));
+    signals.iter().for_each(|&signal| chain::ensure_first(signal));
     if !thread_ready::is_ready() {
-        unblock();
+        mask::unblock();
         thread_ready::set();
     }
-}
-
-/// The system kills a process at once whose thread faults while it blocks the signal.
-fn unblock() {
-    let set = signals();
-    // SAFETY: `set` is initialised (signals); the old set is not asked for.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
-}
-
-fn signals() -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: `set` has room for a set.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    for signal in SIGNALS {
-        // SAFETY: sigemptyset has initialised the set; the signal exists.
-        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
-    }
-    // SAFETY: sigemptyset has initialised it.
-    unsafe { set.assume_init() }
-}
-
-/// What the system calls. There are several, so that each knows what it replaced (`chain`).
-extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the system hands both over for the duration of the signal, and nobody else looks at them meanwhile.
-    let mut context = unsafe { Context::new(signal, info, context) };
-    if !recover(&mut context) && !repair(&mut context) && !raised::recover(&mut context) {
-        chain::pass_on(GENERATION, &mut context);
-    }
-}
-
-/// Puts zeros where foreign code met a page that a watched map could not get; it then reads them.
-fn repair(context: &mut Context<'_>) -> bool {
-    context.cause() == Cause::Access
-        && context.may_be_missing()
-        // Near the limit of mappings the system refuses before it agrees.
-        && errno::kept(|| super::repair::repair(context.address(), context.attempt()))
-}
-
-#[cfg(not(all(
-    any(target_os = "linux", target_os = "android"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-mod raised {
-    /// Nobody has told yet what the frame of a signal looks like here.
-    pub(super) fn recover(_: &mut super::Context<'_>) -> bool {
-        false
-    }
-}
-
-/// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
-fn recover(context: &mut Context<'_>) -> bool {
-    let recovery = match context.cause() {
-        Cause::Access if accessor::FAULTS => accessor::fixup(context.program_counter()),
-        _ => None,
-    };
-    recovery.inspect(|&at| context.resume(at)).is_some()
 }

@@ -1,9 +1,9 @@
-//! Protection and flags as this system names them: `<sys/mman.h>`, mmap(2).
+//! The constants of protection and flags: `<sys/mman.h>`, mmap(2).
 
 use crate::flags::{Flags, HugePage, Protection};
 
 impl Protection {
-    /// No access at all.
+    /// Pages may not be accessed.
     pub const NONE: Protection = Protection(libc::PROT_NONE);
     /// Pages may be read.
     pub const READ: Protection = Protection(libc::PROT_READ);
@@ -20,56 +20,57 @@ impl Flags {
     pub const PRIVATE: Flags = Flags(libc::MAP_PRIVATE);
     pub(crate) const ANONYMOUS: Flags = Flags(libc::MAP_ANON);
 
-    /// Do not set swap space aside.
+    /// Do not reserve swap space.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub const NORESERVE: Flags = Flags(libc::MAP_NORESERVE);
-    /// Do not set swap space aside. Here nothing asks for that.
+    /// Do not reserve swap space. No flag of these systems says so.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) const NORESERVE: Flags = Flags(0);
 }
 
-/// What only Linux has.
+/// Flags of Linux only.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Flags {
-    /// Read the pages in at once. Slower than touching them as one goes where the file is in memory already.
+    /// Read all pages in at once. If the file is in the page cache, this is slower than faulting
+    /// pages in on first access.
     pub const POPULATE: Flags = Flags(libc::MAP_POPULATE);
-    /// With [`Flags::POPULATE`]: only what is in memory.
+    /// With [`Flags::POPULATE`]: only pages that are in memory.
     pub const NONBLOCK: Flags = Flags(libc::MAP_NONBLOCK);
-    /// Memory fit for a thread's stack.
+    /// Memory for the stack of a thread.
     pub const STACK: Flags = Flags(libc::MAP_STACK);
-    /// Keep the pages in memory, as far as the limit goes.
+    /// Lock the pages in memory, up to the limit `RLIMIT_MEMLOCK`.
     pub const LOCKED: Flags = Flags(libc::MAP_LOCKED);
-    /// Pages from a pool; see [`Options::huge_pages`](crate::Options::huge_pages).
+    /// Huge pages from a pool; see [`Options::huge_pages`](crate::Options::huge_pages).
     pub const HUGETLB: Flags = Flags(libc::MAP_HUGETLB);
     /// In the lowest 2 GiB of the address space.
     #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
     pub const LOW_32BIT: Flags = Flags(0x40);
-    /// Extends downwards like a stack.
+    /// Grows downwards like a stack.
     pub const GROWSDOWN: Flags = Flags(libc::MAP_GROWSDOWN);
 }
 
-/// Bits that replace what is mapped at an address; refused.
+/// Flags that may replace existing mappings. They are refused.
 #[cfg(target_os = "linux")]
 pub(super) const FIXED: i32 = libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE;
-/// `libc` has no name for the second there, which is the kernel's MAP_FIXED_NOREPLACE.
+/// The second flag is the kernel's MAP_FIXED_NOREPLACE, for which `libc` has no name on Android.
 #[cfg(target_os = "android")]
 pub(super) const FIXED: i32 = libc::MAP_FIXED | 0x10_0000;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) const FIXED: i32 = libc::MAP_FIXED;
 
-/// Bits that take memory for every page of a region, touched or not.
+/// Flags that allocate memory for every page of a region at once.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) const EAGER: i32 = libc::MAP_POPULATE | libc::MAP_LOCKED | libc::MAP_HUGETLB;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) const EAGER: i32 = 0;
 
-/// `MAP_HUGETLB` keeps the logarithm of the page size in its upper bits.
+/// The upper bits of the flags hold the logarithm of the page size of `MAP_HUGETLB`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HUGE_SHIFT: u32 = 26;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HUGE_MASK: i32 = 0x3f;
 
-/// The flags that ask for such pages; `None` where the size is none or the system has no pools.
+/// Returns the flags for huge pages; `None` for an invalid size, or if the system has no pools.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn huge_pages(pages: HugePage) -> Option<Flags> {
     match pages {
@@ -86,7 +87,7 @@ pub(crate) fn huge_pages(_: HugePage) -> Option<Flags> {
     None
 }
 
-/// The size of the pages from a pool that `flags` ask for, if they do.
+/// Returns the page size that the flags request, if they request huge pages.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn huge_page_size(flags: Flags) -> Option<usize> {
     if !flags.contains(Flags::HUGETLB) {

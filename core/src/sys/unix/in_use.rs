@@ -1,15 +1,15 @@
-//! InUseCount: nobody asks for them here, as a region stays mapped until its map is dropped.
+//! The in-use count, which does nothing on Unix: a region stays mapped until its map is dropped.
 
 use std::marker::PhantomData;
 
-/// Whether a region is there only while somebody holds a pin.
+/// Whether a region may be unmapped while its map exists, unless its in-use count is not zero.
 pub(crate) const COUNTED: bool = false;
 
-/// Counts nobody.
+/// Counts nothing.
 #[derive(Debug)]
 pub(crate) struct InUseCount;
 
-/// Given back when dropped.
+/// A call that uses the region, until dropped.
 #[derive(Debug)]
 pub(crate) struct InUse<'a>(PhantomData<&'a InUseCount>);
 
@@ -23,7 +23,7 @@ impl InUseCount {
         InUse(PhantomData)
     }
 
-    /// Waits for nobody.
+    /// Returns at once.
     pub(crate) fn shut(&self) -> InUse<'_> {
         self.enter()
     }

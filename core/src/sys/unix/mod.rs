@@ -1,15 +1,19 @@
-//! Unix: mmap and its family.
+//! Unix: `mmap` and related calls.
 
+mod access_kind;
 pub(crate) mod advice;
+mod errno;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
-pub(crate) mod limit;
-pub(crate) mod pages;
+mod large_file;
+mod mmap;
+mod pages;
 pub(crate) mod region;
 pub(crate) mod repair;
+pub(crate) mod rlimit;
 pub(crate) mod transfer;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
@@ -21,12 +25,12 @@ use std::{
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
 
-/// Lends the descriptor that `file` holds.
+/// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
     file.as_fd()
 }
 
-/// Returns the size of a page in bytes.
+/// Returns the page size in bytes.
 #[inline]
 pub(crate) fn page_size() -> usize {
     static SIZE: AtomicUsize = AtomicUsize::new(0);
@@ -42,12 +46,22 @@ pub(crate) fn page_size() -> usize {
     }
 }
 
-/// Returns what offsets into files must be a multiple of, in bytes.
+/// Returns the number of bytes of which file offsets must be a multiple.
 pub(crate) fn granularity() -> usize {
     page_size()
 }
 
-/// Turns the C convention, -1 and errno, into a result.
-fn check(answer: libc::c_int) -> io::Result<()> {
-    if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+/// Converts the C convention, -1 and errno, to a result.
+fn check(status: libc::c_int) -> io::Result<()> {
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Repeats a system call while signals interrupt it.
+fn retry_interrupted(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
 }

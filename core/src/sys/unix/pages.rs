@@ -1,106 +1,84 @@
-//! Pages: what the system can do with a range of them while they are mapped.
+//! The system calls on a range of mapped pages: flush, advise, lock, protect, name.
 
-use std::{ffi::CStr, io, marker::PhantomData, os::fd::BorrowedFd, ptr::NonNull};
+use std::{ffi::CStr, io, os::fd::BorrowedFd};
 
+use super::check;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-use super::region::{MapCall, map_call};
-use super::{check, region::Request};
-use crate::flags::Protection;
-
-/// Whether a flush waits until the bytes are on the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// Wait.
-    Wait,
-    /// Only schedule the writing.
-    Later,
-}
-
-/// Whole pages inside a region that outlives `'a`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pages<'a> {
-    at: NonNull<u8>,
-    len: usize,
-    region: PhantomData<&'a ()>,
-}
+use super::mmap::{MapCall, map_call};
+use crate::{
+    flags::Protection,
+    sys::{
+        pages::{FlushMode, Pages},
+        request::MapRequest,
+    },
+};
 
 impl Pages<'_> {
-    /// # Safety
-    ///
-    /// - `at` is the start of a page, and `len` bytes from there lie in one region, or in several that touch.
-    /// - The region stays mapped for `'a`.
-    pub(crate) unsafe fn new(at: NonNull<u8>, len: usize) -> Self {
-        Pages { at, len, region: PhantomData }
-    }
-
-    fn start(self) -> *mut libc::c_void {
-        self.at.as_ptr().cast()
-    }
-
-    /// Writes changed pages to the file, which the map may keep.
-    pub(crate) fn flush(self, sync: Sync, _: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let how = match sync {
-            Sync::Wait => libc::MS_SYNC,
-            Sync::Later => libc::MS_ASYNC,
+    /// Writes changed pages to the file.
+    pub(crate) fn flush(self, mode: FlushMode, _: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let flags = match mode {
+            FlushMode::Wait => libc::MS_SYNC,
+            FlushMode::Later => libc::MS_ASYNC,
         };
-        self.flush_with(how)
+        self.flush_with(flags)
     }
 
-    /// Flushes with the system's own flags.
+    /// Writes changed pages to the file with these flags of `msync`.
     pub(crate) fn flush_with(self, flags: i32) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { libc::msync(self.start(), self.len, flags) })
+        check(unsafe { libc::msync(self.start(), self.len(), flags) })
     }
 
     pub(crate) fn advise(self, number: i32) -> io::Result<()> {
-        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
-        check(unsafe { libc::madvise(self.start(), self.len, number) })
+        // SAFETY: the pages are mapped (Pages), and no reference exists whose bytes could change.
+        check(unsafe { libc::madvise(self.start(), self.len(), number) })
     }
 
     pub(crate) fn lock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { libc::mlock(self.start(), self.len) })
+        check(unsafe { libc::mlock(self.start(), self.len()) })
     }
 
     pub(crate) fn unlock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { libc::munlock(self.start(), self.len) })
+        check(unsafe { libc::munlock(self.start(), self.len()) })
     }
 
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
-        // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
-        check(unsafe { libc::mprotect(self.start(), self.len, protection.0) })
+        // SAFETY: the pages are mapped (Pages). Only accessors access them, which can take a fault.
+        check(unsafe { libc::mprotect(self.start(), self.len(), protection.0) })
     }
 
-    /// Makes zeros of pages of private memory, as `request` maps them, and gives back what they took.
+    /// Replaces pages of private memory by zeros and releases their memory.
     ///
-    /// On Linux they keep a protection of their own.
+    /// On Linux the pages keep their protection.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn renew(self, _: &Request) -> io::Result<()> {
+    pub(crate) fn renew(self, _: &MapRequest) -> io::Result<()> {
         self.advise(libc::MADV_DONTNEED)
     }
 
-    /// Makes zeros of pages of private memory, as `request` maps them, and gives back what they took.
+    /// Replaces pages of private memory by zeros and releases their memory.
     ///
-    /// `madvise` promises no zeros here, so that fresh pages take their place.
+    /// `madvise` does not guarantee zeros here, so new pages are mapped as `request` says.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn renew(self, request: &Request) -> io::Result<()> {
+    pub(crate) fn renew(self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
-        let call = MapCall { at: self.start(), len: self.len, flags, fd: -1, offset: 0 };
-        // SAFETY: the pages lie in a region (Pages), and no reference into them exists that could see bytes vanish.
+        let call = MapCall { at: self.start(), len: self.len(), flags, fd: -1, offset: 0 };
+        // SAFETY: the pages lie in a region (Pages), and no reference exists whose bytes could
+        // change.
         unsafe { map_call(request.protection, &call) }.map(drop)
     }
 
-    /// Whether each of the pages is in memory.
+    /// Returns for each page whether it is in memory.
     #[cfg(not(target_os = "openbsd"))]
     pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
-        let count = self.len.div_ceil(super::page_size());
-        let mut answers = Vec::new();
-        answers.try_reserve_exact(count)?;
-        answers.resize(count, 0_u8);
-        // SAFETY: the pages are mapped (Pages), and there is room for an answer each.
-        check(unsafe { libc::mincore(self.start(), self.len, answers.as_mut_ptr().cast()) })?;
-        Ok(answers.into_iter().map(|answer| answer & 1 == 1).collect())
+        let count = self.len().div_ceil(super::page_size());
+        let mut statuses = Vec::new();
+        statuses.try_reserve_exact(count)?;
+        statuses.resize(count, 0_u8);
+        // SAFETY: the pages are mapped (Pages), and `statuses` has a byte for each.
+        check(unsafe { libc::mincore(self.start(), self.len(), statuses.as_mut_ptr().cast()) })?;
+        Ok(statuses.into_iter().map(|status| status & 1 == 1).collect())
     }
 
     #[cfg(target_os = "openbsd")]
@@ -113,8 +91,8 @@ impl Pages<'_> {
     pub(crate) fn name(self, name: &CStr) -> io::Result<()> {
         const PR_SET_VMA: libc::c_int = 0x5356_4d41;
         const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
-        // SAFETY: the pages are mapped (Pages); the system copies the name.
-        check(unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self.start(), self.len, name.as_ptr()) })
+        // SAFETY: the pages are mapped (Pages); the kernel copies the name.
+        check(unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self.start(), self.len(), name.as_ptr()) })
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -1,4 +1,4 @@
-//! Regions: address space that is ours from `mmap` to `munmap`.
+//! A region: address space from `mmap` to `munmap`.
 
 use std::{
     ffi::OsStr,
@@ -9,44 +9,33 @@ use std::{
 };
 
 use super::{
-    check, page_size,
+    check, fault,
+    mmap::{MapCall, map_call, offset_of},
+    page_size,
     repair::{Mark, Watch},
 };
-use crate::flags::{Flags, Protection};
+use crate::{
+    flags::{Flags, Protection},
+    sys::{request::MapRequest, size},
+};
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-use libc::mmap;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use libc::mmap64 as mmap;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use libc::off_t as Offset;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use libc::off64_t as Offset;
-
-/// Whether a file can be mapped further than it reaches, and cut while it is mapped.
+/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
+/// mapped.
 pub(crate) const OUTGROWS_FILES: bool = true;
 
-/// Whether memory can have a name under which other processes find it.
+/// Whether memory can have a name by which other processes map it.
 pub(crate) const HAS_NAMES: bool = false;
 
-/// What pages a region is to have.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) protection: Protection,
-    pub(crate) flags: Flags,
-    /// Size of a page of this kind, in bytes: lengths are rounded up to it.
-    pub(crate) page: usize,
-}
-
-impl Request {
-    /// The same with more room than is needed at once; `None` where room costs memory.
-    pub(crate) fn spacious(&self) -> Option<Request> {
+impl MapRequest {
+    /// Returns the request for a region that is larger than needed at present; `None` if unused
+    /// space would cost memory.
+    pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(Request { flags, ..*self })
+        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(MapRequest { flags, ..*self })
     }
 }
 
-/// Pages that are mapped until they are dropped.
+/// Mapped pages. They are unmapped on drop.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
@@ -55,53 +44,57 @@ pub(crate) struct Region {
     watch: Option<Watch>,
 }
 
-// SAFETY: a region is an address and a length; what other threads may do with its pages is the kernels' affair.
+// SAFETY: a region is an address and a length. The accessors allow concurrent access to its pages.
 unsafe impl Send for Region {}
 // SAFETY: as above; no method changes the region through a shared reference.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Maps at least `len` bytes, of `file` from its byte `.1` on or of fresh memory.
-    pub(crate) fn new(request: &Request, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
-        // MAP_FIXED would tear other people's memory out of their hands.
+    /// Maps at least `len` bytes: of a file from an offset on, or of new memory.
+    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
+        // `MAP_FIXED` would replace existing mappings.
         if request.flags.0 & super::flags::FIXED != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let size = round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let size = size::round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
         let (fd, offset) = match file {
             Some((file, offset)) => (file.as_raw_fd(), offset_of(offset)?),
             None => (-1, 0),
         };
-        // A file is asked for exactly as much as the caller wants: some devices judge the length themselves.
-        let asked = if file.is_some() { len } else { size };
-        let call = MapCall { at: ptr::null_mut(), len: asked, flags: request.flags.0, fd, offset };
-        // SAFETY: without MAP_FIXED the system chooses a free place, so that no memory in use is touched.
+        // For a file the length is passed unrounded: some device drivers check it.
+        let len = if file.is_some() { len } else { size };
+        let call = MapCall { at: ptr::null_mut(), len, flags: request.flags.0, fd, offset };
+        // SAFETY: without MAP_FIXED the kernel chooses a free address range.
         let base = unsafe { map_call(request.protection, &call) }?;
         Ok(Region { base, size, watch: None })
     }
 
-    /// As [`Region::new`], with a name under which other processes get the same memory.
-    pub(crate) fn named(_: &Request, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
+    /// Like [`Region::new`], with a name by which other processes map the same memory.
+    pub(crate) fn named(_: &MapRequest, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Gives up the name that this region has.
+    /// Releases the name of this region.
     pub(crate) fn leave_name(&mut self, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Makes sure of memory for the first `len` bytes. The system does that by itself when a page is touched.
-    pub(crate) fn commit(&self, _: &Request, _: usize) -> io::Result<()> {
+    /// Commits memory for the first `len` bytes. The kernel does that when a page is first
+    /// accessed.
+    pub(crate) fn commit(&self, _: &MapRequest, _: usize) -> io::Result<()> {
         Ok(())
     }
 
-    /// Has pages that foreign code cannot get replaced from now on, and noted in `mark`.
-    pub(crate) fn watch(&mut self, request: &Request, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+    /// Watches the region: pages that external code cannot access are replaced by zeros from now
+    /// on, and `mark` records the damage.
+    pub(crate) fn watch(&mut self, request: &MapRequest, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+        // Also for portable accessors, which need no handler themselves.
+        fault::install_all();
         self.watch = Some(Watch::new(self.base.addr().get(), self.size, lead, *request, mark)?);
         Ok(())
     }
 
-    /// Maps the file again where pages of it were replaced; `offset` is the region's.
+    /// Maps the file again where pages were replaced. `offset` is the file offset of the region.
     pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
     }
@@ -114,7 +107,7 @@ impl Region {
         self.size
     }
 
-    /// Unmaps, and reports what the system says of it.
+    /// Unmaps the region and returns the error of `munmap`.
     pub(crate) fn unmap(mut self) -> io::Result<()> {
         let done = self.release();
         std::mem::forget(self);
@@ -122,26 +115,28 @@ impl Region {
     }
 
     fn release(&mut self) -> io::Result<()> {
-        // The handler of signals must not put anything here any more.
+        // From here on the signal handler must not map pages here.
         self.watch = None;
-        // SAFETY: the pages are this region's, which ends here; no reference into them exists.
+        // SAFETY: the region owns the pages and ends here. No reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
     }
 
-    /// Moves the first `len` bytes of private memory from `old` to here, and leaves `old` inaccessible.
+    /// Moves the first `len` bytes of private memory from `old` to this region, and makes `old`
+    /// inaccessible. Both are regions of the same `request`.
     ///
-    /// Nobody can write to `old` from the first step on, so that no write is lost there; on failure it can be accessed again. Both
-    /// are regions of the same `request`.
+    /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
+    /// accessible again.
     ///
-    /// The bytes are copied. `mremap` would save that, but unmaps the target before it looks whether it can
-    /// move, which it cannot as soon as the source has different kinds of pages (up to Linux 6.16): on failure a
-    /// part of this region would belong to nobody, and soon to somebody else.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+    /// The bytes are copied. `mremap` would avoid the copy, but it unmaps the target before it
+    /// checks whether it can move. It cannot move a source with different kinds of pages (up to
+    /// Linux 6.16). On failure a part of this region would then be unmapped, and another thread
+    /// could map it.
+    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
-            0 => old.shut(request),
+            0 => old.make_inaccessible(request),
             _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
         };
         if moved.is_err() {
@@ -150,75 +145,48 @@ impl Region {
         moved
     }
 
-    /// Makes private memory that was moved away inaccessible. `forget_pages` gives it back.
+    /// Makes memory inaccessible whose bytes were moved. `forget_pages` releases it.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn shut(&self, _: &Request) -> io::Result<()> {
+    fn make_inaccessible(&self, _: &MapRequest) -> io::Result<()> {
         self.set_protection(Protection::NONE)
     }
 
-    /// Makes private memory that was moved away inaccessible and gives it back, which `madvise` does not promise here.
+    /// Makes memory inaccessible whose bytes were moved, and releases it: `madvise` does not
+    /// guarantee that here.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn shut(&self, request: &Request) -> io::Result<()> {
+    fn make_inaccessible(&self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
         let call = MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
-        // SAFETY: the pages are this region's; code that meets the new ones is a kernel and can take it.
+        // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
         unsafe { map_call(Protection::NONE, &call) }.map(drop)
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
-        // SAFETY: the pages are this region's; code that meets the new protection is a kernel and can take it.
+        // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
         check(unsafe { libc::mprotect(self.base.as_ptr().cast(), self.size, protection.0) })
     }
 
-    /// Gives the page tables and private pages back, the addresses stay ours. For a region that is left behind.
+    /// Releases page tables and private pages of a region that the map has left. The address space
+    /// stays reserved.
     pub(crate) fn forget_pages(&self) {
-        // SAFETY: as below. Locked pages would be kept.
+        // Locked pages would not be released.
+        // SAFETY: the region owns the pages.
         unsafe { libc::munlock(self.base.as_ptr().cast(), self.size) };
-        // SAFETY: for a file the bytes are the file's; private memory was moved away before.
-        // A refusal (locked pages) costs memory, no bytes, and there is nobody to tell.
+        // An error (locked pages) is ignored: it costs memory but loses no bytes.
+        // SAFETY: no bytes are lost. The bytes of a file are in the file, and those of private
+        // memory were moved before.
         unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, libc::MADV_DONTNEED) };
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // Whoever wants to hear of a failure calls `unmap`.
+        // Errors are ignored here; `unmap` returns them.
         let _ = self.release();
     }
 }
 
-/// The size of pages that `flags` ask for.
+/// Returns the page size that `flags` request.
 pub(crate) fn page_of(flags: Flags) -> usize {
     super::flags::huge_page_size(flags).unwrap_or_else(page_size)
-}
-
-/// What `mmap` is asked for.
-pub(super) struct MapCall {
-    pub(super) at: *mut libc::c_void,
-    pub(super) len: usize,
-    pub(super) flags: i32,
-    pub(super) fd: i32,
-    pub(super) offset: Offset,
-}
-
-/// Calls `mmap`.
-///
-/// # Safety
-///
-/// With `MAP_FIXED`, what is mapped at the place is the caller's to replace.
-pub(super) unsafe fn map_call(protection: Protection, call: &MapCall) -> io::Result<NonNull<u8>> {
-    // SAFETY: the caller's promise.
-    let at = unsafe { mmap(call.at, call.len, protection.0, call.flags, call.fd, call.offset) };
-    match NonNull::new(at.cast::<u8>()) {
-        Some(base) if at != libc::MAP_FAILED => Ok(base),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-pub(super) fn offset_of(offset: u64) -> io::Result<Offset> {
-    Offset::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
-}
-
-fn round_up(len: usize, page: usize) -> Option<usize> {
-    Some(len.checked_add(page - 1)? & !(page - 1))
 }

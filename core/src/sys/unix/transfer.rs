@@ -1,10 +1,10 @@
-//! Moving bytes through the system, which says where memory cannot be accessed instead of raising a signal.
+//! Copies bytes by system calls, which report inaccessible memory as an error instead of a signal.
 //!
-//! A pipe serves: `write` takes bytes out of memory, `read` puts them back, and both answer EFAULT where others would fault.
+//! The bytes go through a pipe: `write` reads memory, `read` writes memory. Both fail with EFAULT
+//! where a direct access would fault.
 
-// Only the portable kernels need it.
+// Only the portable accessors use it.
 #![allow(dead_code)]
-#![allow(unsafe_code)]
 
 use std::{
     cell::UnsafeCell,
@@ -15,41 +15,33 @@ use std::{
     thread,
 };
 
-/// The most bytes that go through at once: they find room in an empty pipe, and no system has smaller pages.
-pub(crate) const PIECE: usize = 4096;
+use crate::sys::inaccessible::Inaccessible;
 
-/// What could not be accessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    Reading,
-    Writing,
-}
-
-/// Moves at most `PIECE` bytes, all or none if neither range crosses a page.
+/// Copies at most `PIECE` bytes: all or none if neither range crosses a page boundary.
 ///
-/// Without a free descriptor for the pipe no byte can be had, which is told as one that cannot be read.
+/// Without a free descriptor for the pipe it fails as if the source were inaccessible.
 ///
 /// # Safety
 ///
-/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
-/// access in this way.
-pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Stopped> {
+/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in
+/// memory that the caller may access in the same way.
+pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
     SHARED.with(|pipe| {
-        let moved = ready(pipe).ok_or(Stopped::Reading).and_then(|(reader, writer)| {
-            // SAFETY: the system reads `n` bytes, or says that it cannot.
-            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Stopped::Reading)?;
-            // SAFETY: the system writes `n` bytes, or says that it cannot.
-            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Stopped::Writing)
+        let moved = ready(pipe).ok_or(Inaccessible::Source).and_then(|(reader, writer)| {
+            // SAFETY: the kernel reads `n` bytes or fails with EFAULT.
+            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Inaccessible::Source)?;
+            // SAFETY: the kernel writes `n` bytes or fails with EFAULT.
+            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Inaccessible::Destination)
         });
         if moved.is_err() {
-            // Something may have been left in it.
+            // Bytes may remain in the pipe.
             *pipe = None;
         }
         moved
     })
 }
 
-/// Repeats what another signal interrupts.
+/// Repeats the call while signals interrupt it. Returns `None` unless it moves `n` bytes.
 fn complete(n: usize, call: impl Fn() -> isize) -> Option<()> {
     loop {
         let moved = call();
@@ -65,7 +57,7 @@ struct Pipe {
     process: u32,
 }
 
-/// Returns both ends of this process's pipe. A forked process needs one of its own.
+/// Returns both ends of this process's pipe. A forked process makes a new one.
 fn ready(pipe: &mut Option<Pipe>) -> Option<(i32, i32)> {
     if pipe.as_ref().is_none_or(|pipe| pipe.process != process::id()) {
         *pipe = io::pipe().ok().map(|(reader, writer)| Pipe { reader, writer, process: process::id() });
@@ -73,9 +65,9 @@ fn ready(pipe: &mut Option<Pipe>) -> Option<(i32, i32)> {
     pipe.as_ref().map(|pipe| (pipe.reader.as_raw_fd(), pipe.writer.as_raw_fd()))
 }
 
-/// The pipe, and the process one of whose threads is using it, or 0.
+/// The pipe, and the id of the process if one of its threads uses the pipe, else 0.
 ///
-/// Not a mutex: a process that was forked at the wrong moment would wait for a thread that it does not have.
+/// Not a mutex: after a fork the child would wait for a thread that exists only in the parent.
 struct Shared {
     holder: AtomicU32,
     pipe: UnsafeCell<Option<Pipe>>,
@@ -88,14 +80,14 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     fn with<R>(&self, work: impl FnOnce(&mut Option<Pipe>) -> R) -> R {
-        self.hold();
+        self.lock();
         // SAFETY: this thread is the only holder.
         let result = work(unsafe { &mut *self.pipe.get() });
         self.holder.store(0, Ordering::Release);
         result
     }
 
-    fn hold(&self) {
+    fn lock(&self) {
         let own = process::id();
         while let Err(holder) = self.holder.compare_exchange_weak(0, own, Ordering::Acquire, Ordering::Relaxed) {
             if holder != 0 && holder != own && self.take_over(holder, own) {
@@ -105,11 +97,12 @@ impl Shared {
         }
     }
 
-    /// Takes what a thread of the parent process held when this process was forked.
+    /// Takes over the lock that a thread of the parent held when this process was forked.
     fn take_over(&self, holder: u32, own: u32) -> bool {
         let taken = self.holder.compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if taken {
-            // SAFETY: this thread is the only holder. What was there may be half written, so it is not dropped.
+            // SAFETY: this thread is the only holder. The old value may be half written, so it is
+            // not dropped.
             unsafe { self.pipe.get().write(None) };
         }
         taken

@@ -1,4 +1,4 @@
-//! Which number each advice has here. Windows has calls instead of numbers; these are Linux's.
+//! The numbers of each advice. Windows has calls instead of numbers, so these are those of Linux.
 
 use crate::Advice;
 
@@ -6,9 +6,9 @@ use crate::Advice;
 pub(super) const WILL_NEED: i32 = 3;
 /// `VirtualAlloc` with `MEM_RESET`.
 pub(super) const FREE: i32 = 8;
-/// `VirtualUnlock` of what is not locked.
+/// `VirtualUnlock` of pages that are not locked.
 pub(super) const PAGE_OUT: i32 = 21;
 
-/// Advice and its number; what is not listed does not exist on this platform.
+/// Each advice and its number. Advice that is not listed does not exist on this platform.
 pub(crate) const TABLE: &[(Advice, i32)] =
     &[(Advice::WillNeed, WILL_NEED), (Advice::Free, FREE), (Advice::PageOut, PAGE_OUT)];

@@ -1,12 +1,13 @@
-//! Faults: an exception inside a kernel ends the accessor, anywhere else it goes to whoever else handles it.
+//! Faults: an exception inside an accessor ends the accessor; any other is left to other handlers.
 //!
-//! The handler looks at the program counter alone. It takes no lock, allocates nothing and leaves nothing but the status where
-//! each thread has its last error, so it serves any number of threads at once, and a call that does not fault pays nothing for it.
+//! The handler looks only at the program counter. It takes no lock, allocates nothing and changes
+//! only the last-error value of the thread, so any number of threads may fault at once, and a call
+//! that does not fault costs nothing.
 //!
 //! # Safety
 //!
-//! Everything here is unsafe for one reason: it talks to the system about exceptions. What the handler relies on is that the
-//! system hands it the record and the registers of the exception it reports, which stay valid until it returns.
+//! The unsafe blocks are calls about exceptions. The handler relies on one fact: the system passes
+//! it the record and the registers of the exception, which stay valid until it returns.
 
 mod ucontext;
 
@@ -32,10 +33,10 @@ use crate::accessor;
 
 const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this processor with --cfg safemap_portable");
 
-/// What the system calls our handler; null until it was installed.
+/// The system's identifier of the installed handler; null until it is installed.
 static INSTALLED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes sure that a fault inside a kernel ends the accessor, not the process.
+/// Ensures that a fault in an accessor ends the accessor and does not terminate the process.
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {
@@ -43,51 +44,53 @@ pub(crate) fn ensure_ready() {
     }
 }
 
-/// Whether a fault is known to end no more than the kernel. Who hears no has to call [`ensure_ready`].
+/// Whether this thread is known to be able to take a fault. If not, call [`ensure_ready`].
 #[inline]
 pub(crate) fn is_ready() -> bool {
     !accessor::FAULTS || !INSTALLED.load(Relaxed).is_null()
 }
 
-/// Makes sure that our handler comes first.
+/// Ensures that the library's handler is first.
 ///
-/// It is installed once more, before the one that was there is removed, so that at every moment one is there.
+/// The handler is installed again before the previous installation is removed, so that one is
+/// installed at every moment.
 #[cold]
 pub(crate) fn ensure_first() {
     if !accessor::FAULTS {
         return;
     }
-    // SAFETY: the handler is one, and stays loaded as long as this crate.
+    // SAFETY: the handler has the right type, and stays loaded as long as this crate.
     let new = unsafe { AddVectoredExceptionHandler(1, Some(handler)) };
     if new.is_null() {
         return;
     }
     let old = INSTALLED.swap(new, AcqRel);
     if !old.is_null() {
-        // SAFETY: it was installed, and is removed by whoever takes it out of `INSTALLED`.
+        // SAFETY: it was installed. Only the thread that takes it out of `INSTALLED` removes it.
         unsafe { RemoveVectoredExceptionHandler(old) };
     }
 }
 
-/// As [`ensure_first`]: one handler serves all faults.
+/// The same as [`ensure_first`]: one handler serves all faults.
 #[cold]
 pub(crate) fn ensure_first_for_protection() {
     ensure_first();
 }
 
-/// Continues a kernel at its recovery, if it was one that was interrupted by its own access.
+/// Continues at the fixup if the access of an accessor was interrupted.
 unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
-    // SAFETY: the system hands it over for the duration of the call, and nobody else looks at it meanwhile.
+    // SAFETY: the system passes it for the duration of the call; nothing else refers to it.
     let exception = unsafe { &*exception };
     // SAFETY: as above.
     let record = unsafe { &*exception.ExceptionRecord };
     // SAFETY: as above.
     let context = unsafe { &mut *exception.ContextRecord };
-    let recovery = Access::of(record).zip(accessor::fixup(ucontext::program_counter(context)));
-    match recovery {
-        Some((access, at)) => {
-            ucontext::resume(context, at, access.address);
-            // SAFETY: no conditions. Whoever called the kernel asks for it at once (`note`).
+    let fault = Access::of(record).zip(accessor::fixup(ucontext::program_counter(context)));
+    match fault {
+        Some((access, fixup)) => {
+            ucontext::resume(context, fixup, access.address);
+            // SAFETY: no preconditions. The caller of the accessor reads the value at once
+            // (`note`).
             unsafe { SetLastError(access.status.cast_unsigned()) };
             EXCEPTION_CONTINUE_EXECUTION
         }
@@ -95,17 +98,17 @@ unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
     }
 }
 
-/// What the system says of memory that could not be accessed.
+/// An access to inaccessible memory.
 struct Access {
     address: usize,
-    /// Why: for a page that could not be read in, what the device or the network said.
+    /// The cause. For a page that could not be read in: the status of the device or the network.
     status: NTSTATUS,
 }
 
 impl Access {
-    /// Reads the record, if that is what the exception is about.
+    /// Decodes the record; `None` if the exception is another one.
     fn of(record: &EXCEPTION_RECORD) -> Option<Access> {
-        // Whether it was to be read or written, the address, and for the second kind the status.
+        // The kind of access, the address, and for EXCEPTION_IN_PAGE_ERROR the status.
         let [_, address, status, ..] = record.ExceptionInformation;
         match (record.ExceptionCode, record.NumberParameters) {
             (EXCEPTION_ACCESS_VIOLATION, 2..) => Some(Access { address, status: EXCEPTION_ACCESS_VIOLATION }),
@@ -120,21 +123,23 @@ thread_local! {
     static STATUS: Cell<Option<NTSTATUS>> = const { Cell::new(None) };
 }
 
-/// Keeps what the system said of the fault that has just ended a kernel of this thread; it was asked for nothing since.
+/// Records the status of the fault that has just ended an accessor in this thread. No system call
+/// may come between the two.
 pub(crate) fn note() {
-    // SAFETY: no conditions.
+    // SAFETY: GetLastError has no preconditions.
     let status = unsafe { GetLastError() }.cast_signed();
     STATUS.set(Some(status));
 }
 
-/// Returns what Windows said of the last fault that a call of this thread met, an `NTSTATUS`, or `None` if it met none.
+/// Returns the `NTSTATUS` of the last fault in a call of this thread, or `None` if there was none.
 ///
-/// For memory that is protected that is `STATUS_ACCESS_VIOLATION`; for a page of a file that could not be read or written it is
-/// what the device or the network said. Ask right after [`Error::Fault`](crate::Error::Fault).
+/// For protected memory that is `STATUS_ACCESS_VIOLATION`. For a page of a file that could not be
+/// read or written it is the status of the device or the network. Call this directly after
+/// [`Error::Fault`](crate::Error::Fault) was returned.
 ///
 /// # Platforms
 ///
-/// Windows alone.
+/// Windows only.
 ///
 /// # Examples
 ///
@@ -163,7 +168,8 @@ mod tests {
         fault_status().unwrap()
     }
 
-    /// An exception of a accessor, or of code elsewhere, as the system hands it over; what the handler makes of it.
+    /// Calls the handler as the system does for an exception at `pc`, and returns its result and
+    /// the registers.
     fn handled(pc: usize, code: NTSTATUS, information: &[usize]) -> (i32, CONTEXT) {
         let mut record = EXCEPTION_RECORD { ExceptionCode: code, ..EXCEPTION_RECORD::default() };
         record.NumberParameters = information.len() as u32;
@@ -171,28 +177,28 @@ mod tests {
         let mut context = CONTEXT::default();
         ucontext::resume(&mut context, pc, 0);
         let mut exception = EXCEPTION_POINTERS { ExceptionRecord: &raw mut record, ContextRecord: &raw mut context };
-        // SAFETY: all that the system would hand over.
-        let answer = unsafe { handler(&raw mut exception) };
-        (answer, context)
+        // SAFETY: the record and the context that the system would pass.
+        let result = unsafe { handler(&raw mut exception) };
+        (result, context)
     }
 
     #[test]
-    fn a_page_that_a_device_does_not_give_ends_a_kernel_and_says_why() {
-        let Some((pc, recovery)) = accessor::some_access() else { return };
+    fn a_page_that_cannot_be_read_ends_the_accessor_and_sets_the_status() {
+        let Some((pc, fixup)) = accessor::some_access() else { return };
         let information = [0, 0x1234_5000, STATUS_DEVICE_NOT_CONNECTED.cast_unsigned() as usize];
-        let (answer, context) = handled(pc, EXCEPTION_IN_PAGE_ERROR, &information);
-        assert_eq!((answer, status()), (EXCEPTION_CONTINUE_EXECUTION, STATUS_DEVICE_NOT_CONNECTED));
-        assert_eq!(ucontext::program_counter(&context), recovery);
+        let (result, context) = handled(pc, EXCEPTION_IN_PAGE_ERROR, &information);
+        assert_eq!((result, status()), (EXCEPTION_CONTINUE_EXECUTION, STATUS_DEVICE_NOT_CONNECTED));
+        assert_eq!(ucontext::program_counter(&context), fixup);
         let (_, context) = handled(pc, EXCEPTION_ACCESS_VIOLATION, &information[..2]);
-        assert_eq!((ucontext::program_counter(&context), status()), (recovery, EXCEPTION_ACCESS_VIOLATION));
+        assert_eq!((ucontext::program_counter(&context), status()), (fixup, EXCEPTION_ACCESS_VIOLATION));
     }
 
     #[test]
-    fn what_is_not_a_kernels_goes_on_to_others() {
-        let Some((pc, recovery)) = accessor::some_access() else { return };
-        for (pc, code) in [(recovery, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32.cast_signed())] {
-            let (answer, context) = handled(pc, code, &[0, 0x1234_5000, 0]);
-            assert_eq!((answer, ucontext::program_counter(&context)), (EXCEPTION_CONTINUE_SEARCH, pc));
+    fn exceptions_outside_accessors_are_left_to_other_handlers() {
+        let Some((pc, fixup)) = accessor::some_access() else { return };
+        for (pc, code) in [(fixup, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32.cast_signed())] {
+            let (result, context) = handled(pc, code, &[0, 0x1234_5000, 0]);
+            assert_eq!((result, ucontext::program_counter(&context)), (EXCEPTION_CONTINUE_SEARCH, pc));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Handles of files: what they are, how long, and how they are let go.
+//! File handles: state, length, writing to the device, closing.
 
 use std::{
     io,
@@ -14,30 +14,23 @@ use windows_sys::Win32::{
 };
 
 use super::{check, error, section};
+use crate::sys::file_state::FileState;
 
-/// The longest a file can be, in bytes.
+/// The largest length of a file, in bytes.
 pub(crate) const MAX_LEN: u64 = i64::MAX as u64;
 
-/// What a map needs to know of a file.
-pub(crate) struct State {
-    /// In bytes; `None` for what has no such thing (consoles, pipes).
-    pub(crate) len: Option<u64>,
-    /// Size of the pages it is made of, where they are huge; here they never are.
-    pub(crate) huge_page: Option<usize>,
-}
-
 /// Returns the state of the file.
-pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<State> {
-    // SAFETY: touches no memory of ours.
+pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
+    // SAFETY: the call accesses no memory of this process.
     let has_len = unsafe { GetFileType(file.as_raw_handle()) } == FILE_TYPE_DISK;
     let len = if has_len { Some(status_len(file)?) } else { None };
-    Ok(State { len, huge_page: None })
+    Ok(FileState { len, huge_page: None })
 }
 
 /// Returns the file's length.
 pub(crate) fn status_len(file: BorrowedHandle<'_>) -> io::Result<u64> {
     let mut len = 0;
-    // SAFETY: `len` is there to be filled.
+    // SAFETY: `len` is a local variable of the type that the call fills.
     check(unsafe { GetFileSizeEx(file.as_raw_handle(), &raw mut len) })?;
     Ok(u64::try_from(len).unwrap_or(0))
 }
@@ -47,28 +40,29 @@ pub(crate) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     section::extend(file, len)
 }
 
-/// Makes the file `len` bytes long. The position, which others may share, stays where it is.
+/// Makes the file `len` bytes long. The file position, which other handles may share, is unchanged.
 pub(crate) fn set_len(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     let len = i64::try_from(len).map_err(|_| error(ERROR_FILE_TOO_LARGE))?;
     let end = FILE_END_OF_FILE_INFO { EndOfFile: len };
     let size = size_of::<FILE_END_OF_FILE_INFO>() as u32;
-    // SAFETY: `end` is of the kind and size that the call is told.
+    // SAFETY: `end` has the type and the size that the arguments say.
     check(unsafe { SetFileInformationByHandle(file.as_raw_handle(), FileEndOfFileInfo, (&raw const end).cast(), size) })
 }
 
-/// Makes the file `len` bytes long, which sets space aside unless the file is sparse or compressed.
+/// Makes the file `len` bytes long. That allocates disk space unless the file is sparse or
+/// compressed.
 pub(crate) fn set_len_allocated(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     set_len(file, len)
 }
 
-/// Has the device store all that was written to the file, and its length.
+/// Waits until the content and the length of the file are on the device.
 pub(crate) fn sync(file: BorrowedHandle<'_>) -> io::Result<()> {
-    // SAFETY: touches no memory of ours.
+    // SAFETY: the call accesses no memory of this process.
     check(unsafe { FlushFileBuffers(file.as_raw_handle()) })
 }
 
-/// Closes the handle and reports what the system says of it.
+/// Closes the handle and returns the error of `CloseHandle`.
 pub(crate) fn close(file: OwnedHandle) -> io::Result<()> {
-    // SAFETY: `file` was ours alone and is given up here.
+    // SAFETY: `file` owned the handle and gives it up here.
     check(unsafe { CloseHandle(file.into_raw_handle()) })
 }

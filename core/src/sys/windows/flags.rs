@@ -1,5 +1,5 @@
-//! Protection and flags. Windows names combinations where others name bits, so the bits are our own, with the numbers that
-//! they have elsewhere.
+//! The constants of protection and flags. Windows has names for combinations instead of bits, so
+//! the library defines the bits, with the numbers of Linux.
 
 use windows_sys::Win32::System::Memory::{
     FILE_MAP, FILE_MAP_COPY, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, PAGE_EXECUTE, PAGE_EXECUTE_READ,
@@ -9,11 +9,11 @@ use windows_sys::Win32::System::Memory::{
 use crate::flags::{Flags, HugePage, Protection};
 
 impl Protection {
-    /// No access at all.
+    /// Pages may not be accessed.
     pub const NONE: Protection = Protection(0);
     /// Pages may be read.
     pub const READ: Protection = Protection(1);
-    /// Pages may be written, and read.
+    /// Pages may be written and read.
     pub const WRITE: Protection = Protection(2);
     /// Pages may be executed.
     pub const EXEC: Protection = Protection(4);
@@ -25,16 +25,16 @@ impl Flags {
     /// Writes stay in this map.
     pub const PRIVATE: Flags = Flags(2);
     pub(crate) const ANONYMOUS: Flags = Flags(0x20);
-    /// More address space is asked for than is to be committed.
+    /// More address space is reserved than is committed.
     pub(crate) const NORESERVE: Flags = Flags(0x4000);
 }
 
-/// Windows has no pools of pages; large pages are a privilege that hardly anybody has.
+/// Windows has no pools of pages. Large pages need a privilege that few processes have.
 pub(crate) fn huge_pages(_: HugePage) -> Option<Flags> {
     None
 }
 
-/// The number that pages of this protection have; `copy`: a write makes a copy of the page.
+/// Returns the page protection constant. `copy`: whether a write makes a copy of the page.
 pub(super) fn of_pages(protection: Protection, copy: bool) -> u32 {
     let has = |bit| protection.contains(bit);
     match (has(Protection::EXEC), has(Protection::WRITE), has(Protection::READ)) {
@@ -49,12 +49,13 @@ pub(super) fn of_pages(protection: Protection, copy: bool) -> u32 {
     }
 }
 
-/// The number that a section has whose views may have this protection. There is none without reading.
+/// Returns the page protection constant of a section whose views may have this protection. Sections
+/// are always readable.
 pub(super) fn of_section(protection: Protection, flags: Flags) -> u32 {
     of_pages(protection | Protection::READ, flags.contains(Flags::PRIVATE))
 }
 
-/// What is asked of a section when a view is made.
+/// Returns the access of a view.
 pub(super) fn of_view(protection: Protection, flags: Flags) -> FILE_MAP {
     let bytes = match (protection.contains(Protection::WRITE), flags.contains(Flags::PRIVATE)) {
         (false, _) => FILE_MAP_READ,

@@ -1,6 +1,6 @@
-//! Forks: there are none here.
+//! The fork guard, which does nothing on Windows: there is no `fork`.
 
-/// Leave to change regions, which everybody has.
+/// Blocks nothing.
 #[derive(Debug)]
 pub(crate) struct ForkGuard;
 

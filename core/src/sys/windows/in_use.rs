@@ -1,9 +1,10 @@
-//! InUseCount: who is inside a view of a file, which cannot be replaced meanwhile.
+//! The in-use count: the calls that are using a view of a file, which must not be unmapped then.
 //!
-//! A file that is mapped cannot be cut, and a view grows no further than its file. So a resize unmaps the view and maps
-//! another one, and what was the view's may be somebody else's at once. Nobody may be in there then: a call holds a
-//! pin while its kernel runs, which is one addition and one subtraction, and a resize shuts the door and waits until
-//! the last is out. A kernel waits for nothing, so that is not long.
+//! A mapped file cannot be cut, and a view cannot grow beyond its file. So a resize unmaps the view
+//! and maps another one, and another thread may map memory at the old addresses at once. No call
+//! may use the view then. A call increments the count while its accessor runs, which costs one
+//! addition and one subtraction. A resize blocks new calls and waits until the count is 0.
+//! Accessors never wait, so that takes a short time.
 //!
 //! Maps whose views never move do not count.
 
@@ -16,24 +17,24 @@ use std::{
     time::Duration,
 };
 
-/// Whether a region is there only while somebody holds a pin.
+/// Whether a region may be unmapped while its map exists, unless its in-use count is not zero.
 pub(crate) const COUNTED: bool = true;
 
-/// The door is shut: set beside the number of in_use.
+/// The bit of the state that blocks new calls. The other bits are the count.
 const SHUT: usize = 1 << (usize::BITS - 1);
 
-/// The in_use of a map.
+/// The in-use count of a map.
 #[derive(Debug)]
 pub(crate) struct InUseCount {
     needed: bool,
     state: AtomicUsize,
 }
 
-/// While it lives the region stays. Given back when dropped.
+/// A call that uses the region. The region stays mapped until this is dropped.
 #[derive(Debug)]
 pub(crate) struct InUse<'a>(Option<&'a AtomicUsize>);
 
-/// While it lives nobody is inside, and nobody comes.
+/// No call uses the region, and new calls wait, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Shut<'a>(&'a AtomicUsize);
 
@@ -42,21 +43,22 @@ impl InUseCount {
         InUseCount { needed, state: AtomicUsize::new(0) }
     }
 
-    /// Waits while the door is shut. A thread that holds a pin must not ask for another one of the same map.
+    /// Waits while new calls are blocked. A thread must not call this again before it drops the
+    /// result.
     #[inline]
     pub(crate) fn enter(&self) -> InUse<'_> {
         if !self.needed {
             return InUse(None);
         }
-        // Acquire: what the last resize published is seen.
+        // Acquire: synchronises with the release of the last resize.
         if self.state.fetch_add(1, Acquire) & SHUT != 0 {
-            self.enter_late();
+            self.wait_and_enter();
         }
         InUse(Some(&self.state))
     }
 
     #[cold]
-    fn enter_late(&self) {
+    fn wait_and_enter(&self) {
         loop {
             self.state.fetch_sub(1, Release);
             wait_until(|| self.state.load(Acquire) & SHUT == 0);
@@ -66,7 +68,8 @@ impl InUseCount {
         }
     }
 
-    /// Shuts the door and waits until nobody is inside. For whoever holds the regions: one at a time.
+    /// Blocks new calls and waits until the count is 0. The caller has locked the regions, so only
+    /// one thread does this at a time.
     pub(crate) fn shut(&self) -> Shut<'_> {
         self.state.fetch_or(SHUT, AcqRel);
         wait_until(|| self.state.load(Acquire) == SHUT);
@@ -78,7 +81,7 @@ impl Drop for InUse<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(state) = self.0 {
-            // Release: whoever waits for this sees all that was done inside.
+            // Release: the call happens before the resize that waits for it.
             state.fetch_sub(1, Release);
         }
     }
@@ -97,7 +100,7 @@ fn wait_until(done: impl Fn() -> bool) {
         }
         match round {
             0..100 => thread::yield_now(),
-            // A flush may take its time.
+            // A flush may take long.
             _ => thread::sleep(Duration::from_millis(1)),
         }
     }

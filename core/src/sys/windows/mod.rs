@@ -1,4 +1,4 @@
-//! Windows: sections and views, and memory of the page file.
+//! Windows: sections and their views, and memory backed by the page file.
 
 pub(crate) mod advice;
 pub(crate) mod fault;
@@ -6,10 +6,10 @@ pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
-pub(crate) mod limit;
-pub(crate) mod pages;
+mod pages;
 pub(crate) mod region;
 pub(crate) mod repair;
+pub(crate) mod rlimit;
 mod section;
 pub(crate) mod transfer;
 
@@ -34,58 +34,58 @@ use windows_sys::{
 pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS.cast_signed();
 pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
 
-/// Lends the handle that `file` holds.
+/// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
     file.as_handle()
 }
 
-/// Returns the size of a page in bytes.
+/// Returns the page size in bytes.
 #[inline]
 pub(crate) fn page_size() -> usize {
     static SIZE: AtomicUsize = AtomicUsize::new(0);
-    known(&SIZE, |info| info.dwPageSize)
+    cached(&SIZE, |info| info.dwPageSize)
 }
 
-/// Returns what offsets into files must be a multiple of, in bytes.
+/// Returns the number of bytes of which file offsets must be a multiple.
 #[inline]
 pub(crate) fn granularity() -> usize {
     static SIZE: AtomicUsize = AtomicUsize::new(0);
-    known(&SIZE, |info| info.dwAllocationGranularity)
+    cached(&SIZE, |info| info.dwAllocationGranularity)
 }
 
 #[inline]
-fn known(place: &AtomicUsize, number: fn(&SYSTEM_INFO) -> u32) -> usize {
-    match place.load(Ordering::Relaxed) {
+fn cached(size: &AtomicUsize, field: fn(&SYSTEM_INFO) -> u32) -> usize {
+    match size.load(Ordering::Relaxed) {
         0 => {
-            let size = number(&system_info()) as usize;
-            place.store(size, Ordering::Relaxed);
-            size
+            let value = field(&system_info()) as usize;
+            size.store(value, Ordering::Relaxed);
+            value
         }
-        size => size,
+        value => value,
     }
 }
 
 #[cold]
 fn system_info() -> SYSTEM_INFO {
     let mut info = MaybeUninit::uninit();
-    // SAFETY: `info` is a place of the right type.
+    // SAFETY: `info` has the type that GetSystemInfo fills.
     unsafe { GetSystemInfo(info.as_mut_ptr()) };
     // SAFETY: GetSystemInfo always fills it.
     unsafe { info.assume_init() }
 }
 
-/// This process, for calls that want to be told which one.
+/// Returns the pseudo handle of this process.
 fn this_process() -> HANDLE {
-    // SAFETY: no conditions.
+    // SAFETY: GetCurrentProcess has no preconditions.
     unsafe { GetCurrentProcess() }
 }
 
-/// Turns the convention of Windows, 0 and GetLastError, into a result.
-fn check(answer: BOOL) -> io::Result<()> {
-    if answer == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+/// Converts the convention of Windows, 0 and GetLastError, to a result.
+fn check(status: BOOL) -> io::Result<()> {
+    if status == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The error that the system has no chance to report.
+/// Makes an error with a number of Windows.
 fn error(number: u32) -> io::Error {
     io::Error::from_raw_os_error(number.cast_signed())
 }

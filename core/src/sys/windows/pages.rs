@@ -1,12 +1,10 @@
-//! Pages: what the system can do with a range of them while they are mapped.
+//! The system calls on a range of mapped pages: flush, advise, lock, protect.
 
 use std::{
     ffi::{CStr, c_void},
     io,
-    marker::PhantomData,
     mem::MaybeUninit,
     os::windows::io::BorrowedHandle,
-    ptr::NonNull,
 };
 
 use windows_sys::Win32::{
@@ -19,77 +17,55 @@ use windows_sys::Win32::{
     System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION},
 };
 
-use super::{advice, check, error, file, flags, page_size, region::Request, this_process};
-use crate::flags::Protection;
-
-/// Whether a flush waits until the bytes are on the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// Wait.
-    Wait,
-    /// Only hand them over.
-    Later,
-}
-
-/// Whole pages inside a region that outlives `'a`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pages<'a> {
-    at: NonNull<u8>,
-    len: usize,
-    region: PhantomData<&'a ()>,
-}
+use super::{advice, check, error, file, flags, page_size, this_process};
+use crate::{
+    flags::Protection,
+    sys::{
+        pages::{FlushMode, Pages},
+        request::MapRequest,
+    },
+};
 
 impl Pages<'_> {
-    /// # Safety
-    ///
-    /// - `at` is the start of a page, and `len` bytes from there lie in one region.
-    /// - The region stays mapped for `'a`.
-    pub(crate) unsafe fn new(at: NonNull<u8>, len: usize) -> Self {
-        Pages { at, len, region: PhantomData }
-    }
-
-    fn start(self) -> *mut c_void {
-        self.at.as_ptr().cast()
-    }
-
-    /// Writes changed pages to the file, and has the device keep them if the map kept the file.
-    pub(crate) fn flush(self, sync: Sync, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
+    /// Writes changed pages to the file. If the map keeps the file, also waits until they are on
+    /// the device.
+    pub(crate) fn flush(self, mode: FlushMode, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {
         self.flush_with(0)?;
         match file {
-            Some(file) if sync == Sync::Wait => file::sync(file),
+            Some(file) if mode == FlushMode::Wait => file::sync(file),
             _ => Ok(()),
         }
     }
 
-    /// Writes changed pages to the file. There are no flags.
+    /// Writes changed pages to the file. Windows has no flags for it.
     pub(crate) fn flush_with(self, _flags: i32) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { FlushViewOfFile(self.start(), self.len) })
+        check(unsafe { FlushViewOfFile(self.start(), self.len()) })
     }
 
     pub(crate) fn advise(self, number: i32) -> io::Result<()> {
         match number {
             advice::WILL_NEED => self.prefetch(),
-            advice::FREE => self.offer(),
+            advice::FREE => self.reset(),
             advice::PAGE_OUT => self.page_out(),
             _ => Err(error(super::INVALID.cast_unsigned())),
         }
     }
 
     fn prefetch(self) -> io::Result<()> {
-        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len };
-        // SAFETY: one range, which lives as long as the call.
+        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len() };
+        // SAFETY: one range, which is valid during the call.
         check(unsafe { PrefetchVirtualMemory(this_process(), 1, &raw const range, 0) })
     }
 
-    /// Private memory alone can be given away in this manner; the protection must be given and is ignored.
-    fn offer(self) -> io::Result<()> {
-        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
-        let done = unsafe { VirtualAlloc(self.start(), self.len, MEM_RESET, PAGE_READWRITE) };
+    /// Lets the system discard the pages of private memory. The protection is required and ignored.
+    fn reset(self) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages), and no reference exists whose bytes could change.
+        let done = unsafe { VirtualAlloc(self.start(), self.len(), MEM_RESET, PAGE_READWRITE) };
         if done.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// To unlock what is not locked takes it out of the working set, and is told to be an error.
+    /// Unlocking pages that are not locked removes them from the working set and reports an error.
     fn page_out(self) -> io::Result<()> {
         match self.unlock() {
             Err(error) if error.raw_os_error() == Some(ERROR_NOT_LOCKED.cast_signed()) => Ok(()),
@@ -97,46 +73,48 @@ impl Pages<'_> {
         }
     }
 
-    /// Gives back what these pages of private memory took. They must be committed before they are used again, and are zeros then.
-    pub(crate) fn renew(self, _: &Request) -> io::Result<()> {
-        // SAFETY: the pages are mapped (Pages) and no reference into them exists that could see bytes vanish.
-        check(unsafe { VirtualFree(self.start(), self.len, MEM_DECOMMIT) })
+    /// Releases the memory of these pages of private memory. They are zeros when they are committed
+    /// again, which is required before the next access.
+    pub(crate) fn renew(self, _: &MapRequest) -> io::Result<()> {
+        // SAFETY: the pages are mapped (Pages), and no reference exists whose bytes could change.
+        check(unsafe { VirtualFree(self.start(), self.len(), MEM_DECOMMIT) })
     }
 
     pub(crate) fn lock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { VirtualLock(self.start(), self.len) })
+        check(unsafe { VirtualLock(self.start(), self.len()) })
     }
 
     pub(crate) fn unlock(self) -> io::Result<()> {
         // SAFETY: the pages are mapped (Pages).
-        check(unsafe { VirtualUnlock(self.start(), self.len) })
+        check(unsafe { VirtualUnlock(self.start(), self.len()) })
     }
 
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
-        let copy = state(self.at.as_ptr())?.copy;
-        // SAFETY: the pages are mapped (Pages) and touched by kernels only, which can take a refusal.
-        unsafe { protect(self.at, self.len, flags::of_pages(protection, copy)) }
+        let copy = state(self.start().cast())?.copy;
+        // SAFETY: the pages are mapped (Pages). Only accessors access them, which can take a fault.
+        unsafe { protect(self.start(), self.len(), flags::of_pages(protection, copy)) }
     }
 
-    /// Whether each of the pages is in the working set of this process.
+    /// Returns for each page whether it is in the working set of this process.
     pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
         let page = page_size();
-        let mut answers = Vec::new();
-        answers.try_reserve_exact(self.len / page)?;
-        let mut asked: Vec<_> = (0..self.len).step_by(page).take(QUESTIONS).map(|_| question(self.start())).collect();
-        for from in (0..self.len).step_by(QUESTIONS * page) {
-            asked.truncate((self.len - from) / page);
-            for (index, question) in asked.iter_mut().enumerate() {
-                question.VirtualAddress = self.start().wrapping_byte_add(from + index * page);
+        let mut statuses = Vec::new();
+        statuses.try_reserve_exact(self.len() / page)?;
+        let mut queries: Vec<_> = (0..self.len()).step_by(page).take(BATCH).map(|_| query(self.start())).collect();
+        for from in (0..self.len()).step_by(BATCH * page) {
+            queries.truncate((self.len() - from) / page);
+            for (index, query) in queries.iter_mut().enumerate() {
+                query.VirtualAddress = self.start().wrapping_byte_add(from + index * page);
             }
-            let size = size_of_val(asked.as_slice()) as u32;
-            // SAFETY: so many questions, which are answered in place.
-            check(unsafe { K32QueryWorkingSetEx(this_process(), asked.as_mut_ptr().cast(), size) })?;
-            // SAFETY: all fields of the union are the same number; its first bit says that the page is there.
-            answers.extend(asked.iter().map(|answer| unsafe { answer.VirtualAttributes.Flags } & 1 == 1));
+            let size = size_of_val(queries.as_slice()) as u32;
+            // SAFETY: `size` is the size of `queries`, which the call fills in.
+            check(unsafe { K32QueryWorkingSetEx(this_process(), queries.as_mut_ptr().cast(), size) })?;
+            // SAFETY: all fields of the union are views of one number, whose first bit says that
+            // the page is in the working set.
+            statuses.extend(queries.iter().map(|query| unsafe { query.VirtualAttributes.Flags } & 1 == 1));
         }
-        Ok(answers)
+        Ok(statuses)
     }
 
     pub(crate) fn name(self, _: &CStr) -> io::Result<()> {
@@ -144,10 +122,10 @@ impl Pages<'_> {
     }
 }
 
-/// How many pages the system is asked about at once.
-const QUESTIONS: usize = 512;
+/// Pages per system call.
+const BATCH: usize = 512;
 
-fn question(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
+fn query(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
     PSAPI_WORKING_SET_EX_INFORMATION { VirtualAddress: page, ..PSAPI_WORKING_SET_EX_INFORMATION::default() }
 }
 
@@ -155,14 +133,14 @@ fn question(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
 ///
 /// # Safety
 ///
-/// `len` bytes at `at` are mapped pages; whoever touches them can take what the protection forbids.
-pub(super) unsafe fn protect(at: NonNull<u8>, len: usize, protection: u32) -> io::Result<()> {
+/// `len` bytes at `start` are mapped pages. All code that accesses them can take a fault.
+pub(super) unsafe fn protect(start: *mut c_void, len: usize, protection: u32) -> io::Result<()> {
     let mut old = 0;
-    // SAFETY: the caller's promise; `old` is there to be filled.
-    check(unsafe { VirtualProtect(at.as_ptr().cast(), len, protection, &raw mut old) })
+    // SAFETY: the pages are mapped and faults are handled (the caller). `old` is a local variable.
+    check(unsafe { VirtualProtect(start, len, protection, &raw mut old) })
 }
 
-/// Pages of one kind.
+/// Adjacent pages with the same state.
 pub(super) struct Run {
     /// In bytes.
     pub(super) len: usize,
@@ -171,10 +149,10 @@ pub(super) struct Run {
     pub(super) copy: bool,
 }
 
-/// What the system knows of the pages from `at` on.
+/// Returns the state of the pages from `at` on.
 pub(super) fn state(at: *const u8) -> io::Result<Run> {
     let mut info = MaybeUninit::<MEMORY_BASIC_INFORMATION>::uninit();
-    // SAFETY: `info` is a place of that size; nothing is done at `at`.
+    // SAFETY: `info` has the size that is passed. The memory at `at` is not accessed.
     let filled = unsafe { VirtualQuery(at.cast(), info.as_mut_ptr(), size_of::<MEMORY_BASIC_INFORMATION>()) };
     if filled == 0 {
         return Err(io::Error::last_os_error());

@@ -1,4 +1,4 @@
-//! Regions: address space that is ours, a view of a section or memory of our own, until it is dropped.
+//! A region: address space that holds a view of a section or private memory.
 
 use std::{
     ffi::OsStr,
@@ -22,31 +22,27 @@ use super::{
     repair::Mark,
     section::{self, Bytes, Name},
 };
-use crate::flags::{Flags, Protection};
+use crate::{
+    flags::{Flags, Protection},
+    sys::{request::MapRequest, size},
+};
 
-/// Whether a file can be mapped further than it reaches, and cut while it is mapped.
+/// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
+/// mapped.
 pub(crate) const OUTGROWS_FILES: bool = false;
 
-/// Whether memory can have a name under which other processes find it.
+/// Whether memory can have a name by which other processes map it.
 pub(crate) const HAS_NAMES: bool = true;
 
-/// What pages a region is to have.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) protection: Protection,
-    pub(crate) flags: Flags,
-    /// Size of a page, in bytes.
-    pub(crate) page: usize,
-}
-
-impl Request {
-    /// The same with more room than is needed at once, which costs nothing: memory is committed by and by.
-    pub(crate) fn spacious(&self) -> Option<Request> {
+impl MapRequest {
+    /// Returns the request for a region that is larger than needed at present. That costs no
+    /// memory, because memory is committed as needed.
+    pub(crate) fn spacious(&self) -> Option<MapRequest> {
         Some(*self)
     }
 }
 
-/// Address space that is ours until it is dropped.
+/// Mapped or reserved address space. It is released on drop.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
@@ -57,21 +53,22 @@ pub(crate) struct Region {
 
 #[derive(Debug)]
 enum Kind {
-    /// A view of a section, and the section if it has a name: that lasts as long as somebody has it open.
+    /// A view of a section. The handle keeps the name of the section in existence, if it has one.
     View { _named: Option<OwnedHandle> },
-    /// Memory of our own, of which the first bytes are committed.
-    Own,
+    /// Private memory, of which the first bytes are committed.
+    Private,
 }
 
-// SAFETY: a region is an address and a length; what other threads may do with its pages is the kernels' affair.
+// SAFETY: a region is an address and a length. The accessors allow concurrent access to its pages.
 unsafe impl Send for Region {}
 // SAFETY: as above; no method changes the region through a shared reference.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Maps at least `len` bytes, of `file` from its byte `.1` on, or reserves them for fresh memory (see `commit`).
-    pub(crate) fn new(request: &Request, len: usize, file: Option<(BorrowedHandle<'_>, u64)>) -> io::Result<Region> {
-        judge(request.flags)?;
+    /// Maps at least `len` bytes of a file from an offset on, or reserves them for new memory (see
+    /// `commit`).
+    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedHandle<'_>, u64)>) -> io::Result<Region> {
+        check_flags(request.flags)?;
         let size = round_up(len, request.page)?;
         match file {
             None => Region::reserve(request, size),
@@ -82,14 +79,14 @@ impl Region {
         }
     }
 
-    /// As [`Region::new`], with a name under which other processes get the same memory.
+    /// Like [`Region::new`], with a name by which other processes map the same memory.
     pub(crate) fn named(
-        request: &Request,
+        request: &MapRequest,
         len: usize,
         file: Option<(BorrowedHandle<'_>, u64)>,
         name: &OsStr,
     ) -> io::Result<Region> {
-        judge(request.flags)?;
+        check_flags(request.flags)?;
         let name = Name::new(name)?;
         let (bytes, offset) = match file {
             Some((file, offset)) => (Bytes::File(file), offset),
@@ -101,7 +98,7 @@ impl Region {
         Ok(region)
     }
 
-    /// Gives up the name that this region has, unless others have it as well.
+    /// Releases the name of this region. Fails if other handles keep the name in existence.
     pub(crate) fn leave_name(&mut self, name: &OsStr) -> io::Result<()> {
         let name = Name::new(name)?;
         self.kind = Kind::View { _named: None };
@@ -114,27 +111,27 @@ impl Region {
         }
     }
 
-    fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {
+    fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {
         let size = round_up(len, request.page)?;
         let base = section::view(request, section, offset, len)?;
         let region = Region { base, size, kind: Kind::View { _named: None } };
         if request.protection == Protection::NONE {
-            // No view is made without access.
+            // MapViewOfFile makes no view without access.
             region.set_protection(size, request)?;
         }
         Ok(region)
     }
 
-    fn reserve(request: &Request, size: usize) -> io::Result<Region> {
+    fn reserve(request: &MapRequest, size: usize) -> io::Result<Region> {
         let protection = flags::of_pages(request.protection, false);
-        // SAFETY: the system chooses a free place, so that no memory in use is touched.
+        // SAFETY: the kernel chooses a free address range.
         let base = unsafe { VirtualAlloc(ptr::null(), size, MEM_RESERVE, protection) };
-        let base = NonNull::new(base.cast()).ok_or_else(|| no_room(io::Error::last_os_error()))?;
-        Ok(Region { base, size, kind: Kind::Own })
+        let base = NonNull::new(base.cast()).ok_or_else(|| allocation_error(io::Error::last_os_error()))?;
+        Ok(Region { base, size, kind: Kind::Private })
     }
 
-    /// Makes sure of memory for the first `len` bytes, where it is not there yet.
-    pub(crate) fn commit(&self, request: &Request, len: usize) -> io::Result<()> {
+    /// Commits memory for the first `len` bytes, if it is not committed yet.
+    pub(crate) fn commit(&self, request: &MapRequest, len: usize) -> io::Result<()> {
         let protection = flags::of_pages(request.protection, false);
         let (mut at, end) = (0, round_up(len, page_size())?.min(self.size));
         while at < end {
@@ -142,7 +139,7 @@ impl Region {
             let run = pages::state(start)?;
             let count = run.len.min(end - at);
             if !run.committed {
-                // SAFETY: pages of this region that nobody has used yet.
+                // SAFETY: reserved pages of this region that are not committed.
                 let made = unsafe { VirtualAlloc(start.cast(), count, MEM_COMMIT, protection) };
                 if made.is_null() {
                     return Err(io::Error::last_os_error());
@@ -153,11 +150,11 @@ impl Region {
         Ok(())
     }
 
-    pub(crate) fn watch(&mut self, _: &Request, _: usize, _: Arc<Mark>) -> io::Result<()> {
+    pub(crate) fn watch(&mut self, _: &MapRequest, _: usize, _: Arc<Mark>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Nothing was replaced.
+    /// Does nothing: no page was replaced.
     pub(crate) fn restore(&self, _: BorrowedHandle<'_>, _: u64) -> io::Result<()> {
         Ok(())
     }
@@ -170,7 +167,7 @@ impl Region {
         self.size
     }
 
-    /// Unmaps, and reports what the system says of it.
+    /// Releases the region and returns the error of the system call.
     pub(crate) fn unmap(mut self) -> io::Result<()> {
         let done = self.release();
         self.size = 0;
@@ -180,45 +177,47 @@ impl Region {
     fn release(&mut self) -> io::Result<()> {
         let at = self.base.as_ptr().cast();
         check(match self.kind {
-            // SAFETY: the view is this region's, which ends here; no reference into it exists.
+            // SAFETY: the region owns the view and ends here. No reference into it exists.
             Kind::View { .. } => unsafe { UnmapViewOfFile(MEMORY_MAPPED_VIEW_ADDRESS { Value: at }) },
-            // SAFETY: the memory is this region's, which ends here; no reference into it exists.
-            Kind::Own => unsafe { VirtualFree(at, 0, MEM_RELEASE) },
+            // SAFETY: the region owns the memory and ends here. No reference into it exists.
+            Kind::Private => unsafe { VirtualFree(at, 0, MEM_RELEASE) },
         })
     }
 
-    /// Moves the first `len` bytes of private memory from `old` to here, where they are committed, and leaves `old` inaccessible.
+    /// Moves the first `len` bytes of private memory from `old` to this region, where they are
+    /// committed, and makes `old` inaccessible. Both are regions of the same `request`.
     ///
-    /// Nobody can write to `old` from the first step on, so that no write is lost there; on failure it can be accessed again. Both
-    /// are regions of the same `request`.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &Request) -> io::Result<()> {
+    /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
+    /// accessible again.
+    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
         if len == 0 {
             return Ok(());
         }
-        let door = |protection| old.set_protection(len, &Request { protection, ..*request });
-        door(Protection::READ)?;
+        let protect_old = |protection| old.set_protection(len, &MapRequest { protection, ..*request });
+        protect_old(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
-            0 => door(Protection::NONE),
+            0 => protect_old(Protection::NONE),
             _ => Err(error(super::BAD_ADDRESS.cast_unsigned())),
         };
         if moved.is_err() {
-            door(request.protection)?;
+            protect_old(request.protection)?;
         }
         moved
     }
 
-    fn set_protection(&self, len: usize, request: &Request) -> io::Result<()> {
+    fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
         let len = round_up(len, page_size())?.min(self.size);
-        // SAFETY: the pages are this region's; code that meets the new protection is a kernel and can take it.
-        unsafe { protect(self.base, len, flags::of_pages(request.protection, false)) }
+        // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
+        unsafe { protect(self.base.as_ptr().cast(), len, flags::of_pages(request.protection, false)) }
     }
 
-    /// Gives the memory back, the addresses stay ours. For a region that is left behind.
+    /// Releases the memory of a region that the map has left. The address space stays reserved.
     pub(crate) fn forget_pages(&self) {
-        if matches!(self.kind, Kind::Own) {
-            // SAFETY: the bytes were moved away before. A refusal costs memory, no bytes, and there is nobody to tell.
+        if matches!(self.kind, Kind::Private) {
+            // An error is ignored: it costs memory but loses no bytes.
+            // SAFETY: the bytes were moved before.
             unsafe { VirtualFree(self.base.as_ptr().cast(), 0, MEM_DECOMMIT) };
         }
     }
@@ -226,34 +225,34 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // Whoever wants to hear of a failure calls `unmap`, after which there is nothing left.
+        // Errors are ignored here; `unmap` returns them and sets the size to 0.
         if self.size > 0 {
             let _ = self.release();
         }
     }
 }
 
-/// Refuses what Windows does not have, and what makes no sense.
-fn judge(given: Flags) -> io::Result<()> {
+/// Refuses flags that Windows does not have, and contradictory ones.
+fn check_flags(flags: Flags) -> io::Result<()> {
     let known = Flags::SHARED | Flags::PRIVATE | Flags::ANONYMOUS | Flags::NORESERVE;
-    let both_or_none = given.contains(Flags::SHARED) == given.contains(Flags::PRIVATE);
-    if both_or_none || !known.contains(given) { Err(error(ERROR_INVALID_PARAMETER)) } else { Ok(()) }
+    let both_or_none = flags.contains(Flags::SHARED) == flags.contains(Flags::PRIVATE);
+    if both_or_none || !known.contains(flags) { Err(error(ERROR_INVALID_PARAMETER)) } else { Ok(()) }
 }
 
-/// Of a size that is more than the address space Windows says that it is an invalid parameter.
-fn no_room(said: io::Error) -> io::Error {
-    match said.raw_os_error() {
-        Some(super::INVALID) => error(ERROR_NOT_ENOUGH_MEMORY),
-        _ => said,
+/// Corrects the error for sizes that exceed the address space: Windows reports an invalid
+/// parameter.
+fn allocation_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(super::INVALID) => super::error(ERROR_NOT_ENOUGH_MEMORY),
+        _ => error,
     }
 }
 
-/// The size of pages that `flags` ask for.
+/// Returns the page size that `flags` request.
 pub(crate) fn page_of(_: Flags) -> usize {
     page_size()
 }
 
 fn round_up(len: usize, page: usize) -> io::Result<usize> {
-    let end = len.checked_add(page - 1).ok_or_else(|| error(ERROR_NOT_ENOUGH_MEMORY))?;
-    Ok(end & !(page - 1))
+    size::round_up(len, page).ok_or_else(|| error(ERROR_NOT_ENOUGH_MEMORY))
 }

@@ -1,9 +1,9 @@
-//! Repair: there is none here. A page of a view cannot be replaced by another one.
+//! Repair, which Windows does not support: a page of a view cannot be replaced by another page.
 
 /// Whether pages of a map can be replaced while it is mapped.
 pub(crate) const POSSIBLE: bool = false;
 
-/// Where a map was damaged: nowhere.
+/// The lowest damaged offset of a map: always none.
 #[derive(Debug)]
 pub(crate) struct Mark;
 

@@ -1,4 +1,5 @@
-//! Sections: what Windows calls that of which views are mapped, a file or a part of the page file.
+//! Sections. A section is an object of Windows, made of a file or of a part of the page file, of
+//! which views can be mapped.
 
 use std::{
     ffi::OsStr,
@@ -15,19 +16,19 @@ use windows_sys::Win32::{
     System::Memory::{CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE},
 };
 
-use super::{error, flags, region::Request};
-use crate::flags::Flags;
+use super::{error, flags};
+use crate::{flags::Flags, sys::request::MapRequest};
 
-/// Of which bytes a section is made.
+/// The bytes of a section.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Bytes<'a> {
-    /// Those of a file, as many as it has.
+    /// All bytes of a file.
     File(BorrowedHandle<'a>),
-    /// So many new ones.
+    /// New memory of this length.
     New(usize),
 }
 
-/// A name as Windows takes it: ended by a zero.
+/// The name of a section: UTF-16 with a terminating zero.
 #[derive(Debug)]
 pub(super) struct Name(Vec<u16>);
 
@@ -43,9 +44,9 @@ impl Name {
 }
 
 /// Makes a section, or opens the one that has the name.
-pub(super) fn create(request: &Request, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
+pub(super) fn create(request: &MapRequest, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
     let (handle, size) = match bytes {
-        // 0: as long as the file is.
+        // 0 means the length of the file.
         Bytes::File(file) => (file.as_raw_handle(), 0),
         Bytes::New(size) => (INVALID_HANDLE_VALUE, size as u64),
     };
@@ -56,7 +57,8 @@ pub(super) fn create(request: &Request, bytes: Bytes<'_>, name: Option<&Name>) -
     open(handle, flags::of_section(request.protection, request.flags) | kind, size, name)
 }
 
-/// Makes the file at least `len` bytes long: that a section is longer than its file makes the file longer, and never shorter.
+/// Makes the file at least `len` bytes long. A section that is longer than its file extends the
+/// file, and a shorter one does not cut it.
 pub(super) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     let protection = flags::of_section(crate::Protection::WRITE, Flags::SHARED);
     open(file.as_raw_handle(), protection, len, None).map(drop)
@@ -70,28 +72,28 @@ fn open(
 ) -> io::Result<OwnedHandle> {
     let name = name.map_or(ptr::null(), |name| name.0.as_ptr());
     let (high, low) = halves(size);
-    // SAFETY: the name ends with a zero (Name) and lives as long as the call.
+    // SAFETY: the name ends with a zero (Name) and is valid during the call.
     let section = unsafe { CreateFileMappingW(file, ptr::null(), protection, high, low, name) };
     if section.is_null() {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: a handle that was made just now, and belongs to nobody else.
+    // SAFETY: the handle is new and has no other owner.
     Ok(unsafe { OwnedHandle::from_raw_handle(section) })
 }
 
-/// Opens the section that has the name, if somebody still has it open.
+/// Opens the section with this name, if it exists.
 pub(super) fn find(name: &Name) -> Option<OwnedHandle> {
-    // SAFETY: the name ends with a zero (Name) and lives as long as the call.
+    // SAFETY: the name ends with a zero (Name) and is valid during the call.
     let section = unsafe { OpenFileMappingW(FILE_MAP_READ, 0, name.0.as_ptr()) };
-    // SAFETY: a handle that was made just now, and belongs to nobody else.
+    // SAFETY: the handle is new and has no other owner.
     (!section.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(section) })
 }
 
-/// Maps `len` bytes of the section from `offset` on, wherever there is room.
-pub(super) fn view(request: &Request, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
+/// Maps `len` bytes of the section from `offset` on.
+pub(super) fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
     let access = flags::of_view(request.protection, request.flags);
     let (high, low) = halves(offset);
-    // SAFETY: the system chooses a free place, so that no memory in use is touched.
+    // SAFETY: the kernel chooses a free address range.
     let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, len) };
     NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)
 }

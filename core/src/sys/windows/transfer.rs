@@ -1,6 +1,7 @@
-//! Moving bytes through the system, which says where memory cannot be accessed instead of raising an exception.
+//! Copies bytes by system calls, which report inaccessible memory as an error instead of an
+//! exception.
 
-// Only the portable kernels need it.
+// Only the portable accessors use it.
 #![allow(dead_code)]
 
 use std::{ffi::c_void, ptr};
@@ -8,41 +9,32 @@ use std::{ffi::c_void, ptr};
 use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 
 use super::this_process;
+use crate::sys::inaccessible::{Inaccessible, PIECE};
 
-/// The most bytes that go through at once: no system has smaller pages.
-pub(crate) const PIECE: usize = 4096;
-
-/// What could not be accessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    Reading,
-    Writing,
-}
-
-/// Moves at most `PIECE` bytes, all or none if neither range crosses a page.
+/// Copies at most `PIECE` bytes: all or none if neither range crosses a page boundary.
 ///
 /// # Safety
 ///
-/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in memory that the caller may
-/// access in this way.
-pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Stopped> {
-    let mut between = [0_u8; PIECE];
-    // SAFETY: the system reads `n` bytes, or says that it cannot; there is room for a piece.
-    let read = unsafe { moved(between.as_mut_ptr(), src, n) };
+/// `dst` and `src` begin ranges of `n` bytes in address space that is reserved for a map, or in
+/// memory that the caller may access in the same way.
+pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
+    let mut buffer = [0_u8; PIECE];
+    // SAFETY: the kernel reads `n` bytes or fails; `buffer` has the length of a piece.
+    let read = unsafe { copied(buffer.as_mut_ptr(), src, n) };
     if !read {
-        return Err(Stopped::Reading);
+        return Err(Inaccessible::Source);
     }
-    // Not WriteProcessMemory, which opens what is protected.
-    // SAFETY: the system writes `n` bytes, or says that it cannot.
-    let written = unsafe { moved(dst, between.as_ptr(), n) };
-    if written { Ok(()) } else { Err(Stopped::Writing) }
+    // Not WriteProcessMemory, which writes to protected pages.
+    // SAFETY: the kernel writes `n` bytes or fails.
+    let written = unsafe { copied(dst, buffer.as_ptr(), n) };
+    if written { Ok(()) } else { Err(Inaccessible::Destination) }
 }
 
 /// # Safety
 ///
-/// As `piece`.
-unsafe fn moved(dst: *mut u8, src: *const u8, n: usize) -> bool {
+/// See `piece`.
+unsafe fn copied(dst: *mut u8, src: *const u8, n: usize) -> bool {
     let (to, from) = (dst.cast::<c_void>(), src.cast::<c_void>());
-    // SAFETY: the caller's promise; this process is its own.
+    // SAFETY: the ranges are those of the caller; the handle is of this process.
     unsafe { ReadProcessMemory(this_process(), from, to, n, ptr::null_mut()) != 0 }
 }

@@ -1,4 +1,4 @@
-//! The constructor on Unix: what was asked for, and the map.
+//! The constructor on Unix.
 
 use std::{ffi::c_int, os::fd::BorrowedFd};
 
@@ -13,10 +13,10 @@ use safemap::{Access, Error, Flags, Map, Options, Protection, granularity};
 use super::INVALID;
 use crate::{
     argument::int,
-    buffer::{audit, borrow, ssize},
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    construct::{Arguments, Names},
-    error::{errno, raise, value},
+    construct::{Arguments, Parameters},
+    error::{errno, to_exception, value_error},
+    ffi::{audit, borrow, ssize},
     mmap::Mmap,
 };
 
@@ -28,19 +28,23 @@ impl Mmap {
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
                           access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
-    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
-        let request = Request::parse(args, kwargs)?.checked()?;
+    pub(crate) fn construct(
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Mmap> {
+        let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
-        let map = py.detach(|| request.map()).map_err(|error| request.refused(error))?;
+        let map = py.detach(|| request.map()).map_err(|error| request.exception(error))?;
         if map.is_empty() {
-            return Err(request.empty());
+            return Err(request.empty_map());
         }
         let flags = if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
         Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
     }
 }
 
-/// The arguments, in CPython's order.
+/// The arguments of the constructor, in CPython's order.
 struct Request {
     fileno: c_int,
     length: isize,
@@ -53,32 +57,33 @@ struct Request {
     allocate: bool,
 }
 
-const NAMES: Names = Names {
-    all: &["fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate"],
+const PARAMETERS: Parameters = Parameters {
+    names: &["fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate"],
     positional: 6,
 };
 
 impl Request {
-    /// Converts the arguments one after the other, by the rules and with the texts of CPython's `"in|iiiL$p"`.
+    /// Converts the arguments in order, by the rules of CPython's format `"in|iiiL$p"`.
     fn parse(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Request> {
-        let mut given = Arguments::new(NAMES, args, kwargs)?;
+        let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
         let request = Request {
-            fileno: int(&given.required(0)?)?,
-            length: ssize(&given.required(1)?)?,
-            flags: given.int_or(2, MAP_SHARED)?,
-            prot: given.int_or(3, PROT_READ | PROT_WRITE)?,
-            access: given.int_or(4, ACCESS_DEFAULT)?,
-            offset: given.take(5)?.map_or(Ok(0), |offset| offset.extract())?,
-            trackfd: given.truth_or(6, true)?,
-            repair: given.truth_or(7, false)?,
-            allocate: given.truth_or(8, false)?,
+            fileno: int(&arguments.required(0)?)?,
+            length: ssize(&arguments.required(1)?)?,
+            flags: arguments.int_or(2, MAP_SHARED)?,
+            prot: arguments.int_or(3, PROT_READ | PROT_WRITE)?,
+            access: arguments.int_or(4, ACCESS_DEFAULT)?,
+            offset: arguments.take(5)?.map_or(Ok(0), |offset| offset.extract())?,
+            trackfd: arguments.truth_or(6, true)?,
+            repair: arguments.truth_or(7, false)?,
+            allocate: arguments.truth_or(8, false)?,
         };
-        given.finish()?;
+        arguments.finish()?;
         Ok(request)
     }
 
-    /// Checks the arguments against each other, and derives `flags` and `prot` from the access or the other way round.
-    fn checked(mut self) -> PyResult<Request> {
+    /// Checks that the arguments fit together. Derives `flags` and `prot` from `access`, or `access` from
+    /// them.
+    fn validate(mut self) -> PyResult<Request> {
         if self.length < 0 {
             return Err(PyOverflowError::new_err("memory mapped length must be positive"));
         }
@@ -87,19 +92,19 @@ impl Request {
         }
         let default = self.flags == MAP_SHARED && self.prot == PROT_READ | PROT_WRITE;
         if self.access != ACCESS_DEFAULT && !default {
-            return Err(value("mmap can't specify both access and flags, prot."));
+            return Err(value_error("mmap can't specify both access and flags, prot."));
         }
         match self.access {
             ACCESS_READ => self.prot = PROT_READ,
             ACCESS_WRITE => {}
             ACCESS_COPY => self.flags = MAP_PRIVATE,
             ACCESS_DEFAULT => self.access = implied_access(self.prot),
-            _ => return Err(value("mmap invalid access parameter.")),
+            _ => return Err(value_error("mmap invalid access parameter.")),
         }
         Ok(self)
     }
 
-    /// Maps what was asked for.
+    /// Creates the map.
     fn map(&self) -> safemap::Result<Map> {
         let mut options = Options::new();
         options.offset(self.offset as u64).exact_offset();
@@ -118,20 +123,21 @@ impl Request {
         if self.allocate {
             options.allocate();
         }
-        // 0 is the rest of the file; memory has none, and is then empty, which `construct` refuses.
+        // A length of 0 means the rest of the file. Anonymous memory is then empty, and `construct`
+        // rejects it.
         match borrow(self.fileno) {
-            // The system ignores a file beside MAP_ANONYMOUS; CPython measures it all the same.
-            Some(file) if self.flags & MAP_ANONYMOUS != 0 => options.len(self.measure(file)?).anonymous(),
+            // The system ignores the file with MAP_ANONYMOUS, but CPython checks its length.
+            Some(file) if self.flags & MAP_ANONYMOUS != 0 => options.len(self.length_in(file)?).anonymous(),
             Some(file) if self.length == 0 => options.map(file),
             Some(file) => options.len(self.length as usize).map(file),
-            // The core has no use for an offset into nothing; the system wants it to be right all the same.
+            // The core ignores the offset of anonymous memory; the system requires it to be aligned.
             None if !(self.offset as usize).is_multiple_of(granularity()) => Err(Error::Unsupported("that offset")),
             None => options.len(self.length as usize).anonymous(),
         }
     }
 
-    /// The length of the part of a file that was asked for.
-    fn measure(&self, file: BorrowedFd<'_>) -> safemap::Result<usize> {
+    /// Returns the length of the requested part of `file`.
+    fn length_in(&self, file: BorrowedFd<'_>) -> safemap::Result<usize> {
         let mut options = Options::new();
         if self.length > 0 {
             options.len(self.length as usize);
@@ -139,30 +145,31 @@ impl Request {
         options.offset(self.offset as u64).exact_offset().map(file).map(|map| map.len())
     }
 
-    /// The exception for a map that the core refused.
-    fn refused(&self, error: Error) -> PyErr {
+    /// Converts an error of the core to CPython's exception.
+    fn exception(&self, error: Error) -> PyErr {
         match error {
-            Error::BeyondFile { .. } if self.length > 0 => value("mmap length is greater than file size"),
-            Error::BeyondFile { file_len: 0, .. } => value("cannot mmap an empty file"),
-            Error::BeyondFile { .. } => value("mmap offset is greater than file size"),
-            Error::TooLong { .. } if self.length == 0 => value("mmap length is too large"),
+            Error::BeyondFile { .. } if self.length > 0 => value_error("mmap length is greater than file size"),
+            Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
+            Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
+            Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),
             Error::TooLong { .. } => errno(ENOMEM),
             Error::Unsupported(_) => errno(INVALID),
-            error => raise(error),
+            error => to_exception(error),
         }
     }
 
-    /// The exception for a map that would have no bytes.
-    fn empty(&self) -> PyErr {
+    /// Returns the exception for a map of length 0.
+    fn empty_map(&self) -> PyErr {
         match (self.fileno, self.offset) {
             (-1, _) => errno(INVALID),
-            (_, 0) => value("cannot mmap an empty file"),
-            _ => value("mmap offset is greater than file size"),
+            (_, 0) => value_error("cannot mmap an empty file"),
+            _ => value_error("mmap offset is greater than file size"),
         }
     }
 }
 
-/// The access that a protection comes to. Neither readable nor writable memory counts as read-only.
+/// Returns the access that corresponds to a protection. Memory that is neither readable nor writable
+/// counts as read-only.
 fn implied_access(prot: c_int) -> c_int {
     match (prot & PROT_READ != 0, prot & PROT_WRITE != 0) {
         (true, true) => ACCESS_DEFAULT,

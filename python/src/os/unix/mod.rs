@@ -1,4 +1,4 @@
-//! Unix.
+//! Errors and flags on Unix.
 
 mod construct;
 
@@ -7,15 +7,15 @@ pub(crate) use libc::{
 };
 use safemap::Error;
 
-/// The system wants whole pages, and CPython hands it what it was given.
-pub(crate) const FLUSHES_WHOLE_PAGES: bool = true;
+/// `msync` requires it, and CPython passes the offset unchanged.
+pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = true;
 
-/// The arguments of an `OSError` with the system's number and text, from which Python finds the subclass.
+/// Returns the arguments of an `OSError`. Python selects the subclass by the code.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String) {
     (code, text)
 }
 
-/// The system's number for a fault.
+/// Returns the error code for a fault.
 pub(crate) fn fault_code(error: &Error) -> i32 {
     error.os_code().unwrap_or(BAD_ADDRESS)
 }

@@ -1,4 +1,4 @@
-//! The constructor on Windows: what was asked for, and the map.
+//! The constructor on Windows.
 
 use std::{
     ffi::{OsString, c_int},
@@ -15,10 +15,10 @@ use safemap::{Access, Error, Map, Options, granularity};
 use super::{INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED};
 use crate::{
     argument::int,
-    buffer::{audit, borrow, class_name, ssize},
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    construct::{Arguments, Names},
-    error::{errno, raise, value},
+    construct::{Arguments, Parameters},
+    error::{errno, to_exception, value_error},
+    ffi::{audit, borrow, class_name, ssize},
     mmap::Mmap,
 };
 
@@ -33,22 +33,26 @@ impl Mmap {
         text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
-    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
-        let given = Given::parse(args, kwargs)?;
-        audit(py, given.fileno, given.length, given.access, given.offset)?;
-        let request = given.checked(py)?;
-        let map = py.detach(|| request.map()).map_err(|error| request.refused(error))?;
+    pub(crate) fn construct(
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Mmap> {
+        let request = Request::parse(args, kwargs)?;
+        audit(py, request.fileno, request.length, request.access, request.offset)?;
+        let source = request.source(py)?;
+        let map = py.detach(|| source.map()).map_err(|error| source.exception(error))?;
         if map.is_empty() {
-            return Err(request.empty());
+            return Err(source.empty_map());
         }
-        // Memory that has a name is shared, but can change its size.
-        let flags = if request.file.is_some() { MAP_SHARED } else { MAP_PRIVATE | MAP_ANONYMOUS };
-        Ok(Mmap::new(map, given.access, flags, given.offset, given.trackfd))
+        // Named memory is shared, but can be resized like private memory.
+        let flags = if source.file.is_some() { MAP_SHARED } else { MAP_PRIVATE | MAP_ANONYMOUS };
+        Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
     }
 }
 
-/// The arguments, in CPython's order.
-struct Given<'py> {
+/// The arguments of the constructor, in CPython's order.
+struct Request<'py> {
     fileno: c_int,
     length: isize,
     tagname: Option<Bound<'py, PyAny>>,
@@ -59,63 +63,66 @@ struct Given<'py> {
     allocate: bool,
 }
 
-const NAMES: Names =
-    Names { all: &["fileno", "length", "tagname", "access", "offset", "trackfd", "repair", "allocate"], positional: 5 };
+const PARAMETERS: Parameters = Parameters {
+    names: &["fileno", "length", "tagname", "access", "offset", "trackfd", "repair", "allocate"],
+    positional: 5,
+};
 const TRACKFD: usize = 5;
 
-impl<'py> Given<'py> {
-    /// Converts the arguments one after the other, by the rules and with the texts of CPython's `"in|OiL$p"`.
+impl<'py> Request<'py> {
+    /// Converts the arguments in order, by the rules of CPython's format `"in|OiL$p"`.
     fn parse(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Self> {
-        let mut given = Arguments::new(NAMES, args, kwargs)?;
-        let parsed = Given {
-            fileno: int(&given.required(0)?)?,
-            length: ssize(&given.required(1)?)?,
-            tagname: given.take(2)?.filter(|name| !name.is_none()),
-            access: given.int_or(3, ACCESS_DEFAULT)?,
-            offset: given.take(4)?.map_or(Ok(0), |offset| offset.extract())?,
-            trackfd: given.truth_or(TRACKFD, true)?,
-            repair: given.truth_or(6, false)?,
-            allocate: given.truth_or(7, false)?,
+        let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
+        let request = Request {
+            fileno: int(&arguments.required(0)?)?,
+            length: ssize(&arguments.required(1)?)?,
+            tagname: arguments.take(2)?.filter(|name| !name.is_none()),
+            access: arguments.int_or(3, ACCESS_DEFAULT)?,
+            offset: arguments.take(4)?.map_or(Ok(0), |offset| offset.extract())?,
+            trackfd: arguments.truth_or(TRACKFD, true)?,
+            repair: arguments.truth_or(6, false)?,
+            allocate: arguments.truth_or(7, false)?,
         };
-        // Up to 3.14 CPython has it on Unix alone, and tests that, with memory, to which it means nothing.
-        if matches!(parsed.fileno, -1 | 0) && args.py().version_info() < (3, 15) {
-            given.refuse(TRACKFD)?;
+        // Up to CPython 3.14 `trackfd` exists on Unix only, and `test_mmap` checks that with anonymous
+        // memory.
+        if matches!(request.fileno, -1 | 0) && args.py().version_info() < (3, 15) {
+            arguments.reject_keyword(TRACKFD)?;
         }
-        given.finish()?;
-        Ok(parsed)
+        arguments.finish()?;
+        Ok(request)
     }
 
-    /// Checks the arguments, and finds the file.
-    fn checked(&self, py: Python<'py>) -> PyResult<Request> {
+    /// Checks the arguments and determines what to map.
+    fn source(&self, py: Python<'py>) -> PyResult<Source> {
         let access = match self.access {
             ACCESS_READ => Access::Read,
             ACCESS_DEFAULT | ACCESS_WRITE => Access::Write,
             ACCESS_COPY => Access::Copy,
-            _ => return Err(value("mmap invalid access parameter.")),
+            _ => return Err(value_error("mmap invalid access parameter.")),
         };
         let length = usize::try_from(self.length)
             .map_err(|_| PyOverflowError::new_err("memory mapped length must be positive"))?;
         let offset = u64::try_from(self.offset)
             .map_err(|_| PyOverflowError::new_err("memory mapped offset must be positive"))?;
         if self.repair {
-            return Err(PyNotImplementedError::new_err("Windows can replace no page of a mapped file"));
+            return Err(PyNotImplementedError::new_err("repair is not supported on Windows"));
         }
         let (trackfd, allocate) = (self.trackfd, self.allocate);
-        let mut request =
-            Request { file: borrow(py, self.fileno)?, name: None, length, access, offset, trackfd, allocate };
+        let mut source =
+            Source { file: borrow(py, self.fileno)?, name: None, length, access, offset, trackfd, allocate };
         if let Some(tagname) = &self.tagname {
-            request.name = name(tagname).map_err(|error| request.too_short().unwrap_or(error))?;
+            source.name = name(tagname).map_err(|error| source.length_error().unwrap_or(error))?;
         }
-        Ok(request)
+        Ok(source)
     }
 }
 
-/// What is to be mapped.
-struct Request {
-    /// Anonymous memory has none.
+/// What to map.
+struct Source {
+    /// `None` for anonymous memory.
     file: Option<BorrowedHandle<'static>>,
     name: Option<OsString>,
-    /// In bytes; 0 is the rest of the file.
+    /// In bytes; 0 for the rest of the file.
     length: usize,
     access: Access,
     offset: u64,
@@ -123,11 +130,11 @@ struct Request {
     allocate: bool,
 }
 
-impl Request {
+impl Source {
     fn map(&self) -> safemap::Result<Map> {
-        // A file that is too short becomes longer, which would stay so if the offset were refused only then.
-        let wrong = (self.file.is_none() || self.length > 0) && !self.offset.is_multiple_of(granularity() as u64);
-        if wrong {
+        // Checked before the file is extended, which an error would not undo.
+        let unaligned = (self.file.is_none() || self.length > 0) && !self.offset.is_multiple_of(granularity() as u64);
+        if unaligned {
             return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity() });
         }
         let options = self.options();
@@ -152,42 +159,43 @@ impl Request {
         options
     }
 
-    /// What is wrong with a file that is mapped to its end, which CPython looks at before the name.
-    fn too_short(&self) -> Option<PyErr> {
+    /// Returns the exception for a file that is mapped to its end and is too short. CPython checks this
+    /// before the name.
+    fn length_error(&self) -> Option<PyErr> {
         let file = self.file.filter(|_| self.length == 0)?;
         match Options::new().offset(self.offset).exact_offset().map(file) {
-            Ok(map) => map.is_empty().then(|| self.empty()),
+            Ok(map) => map.is_empty().then(|| self.empty_map()),
             Err(Error::Unaligned { .. }) => None,
-            Err(error) => Some(self.refused(error)),
+            Err(error) => Some(self.exception(error)),
         }
     }
 
-    /// The exception for a map that the core refused.
-    fn refused(&self, error: Error) -> PyErr {
+    /// Converts an error of the core to CPython's exception.
+    fn exception(&self, error: Error) -> PyErr {
         match error {
-            // It was to be read only, so nothing makes it longer.
+            // A read-only map does not extend the file.
             Error::BeyondFile { .. } if self.length > 0 => errno(NOT_ENOUGH_MEMORY),
-            Error::BeyondFile { file_len: 0, .. } => value("cannot mmap an empty file"),
-            Error::BeyondFile { .. } => value("mmap offset is greater than file size"),
-            Error::TooLong { .. } if self.length == 0 => value("mmap length is too large"),
+            Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
+            Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
+            Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),
             Error::TooLong { .. } => errno(NOT_ENOUGH_MEMORY),
             Error::Unaligned { .. } => errno(MAPPED_ALIGNMENT),
             Error::Unsupported(_) => errno(INVALID),
-            error => raise(error),
+            error => to_exception(error),
         }
     }
 
-    /// The exception for a map that would have no bytes.
-    fn empty(&self) -> PyErr {
+    /// Returns the exception for a map of length 0.
+    fn empty_map(&self) -> PyErr {
         match (self.file, self.offset) {
             (None, _) => errno(INVALID),
-            (_, 0) => value("cannot mmap an empty file"),
-            _ => value("mmap offset is greater than file size"),
+            (_, 0) => value_error("cannot mmap an empty file"),
+            _ => value_error("mmap offset is greater than file size"),
         }
     }
 }
 
-/// The name as the system takes it. An empty one is none to the system.
+/// Converts the name of a map. Windows treats an empty name as none.
 fn name(tagname: &Bound<'_, PyAny>) -> PyResult<Option<OsString>> {
     let Ok(name) = tagname.cast::<PyString>() else {
         let kind = class_name(tagname);
@@ -195,7 +203,7 @@ fn name(tagname: &Bound<'_, PyAny>) -> PyResult<Option<OsString>> {
     };
     let name: OsString = name.extract()?;
     match name.as_encoded_bytes().contains(&0) {
-        true => Err(value("embedded null character")),
+        true => Err(value_error("embedded null character")),
         false => Ok((!name.is_empty()).then_some(name)),
     }
 }

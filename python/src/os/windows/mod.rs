@@ -1,4 +1,4 @@
-//! Windows.
+//! Errors and flags on Windows.
 
 mod construct;
 mod size;
@@ -11,28 +11,30 @@ use crate::buffer::error_of_status;
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
-/// What `errno` has for a descriptor that is none.
+/// `EBADF` of the C library.
 pub(crate) const BAD_DESCRIPTOR: i32 = 9;
-/// What `errno` has for memory that is none.
+/// `EFAULT` of the C library.
 pub(crate) const BAD_ADDRESS: i32 = 14;
 
-// Numbers of our own: nobody else sees them.
+// Only stored in the object; Windows has no such flags.
 pub(crate) const MAP_SHARED: c_int = Flags::SHARED.bits();
 pub(crate) const MAP_PRIVATE: c_int = Flags::PRIVATE.bits();
 pub(crate) const MAP_ANONYMOUS: c_int = 1 << 16;
-/// The system's call has no flags.
+/// `FlushViewOfFile` has no flags.
 pub(crate) const MS_SYNC: c_int = 0;
 
-pub(crate) const FLUSHES_WHOLE_PAGES: bool = false;
+/// `FlushViewOfFile` accepts any range.
+pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = false;
 
-/// The arguments of an `OSError` with the system's number, from which Python finds `errno` and the subclass.
+/// Returns the arguments of an `OSError`. Python derives `errno` and the subclass from the code.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i32, Option<()>) {
-    // CPython takes the full stop off the system's sentences.
+    // CPython removes the full stop of the system's messages.
     (0, text.trim_end_matches('.').to_owned(), None, code, None)
 }
 
-/// The system's number for a fault: for a page of a file what the device or the network said.
+/// Returns the error code for a fault. For a page of a file, it is the one that the device or the
+/// network reported.
 pub(crate) fn fault_code(error: &Error) -> i32 {
-    let told = fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
-    told.map(error_of_status).or(error.os_code()).unwrap_or(INVALID)
+    let status = fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
+    status.map(error_of_status).or(error.os_code()).unwrap_or(INVALID)
 }

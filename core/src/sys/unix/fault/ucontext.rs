@@ -1,8 +1,10 @@
-//! Where each system keeps the registers of an interrupted thread.
+//! The registers of an interrupted thread in the `ucontext_t` of each operating system.
 
-pub(super) use own::*;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use super::super::access_kind::AccessKind;
+pub(super) use system::*;
 
-/// Whether the system and the processor are among those below.
+/// Whether this file knows the system and the processor.
 pub(super) const KNOWN: bool = cfg!(any(
     all(
         any(
@@ -17,32 +19,23 @@ pub(super) const KNOWN: bool = cfg!(any(
     all(target_os = "netbsd", target_arch = "x86_64")
 ));
 
-/// What an instruction tried to do with an address.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), allow(dead_code))] // The signal alone tells enough there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    Read,
-    Write,
-    Execute,
-}
-
-/// Reads the error code that an x86 processor gives to a page fault.
+/// Decodes the error code of an x86 page fault.
 #[cfg(all(
     any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"),
     target_arch = "x86_64"
 ))]
-fn attempt_of(code: u64) -> Attempt {
+fn kind_of_page_fault(code: u64) -> AccessKind {
     const WRITE: u64 = 1 << 1;
     const FETCH: u64 = 1 << 4;
     match code {
-        code if code & FETCH != 0 => Attempt::Execute,
-        code if code & WRITE != 0 => Attempt::Write,
-        _ => Attempt::Read,
+        code if code & FETCH != 0 => AccessKind::Execute,
+        code if code & WRITE != 0 => AccessKind::Write,
+        _ => AccessKind::Read,
     }
 }
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "x86_64"))]
-mod own {
+mod system {
     use libc::{greg_t, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut greg_t {
@@ -59,7 +52,7 @@ mod own {
 }
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "aarch64"))]
-mod own {
+mod system {
     use libc::ucontext_t;
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
@@ -76,55 +69,56 @@ mod own {
 }
 
 #[cfg(all(target_vendor = "apple", target_arch = "x86_64"))]
-mod own {
+mod system {
     use libc::ucontext_t;
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
         unsafe { &mut (*context.uc_mcontext).__ss.__rip }
     }
 
     pub(crate) fn fault_register(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
         unsafe { &mut (*context.uc_mcontext).__ss.__r11 }
     }
 
-    pub(crate) fn attempt(context: &ucontext_t) -> Option<super::Attempt> {
-        // SAFETY: the system's context of a signal points to its registers.
-        Some(super::attempt_of(unsafe { (*context.uc_mcontext).__es.__err }.into()))
+    pub(crate) fn access_kind(context: &ucontext_t) -> Option<super::AccessKind> {
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
+        Some(super::kind_of_page_fault(unsafe { (*context.uc_mcontext).__es.__err }.into()))
     }
 }
 
 #[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
-mod own {
-    use super::Attempt;
+mod system {
+    use super::AccessKind;
     use libc::ucontext_t;
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
         unsafe { &mut (*context.uc_mcontext).__ss.__pc }
     }
 
     pub(crate) fn fault_register(context: &mut ucontext_t) -> &mut u64 {
-        // SAFETY: the system's context of a signal points to its registers.
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
         unsafe { &mut (*context.uc_mcontext).__ss.__x[17] }
     }
 
-    /// The syndrome tells the class of the exception in its highest bits, and of an abort whether it was a write in bit 6.
-    pub(crate) fn attempt(context: &ucontext_t) -> Option<Attempt> {
-        // SAFETY: the system's context of a signal points to its registers.
+    /// Decodes the exception syndrome: its highest bits are the class of the exception, and bit 6
+    /// says whether a data abort was a write.
+    pub(crate) fn access_kind(context: &ucontext_t) -> Option<AccessKind> {
+        // SAFETY: the context that the kernel passes to a handler points to the registers.
         let syndrome = unsafe { (*context.uc_mcontext).__es.__esr };
         match (syndrome >> 26, syndrome >> 6 & 1) {
-            (0x24, 0) => Some(Attempt::Read),
-            (0x24, _) => Some(Attempt::Write),
-            (0x20, _) => Some(Attempt::Execute),
+            (0x24, 0) => Some(AccessKind::Read),
+            (0x24, _) => Some(AccessKind::Write),
+            (0x20, _) => Some(AccessKind::Execute),
             _ => None,
         }
     }
 }
 
 #[cfg(all(target_os = "freebsd", target_arch = "x86_64"))]
-mod own {
+mod system {
     use libc::{register_t, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut register_t {
@@ -135,13 +129,13 @@ mod own {
         &mut context.uc_mcontext.mc_r11
     }
 
-    pub(crate) fn attempt(context: &ucontext_t) -> Option<super::Attempt> {
-        Some(super::attempt_of(context.uc_mcontext.mc_err as u64))
+    pub(crate) fn access_kind(context: &ucontext_t) -> Option<super::AccessKind> {
+        Some(super::kind_of_page_fault(context.uc_mcontext.mc_err as u64))
     }
 }
 
 #[cfg(all(target_os = "freebsd", target_arch = "aarch64"))]
-mod own {
+mod system {
     use libc::{register_t, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut register_t {
@@ -152,14 +146,14 @@ mod own {
         &mut context.uc_mcontext.mc_gpregs.gp_x[17]
     }
 
-    /// The system does not tell.
-    pub(crate) fn attempt(_: &ucontext_t) -> Option<super::Attempt> {
+    /// The kernel does not report it.
+    pub(crate) fn access_kind(_: &ucontext_t) -> Option<super::AccessKind> {
         None
     }
 }
 
 #[cfg(all(target_os = "netbsd", target_arch = "x86_64"))]
-mod own {
+mod system {
     use libc::{c___greg_t, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut c___greg_t {
@@ -170,13 +164,13 @@ mod own {
         &mut context.uc_mcontext.__gregs[libc::_REG_R11 as usize]
     }
 
-    pub(crate) fn attempt(context: &ucontext_t) -> Option<super::Attempt> {
-        Some(super::attempt_of(context.uc_mcontext.__gregs[libc::_REG_ERR as usize]))
+    pub(crate) fn access_kind(context: &ucontext_t) -> Option<super::AccessKind> {
+        Some(super::kind_of_page_fault(context.uc_mcontext.__gregs[libc::_REG_ERR as usize]))
     }
 }
 
 #[cfg(all(target_os = "openbsd", target_arch = "x86_64"))]
-mod own {
+mod system {
     use libc::{c_long, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut c_long {
@@ -187,13 +181,13 @@ mod own {
         &mut context.sc_r11
     }
 
-    pub(crate) fn attempt(context: &ucontext_t) -> Option<super::Attempt> {
-        Some(super::attempt_of(context.sc_err as u64))
+    pub(crate) fn access_kind(context: &ucontext_t) -> Option<super::AccessKind> {
+        Some(super::kind_of_page_fault(context.sc_err as u64))
     }
 }
 
 #[cfg(all(target_os = "openbsd", target_arch = "aarch64"))]
-mod own {
+mod system {
     use libc::{c_ulong, ucontext_t};
 
     pub(crate) fn program_counter(context: &mut ucontext_t) -> &mut c_ulong {
@@ -204,13 +198,13 @@ mod own {
         &mut context.sc_x[17]
     }
 
-    /// The system does not tell.
-    pub(crate) fn attempt(_: &ucontext_t) -> Option<super::Attempt> {
+    /// The kernel does not report it.
+    pub(crate) fn access_kind(_: &ucontext_t) -> Option<super::AccessKind> {
         None
     }
 }
 
-/// Elsewhere no kernel faults, and nobody asks.
+/// Elsewhere the accessors are portable and never fault, so these functions are not called.
 #[cfg(not(any(
     all(
         any(
@@ -224,7 +218,7 @@ mod own {
     ),
     all(target_os = "netbsd", target_arch = "x86_64")
 )))]
-mod own {
+mod system {
     use libc::ucontext_t;
 
     pub(crate) fn program_counter(_: &mut ucontext_t) -> &mut usize {
@@ -236,7 +230,7 @@ mod own {
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn attempt(_: &ucontext_t) -> Option<super::Attempt> {
+    pub(crate) fn access_kind(_: &ucontext_t) -> Option<super::AccessKind> {
         None
     }
 }

@@ -1,4 +1,4 @@
-//! Room on the disk that is set aside before the bytes come.
+//! Growing a file and allocating the new space on the disk.
 
 #[cfg(any(
     target_os = "linux",
@@ -10,23 +10,45 @@
 use std::os::fd::AsRawFd;
 use std::{io, os::fd::BorrowedFd};
 
-use super::off_t;
+use super::{
+    super::large_file::off_t,
+    length::{offset, set_len, status_len},
+};
 
-/// Sets room aside for `count` bytes behind the end of a file of `from` bytes, and leaves the length alone.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn set_aside(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
-    loop {
-        // SAFETY: fallocate touches no memory.
-        match super::check(unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count) }) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
+/// Makes the file `len` bytes long and allocates disk space for the new bytes. On error its length
+/// is unchanged.
+pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    let old = status_len(file)?;
+    if let Some(new) = len.checked_sub(old).filter(|&new| new > 0) {
+        // The space is allocated behind the end first, and the end is moved only on success: other
+        // processes never observe a length that is taken back.
+        allocate(file, old as off_t, offset(new)?).inspect_err(|_| release(file, old))?;
+    }
+    set_len(file, len)
+}
+
+/// Releases space that was allocated behind the end of the file, if that is still `end`. If another
+/// process has appended bytes, the space belongs to them.
+fn release(file: BorrowedFd<'_>, end: u64) {
+    if status_len(file).is_ok_and(|len| len == end) {
+        // A failure is ignored: the caller returns the error of the allocation.
+        let _ = set_len(file, end);
     }
 }
 
-/// fcntl(2) of macOS: the room is counted from the end of what the file has on the disk.
+/// Allocates `count` bytes behind the end of a file of `from` bytes. The length is unchanged.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
+    use super::super::{check, retry_interrupted};
+    retry_interrupted(|| {
+        // SAFETY: fallocate accesses no memory.
+        check(unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count) })
+    })
+}
+
+/// fcntl(2) of macOS: the space is counted from the end of what the file has allocated.
 #[cfg(target_vendor = "apple")]
-pub(super) fn set_aside(file: BorrowedFd<'_>, _: off_t, count: off_t) -> io::Result<()> {
+fn allocate(file: BorrowedFd<'_>, _: off_t, count: off_t) -> io::Result<()> {
     let mut store = libc::fstore_t {
         fst_flags: libc::F_ALLOCATEALL,
         fst_posmode: libc::F_PEOFPOSMODE,
@@ -34,28 +56,29 @@ pub(super) fn set_aside(file: BorrowedFd<'_>, _: off_t, count: off_t) -> io::Res
         fst_length: count,
         fst_bytesalloc: 0,
     };
-    // SAFETY: the command takes such a structure, which the system fills in.
-    super::check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store) })
+    // SAFETY: the command takes a pointer to such a structure.
+    super::super::check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store) })
 }
 
-/// posix_fallocate(2) moves the end of the file, step by step if the file system cannot do better, and leaves it where it failed.
+/// posix_fallocate(2) moves the end of the file, in steps if the file system cannot do better, and
+/// does not move it back when it fails.
 #[cfg(any(target_os = "freebsd", target_os = "dragonfly"))]
-pub(super) fn set_aside(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
+fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
     loop {
-        // SAFETY: the call touches no memory. It returns the error's number.
+        // SAFETY: the call accesses no memory. It returns an errno.
         match unsafe { libc::posix_fallocate(file.as_raw_fd(), from, count) } {
             0 => return Ok(()),
             libc::EINTR => {}
-            number => {
-                // The first error is the one to tell.
-                let _ = super::set_len(file, from as u64);
-                return Err(io::Error::from_raw_os_error(number));
+            errno => {
+                // A failure is ignored: the first error is returned.
+                let _ = set_len(file, from as u64);
+                return Err(io::Error::from_raw_os_error(errno));
             }
         }
     }
 }
 
-/// No call for it that the file systems here answer.
+/// No call does it on the file systems of this operating system.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -63,6 +86,6 @@ pub(super) fn set_aside(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::
     target_os = "freebsd",
     target_os = "dragonfly"
 )))]
-pub(super) fn set_aside(_: BorrowedFd<'_>, _: off_t, _: off_t) -> io::Result<()> {
+fn allocate(_: BorrowedFd<'_>, _: off_t, _: off_t) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,11 +1,11 @@
-//! Devices, to which `fstat` gives no length.
+//! The length of devices, for which `fstat` reports 0.
 
-pub(super) use own::{block_len, character_len};
+pub(super) use system::{block_len, character_len};
 
-/// Linux: the end of a block device is found by going there, and the position is put back.
+/// Linux: seeks to the end of a block device, and back to the previous position.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod own {
-    use super::super::{lseek, off_t};
+mod system {
+    use crate::sys::unix::large_file::{lseek, off_t};
     use std::{
         io,
         os::fd::{AsRawFd, BorrowedFd},
@@ -18,7 +18,7 @@ mod own {
         Ok(u64::try_from(end).ok())
     }
 
-    /// Disks are block devices here.
+    /// Disks are block devices on Linux.
     pub(crate) fn character_len(_: BorrowedFd<'_>) -> Option<u64> {
         None
     }
@@ -27,15 +27,15 @@ mod own {
         // SAFETY: lseek touches no memory.
         match unsafe { lseek(file.as_raw_fd(), by, from) } {
             -1 => Err(io::Error::last_os_error()),
-            at => Ok(at),
+            offset => Ok(offset),
         }
     }
 }
 
-/// Elsewhere the driver is asked, and a disk may be a character device as well.
+/// macOS, FreeBSD and NetBSD: an ioctl asks the driver. A disk may be a character device as well.
 #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd"))]
-mod own {
-    use super::super::check;
+mod system {
+    use crate::sys::unix::check;
     use std::{
         io,
         os::fd::{AsRawFd, BorrowedFd},
@@ -45,36 +45,36 @@ mod own {
         media_len(file).map(Some)
     }
 
-    /// What is no disk does not know the question.
+    /// Returns `None` for a device that is no disk: it refuses the ioctl.
     pub(crate) fn character_len(file: BorrowedFd<'_>) -> Option<u64> {
         media_len(file).ok()
     }
 
-    /// `<sys/disk.h>`: blocks of a size.
+    /// `<sys/disk.h>`: the size and the number of the blocks.
     #[cfg(target_vendor = "apple")]
     fn media_len(file: BorrowedFd<'_>) -> io::Result<u64> {
         const DKIOCGETBLOCKSIZE: libc::c_ulong = 0x4004_6418;
         const DKIOCGETBLOCKCOUNT: libc::c_ulong = 0x4008_6419;
         let (mut size, mut count) = (0_u32, 0_u64);
-        // SAFETY: the request writes such a number.
+        // SAFETY: the request writes a number of this type.
         check(unsafe { libc::ioctl(file.as_raw_fd(), DKIOCGETBLOCKSIZE, &raw mut size) })?;
-        // SAFETY: the request writes such a number.
+        // SAFETY: the request writes a number of this type.
         check(unsafe { libc::ioctl(file.as_raw_fd(), DKIOCGETBLOCKCOUNT, &raw mut count) })?;
         count.checked_mul(size.into()).ok_or(io::ErrorKind::InvalidData.into())
     }
 
-    /// `<sys/disk.h>` of FreeBSD, `<sys/dkio.h>` of NetBSD: bytes.
+    /// `<sys/disk.h>` of FreeBSD, `<sys/dkio.h>` of NetBSD: the length in bytes.
     #[cfg(not(target_vendor = "apple"))]
     fn media_len(file: BorrowedFd<'_>) -> io::Result<u64> {
         const DIOCGMEDIASIZE: libc::c_ulong = if cfg!(target_os = "freebsd") { 0x4008_6481 } else { 0x4008_6484 };
         let mut len: libc::off_t = 0;
-        // SAFETY: the request writes such a number.
+        // SAFETY: the request writes a number of this type.
         check(unsafe { libc::ioctl(file.as_raw_fd(), DIOCGMEDIASIZE, &raw mut len) })?;
         Ok(u64::try_from(len).unwrap_or(0))
     }
 }
 
-/// Where it cannot be asked so simply, a map of a device needs a length.
+/// Other systems have no such simple call: a map of a device needs an explicit length.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -82,7 +82,7 @@ mod own {
     target_os = "freebsd",
     target_os = "netbsd"
 )))]
-mod own {
+mod system {
     use std::{io, os::fd::BorrowedFd};
 
     pub(crate) fn block_len(_: BorrowedFd<'_>) -> io::Result<Option<u64>> {

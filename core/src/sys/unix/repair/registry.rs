@@ -1,15 +1,13 @@
-//! The registry: every watched region, as the handler of signals reads it.
+//! The registry of watched regions, which the signal handler reads without a lock.
 //!
-//! A slot holds one region. Slots lie in chunks, each twice as large as the one before, which are never freed, so the handler reads
-//! them without a lock. A slot that is given back goes on a stack of free ones: to take one and to give one back costs the
-//! same however many there are.
+//! A slot holds one region. Slots are allocated in chunks that double in size and are never freed,
+//! so the handler can read them without a lock. Free slots form a stack: taking and returning a
+//! slot takes constant time.
 //!
 //! # Safety
 //!
-//! - A chunk is leaked when it is made, and stays where it is.
-//! - A [`Damage`] is freed after its slot was cleared and nobody looks at it (`Slot::clear`).
-
-#![allow(unsafe_code)]
+//! - A chunk is leaked when it is allocated, and never moves.
+//! - A [`Damage`] is freed after its slot was cleared and no handler reads it (`Slot::clear`).
 
 use std::{
     hint,
@@ -18,11 +16,11 @@ use std::{
     thread,
 };
 
-use super::Damage;
+use super::damage::Damage;
 
-/// Slots of the first chunk.
+/// Number of slots in the first chunk.
 const FIRST: usize = 64;
-/// Enough for as many slots as numbers of 32 bits count.
+/// Enough for slot numbers of 32 bits.
 const CHUNKS: usize = 26;
 
 static REGISTRY: Registry = Registry::new();
@@ -34,31 +32,32 @@ pub(super) fn enter(damage: NonNull<Damage>) -> &'static Slot {
     slot
 }
 
-/// Takes a region out, and waits until no handler looks at it.
+/// Removes a region and waits until no handler reads it.
 pub(super) fn leave(slot: &'static Slot) {
     slot.clear();
     REGISTRY.give_back(slot);
 }
 
-/// Whether `what` holds for one of the regions, in the order of their slots. For the handler of signals.
-pub(super) fn any(what: impl Fn(&Damage) -> bool) -> bool {
-    REGISTRY.slots().any(|slot| slot.look(&what))
+/// Whether `predicate` holds for one of the regions, in the order of their slots. Async-signal-safe
+/// if `predicate` is.
+pub(super) fn any(predicate: impl Fn(&Damage) -> bool) -> bool {
+    REGISTRY.slots().any(|slot| slot.read(&predicate))
 }
 
-/// A forked child has one thread, which is in no handler: nobody looks at anything there.
+/// Resets the counts of handlers in a forked child: its only thread is in no handler.
 pub(in crate::sys::unix) fn forget_handlers() {
-    REGISTRY.slots().for_each(|slot| slot.looking.store(0, SeqCst));
+    REGISTRY.slots().for_each(|slot| slot.readers.store(0, SeqCst));
 }
 
-/// A place for a region.
+/// Holds one region.
 #[derive(Debug)]
 pub(super) struct Slot {
     number: u32,
     damage: AtomicPtr<Damage>,
-    /// Handlers that look at `damage`.
-    looking: AtomicUsize,
-    /// The free slot below this one on the stack, counted from 1; 0 for none.
-    below: AtomicU32,
+    /// Number of handlers that read `damage`.
+    readers: AtomicUsize,
+    /// The next slot on the stack of free slots, counted from 1; 0 for none.
+    next_free: AtomicU32,
 }
 
 impl Slot {
@@ -66,23 +65,23 @@ impl Slot {
         Slot {
             number: number as u32,
             damage: AtomicPtr::new(ptr::null_mut()),
-            looking: AtomicUsize::new(0),
-            below: AtomicU32::new(0),
+            readers: AtomicUsize::new(0),
+            next_free: AtomicU32::new(0),
         }
     }
 
-    fn look(&self, what: impl FnOnce(&Damage) -> bool) -> bool {
-        self.looking.fetch_add(1, SeqCst);
-        // SAFETY: null, or not freed while this handler is counted (clear).
-        let found = unsafe { self.damage.load(SeqCst).as_ref() }.is_some_and(what);
-        self.looking.fetch_sub(1, SeqCst);
+    fn read(&self, predicate: impl FnOnce(&Damage) -> bool) -> bool {
+        self.readers.fetch_add(1, SeqCst);
+        // SAFETY: null, or not freed while this handler is counted (`clear`).
+        let found = unsafe { self.damage.load(SeqCst).as_ref() }.is_some_and(predicate);
+        self.readers.fetch_sub(1, SeqCst);
         found
     }
 
-    /// Takes the damage out and waits for the handlers that may have seen it. They never wait for anything themselves.
+    /// Removes the damage and waits for the handlers that may be reading it. Handlers never wait.
     fn clear(&self) {
         self.damage.store(ptr::null_mut(), SeqCst);
-        while self.looking.load(SeqCst) != 0 {
+        while self.readers.load(SeqCst) != 0 {
             hint::spin_loop();
             thread::yield_now();
         }
@@ -91,10 +90,10 @@ impl Slot {
 
 struct Registry {
     chunks: [AtomicPtr<Slot>; CHUNKS],
-    /// Slots that were ever taken; all of them have their chunks.
+    /// Number of slots that were ever taken. Their chunks are allocated.
     used: AtomicUsize,
-    /// Top of the stack of free slots, counted from 1; above it a number that every change raises, so that nobody takes an old
-    /// top for the present one.
+    /// Lower half: the top of the stack of free slots, counted from 1. Upper half: a version that
+    /// every change increments, which prevents the ABA problem.
     free: AtomicU64,
 }
 
@@ -112,8 +111,8 @@ impl Registry {
             let top = self.free.load(SeqCst);
             let Some(number) = (top as u32).checked_sub(1) else { return self.fresh() };
             let slot = self.slot(number as usize);
-            let below = u64::from(slot.below.load(SeqCst));
-            if self.free.compare_exchange(top, raised(top) | below, SeqCst, SeqCst).is_ok() {
+            let next = u64::from(slot.next_free.load(SeqCst));
+            if self.free.compare_exchange(top, next_version(top) | next, SeqCst, SeqCst).is_ok() {
                 return slot;
             }
         }
@@ -122,20 +121,21 @@ impl Registry {
     fn give_back(&self, slot: &'static Slot) {
         loop {
             let top = self.free.load(SeqCst);
-            slot.below.store(top as u32, SeqCst);
-            let next = raised(top) | u64::from(slot.number + 1);
-            if self.free.compare_exchange(top, next, SeqCst, SeqCst).is_ok() {
+            slot.next_free.store(top as u32, SeqCst);
+            let new = next_version(top) | u64::from(slot.number + 1);
+            if self.free.compare_exchange(top, new, SeqCst, SeqCst).is_ok() {
                 return;
             }
         }
     }
 
-    /// A slot that nobody had yet.
+    /// Takes a slot that was never taken before.
     fn fresh(&self) -> &'static Slot {
         loop {
             let used = self.used.load(SeqCst);
-            self.make_chunk(place(used).0);
-            // Counted after its chunk is there, for the handler.
+            self.make_chunk(position(used).0);
+            // Counted after its chunk is allocated, because the handler reads all slots below
+            // `used`.
             if self.used.compare_exchange(used, used + 1, SeqCst, SeqCst).is_ok() {
                 return self.slot(used);
             }
@@ -150,16 +150,17 @@ impl Registry {
         let new: Box<[Slot]> = (first..first + count).map(Slot::new).collect();
         let new = Box::into_raw(new);
         if self.chunks[chunk].compare_exchange(ptr::null_mut(), new.cast(), SeqCst, SeqCst).is_err() {
-            // SAFETY: made above, and given to nobody: another thread was faster.
+            // SAFETY: allocated above and not shared: another thread stored its chunk first.
             drop(unsafe { Box::from_raw(new) });
         }
     }
 
-    /// The slot of a number below `used`.
+    /// Returns the slot with a number below `used`.
     fn slot(&self, number: usize) -> &'static Slot {
-        let (chunk, inside) = place(number);
+        let (chunk, inside) = position(number);
         let at = self.chunks[chunk].load(SeqCst).wrapping_add(inside);
-        // SAFETY: the chunk was made before the number was counted as used, is as long as `place` says, and stays.
+        // SAFETY: the chunk was allocated before the number was counted as used, has the length
+        // that `position` assumes, and is never freed.
         unsafe { &*at }
     }
 
@@ -168,18 +169,18 @@ impl Registry {
     }
 }
 
-/// The chunk of a slot, and its place in there.
-fn place(number: usize) -> (usize, usize) {
+/// Returns the chunk of a slot, and its index in the chunk.
+fn position(number: usize) -> (usize, usize) {
     let chunk = (number / FIRST + 1).ilog2() as usize;
     (chunk, number - start(chunk))
 }
 
-/// The number of a chunk's first slot.
+/// Returns the number of a chunk's first slot.
 fn start(chunk: usize) -> usize {
     FIRST * ((1 << chunk) - 1)
 }
 
-fn raised(top: u64) -> u64 {
+fn next_version(top: u64) -> u64 {
     (top >> 32).wrapping_add(1) << 32
 }
 
@@ -190,29 +191,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_a_place_of_its_own() {
-        let places: Vec<_> = (0..10_000).map(place).collect();
-        assert_eq!(places.iter().collect::<HashSet<_>>().len(), places.len());
-        assert!(places.iter().all(|&(chunk, inside)| inside < FIRST << chunk));
-        assert_eq!(places[FIRST..FIRST + 2], [(1, 0), (1, 1)]);
+    fn every_slot_number_has_a_distinct_position() {
+        let positions: Vec<_> = (0..10_000).map(position).collect();
+        assert_eq!(positions.iter().collect::<HashSet<_>>().len(), positions.len());
+        assert!(positions.iter().all(|&(chunk, inside)| inside < FIRST << chunk));
+        assert_eq!(positions[FIRST..FIRST + 2], [(1, 0), (1, 1)]);
     }
 
     #[test]
-    fn nobody_gets_a_slot_that_another_has_and_free_ones_are_used_again() {
-        static OWN: Registry = Registry::new();
+    fn a_slot_has_one_owner_and_free_slots_are_reused() {
+        static LOCAL: Registry = Registry::new();
         const THREADS: usize = 4;
         const EACH: usize = 100;
-        let crowd = || {
+        let work = || {
             for round in 0..200 {
-                let slots: Vec<_> = (0..EACH).map(|_| OWN.take()).collect();
-                // `looking` notes whose the slot is: whoever finds another there was given what is not free.
-                assert!(slots.iter().all(|slot| slot.looking.swap(1, SeqCst) == 0), "round {round}");
-                assert!(slots.iter().all(|slot| slot.looking.swap(0, SeqCst) == 1), "round {round}");
-                slots.into_iter().for_each(|slot| OWN.give_back(slot));
+                let slots: Vec<_> = (0..EACH).map(|_| LOCAL.take()).collect();
+                // `readers` records whether the slot is in use. Another value means that the slot
+                // was not free.
+                assert!(slots.iter().all(|slot| slot.readers.swap(1, SeqCst) == 0), "round {round}");
+                assert!(slots.iter().all(|slot| slot.readers.swap(0, SeqCst) == 1), "round {round}");
+                slots.into_iter().for_each(|slot| LOCAL.give_back(slot));
             }
         };
-        thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(crowd))));
-        assert!(OWN.used.load(SeqCst) <= THREADS * EACH, "{} slots", OWN.used.load(SeqCst));
-        assert_eq!(OWN.slots().map(|slot| slot.number).collect::<HashSet<_>>().len(), OWN.used.load(SeqCst));
+        thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+        assert!(LOCAL.used.load(SeqCst) <= THREADS * EACH, "{} slots", LOCAL.used.load(SeqCst));
+        assert_eq!(LOCAL.slots().map(|slot| slot.number).collect::<HashSet<_>>().len(), LOCAL.used.load(SeqCst));
     }
 }

@@ -1,0 +1,46 @@
+//! What a program may do with a map, and whether its writes are visible outside it.
+
+/// How the program accesses a map, and whether its writes reach the file.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Access, Error, Map, Options};
+///
+/// let map = Map::open("Cargo.toml")?;
+/// assert_eq!(map.access(), Access::Read);
+/// assert!(matches!(map.set(0, b'#'), Err(Error::ReadOnly { call: "set" })));
+///
+/// let copy = Options::new().access(Access::Copy).open("Cargo.toml")?;
+/// copy.set(0, b'#')?; // changes the map, not the file
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Read-only. Methods that write return [`Error::ReadOnly`](crate::Error::ReadOnly).
+    #[default]
+    Read,
+    /// Writes change the file and are visible in other shared maps of it.
+    Write,
+    /// Writes change this map only. The file does not change.
+    Copy,
+}
+
+/// Whether writes to a map are visible outside it.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Map, Options, Sharing};
+///
+/// assert_eq!(Map::open("Cargo.toml")?.sharing(), Sharing::Shared);
+/// assert_eq!(Options::new().len(1).anonymous()?.sharing(), Sharing::Private);
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// Writes are visible in the file, in other maps of it, and in forked children.
+    Shared,
+    /// Writes are visible in this map only.
+    Private,
+}

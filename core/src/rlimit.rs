@@ -1,0 +1,35 @@
+//! Adds to the message of an operating-system error the resource limit that may be its cause.
+
+use std::{fmt, io};
+
+use crate::sys::rlimit::ResourceLimit;
+
+/// Writes `call: message of the system`, followed by the resource limit that may have been reached.
+pub(crate) fn write_os_error(f: &mut fmt::Formatter<'_>, call: &str, source: &io::Error) -> fmt::Result {
+    write!(f, "{call}: {source}")?;
+    match source.raw_os_error().and_then(|errno| ResourceLimit::of(errno, call == "lock")) {
+        Some(limit) => write!(f, "; {} may be reached", limit.name()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Error, Options};
+
+    #[test]
+    fn an_error_caused_by_a_resource_limit_names_the_limit() {
+        // On 32-bit systems the first of these maps may succeed.
+        let maps = [(); 5].map(|()| Options::new().len(isize::MAX as usize / 2).anonymous());
+        let error = maps.into_iter().find_map(Result::err).unwrap();
+        assert!(error.to_string().starts_with("map: "), "{error}");
+        assert!(error.to_string().contains("the limit of"), "{error}");
+    }
+
+    #[test]
+    fn other_errors_contain_only_the_message_of_the_system() {
+        let error = Options::new().open("/nowhere/at/all").unwrap_err();
+        let Error::Os { source, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(error.to_string(), format!("open: {source}"));
+    }
+}

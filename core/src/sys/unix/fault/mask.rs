@@ -1,0 +1,42 @@
+//! The signals of faults, and the signal mask of the thread.
+
+use libc::c_int;
+use std::{mem::MaybeUninit, ptr};
+
+/// The signals that the kernel sends for an invalid memory access.
+pub(super) const SIGNALS: [c_int; 2] = [libc::SIGBUS, libc::SIGSEGV];
+
+/// Unblocks the signals of faults in this thread. The kernel terminates a process if a thread
+/// faults while it blocks the signal.
+pub(super) fn unblock() {
+    let set = signals();
+    // SAFETY: `set` is initialised. The old set is not requested.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
+}
+
+fn signals() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `set` has the size of a set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    for signal in SIGNALS {
+        // SAFETY: sigemptyset has initialised the set; the signal exists.
+        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
+    }
+    // SAFETY: sigemptyset has initialised it.
+    unsafe { set.assume_init() }
+}
+
+/// Blocks the signals of `set` in addition, and returns the previous mask.
+pub(super) fn block(set: &libc::sigset_t) -> libc::sigset_t {
+    let mut old = MaybeUninit::uninit();
+    // SAFETY: both point to sets. The call cannot fail, because SIG_BLOCK is valid.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, old.as_mut_ptr()) };
+    // SAFETY: pthread_sigmask has initialised it.
+    unsafe { old.assume_init() }
+}
+
+/// Makes `set` the mask of this thread.
+pub(super) fn restore(set: &libc::sigset_t) {
+    // SAFETY: `set` is a set. The old set is not requested.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, ptr::null_mut()) };
+}

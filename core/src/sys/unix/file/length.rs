@@ -1,0 +1,50 @@
+//! The length of a file.
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use super::super::{
+    check,
+    large_file::{fstat, ftruncate, off_t, stat},
+    retry_interrupted,
+};
+
+/// The largest length of a file, in bytes.
+pub(crate) const MAX_LEN: u64 = off_t::MAX as u64;
+
+/// Returns the file's length as `fstat` reports it: 0 for devices.
+pub(crate) fn status_len(file: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(u64::try_from(status(file)?.st_size).unwrap_or(0))
+}
+
+/// Calls `fstat`.
+pub(super) fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
+    let mut stat = MaybeUninit::<stat>::uninit();
+    // SAFETY: `stat` has the type that fstat fills.
+    check(unsafe { fstat(file.as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and so filled it.
+    Ok(unsafe { stat.assume_init() })
+}
+
+/// Makes the file at least `len` bytes long.
+pub(crate) fn extend(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    // Bytes that another process appends between the two calls are lost. The system has no call
+    // that only extends; one extends and allocates, but not on every file system.
+    if status_len(file)? < len { set_len(file, len) } else { Ok(()) }
+}
+
+/// Makes the file `len` bytes long.
+pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    let len = offset(len)?;
+    // SAFETY: ftruncate accesses no memory of this process. The pages of maps that it removes are
+    // accessed by accessors only.
+    retry_interrupted(|| check(unsafe { ftruncate(file.as_raw_fd(), len) }))
+}
+
+/// Converts a length; fails with `EFBIG`.
+pub(super) fn offset(len: u64) -> io::Result<off_t> {
+    off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))
+}

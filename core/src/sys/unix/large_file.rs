@@ -1,0 +1,9 @@
+//! The `libc` calls and types with 64-bit file offsets. On 32-bit Linux the plain names have 32-bit
+//! offsets; elsewhere the plain names are the only ones.
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use libc::{fstat, ftruncate, mmap, off_t, stat};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use libc::{
+    fstat64 as fstat, ftruncate64 as ftruncate, lseek64 as lseek, mmap64 as mmap, off64_t as off_t, stat64 as stat,
+};

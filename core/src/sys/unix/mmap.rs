@@ -1,0 +1,35 @@
+//! The raw `mmap` call.
+
+use std::{io, ptr::NonNull};
+
+use super::large_file::{mmap, off_t};
+use crate::flags::Protection;
+
+/// The arguments of `mmap`, without the protection.
+pub(super) struct MapCall {
+    pub(super) at: *mut libc::c_void,
+    pub(super) len: usize,
+    pub(super) flags: i32,
+    pub(super) fd: i32,
+    pub(super) offset: off_t,
+}
+
+/// Calls `mmap`.
+///
+/// # Safety
+///
+/// With `MAP_FIXED`, the caller owns what is mapped at the address and may replace it.
+pub(super) unsafe fn map_call(protection: Protection, call: &MapCall) -> io::Result<NonNull<u8>> {
+    // SAFETY: with MAP_FIXED the caller may replace these pages; otherwise the kernel chooses a
+    // free address range.
+    let start = unsafe { mmap(call.at, call.len, protection.0, call.flags, call.fd, call.offset) };
+    match NonNull::new(start.cast::<u8>()) {
+        Some(base) if start != libc::MAP_FAILED => Ok(base),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Converts a file offset to the type of `mmap`; fails with `EOVERFLOW`.
+pub(super) fn offset_of(offset: u64) -> io::Result<off_t> {
+    off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
+}

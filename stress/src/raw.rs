@@ -1,0 +1,105 @@
+//! Direct access to mapped memory, limits of the process, and handlers of a program.
+//!
+//! The functions are not sound: some exist to be terminated by a signal.
+#![allow(unsafe_code)]
+
+use std::{
+    io, ptr,
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst},
+};
+
+use libc::{SA_ONSTACK, SIGSEGV, c_int, c_void, sigaction, siginfo_t};
+use safemap::Map;
+use safemap_testing::signal;
+
+/// Reads a byte without the library's accessors.
+pub(crate) fn read_directly(map: &Map, at: usize) -> u8 {
+    // SAFETY: `at` is in the map's region. The scenario is about missing pages there.
+    unsafe { map.as_ptr().wrapping_add(at).read_volatile() }
+}
+
+/// Writes a byte without the library's accessors.
+pub(crate) fn write_directly(map: &Map, at: usize, byte: u8) {
+    // SAFETY: as for `read_directly`.
+    unsafe { map.as_mut_ptr().wrapping_add(at).write_volatile(byte) }
+}
+
+/// Returns the address of a byte of a map.
+pub(crate) fn address(map: &Map, at: usize) -> usize {
+    map.as_ptr().wrapping_add(at).expose_provenance()
+}
+
+/// Reads a byte at an earlier result of [`address`], as code does that keeps addresses.
+pub(crate) fn read_address(address: usize) -> u8 {
+    // SAFETY: it was the address of a map's byte. The scenario is about whether it still is.
+    unsafe { ptr::with_exposed_provenance::<u8>(address).read_volatile() }
+}
+
+/// A resource that `setrlimit` limits.
+pub(crate) type Resource = libc::__rlimit_resource_t;
+
+/// Sets the soft limit of a resource.
+pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writes.
+    check(unsafe { libc::getrlimit(resource, &raw mut limit) })?;
+    limit.rlim_cur = value;
+    // SAFETY: `limit` is initialised.
+    check(unsafe { libc::setrlimit(resource, &raw const limit) })
+}
+
+/// Drops the privileges of the superuser.
+pub(crate) fn drop_privileges() -> io::Result<()> {
+    const NOBODY: libc::uid_t = 65534;
+    // SAFETY: `setresuid` has no preconditions.
+    check(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) })
+}
+
+/// Gives this thread an alternate signal stack of `size` bytes, or takes it away.
+pub(crate) fn alternate_stack(size: Option<usize>) -> io::Result<()> {
+    let stack = Box::leak(vec![0_u8; size.unwrap_or(0)].into_boxed_slice());
+    let flags = if size.is_some() { 0 } else { libc::SS_DISABLE };
+    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: flags, ss_size: stack.len() };
+    // SAFETY: the memory is never freed.
+    check(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) })
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The exit status of a process whose own handler was called.
+pub(crate) const HANDLED: i32 = 77;
+
+/// How often [`chain`] was called.
+pub(crate) static CHAINED: AtomicUsize = AtomicUsize::new(0);
+
+/// The actions that `chain` replaced, for SIGBUS and SIGSEGV.
+static REPLACED: [AtomicPtr<sigaction>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
+
+/// Installs a handler that calls the handler it replaces.
+pub(crate) fn install_chaining(signal: c_int) {
+    let replaced = signal::install(signal, chain, SA_ONSTACK);
+    REPLACED[usize::from(signal == SIGSEGV)].store(Box::leak(Box::new(replaced)), SeqCst);
+}
+
+/// Installs a handler that ends the process with [`HANDLED`].
+pub(crate) fn install_ending(signal: c_int) {
+    extern "C" fn end(_: c_int) {
+        signal::exit(HANDLED);
+    }
+    signal::install_plain(signal, end, SA_ONSTACK);
+}
+
+extern "C" fn chain(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    CHAINED.fetch_add(1, SeqCst);
+    // SAFETY: `install_chaining` stored the pointer. The memory is never freed.
+    let replaced = unsafe { REPLACED[usize::from(number == SIGSEGV)].load(SeqCst).as_ref() };
+    match replaced {
+        None => signal::exit(HANDLED),
+        // The instruction is executed again and terminates the process.
+        Some(default) if default.sa_sigaction == libc::SIG_DFL => drop(signal::replace(number, Some(default))),
+        // SAFETY: in these scenarios the replaced handler takes three arguments.
+        Some(action) => unsafe { signal::call(action.sa_sigaction, number, info, context) },
+    }
+}
