@@ -18,7 +18,7 @@ from pathlib import Path
 
 # Subjects are checked from the commit after this one on.
 BASE = "d810adf25e01"
-SUBJECT = re.compile(r"[a-z][\w ./-]*: \S")
+SUBJECT = re.compile(r"[a-z][\w .,/-]*: \S")
 SUBJECT_WIDTH = 60
 WIDTH = 100
 
@@ -299,6 +299,11 @@ def options(parser):
     parser.add_argument(
         "--counts", action="store_true", help="print how often some words occur instead"
     )
+
+
+def lint(steps):
+    """Runs this check as a step."""
+    steps.run("prose", [sys.executable, __file__])
 
 
 def main():
