@@ -2,6 +2,7 @@
 """Runs the tools of this repository. They need Python's standard library only."""
 
 import argparse
+import os
 import sys
 
 from tools import (
@@ -9,8 +10,10 @@ from tools import (
     cross,
     debian,
     debian_pythons,
+    import_cycles,
     package,
     platforms,
+    prose,
     python_tests,
     rust,
     stress,
@@ -28,8 +31,9 @@ def test(steps, options):
 
 def lint(steps, options=None):
     """Runs all linters; a warning is an error."""
-    for part in (rust, python_tests, stress, bench):
+    for part in (prose, rust, python_tests, stress, bench):
         part.lint(steps)
+    import_cycles.run(steps)
 
 
 def setup_cross(steps, options):
@@ -47,6 +51,8 @@ def setup_options(parser):
 
 def ci(steps, options):
     """Runs what a change must pass."""
+    # Everything is built once here, and a backtrace needs lines only.
+    os.environ.update(CARGO_INCREMENTAL="0", CARGO_PROFILE_DEV_DEBUG="line-tables-only")
     lint(steps)
     test(steps, options_of(platforms))
     stubs.run(steps)

@@ -21,6 +21,8 @@ DEBIAN = {
     "RUSTC_BOOTSTRAP": "1",
     "CARGO_UNSTABLE_BUILD_STD": "std,panic_unwind,panic_abort,proc_macro,test",
 }
+# What makes builds faster that happen once.
+FASTER = {"CARGO_INCREMENTAL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"}
 STARTUP = Path("/usr/lib/rustlib/src/rust/library/rtstartup")
 
 
@@ -29,7 +31,7 @@ class Toolchain:
 
     def __init__(self, target, linker=None, runner=None, zig=False):
         self.target, self.zig = target, zig
-        self.env = {"CARGO_TARGET_DIR": str(HOME / "target")}
+        self.env = dict(FASTER, CARGO_TARGET_DIR=str(HOME / "target"))
         if not has_library(target):
             self.env.update(DEBIAN)
         prefix = "CARGO_TARGET_{}_".format(target.upper().replace("-", "_"))

@@ -96,7 +96,6 @@ def lint(steps):
     env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
     compiled = [sys.executable, "-W", "error", "-m", "compileall", "-q", *folders]
     steps.run("compileall", compiled, env)
-    steps.run("prose", [sys.executable, ROOT / "tools" / "prose.py"])
     folder = package.tools(steps)
     if folder:
         ruff = folder / "bin" / interpreters.program("ruff")

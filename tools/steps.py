@@ -39,48 +39,34 @@ class Ended:
         self.counts = Counts()
 
 
-class Clock:
-    """Measures wall time, and the processor time of child processes where the system reports it."""
-
-    def __init__(self):
-        self.begun, self.used = time.monotonic(), cpu_of_children()
-
-    def wall(self):
-        """Seconds since the clock was made."""
-        return time.monotonic() - self.begun
-
-    def cpu(self):
-        """Seconds of processor time that child processes have used since then."""
-        return cpu_of_children() - self.used
-
-
 class Steps:
     """One run of a tool, step by step."""
 
     def __init__(self):
         self.counts = Counts()
         self.times = []
-        self.clock, self.last = Clock(), Clock()
+        self.begun, self.cpu = time.monotonic(), cpu_of_children()
 
     def run(self, name, command, env=None, cwd=ROOT, read=None):
         """Runs a command and prints its line; prints its output if it fails.
 
         `read` turns the output into `Counts`. A failed command counts as one failure at least.
         """
-        clock = Clock()
+        begun = time.monotonic()
         ended = call(command, env, cwd)
         counts = ended.counts = (read and read(ended.text)) or Counts()
         if not ended.ok and not counts.failed:
             counts.failed = 1
-        self.record(name, counts, clock.wall(), read is not None)
+        self.record(name, counts, time.monotonic() - begun, read is not None)
         if counts.failed:
             show(command, ended)
         return ended
 
     def record(self, name, counts, seconds, counted=True):
         """Adds `counts` and prints the line of a step."""
-        self.times.append((seconds, self.last.cpu(), name))
-        self.last = Clock()
+        cpu = cpu_of_children()
+        self.times.append((seconds, cpu - self.cpu, name))
+        self.cpu = cpu
         self.counts.add(counts)
         mark = "FAIL" if counts.failed else "ok"
         line = "{}: {}".format(name, counts) if counted else name
@@ -104,7 +90,8 @@ class Steps:
         for wall, cpu, name in long if len(long) > 1 else ():
             print("{:7.1f} s {:7.1f} s  {}".format(wall, cpu, name))
         total = "\n{} steps in {:.0f} s, {:.0f} s of processor time: {}"
-        print(total.format(len(self.times), self.clock.wall(), self.clock.cpu(), self.counts))
+        seconds = time.monotonic() - self.begun
+        print(total.format(len(self.times), seconds, cpu_of_children(), self.counts))
         return 1 if self.counts.failed else 0
 
 
