@@ -12,14 +12,14 @@ CONTROL = "the standard mmap"
 
 # The beginning of every program. `truncated` returns a map whose file is empty; `fault` faults in several methods.
 BEGIN = """
-import ctypes, errno, faulthandler, importlib, os, random, resource, signal, sys, threading, time
+import ctypes, errno, faulthandler, importlib, os, random, resource, signal, sys, tempfile, threading, time
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-module, path, rounds, rng = importlib.import_module(sys.argv[1]), sys.argv[2], int(sys.argv[3]), random.Random(int(sys.argv[4]))
+module, rounds, rng = importlib.import_module(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
 repair = {"repair": True} if sys.argv[1] == "safemap" else {}
 faults = 0
 
 def truncated(**keywords):
-    with open(path, "w+b") as file:
+    with tempfile.TemporaryFile() as file:
         file.truncate(4 * module.PAGESIZE)
         m = module.mmap(file.fileno(), 0, **keywords)
         file.truncate(0)
@@ -194,7 +194,7 @@ def run(settings):
 
 def start(settings, module, code):
     """Runs a program."""
-    arguments = [module, settings.path(), str(settings.times(10, 200)), str(settings.seed)]
+    arguments = [module, str(settings.times(10, 200)), str(settings.seed)]
     command = [sys.executable, "-c", BEGIN + textwrap.dedent(code) + END, *arguments]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONFAULTHANDLER"}
     return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
