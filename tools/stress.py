@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tools import interpreters, package, sanitizers
 from tools.steps import ROOT, TARGET, Counts, Ended, call, show
@@ -74,7 +75,8 @@ def python_scenarios(steps):
     folder, host = package.tools(steps), interpreters.host()
     wheel = package.build(steps, folder, host) if folder else None
     python = package.environment(steps, folder, host, wheel) if wheel else None
-    return listed(steps, [python, HOME / "python" / "run.py"], ["--list"], "python ") if python else []
+    command = [python, "-X", "faulthandler", HOME / "python" / "run.py"]
+    return listed(steps, command, ["--list"], "python ") if python else []
 
 
 def listed(steps, command, option, prefix):
@@ -137,8 +139,9 @@ def end_of(ended):
     """Describes how a scenario failed."""
     if ended.status < 0:
         return "terminated by " + signal.Signals(-ended.status).name
-    lines = [line for line in ended.text.splitlines() if line and not line.startswith(("note:", "thread ", "{"))]
-    return "exit status {}: {}".format(ended.status, lines[0].strip()[:100] if lines else "no output")
+    text = ended.text.rsplit("Traceback (most recent call last):", 1)[-1]
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "note:", "thread ", "{"))]
+    return "exit status {}: {}".format(ended.status, lines[0][:100] if lines else "no output")
 
 
 def isolated(command):
@@ -152,9 +155,18 @@ def isolated(command):
         with tempfile.TemporaryFile() as output:
             status = wait(command, folder, env, output)
             output.seek(0)
-            return Ended(status, output.read().decode("utf-8", "replace"))
+            text = output.read().decode("utf-8", "replace")
+            return Ended(status, text + last_step(folder) if status else text)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def last_step(folder):
+    """Returns the last step that a Python scenario recorded, as a line for a failed one."""
+    path = Path(folder, "last-step")
+    if not path.exists():
+        return ""
+    return "\nlast step: " + path.read_bytes().split(b"\0")[0].decode("utf-8", "replace")
 
 
 def wait(command, folder, env, output):
@@ -167,6 +179,9 @@ def wait(command, folder, env, output):
         return child.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
         output.write("hung: stopped after {} s\n".format(TIMEOUT).encode())
+        # Python prints the stacks of its threads.
+        child.send_signal(signal.SIGABRT)
+        time.sleep(1)
         return 124
     finally:
         kill_group(child)

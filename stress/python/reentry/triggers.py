@@ -1,4 +1,4 @@
-"""Ways for a caller's code to run in the middle of a call. All but the direct one work behind the back of the method that runs."""
+"""Triggers: ways in which code of the caller runs during a call."""
 
 import gc
 import signal
@@ -7,67 +7,67 @@ import threading
 import warnings
 import weakref
 
-# Seconds after which another thread is stuck.
-PATIENCE = 30
+# A thread that does not end for so long hangs. In seconds.
+TIMEOUT = 30
 
 # The methods of arguments that a call may run.
 SPECIAL = ("__index__", "__buffer__", "__bool__", "__len__", "__eq__")
 
 
 class Hook:
-    """Something that is done once, in the middle of a call, and remembers whether it was."""
+    """An action that runs once during a call."""
 
     def __init__(self, act=None):
         self.act, self.ran = act, False
 
     def fire(self):
-        """Does it, the first time."""
+        """Runs the action, the first time only."""
         act, self.act = self.act, None
         if act:
             self.ran = True
             act()
 
 
-class Way:
-    """A way to fire a hook: from `trigger()`, which an argument's method calls, or by something that is set `around` the call."""
+class Trigger:
+    """Fires a hook, in `run()`, which a method of an argument calls, or by what `around` installs for the call."""
 
-    # Whether what the hook raises comes out of the call.
-    comes_out = True
+    # Whether the call raises the exception of the hook.
+    propagates = True
 
     def __init__(self, hook):
         self.hook = hook
 
-    def trigger(self):
-        """An argument's method runs. A comparison runs for each byte, and what was done is not done again."""
+    def run(self):
+        """A method of an argument calls this. A comparison does so for each byte."""
         if self.hook.act:
             self.pull()
 
     def pull(self):
-        """Fires the hook, if it is a method's to do that."""
+        """Fires the hook, directly or indirectly."""
 
     def number(self, value):
-        """What `__index__` returns."""
+        """Returns the result of `__index__`."""
         return value
 
     def around(self, call):
-        """Runs the call in question."""
+        """Makes the call."""
         return call()
 
 
-class Direct(Way):
-    """The method does it."""
+class Direct(Trigger):
+    """The method fires the hook."""
 
     def pull(self):
         self.hook.fire()
 
 
-class Dying(Way):
-    """The `__del__` of an object does it, whose last name goes."""
+class Deleted(Trigger):
+    """The `__del__` of an object fires the hook, when its last reference is deleted."""
 
-    comes_out = False
+    propagates = False
 
-    class Mortal:
-        """It does something when it dies."""
+    class Object:
+        """An object with `__del__`."""
 
         def __init__(self, hook):
             self.hook = hook
@@ -77,24 +77,24 @@ class Dying(Way):
 
     def __init__(self, hook):
         super().__init__(hook)
-        self.last = self.Mortal(hook)
+        self.last = self.Object(hook)
 
     def pull(self):
         self.last = None
 
 
-class Collected(Dying):
-    """The same of an object in a circle, which the collector finds."""
+class Collected(Deleted):
+    """The `__del__` of an object in a cycle, which the collector frees."""
 
     def pull(self):
         self.last.itself, self.last = self.last, None
         gc.collect(0)
 
 
-class Referred(Way):
-    """The callback of a weak reference does it."""
+class Referred(Trigger):
+    """The callback of a weak reference fires the hook."""
 
-    comes_out = False
+    propagates = False
 
     def __init__(self, hook):
         super().__init__(hook)
@@ -105,10 +105,10 @@ class Referred(Way):
         self.last = None
 
 
-class Collecting(Way):
-    """A callback of the collector does it."""
+class Collecting(Trigger):
+    """A callback of the collector fires the hook."""
 
-    comes_out = False
+    propagates = False
 
     def pull(self):
         gc.collect(0)
@@ -124,8 +124,8 @@ class Collecting(Way):
             gc.callbacks.remove(callback)
 
 
-class Signalled(Way):
-    """A handler of signals does it."""
+class Signalled(Trigger):
+    """A signal handler fires the hook."""
 
     def pull(self):
         signal.raise_signal(signal.SIGUSR2)
@@ -138,17 +138,17 @@ class Signalled(Way):
             signal.signal(signal.SIGUSR2, was)
 
 
-class Threaded(Way):
-    """Another thread does it, and is waited for: it must not need what this call holds."""
+class Threaded(Trigger):
+    """Another thread fires the hook while the call waits for it. It must not need a lock of the call."""
 
-    comes_out = False
+    propagates = False
 
     def pull(self):
         thread = threading.Thread(target=self.quietly, daemon=True)
         thread.start()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         if thread.is_alive():
-            raise AssertionError("another thread waits for a call that waits for it")
+            raise AssertionError("another thread waits for the call, which waits for it")
 
     def quietly(self):
         try:
@@ -157,8 +157,8 @@ class Threaded(Way):
             pass
 
 
-class Traced(Way):
-    """The trace function does it, when an argument's method begins."""
+class Traced(Trigger):
+    """The trace function fires the hook when a method of an argument begins."""
 
     def around(self, call):
         sys.settrace(self.trace)
@@ -172,8 +172,8 @@ class Traced(Way):
             self.hook.fire()
 
 
-class Profiled(Way):
-    """The profile function does it, before a method of the class begins."""
+class Profiled(Trigger):
+    """The profile function fires the hook before a method of the class begins."""
 
     def around(self, call):
         sys.setprofile(self.profile)
@@ -187,8 +187,8 @@ class Profiled(Way):
             self.hook.fire()
 
 
-class Monitored(Way):
-    """A callback of sys.monitoring does it, when an argument's method begins or a function is called with a map."""
+class Monitored(Trigger):
+    """A callback of sys.monitoring fires the hook when a method of an argument begins or a map is passed."""
 
     def around(self, call):
         monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
@@ -212,14 +212,14 @@ class Monitored(Way):
             self.hook.fire()
 
 
-class Warned(Way):
-    """The display of a warning does it: an `__index__` shall not return a subclass of int."""
+class Warned(Trigger):
+    """The display of a warning fires the hook: `__index__` should not return a subclass of int."""
 
-    class Odd(int):
+    class Integer(int):
         """Such a subclass."""
 
     def number(self, value):
-        return self.Odd(value)
+        return self.Integer(value)
 
     def around(self, call):
         with warnings.catch_warnings():
@@ -228,34 +228,34 @@ class Warned(Way):
             return call()
 
 
-class Audited(Way):
-    """An audit hook does it, which the constructor calls. There is no way to remove one."""
+class Audited(Trigger):
+    """An audit hook, which the constructor calls, fires the hook. It cannot be removed."""
 
-    now = None
+    current = None
 
     def around(self, call):
-        if Audited.now is None:
+        if Audited.current is None:
             sys.addaudithook(Audited.listen)
-        Audited.now = self.hook
+        Audited.current = self.hook
         try:
             return call()
         finally:
-            Audited.now = Hook()
+            Audited.current = Hook()
 
     @staticmethod
     def listen(event, arguments):
         if event == "mmap.__new__":
-            Audited.now.fire()
+            Audited.current.fire()
 
 
 def is_map(thing):
-    """Whether it is a map, of any module."""
+    """Returns whether an object is a map of any module."""
     return any(cls.__module__ == "mmap" for cls in type(thing).__mro__)
 
 
-# These run when an argument's method begins, whatever it does then.
+# These also run for methods that do not call `run`.
 OBSERVING = {Traced, Monitored}
-IN_ARGUMENTS = [Direct, Dying, Collected, Referred, Collecting, Signalled, Threaded, Traced, Warned]
+IN_ARGUMENTS = [Direct, Deleted, Collected, Referred, Collecting, Signalled, Threaded, Traced, Warned]
 AROUND = [Profiled, Audited]
 if hasattr(sys, "monitoring"):
     IN_ARGUMENTS.append(Monitored)
