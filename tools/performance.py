@@ -142,12 +142,12 @@ def misses_by_reason(sections):
 
 def reason(section, row):
     """Returns the paragraph of `misses.md` about a row; None if there is none."""
-    blocks = re.finditer(r"^((?:## .*\n)+)((?:(?!## ).*\n?)*)", REASONS.read_text(), re.M)
-    for block in blocks:
-        for pattern in re.findall(r"^## (.*)$", block.group(1), re.M):
+    blocks = re.findall(r"((?:^## .*\n)+)((?:(?!## ).*\n?)*)", REASONS.read_text(), re.M)
+    for patterns, text in blocks:
+        for pattern in re.split(r"## | \| |\n", patterns):
             expression = ".*".join(map(re.escape, pattern.split("*")))
             if re.fullmatch(expression, "{}: {}".format(section, row)):
-                return " ".join(block.group(2).split())
+                return " ".join(text.split())
     return None
 
 

@@ -4,38 +4,12 @@ use std::os::unix::fs::FileExt;
 
 use super::*;
 
-pub(super) const READS: Question = Question {
-    name: "reads",
-    title: "Rust: copy bytes out of a map, at random offsets",
-    how: "`read_at` into a buffer, beside `copy_from_slice` from memmap2's slice, `pread`, and \
-          (the limit) `memcpy` from private memory. The offsets are in 256 KiB. No length is \
-          known to the compiler: where it is, a short copy from a slice is an instruction or two, \
-          as `load` is here.",
-    answer: reads,
-};
-
-pub(super) const WRITES: Question = Question {
-    name: "writes",
-    title: "Rust: copy bytes into a map, at random offsets",
-    how: "`write_at`, beside `copy_from_slice` into memmap2's slice, `pwrite`, and (the limit) \
-          `memcpy` into private memory. Otherwise as `reads`.",
-    answer: writes,
-};
-
-pub(super) const WORDS: Question = Question {
-    name: "words",
-    title: "Rust: load and store integers at random offsets",
-    how: "`load::<u64>` and `store::<u64>`, beside volatile access to memmap2's slice, which \
-          checks bounds as well. The offsets are in 256 KiB.",
-    answer: words,
-};
-
 const LENGTHS: [usize; 16] =
     [1, 2, 4, 8, 16, 32, 64, 128, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, MIB];
 /// The offsets are below this one.
 const HOT: usize = 256 * KIB;
 
-fn reads(run: &Run) -> Outcome {
+pub(super) fn reads(run: &Run) -> Outcome {
     let Maps { file, ours, theirs } = Maps::new(&Data::text(), 2 * MIB)?;
     let (handle, private) = (file.open(), theirs.to_vec());
     for len in LENGTHS {
@@ -61,7 +35,7 @@ fn reads(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn writes(run: &Run) -> Outcome {
+pub(super) fn writes(run: &Run) -> Outcome {
     let file = TempFile::new(&vec![1; 2 * MIB]);
     let (ours, handle) = (file.map(), file.open());
     let mut theirs = peers::map_mut(&handle);
@@ -82,7 +56,7 @@ fn writes(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn words(run: &Run) -> Outcome {
+pub(super) fn words(run: &Run) -> Outcome {
     let file = TempFile::new(&vec![1; MIB]);
     let (ours, mut theirs) = (file.map(), peers::map_mut(&file.open()));
     Row::new("load a u64")
