@@ -12,9 +12,8 @@ const FEW: usize = 100;
 pub(super) fn answer(run: &Run) -> Outcome {
     let file = TempFile::new(&[1; 4 * KIB]).open();
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count")?.trim().parse::<usize>()?;
-    for count in
-        [1, 10_000, 60_000, 100_000].map(|count| if run.quick { count / 100 + 1 } else { count })
-    {
+    let reduced = |count| if run.quick { count / 100 + 1 } else { count };
+    for count in [1, 10_000, 60_000, 100_000].map(reduced) {
         let name = format!("file, {count}");
         if count + 1000 > limit {
             skip(&name, &format!("the system allows a process {limit} mappings"));
@@ -22,7 +21,7 @@ pub(super) fn answer(run: &Run) -> Outcome {
             row(run, name, count, || our_file(&file), || their_file(&file));
         }
     }
-    for count in [1, 100_000].map(|count| if run.quick { count / 100 + 1 } else { count }) {
+    for count in [1, 100_000].map(reduced) {
         row(run, format!("anonymous, {count}"), count, our_memory, their_memory);
     }
     Ok(())

@@ -17,22 +17,20 @@ pub(super) fn answer(run: &Run) -> Outcome {
         let share = size / parts;
         black_box(map.find(needle, part * share..(part + 1) * share).expect(IN_BOUNDS));
     };
-    row(&format!("find, {}", sized(size)), &search).aim("one thread", AIM).done(run);
-    row("read_at, 64 bytes at random", &|_, parts| reads(map, count / parts))
-        .aim("one thread", AIM)
-        .done(run);
-    row("load of a u64 at random", &|_, parts| loads(map, count / parts))
-        .aim("one thread", AIM)
-        .done(run);
+    // 1.8 times as fast.
+    let aimed =
+        |name: &str, work: PartOfWork<'_>| row(name, work).aim("one thread", 1.0 / 1.8).done(run);
+    aimed(&format!("find, {}", sized(size)), &search);
+    aimed("read_at, 64 bytes at random", &|_, parts| reads(map, count / parts));
+    aimed("load of a u64 at random", &|_, parts| loads(map, count / parts));
     row("shared nothing, the limit", &|_, parts| counts(count * 8 / parts)).done(run);
     Ok(())
 }
 
-/// 1.8 times as fast.
-const AIM: f64 = 1.0 / 1.8;
+/// Called with the index of a part and the number of parts.
+type PartOfWork<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// A row of `work`, which is called with the index of a part and the number of parts.
-fn row<'a>(name: &str, work: &'a (dyn Fn(usize, usize) + Sync)) -> Row<'a> {
+fn row<'a>(name: &str, work: PartOfWork<'a>) -> Row<'a> {
     let two = move || {
         thread::scope(|scope| {
             scope.spawn(|| work(1, 2));
