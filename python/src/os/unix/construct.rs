@@ -28,11 +28,7 @@ impl Mmap {
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
                           access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let map = py.detach(|| request.map()).map_err(|error| request.exception(error))?;

@@ -33,11 +33,7 @@ impl Mmap {
         text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let source = request.source(py)?;
