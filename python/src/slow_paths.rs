@@ -27,7 +27,7 @@ impl SlowMmap {
 }
 
 /// A `LineIterator` that takes the slow path.
-#[pyclass(frozen)]
+#[pyclass(frozen, name = "LineIterator", module = "safemap")]
 struct SlowLineIterator(Py<LineIterator>);
 
 #[pymethods]
