@@ -9,7 +9,8 @@ use pyo3::{
 
 use crate::{lines::LineIterator, mmap::Mmap};
 
-/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`). It has no fields.
+/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`). It has no
+/// fields.
 #[pyclass(frozen, subclass, mapping, extends = Mmap, name = "slow_mmap", module = "mmap")]
 pub(crate) struct SlowMmap;
 

@@ -221,6 +221,7 @@ pub(super) unsafe extern "C" fn new_slow_mmap(
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the class exists as long as its subclass.
     let new = unsafe { (*Mmap::type_object_raw(py)).tp_new };
-    // SAFETY: this function's arguments. `class` has no fields besides those that `new` initializes.
+    // SAFETY: this function's arguments. `class` has no fields besides those that `new`
+    // initializes.
     new.map_or(ptr::null_mut(), |new| unsafe { new(class, arguments, keywords) })
 }
