@@ -76,7 +76,8 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
-    /// Raises TypeError if a keyword argument was not taken: unknown, or passed by position as well.
+    /// Raises TypeError if a keyword argument was not taken: unknown, or passed by position as
+    /// well.
     pub(crate) fn finish(self) -> PyResult<()> {
         let Some(kwargs) = self.kwargs.filter(|kwargs| kwargs.len() > self.taken_by_name) else { return Ok(()) };
         for (i, name) in self.parameters.names.iter().enumerate().take(self.args.len()) {

@@ -11,7 +11,7 @@ use pyo3::{
 use crate::{
     argument::{byte, count, int, try_small_ints},
     error::{to_exception, value_error},
-    ffi::{Arity, Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes, with_bytes},
+    ffi::{Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes, with_bytes},
     mmap::{DETACH_THRESHOLD, Mmap},
     os,
     search::FAST_SEARCH_LENGTH,
@@ -27,7 +27,7 @@ pub(crate) struct Tell;
 impl Method for Tell {
     const NAME: &'static CStr = c"tell";
     const DOC: &'static CStr = c"tell($self, /)\n--\n\nReturns the current position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -48,7 +48,7 @@ impl Method for Seek {
     const DOC: &'static CStr = c"seek($self, pos, whence=0, /)\n--\n\n\
         Sets the position and returns it.\n\n\
         `pos` is relative to the start (whence 0), the current position (1) or the end (2).";
-    const ARITY: Arity = Arity::Between(1, 2);
+    const ARITY: (usize, usize) = (1, 2);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -82,7 +82,7 @@ impl Method for Read {
     const NAME: &'static CStr = c"read";
     const DOC: &'static CStr = c"read($self, n=None, /)\n--\n\n\
         Returns the next `n` bytes, or all remaining bytes, and advances the position.";
-    const ARITY: Arity = Arity::Between(0, 1);
+    const ARITY: (usize, usize) = (0, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -107,7 +107,7 @@ impl Method for ReadByte {
     const NAME: &'static CStr = c"read_byte";
     const DOC: &'static CStr = c"read_byte($self, /)\n--\n\n\
         Returns the next byte as an int and advances the position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -133,7 +133,7 @@ impl Method for Readline {
     const DOC: &'static CStr = c"readline($self, /)\n--\n\n\
         Returns the bytes up to and including the next newline, or all remaining bytes, and advances\n\
         the position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -164,7 +164,7 @@ impl Method for Write {
     const DOC: &'static CStr = c"write($self, bytes, /)\n--\n\n\
         Writes `bytes` at the position, advances the position and returns the number of bytes.\n\n\
         Raises ValueError, and writes nothing, if they do not fit.";
-    const ARITY: Arity = Arity::One;
+    const ARITY: (usize, usize) = (1, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -197,7 +197,7 @@ impl Method for WriteByte {
     const NAME: &'static CStr = c"write_byte";
     const DOC: &'static CStr = c"write_byte($self, byte, /)\n--\n\n\
         Writes the int `byte` at the position and advances the position.";
-    const ARITY: Arity = Arity::One;
+    const ARITY: (usize, usize) = (1, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {

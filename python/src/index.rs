@@ -162,7 +162,8 @@ impl Mmap {
         }
     }
 
-    /// The sequence slot for assignments, which only C code calls. `value` is `None` for a deletion.
+    /// The sequence slot for assignments, which only C code calls. `value` is `None` for a
+    /// deletion.
     pub(crate) fn assign_sequence_item(
         &self,
         py: Python<'_>,
@@ -191,8 +192,8 @@ impl Mmap {
         Err(PyTypeError::new_err("mmap object doesn't support slice deletion"))
     }
 
-    /// Converts an index, which may count from the end, to an offset. Raises IndexError if it is out
-    /// of range.
+    /// Converts an index, which may count from the end, to an offset. Raises IndexError if it is
+    /// out of range.
     #[inline]
     fn offset_of(&self, py: Python<'_>, index: isize) -> PyResult<usize> {
         let len = self.length(py)?;

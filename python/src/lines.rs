@@ -1,7 +1,7 @@
 //! The method `lines` and its iterator.
 //!
-//! `readline` costs a Python call, a search and a copy for each line. The iterator copies a block of
-//! the map, with many lines, into a private buffer, and splits the lines there. The copy handles
+//! `readline` costs a Python call, a search and a copy for each line. The iterator copies a block
+//! of the map, with many lines, into a private buffer, and splits the lines there. The copy handles
 //! faults and concurrent changes, so that the lines need no further access to the map.
 
 use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
@@ -23,9 +23,9 @@ const READ_AHEAD: usize = 8 * 1024;
 impl Mmap {
     /// Returns an iterator over the lines in `start..end`.
     ///
-    /// Lines end with b"\n", which is removed if `keepends` is false. With `containing`, a bytes-like
-    /// object, only the lines that contain it are returned. The position is neither used nor changed.
-    /// Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
+    /// Lines end with b"\n", which is removed if `keepends` is false. With `containing`, a
+    /// bytes-like object, only the lines that contain it are returned. The position is neither used
+    /// nor changed. Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
     #[pyo3(
         signature = (start = OMITTED, end = None, *, keepends = None, containing = None),
         text_signature = "($self, start=0, end=None, *, keepends=True, containing=None)"
@@ -63,7 +63,8 @@ impl Mmap {
 #[pyclass(frozen, module = "safemap")]
 pub(crate) struct LineIterator {
     map: Py<Mmap>,
-    /// The offset at which lines end at the latest. `None` for the end of the map, even if it moves.
+    /// The offset at which lines end at the latest. `None` for the end of the map, even if it
+    /// moves.
     end: Option<usize>,
     keepends: bool,
     needle: Option<Vec<u8>>,

@@ -24,29 +24,30 @@ pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
 
 /// A memory map that behaves like a bytearray and like a file object.
 ///
-/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True,
-///      repair=False, allocate=False)
-/// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)
+/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT,
+///      offset=0, *, trackfd=True, repair=False, allocate=False)
+/// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *,
+///      trackfd=True, repair=False, allocate=False)
 ///
-/// Maps `length` bytes of the file with the descriptor `fileno`, starting at `offset`, which must be
-/// a multiple of ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps
-/// new anonymous memory.
+/// Maps `length` bytes of the file with the descriptor `fileno`, starting at `offset`, which must
+/// be a multiple of ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1
+/// maps new anonymous memory.
 ///
 /// `access` is ACCESS_READ, ACCESS_WRITE (writes change the file) or ACCESS_COPY (writes change the
-/// memory only). Alternatively `flags` and `prot` are passed to the system's mmap(). The descriptor is
-/// duplicated unless `trackfd` is false; then size() and resize() raise ValueError.
+/// memory only). Alternatively `flags` and `prot` are passed to the system's mmap(). The descriptor
+/// is duplicated unless `trackfd` is false; then size() and resize() raise ValueError.
 ///
-/// If `repair` is true, code that accesses the memory through a buffer (memoryview, numpy, re) reads
-/// zeros where the file has become shorter. Without it, such an access terminates the process by
-/// SIGBUS. After a repair, every call raises FaultError until restore() succeeds. If `allocate` is
-/// true, resize() allocates disk space, so that a full disk is reported by resize() and not by a
+/// If `repair` is true, code that accesses the memory through a buffer (memoryview, numpy, re)
+/// reads zeros where the file has become shorter. Without it, such an access terminates the process
+/// by SIGBUS. After a repair, every call raises FaultError until restore() succeeds. If `allocate`
+/// is true, resize() allocates disk space, so that a full disk is reported by resize() and not by a
 /// later write.
 ///
-/// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname` share
-/// the memory. A file that is too short is extended. `repair` raises NotImplementedError.
+/// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname`
+/// share the memory. A file that is too short is extended. `repair` raises NotImplementedError.
 ///
-/// Reading or writing a part of the map that the file no longer contains raises FaultError, a subclass
-/// of OSError.
+/// Reading or writing a part of the map that the file no longer contains raises FaultError, a
+/// subclass of OSError.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]
 pub(crate) struct Mmap {
     pub(crate) map: SharedMap,

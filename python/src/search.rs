@@ -7,7 +7,7 @@ use safemap::Map;
 
 use crate::{
     argument::optional_ssize,
-    ffi::{Arity, Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int, with_stable_bytes},
+    ffi::{Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int, with_stable_bytes},
     mmap::{DETACH_THRESHOLD, Mmap},
 };
 
@@ -22,7 +22,7 @@ impl Method for Find {
     const DOC: &'static CStr = c"find($self, view, start=None, end=None, /)\n--\n\n\
         Returns the lowest index in `start..end` at which `view` is found, or -1.\n\n\
         `start` defaults to the position, `end` to the end of the map.";
-    const ARITY: Arity = Arity::Between(1, 3);
+    const ARITY: (usize, usize) = (1, 3);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -45,7 +45,7 @@ impl Method for Rfind {
     const DOC: &'static CStr = c"rfind($self, view, start=None, end=None, /)\n--\n\n\
         Returns the highest index in `start..end` at which `view` is found, or -1.\n\n\
         `start` defaults to the position, `end` to the end of the map.";
-    const ARITY: Arity = Arity::Between(1, 3);
+    const ARITY: (usize, usize) = (1, 3);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -138,7 +138,8 @@ impl Mmap {
         })
     }
 
-    /// Searches `start..end`, which is not reversed. Detaches from the interpreter for a long range.
+    /// Searches `start..end`, which is not reversed. Detaches from the interpreter for a long
+    /// range.
     pub(crate) fn search_within(
         &self,
         py: Python<'_>,

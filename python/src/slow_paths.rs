@@ -9,22 +9,13 @@ use pyo3::{
 
 use crate::{lines::LineIterator, mmap::Mmap};
 
-/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`).
+/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`). It has no
+/// fields.
 #[pyclass(frozen, subclass, mapping, extends = Mmap, name = "slow_mmap", module = "mmap")]
 pub(crate) struct SlowMmap;
 
 #[pymethods]
 impl SlowMmap {
-    #[new]
-    #[pyo3(signature = (*args, **kwargs))]
-    fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<SlowMmap>> {
-        Ok(PyClassInitializer::from(Mmap::construct(py, args, kwargs)?).add_subclass(SlowMmap))
-    }
-
     #[pyo3(signature = (*args, **kwargs))]
     fn lines(
         slf: &Bound<'_, Self>,
@@ -37,7 +28,7 @@ impl SlowMmap {
 }
 
 /// A `LineIterator` that takes the slow path.
-#[pyclass(frozen)]
+#[pyclass(frozen, name = "LineIterator", module = "safemap")]
 struct SlowLineIterator(Py<LineIterator>);
 
 #[pymethods]

@@ -29,7 +29,16 @@ const fn slot(slot: c_int, function: *mut c_void) -> PyType_Slot {
 /// Adds every method and slot that has a fast path to a class. `$fast` says whether it is used, and
 /// selects the functions of the slots.
 macro_rules! add_methods_and_slots {
-    ($class:ty, $fast:literal, $length:path, $item:path, $subscript:path, $assign_subscript:path, $get_buffer:path) => {
+    (
+        $class:ty,
+        $fast:literal,
+        $length:path,
+        $item:path,
+        $subscript:path,
+        $assign_subscript:path,
+        $get_buffer:path
+        $(, $name:ident: $function:path)*
+    ) => {
         inventory::submit! {
             type Inventory = <$class as PyClassImpl>::Inventory;
             Inventory::new(PyClassItems {
@@ -54,6 +63,7 @@ macro_rules! add_methods_and_slots {
                     slot(ffi::Py_mp_ass_subscript, $assign_subscript as *mut c_void),
                     slot(ffi::Py_bf_getbuffer, $get_buffer as *mut c_void),
                     slot(ffi::Py_bf_releasebuffer, slots::release_buffer as *mut c_void),
+                    $(slot(ffi::$name, $function as *mut c_void),)*
                 ],
             })
         }
@@ -76,7 +86,8 @@ add_methods_and_slots!(
     slots::item_slow,
     slots::subscript_slow,
     slots::assign_subscript_slow,
-    slots::get_buffer_slow
+    slots::get_buffer_slow,
+    Py_tp_new: slots::new_slow_mmap
 );
 
 inventory::submit! {

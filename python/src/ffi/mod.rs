@@ -36,7 +36,7 @@ pub(crate) use integer::{
     is_index, minus_one, return_int, slice_bounds, ssize, subscript, try_slice_bounds, try_small_int,
 };
 pub(crate) use lock::Lock;
-pub(crate) use method::{Arity, Method};
+pub(crate) use method::Method;
 pub(crate) use return_value::ReturnValue;
 pub(crate) use shared_map::SharedMap;
 pub(crate) use small_objects::{fill_small_objects, single_byte, small_int};

@@ -12,6 +12,7 @@
 use std::{ffi::c_int, ptr};
 
 use pyo3::{
+    PyTypeInfo,
     ffi::{self, Py_ssize_t, PyObject},
     prelude::*,
     types::PyInt,
@@ -208,4 +209,19 @@ unsafe extern "C" fn next_line_slow(object: *mut PyObject) -> *mut PyObject {
     };
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     unsafe { run_slow(object, ptr::null_mut(), slow) }
+}
+
+/// The constructor of `SlowMmap`, which is that of its base class.
+pub(super) unsafe extern "C" fn new_slow_mmap(
+    class: *mut ffi::PyTypeObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls a slot attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the class exists as long as its subclass.
+    let new = unsafe { (*Mmap::type_object_raw(py)).tp_new };
+    // SAFETY: this function's arguments. `class` has no fields besides those that `new`
+    // initializes.
+    new.map_or(ptr::null_mut(), |new| unsafe { new(class, arguments, keywords) })
 }

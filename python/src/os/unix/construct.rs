@@ -28,11 +28,7 @@ impl Mmap {
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
                           access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let map = py.detach(|| request.map()).map_err(|error| request.exception(error))?;
@@ -81,8 +77,8 @@ impl Request {
         Ok(request)
     }
 
-    /// Checks that the arguments fit together. Derives `flags` and `prot` from `access`, or `access` from
-    /// them.
+    /// Checks that the arguments fit together. Derives `flags` and `prot` from `access`, or
+    /// `access` from them.
     fn validate(mut self) -> PyResult<Request> {
         if self.length < 0 {
             return Err(PyOverflowError::new_err("memory mapped length must be positive"));
@@ -130,7 +126,8 @@ impl Request {
             Some(file) if self.flags & MAP_ANONYMOUS != 0 => options.len(self.length_in(file)?).anonymous(),
             Some(file) if self.length == 0 => options.map(file),
             Some(file) => options.len(self.length as usize).map(file),
-            // The core ignores the offset of anonymous memory; the system requires it to be aligned.
+            // The core ignores the offset of anonymous memory; the system requires it to be
+            // aligned.
             None if !(self.offset as usize).is_multiple_of(granularity()) => Err(Error::Unsupported("that offset")),
             None => options.len(self.length as usize).anonymous(),
         }
@@ -168,8 +165,8 @@ impl Request {
     }
 }
 
-/// Returns the access that corresponds to a protection. Memory that is neither readable nor writable
-/// counts as read-only.
+/// Returns the access that corresponds to a protection. Memory that is neither readable nor
+/// writable counts as read-only.
 fn implied_access(prot: c_int) -> c_int {
     match (prot & PROT_READ != 0, prot & PROT_WRITE != 0) {
         (true, true) => ACCESS_DEFAULT,

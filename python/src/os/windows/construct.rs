@@ -33,11 +33,7 @@ impl Mmap {
         text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let source = request.source(py)?;
@@ -83,8 +79,8 @@ impl<'py> Request<'py> {
             repair: arguments.truth_or(6, false)?,
             allocate: arguments.truth_or(7, false)?,
         };
-        // Up to CPython 3.14 `trackfd` exists on Unix only, and `test_mmap` checks that with anonymous
-        // memory.
+        // Up to CPython 3.14 `trackfd` exists on Unix only, and `test_mmap` checks that with
+        // anonymous memory.
         if matches!(request.fileno, -1 | 0) && args.py().version_info() < (3, 15) {
             arguments.reject_keyword(TRACKFD)?;
         }
@@ -159,8 +155,8 @@ impl Source {
         options
     }
 
-    /// Returns the exception for a file that is mapped to its end and is too short. CPython checks this
-    /// before the name.
+    /// Returns the exception for a file that is mapped to its end and is too short. CPython checks
+    /// this before the name.
     fn length_error(&self) -> Option<PyErr> {
         let file = self.file.filter(|_| self.length == 0)?;
         match Options::new().offset(self.offset).exact_offset().map(file) {

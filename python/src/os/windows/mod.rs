@@ -7,7 +7,7 @@ use std::ffi::c_int;
 
 use safemap::{Error, Flags, fault_status};
 
-use crate::buffer::error_of_status;
+use crate::ffi::error_of_status;
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
