@@ -258,7 +258,9 @@ impl Map {
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let regions = self.lock_regions();
         let span = self.span("lock", range)?;
-        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
+        self.pages(&regions, span, Rounding::Outward)
+            .map_or(Ok(()), Pages::lock)
+            .map_err(Error::os("lock"))
     }
 
     /// Unlocks the pages that contain bytes of `range`, after [`Map::lock`].
@@ -280,7 +282,9 @@ impl Map {
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let regions = self.lock_regions();
         let span = self.span("unlock", range)?;
-        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
+        self.pages(&regions, span, Rounding::Outward)
+            .map_or(Ok(()), Pages::unlock)
+            .map_err(Error::os("unlock"))
     }
 
     /// Sets the protection of the pages that contain bytes of `range`.
@@ -316,7 +320,11 @@ impl Map {
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
-            return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
+            return Err(Error::Unaligned {
+                call: "protect",
+                offset: self.offset() + span.start() as u64,
+                multiple,
+            });
         }
         fault::ensure_first_for_protection();
         let pages = self.pages(&regions, span, Rounding::Outward);
@@ -383,7 +391,8 @@ impl Map {
         if !self.is_anonymous() {
             return Err(Error::Unsupported("a map of a file cannot be named"));
         }
-        let name = CString::new(name).map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
+        let name = CString::new(name)
+            .map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
         let regions = self.lock_regions();
         let span = self.span("set_name", ..)?;
         let pages = self.pages(&regions, span, Rounding::Outward);
@@ -448,7 +457,8 @@ impl Map {
         let span = self.span(call, range)?;
         self.ensure_intact()?;
         let in_use = self.enter(span)?;
-        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten() {
+        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten()
+        {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }

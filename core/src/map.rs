@@ -312,7 +312,11 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn read_uninit_at<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize) -> Result<&'a mut [u8]> {
+    pub fn read_uninit_at<'a>(
+        &self,
+        buffer: &'a mut [MaybeUninit<u8>],
+        at: usize,
+    ) -> Result<&'a mut [u8]> {
         self.copy_out_uninit(self.span_at("read_uninit_at", at, buffer.len())?, buffer)
     }
 
@@ -359,7 +363,12 @@ impl Map {
     /// ```
     #[doc(alias = "read_strided")]
     #[inline]
-    pub fn gather<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize, step: isize) -> Result<&'a mut [u8]> {
+    pub fn gather<'a>(
+        &self,
+        buffer: &'a mut [MaybeUninit<u8>],
+        at: usize,
+        step: isize,
+    ) -> Result<&'a mut [u8]> {
         self.copy_out_strided(self.strided("gather", at, step, buffer.len())?, buffer)
     }
 

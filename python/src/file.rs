@@ -11,7 +11,10 @@ use pyo3::{
 use crate::{
     argument::{byte, count, int, try_small_ints},
     error::{to_exception, value_error},
-    ffi::{Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes, with_bytes},
+    ffi::{
+        Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
+        with_bytes,
+    },
     mmap::{DETACH_THRESHOLD, Mmap},
     os,
     search::FAST_SEARCH_LENGTH,
@@ -53,12 +56,18 @@ impl Method for Seek {
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let [pos] = try_small_ints(arguments)?;
-        let to = usize::try_from(pos).ok().filter(|&to| mmap.try_length(py).is_some_and(|len| to <= len))?;
+        let to = usize::try_from(pos)
+            .ok()
+            .filter(|&to| mmap.try_length(py).is_some_and(|len| to <= len))?;
         mmap.set_position(to);
         Some(return_int(py, to))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
         let len = mmap.length(py)?;
@@ -92,7 +101,11 @@ impl Method for Read {
         mmap.try_consume(py, at, usize::try_from(n).ok()?.min(left))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let n = count(arguments.first())?.unwrap_or(usize::MAX);
         let (at, len) = (mmap.position(), mmap.length(py)?);
@@ -119,7 +132,11 @@ impl Method for ReadByte {
 
     fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
         let at = mmap.position();
-        let byte = mmap.map.with(py, |map| map.get(at), |error| beyond_end(error, "read byte out of range"))?;
+        let byte = mmap.map.with(
+            py,
+            |map| map.get(at),
+            |error| beyond_end(error, "read byte out of range"),
+        )?;
         mmap.set_position(at + 1);
         Ok(small_int(py, byte))
     }
@@ -176,7 +193,11 @@ impl Method for Write {
         Some(return_int(py, bytes.len()))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
@@ -208,12 +229,20 @@ impl Method for WriteByte {
         Some(ReturnValue::none(py))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
-        mmap.map.with(py, |map| map.set(at, byte), |error| beyond_end(error, "write byte out of range"))?;
+        mmap.map.with(
+            py,
+            |map| map.set(at, byte),
+            |error| beyond_end(error, "write byte out of range"),
+        )?;
         mmap.set_position(at + 1);
         Ok(ReturnValue::none(py))
     }

@@ -33,26 +33,35 @@ impl Method for Move {
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
-        let [dest, src, count] = try_small_ints(arguments)?.map(|number| usize::try_from(number).ok());
+        let [dest, src, count] =
+            try_small_ints(arguments)?.map(|number| usize::try_from(number).ok());
         let (dest, src, count) = (dest?, src?, count.filter(|&count| count < DETACH_THRESHOLD)?);
-        let result = mmap.map.try_with(py, |map| match map.copy_within(src..src + count, dest) {
-            // Some bytes were copied, perhaps over bytes of the source: the slow path cannot repeat
-            // it.
-            Err(error @ Error::Fault { .. }) => Some(Err(error)),
-            result => result.ok().map(Ok),
-        })?;
+        let result =
+            mmap.map.try_with(py, |map| match map.copy_within(src..src + count, dest) {
+                // Some bytes were copied, perhaps over bytes of the source: the slow path cannot repeat
+                // it.
+                Err(error @ Error::Fault { .. }) => Some(Err(error)),
+                result => result.ok().map(Ok),
+            })?;
         Some(match result {
             Ok(()) => ReturnValue::none(py),
             Err(error) => ReturnValue::raise(py, to_exception(error)),
         })
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
-        let (dest, src, count) = (ssize(&arguments[0])?, ssize(&arguments[1])?, ssize(&arguments[2])?);
+        let (dest, src, count) =
+            (ssize(&arguments[0])?, ssize(&arguments[1])?, ssize(&arguments[2])?);
         mmap.ensure_writable()?;
         let len = mmap.length(py)?;
-        let (Some(from), Some(to)) = (range_within(src, count, len), range_within(dest, count, len)) else {
+        let (Some(from), Some(to)) =
+            (range_within(src, count, len), range_within(dest, count, len))
+        else {
             return Err(value_error("source, destination, or count out of range"));
         };
         mmap.run_sized(py, from.len(), |map| map.copy_within(from, to.start))?;
@@ -80,8 +89,8 @@ impl Mmap {
     ) -> PyResult<()> {
         self.ensure_open()?;
         let (offset, size, flags) = (offset.ssize_or(0)?, size.ssize_or(-1)?, flags.int_or(0)?);
-        let range =
-            flush_range(offset, size, self.length(py)?).ok_or_else(|| value_error("flush values out of range"))?;
+        let range = flush_range(offset, size, self.length(py)?)
+            .ok_or_else(|| value_error("flush values out of range"))?;
         if matches!(self.access, ACCESS_READ | ACCESS_COPY) {
             return Ok(());
         }
@@ -136,7 +145,9 @@ impl Mmap {
             return Err(value_error("Cannot set annotation on non-anonymous mappings"));
         }
         if !CAN_NAME_MEMORY {
-            return Err(PyNotImplementedError::new_err("Annotation of mmap is not supported on this platform"));
+            return Err(PyNotImplementedError::new_err(
+                "Annotation of mmap is not supported on this platform",
+            ));
         }
         let name = format!("{NAME_PREFIX}{name}");
         if name.len() > MAX_NAME_LENGTH {
@@ -173,7 +184,12 @@ impl Mmap {
 
     /// Reads `length` bytes, starting at `start`, into memory and locks them there.
     #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
-    fn lock(&self, py: Python<'_>, start: Optional<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn lock(
+        &self,
+        py: Python<'_>,
+        start: Optional<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.lock(range))
@@ -181,7 +197,12 @@ impl Mmap {
 
     /// Unlocks `length` bytes, starting at `start`, that lock() has locked.
     #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
-    fn unlock(&self, py: Python<'_>, start: Optional<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn unlock(
+        &self,
+        py: Python<'_>,
+        start: Optional<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.unlock(range))
@@ -228,8 +249,9 @@ impl Mmap {
         let start = usize::try_from(start).ok().filter(|&start| start <= len);
         let start = start.ok_or_else(|| value_error("start out of bounds"))?;
         let length = length.map_or(Some(len - start), |length| usize::try_from(length).ok());
-        let length =
-            length.filter(|&length| length <= len - start).ok_or_else(|| value_error("length out of bounds"))?;
+        let length = length
+            .filter(|&length| length <= len - start)
+            .ok_or_else(|| value_error("length out of bounds"))?;
         Ok(start..start + length)
     }
 
@@ -276,8 +298,8 @@ fn resize_exception(error: Error) -> PyErr {
 }
 
 fn str_argument(name: &Bound<'_, PyAny>) -> PyResult<String> {
-    let text = name
-        .cast::<PyString>()
-        .map_err(|_| PyTypeError::new_err(format!("set_name() argument must be str, not {}", class_name(name))))?;
+    let text = name.cast::<PyString>().map_err(|_| {
+        PyTypeError::new_err(format!("set_name() argument must be str, not {}", class_name(name)))
+    })?;
     Ok(text.to_str()?.to_owned())
 }

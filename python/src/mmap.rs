@@ -62,7 +62,14 @@ pub(crate) struct Mmap {
 impl Mmap {
     /// Wraps a new map. The position is 0.
     pub(crate) fn new(map: Map, access: c_int, flags: c_int, offset: i64, tracked: bool) -> Mmap {
-        Mmap { map: SharedMap::new(map), position: AtomicUsize::new(0), access, flags, offset, tracked }
+        Mmap {
+            map: SharedMap::new(map),
+            position: AtomicUsize::new(0),
+            access,
+            flags,
+            offset,
+            tracked,
+        }
     }
 
     /// Raises ValueError if the map is closed, which CPython's methods check first.
@@ -94,7 +101,11 @@ impl Mmap {
 
     /// Runs a short call on the map.
     #[inline]
-    pub(crate) fn run<R>(&self, py: Python<'_>, call: impl FnOnce(&Map) -> safemap::Result<R> + Send) -> PyResult<R> {
+    pub(crate) fn run<R>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
+    ) -> PyResult<R> {
         self.map.with(py, call, to_exception)
     }
 
@@ -144,16 +155,28 @@ impl Mmap {
 
     /// Fast path of [`Mmap::copy_out`], for at least one byte and less than [`DETACH_THRESHOLD`].
     #[inline]
-    pub(crate) fn try_copy_out(&self, py: Python<'_>, at: usize, len: usize) -> Option<ReturnValue> {
+    pub(crate) fn try_copy_out(
+        &self,
+        py: Python<'_>,
+        at: usize,
+        len: usize,
+    ) -> Option<ReturnValue> {
         if len == 0 || len >= DETACH_THRESHOLD {
             return None;
         }
-        try_new_bytes(py, len, |bytes| self.map.try_with(py, |map| map.read_uninit_at(bytes, at).map(drop).ok()))
+        try_new_bytes(py, len, |bytes| {
+            self.map.try_with(py, |map| map.read_uninit_at(bytes, at).map(drop).ok())
+        })
     }
 
     /// Copies `len` bytes, starting at `at`, into a new `bytes` object. Copies fewer if another
     /// thread has shortened the map since the caller read its length.
-    pub(crate) fn copy_out<'py>(&self, py: Python<'py>, at: usize, len: usize) -> PyResult<Bound<'py, PyBytes>> {
+    pub(crate) fn copy_out<'py>(
+        &self,
+        py: Python<'py>,
+        at: usize,
+        len: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
             self.run_sized(py, len, |map| {
                 let left = map.len().saturating_sub(at).min(len);
@@ -214,7 +237,9 @@ impl Mmap {
         let Ok(length) = this.length(py) else { return format!("<{name} closed=True>") };
         let access = access_name(this.access);
         let (position, offset) = (this.position(), this.offset);
-        format!("<{name} closed=False, access={access}, length={length}, pos={position}, offset={offset}>")
+        format!(
+            "<{name} closed=False, access={access}, length={length}, pos={position}, offset={offset}>"
+        )
     }
 }
 

@@ -22,7 +22,8 @@ impl SlowMmap {
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<SlowLineIterator> {
-        let method = slf.py().get_type::<Mmap>().getattr("lines")?.call_method1("__get__", (slf,))?;
+        let method =
+            slf.py().get_type::<Mmap>().getattr("lines")?.call_method1("__get__", (slf,))?;
         Ok(SlowLineIterator(method.call(args, kwargs)?.cast_into()?.unbind()))
     }
 }

@@ -188,14 +188,17 @@ unsafe extern "C" {
 
 /// Returns the fixup of the `sm_try` at `pc`.
 pub(super) fn fixup(pc: usize) -> Option<usize> {
-    let covers_pc = |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
+    let covers_pc =
+        |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
     exception_table().iter().find(covers_pc).map(|entry| resolve(&entry.fixup))
 }
 
 fn exception_table() -> &'static [ExceptionEntry] {
     let (start, end) = (&raw const EXCEPTION_TABLE, &raw const EXCEPTION_TABLE_END);
     // SAFETY: the two symbols enclose whole entries, which never change (assemble!).
-    unsafe { slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>()) }
+    unsafe {
+        slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>())
+    }
 }
 
 fn resolve(distance: &i32) -> usize {

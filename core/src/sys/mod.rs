@@ -43,6 +43,6 @@ use windows as os;
 
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork, granularity, in_use,
-    page_size, region, repair, rlimit, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork,
+    granularity, in_use, page_size, region, repair, rlimit, transfer,
 };

@@ -73,8 +73,14 @@ pub(crate) fn try_slice_bounds(slice: &Bound<'_, PySlice>) -> Option<(isize, isi
     };
     match number(bound(slots.step), 1)? {
         0 => None,
-        step @ ..0 => Some((number(bound(slots.start), isize::MAX)?, number(bound(slots.stop), isize::MIN)?, step)),
-        step => Some((number(bound(slots.start), 0)?, number(bound(slots.stop), isize::MAX)?, step)),
+        step @ ..0 => Some((
+            number(bound(slots.start), isize::MAX)?,
+            number(bound(slots.stop), isize::MIN)?,
+            step,
+        )),
+        step => {
+            Some((number(bound(slots.start), 0)?, number(bound(slots.stop), isize::MAX)?, step))
+        }
     }
 }
 

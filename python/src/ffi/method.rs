@@ -42,7 +42,11 @@ pub(crate) trait Method {
     /// # Errors
     ///
     /// The exception of the method.
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue>;
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue>;
 }
 
 /// Raises TypeError, with the text of CPython's Argument Clinic, for a wrong number of arguments.
@@ -54,7 +58,9 @@ fn check_count(name: &str, (min, max): (usize, usize), count: usize) -> PyResult
     };
     let bound = if min == max { "" } else { bound };
     let plural = if limit == 1 { "" } else { "s" };
-    Err(PyTypeError::new_err(format!("{name} expected {bound}{limit} argument{plural}, got {count}")))
+    Err(PyTypeError::new_err(format!(
+        "{name} expected {bound}{limit} argument{plural}, got {count}"
+    )))
 }
 
 /// Defines the method `M` of a class, with its fast path or without.
@@ -63,11 +69,16 @@ pub(super) const fn define<M: Method>(fast: bool) -> PyMethodDefType {
         ((0, 0), true) => PyMethodDef::noargs(M::NAME, call_without_arguments::<M>, M::DOC),
         ((0, 0), false) => PyMethodDef::noargs(M::NAME, call_slow_without_arguments::<M>, M::DOC),
         (_, true) => PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call::<M>, M::DOC),
-        (_, false) => PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call_slow::<M>, M::DOC),
+        (_, false) => {
+            PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call_slow::<M>, M::DOC)
+        }
     })
 }
 
-unsafe extern "C" fn call_without_arguments<M: Method>(object: *mut PyObject, unused: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn call_without_arguments<M: Method>(
+    object: *mut PyObject,
+    unused: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter calls a method attached, with an instance of its class.
     let mmap = unsafe { instance::<Mmap>(&object) };
     match M::fast(mmap.get(), mmap.py(), &[]) {
@@ -78,7 +89,10 @@ unsafe extern "C" fn call_without_arguments<M: Method>(object: *mut PyObject, un
 }
 
 #[cold]
-unsafe extern "C" fn call_slow_without_arguments<M: Method>(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn call_slow_without_arguments<M: Method>(
+    object: *mut PyObject,
+    _: *mut PyObject,
+) -> *mut PyObject {
     let slow = |mmap: &Bound<'_, Mmap>| Ok(M::slow(mmap.get(), mmap.py(), &[])?.0);
     // SAFETY: the interpreter calls a method attached, with an instance of its class.
     unsafe { run_slow(object, ptr::null_mut(), slow) }
@@ -94,7 +108,8 @@ unsafe extern "C" fn call<M: Method>(
     let mmap = unsafe { instance::<Mmap>(&object) };
     if names.is_null() && count > 0 {
         // SAFETY: the caller holds `count` objects there; a `Bound` is a pointer to its object.
-        let arguments = unsafe { slice::from_raw_parts(arguments.cast::<Bound<'_, PyAny>>(), count as usize) };
+        let arguments =
+            unsafe { slice::from_raw_parts(arguments.cast::<Bound<'_, PyAny>>(), count as usize) };
         if let Some(value) = M::fast(mmap.get(), mmap.py(), arguments) {
             return value.0;
         }

@@ -28,14 +28,19 @@ impl Mmap {
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
                           access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
-    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
+    fn construct(
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let map = py.detach(|| request.map()).map_err(|error| request.exception(error))?;
         if map.is_empty() {
             return Err(request.empty_map());
         }
-        let flags = if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
+        let flags =
+            if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
         Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
     }
 }
@@ -54,7 +59,9 @@ struct Request {
 }
 
 const PARAMETERS: Parameters = Parameters {
-    names: &["fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate"],
+    names: &[
+        "fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate",
+    ],
     positional: 6,
 };
 
@@ -104,7 +111,9 @@ impl Request {
     fn map(&self) -> safemap::Result<Map> {
         let mut options = Options::new();
         options.offset(self.offset as u64).exact_offset();
-        options.protection(Protection::from_bits(self.prot)).exact_flags(Flags::from_bits(self.flags));
+        options
+            .protection(Protection::from_bits(self.prot))
+            .exact_flags(Flags::from_bits(self.flags));
         options.access(match self.access {
             ACCESS_READ => Access::Read,
             ACCESS_COPY => Access::Copy,
@@ -123,12 +132,16 @@ impl Request {
         // rejects it.
         match borrow(self.fileno) {
             // The system ignores the file with MAP_ANONYMOUS, but CPython checks its length.
-            Some(file) if self.flags & MAP_ANONYMOUS != 0 => options.len(self.length_in(file)?).anonymous(),
+            Some(file) if self.flags & MAP_ANONYMOUS != 0 => {
+                options.len(self.length_in(file)?).anonymous()
+            }
             Some(file) if self.length == 0 => options.map(file),
             Some(file) => options.len(self.length as usize).map(file),
             // The core ignores the offset of anonymous memory; the system requires it to be
             // aligned.
-            None if !(self.offset as usize).is_multiple_of(granularity()) => Err(Error::Unsupported("that offset")),
+            None if !(self.offset as usize).is_multiple_of(granularity()) => {
+                Err(Error::Unsupported("that offset"))
+            }
             None => options.len(self.length as usize).anonymous(),
         }
     }
@@ -145,7 +158,9 @@ impl Request {
     /// Converts an error of the core to CPython's exception.
     fn exception(&self, error: Error) -> PyErr {
         match error {
-            Error::BeyondFile { .. } if self.length > 0 => value_error("mmap length is greater than file size"),
+            Error::BeyondFile { .. } if self.length > 0 => {
+                value_error("mmap length is greater than file size")
+            }
             Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
             Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
             Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),

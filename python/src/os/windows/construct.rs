@@ -33,7 +33,11 @@ impl Mmap {
         text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
-    fn construct(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Mmap> {
+    fn construct(
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Mmap> {
         let request = Request::parse(args, kwargs)?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let source = request.source(py)?;
@@ -104,8 +108,15 @@ impl<'py> Request<'py> {
             return Err(PyNotImplementedError::new_err("repair is not supported on Windows"));
         }
         let (trackfd, allocate) = (self.trackfd, self.allocate);
-        let mut source =
-            Source { file: borrow(py, self.fileno)?, name: None, length, access, offset, trackfd, allocate };
+        let mut source = Source {
+            file: borrow(py, self.fileno)?,
+            name: None,
+            length,
+            access,
+            offset,
+            trackfd,
+            allocate,
+        };
         if let Some(tagname) = &self.tagname {
             source.name = name(tagname).map_err(|error| source.length_error().unwrap_or(error))?;
         }
@@ -129,9 +140,14 @@ struct Source {
 impl Source {
     fn map(&self) -> safemap::Result<Map> {
         // Checked before the file is extended, which an error would not undo.
-        let unaligned = (self.file.is_none() || self.length > 0) && !self.offset.is_multiple_of(granularity() as u64);
+        let unaligned = (self.file.is_none() || self.length > 0)
+            && !self.offset.is_multiple_of(granularity() as u64);
         if unaligned {
-            return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity() });
+            return Err(Error::Unaligned {
+                call: "map",
+                offset: self.offset,
+                multiple: granularity(),
+            });
         }
         let options = self.options();
         self.file.map_or_else(|| options.anonymous(), |file| options.map(file))
@@ -195,7 +211,9 @@ impl Source {
 fn name(tagname: &Bound<'_, PyAny>) -> PyResult<Option<OsString>> {
     let Ok(name) = tagname.cast::<PyString>() else {
         let kind = class_name(tagname);
-        return Err(PyTypeError::new_err(format!("expected str or None for 'tagname', not {kind}")));
+        return Err(PyTypeError::new_err(format!(
+            "expected str or None for 'tagname', not {kind}"
+        )));
     };
     let name: OsString = name.extract()?;
     match name.as_encoded_bytes().contains(&0) {
