@@ -49,10 +49,8 @@ fn words_in_inaccessible_memory_are_faults() {
             for at in arena.hole.start - $size + 1..arena.hole.start + 1 {
                 let border = arena.at(arena.hole.start).addr();
                 // SAFETY: the word lies in the arena.
-                assert_eq!(
-                    unsafe { $module::$load(arena.at(at)) },
-                    Loaded { value: 0, fault: border }
-                );
+                let loaded = unsafe { $module::$load(arena.at(at)) };
+                assert_eq!(loaded, Loaded { value: 0, fault: border });
                 // SAFETY: the word lies in the arena.
                 assert_eq!(unsafe { $module::$store(arena.at(at), 0) }, border);
                 let at = arena.hole.end - (arena.hole.start + 1 - at);
