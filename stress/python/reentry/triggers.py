@@ -191,7 +191,7 @@ class Profiled(Trigger):
 
 
 class Monitored(Trigger):
-    """A callback of sys.monitoring fires the hook: an argument's method begins or a map is passed."""
+    """A callback of sys.monitoring fires the hook for methods of arguments and of maps."""
 
     def around(self, call):
         monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
