@@ -91,7 +91,10 @@ def listed(steps, command, option, prefix):
 
 
 def lint(steps):
-    """Checks form and lints of the stress programs, and the form of the fuzzer. Each is a workspace."""
+    """Checks form and lints of the stress programs, and the form of the fuzzer.
+
+    Each is a workspace.
+    """
     for home in (HOME, ROOT / "fuzz"):
         steps.run("cargo fmt of {}/".format(home.name), ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"])
     if sys.platform != "linux":
@@ -101,7 +104,10 @@ def lint(steps):
 
 
 def run_scenario(steps, scenario, options):
-    """Runs a scenario and prints its result. Returns how often it injected something and survived."""
+    """Runs a scenario and prints its result.
+
+    Returns how often it injected something and survived.
+    """
     started = time.monotonic()
     flags = [flag for flag in ("--quick", "--control") if options.control or (options.quick and flag == "--quick")]
     command = namespace() + scenario.command + flags
@@ -198,7 +204,7 @@ def kill_group(child):
 
 @functools.lru_cache(maxsize=None)
 def namespace():
-    """Returns the command prefix that creates a mount namespace; empty where that is not allowed."""
+    """Returns the prefix of a command with its own mount namespace. Empty if not allowed."""
     superuser = ["unshare", "--mount", "--propagation", "private", "--"]
     user = ["unshare", "--user", "--map-root-user"] + superuser[1:]
     return next((words for words in (superuser, user) if call(words + ["true"]).ok), [])

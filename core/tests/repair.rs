@@ -28,7 +28,8 @@ fn read_directly(map: &Map, at: usize) -> u8 {
     unsafe { byte.read_volatile() }
 }
 
-/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page only.
+/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page
+/// only.
 const fn reported(at: usize) -> usize {
     if cfg!(target_arch = "s390x") { at - at % PAGE } else { at }
 }
@@ -230,7 +231,8 @@ impl Drop for Neighbour {
 
 /// Damages every page of a map of more pages than the process may have mappings.
 ///
-/// `more` mappings exist besides, because it matters whether one mapping is left at the end or none.
+/// `more` mappings exist besides, because it matters whether one mapping is left at the end or
+/// none.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn exhaust_mappings(pages: usize, more: usize) {
     let _more: Vec<Map> =
@@ -246,7 +248,8 @@ fn exhaust_mappings(pages: usize, more: usize) {
     // The pages at both ends come first.
     let pages_in_order =
         [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
-    // SAFETY: the function has no preconditions and returns the address of a variable of this thread.
+    // SAFETY: the function has no preconditions and returns the address of a variable of this
+    // thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: `errno` is valid for writes by this thread.
     unsafe { errno.write(libc::EXFULL) };

@@ -30,7 +30,7 @@ class Resizer:
             raise AssertionError("the other process answered {!r}".format(answer))
 
     def close(self):
-        """Ends the process, which restores the file, and returns how often it truncated the file."""
+        """Restores the file and ends the process. Returns the number of truncations."""
         return int(self.process.communicate(b"end\n", timeout=60)[0].split()[-1])
 
 

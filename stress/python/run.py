@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one scenario of `scenarios/` and prints its report, or why it was skipped, as a line of JSON.
+"""Runs a scenario of `scenarios/` and prints its report, or why it was skipped, as a line of JSON.
 
 `x.py stress` runs it in its own process and directory, because a scenario may crash or hang.
 """

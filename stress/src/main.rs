@@ -1,9 +1,9 @@
 //! Injects truncations, full disks, signals, limits and kills while maps are in use.
 //!
-//! Without arguments it lists the scenarios, one line of JSON each. `stress NAME [--quick] [--control]`
-//! runs one of them and prints its report as the last line. The exit status is 0 if the scenario held.
-//! A scenario may be terminated by a signal or hang. `x.py stress` therefore runs each in its own
-//! process, directory and mount namespace.
+//! Without arguments it lists the scenarios, one line of JSON each. `stress NAME [--quick]
+//! [--control]` runs one of them and prints its report as the last line. The exit status is 0 if
+//! the scenario held. A scenario may be terminated by a signal or hang. `x.py stress` therefore
+//! runs each in its own process, directory and mount namespace.
 
 mod device;
 mod disk;

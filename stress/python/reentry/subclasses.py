@@ -7,8 +7,8 @@ OVERRIDDEN = [
     "find", "rfind", "write", "write_byte", "resize", "move", "size", "flush", "sync", "madvise", "protect", "lock", "unlock", "restore", "damage",
 ]  # fmt: skip
 
-# These calls use the map before the hook, or report an exception that is ignored elsewhere. So no action
-# before the call has the same result. The same is true within `with`.
+# These calls use the map before the hook, or report an exception that is ignored elsewhere. So no
+# action before the call has the same result. The same is true within `with`.
 EXEMPT = {
     ("__getitem__", "next(reversed(m))"),
     ("__release_buffer__", "m.__release_buffer__(m.__buffer__(0))"),
@@ -16,7 +16,10 @@ EXEMPT = {
 
 
 def subclasses(base, slot):
-    """Returns a subclass of `base` for each name. It fires the hook that is in `slot` at that time."""
+    """Returns a subclass of `base` for each name.
+
+    It fires the hook that is in `slot` at that time.
+    """
     return {name: subclass(base, name, slot) for name in OVERRIDDEN if hasattr(base, name)}
 
 

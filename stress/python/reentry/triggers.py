@@ -29,7 +29,7 @@ class Hook:
 
 
 class Trigger:
-    """Fires a hook, in `run()`, which a method of an argument calls, or by what `around` installs for the call."""
+    """Fires a hook. Methods of arguments call `run`; `around` installs a function for the call."""
 
     # Whether the call raises the exception of the hook.
     propagates = True
@@ -139,7 +139,10 @@ class Signalled(Trigger):
 
 
 class Threaded(Trigger):
-    """Another thread fires the hook while the call waits for it. It must not need a lock of the call."""
+    """Another thread fires the hook while the call waits for it.
+
+    It must not need a lock of the call.
+    """
 
     propagates = False
 
@@ -188,7 +191,7 @@ class Profiled(Trigger):
 
 
 class Monitored(Trigger):
-    """A callback of sys.monitoring fires the hook when a method of an argument begins or a map is passed."""
+    """A callback of sys.monitoring fires the hook for methods of arguments and of maps."""
 
     def around(self, call):
         monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID

@@ -1,4 +1,7 @@
-"""External code reads and writes views of a map with repair while its file is truncated, and maps are created and dropped."""
+"""External code reads and writes views of a map with repair while its file is truncated.
+
+Other maps are created and dropped at the same time.
+"""
 
 import contextlib
 import importlib
@@ -136,13 +139,14 @@ class Subject:
             self.uses += 1
 
     def round(self, resizer, number):
-        """Truncates the file, runs external code in threads, checks the damage, and restores file and map."""
+        """Truncates the file, runs external code in threads, checks the damage and restores all."""
         rng = self.settings.rng
         left = rng.choice([0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE])
         texts = [rng.choice(self.readers) for _ in range(3)]
         if rng.random() < 0.3:
             texts.append(rng.choice(self.writers))
-        # This view is older than the truncation. In every other round the threads started before it, too.
+        # This view is older than the truncation. In every other round the threads started before
+        # it, too.
         view = memoryview(self.map)
         if number % 2 == 0:
             resizer.truncate(left)
@@ -163,7 +167,7 @@ class Subject:
         check(restored, "the map does not show its file after {}".format(texts))
 
     def check_bytes(self, seen, left):
-        """Remaining bytes are unchanged, bytes on missing pages are zeros, and others are either."""
+        """Checks that remaining bytes are unchanged, and that bytes on missing pages are zeros."""
         unchanged = seen[:left] == CONTENT[:left] and not int.from_bytes(seen, "little") & ~NUMBER
         check(unchanged, "{} bytes left, and other bytes in the view".format(left))
         missing = left - left % PAGE + PAGE

@@ -1,4 +1,7 @@
-"""Enables and disables Python's faulthandler around faults. Faults stay errors, and real crashes stay crashes."""
+"""Enables and disables Python's faulthandler around faults.
+
+Faults stay errors, and real crashes stay crashes.
+"""
 
 import os
 import signal
@@ -10,7 +13,8 @@ from settings import check, report
 
 CONTROL = "the standard mmap"
 
-# The beginning of every program. `truncated` returns a map whose file is empty; `fault` faults in several methods.
+# The beginning of every program. `truncated` returns a map whose file is empty; `fault` faults in
+# several methods.
 BEGIN = """
 import ctypes, errno, faulthandler, importlib, os, random, resource, signal, sys, tempfile, threading, time
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

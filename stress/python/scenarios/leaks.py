@@ -1,4 +1,7 @@
-"""Creates and drops a million maps, which must leave nothing behind, and reaches limits of the system, which must change nothing."""
+"""Creates and drops a million maps, which must leave nothing behind.
+
+Then it reaches limits of the system. A refused call must change nothing.
+"""
 
 import contextlib
 import errno
@@ -35,7 +38,7 @@ def run(settings):
 
 
 def rounds(settings, maps, times):
-    """Creates so many maps, in all ways in turn."""
+    """Creates `times` maps, in all ways in turn."""
     for number in range(times):
         maps.ways[number % len(maps.ways)](maps)
         if number % 1000 == 0:
@@ -183,7 +186,7 @@ def limited(kind, soft):
 
 @contextlib.contextmanager
 def unchanged(safemap, settings):
-    """Creates a map of a file for a block, which must change neither map nor file and leave nothing behind."""
+    """Maps a file for a block. The block must change neither, and leave nothing behind."""
     content = bytes(range(256)) * (LENGTH // 256)
     path = settings.path(content)
     fd = os.open(path, os.O_RDWR)

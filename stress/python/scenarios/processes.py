@@ -1,4 +1,7 @@
-"""Forks, spawns and kills processes that use maps. Children, parent and file must stay consistent."""
+"""Forks, spawns and kills processes that use maps.
+
+Children, parent and file must stay consistent.
+"""
 
 import contextlib
 import importlib
@@ -34,7 +37,10 @@ def run(settings):
 
 
 def fork(work, timeout=30):
-    """Forks a child that calls `work` and exits. SIGALRM terminates it after the timeout. Returns its id."""
+    """Forks a child that calls `work` and exits.
+
+    SIGALRM terminates it after the timeout. Returns its id.
+    """
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -103,7 +109,10 @@ class Maps:
 
 
 def forked(settings):
-    """Forks children of a process with maps. Private memory of a child is not visible to the parent."""
+    """Forks children of a process with maps.
+
+    Private memory of a child is not visible to the parent.
+    """
     maps = Maps(settings)
     maps.check_faults()
 
@@ -253,11 +262,17 @@ def write_and_fault(name, path, number, folder):
 
 
 def killed(settings):
-    """Kills processes that write and resize maps of one file. It has a length and bytes that they wrote."""
+    """Kills processes that write and resize maps of one file.
+
+    It has a length and bytes that they wrote.
+    """
     path = settings.path(bytes(SIZES[0]))
     descriptors = len(os.listdir("/proc/self/fd"))
     clock, kills = settings.clock(0.7, 12), 0
-    start = lambda number: fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)  # noqa: E731
+
+    def start(number):
+        return fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)
+
     workers = [start(number) for number in range(WORKERS)]
     try:
         while clock:
@@ -281,7 +296,10 @@ def killed(settings):
 
 
 def write_forever(module, path, number, rng):
-    """Writes, resizes and searches. Another process may truncate the file, which is an error of a call."""
+    """Writes, resizes and searches.
+
+    Another process may truncate the file, which is an error of a call.
+    """
     while True:
         m = map_file(module, path)
         for _ in range(rng.randrange(50)):

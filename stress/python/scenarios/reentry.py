@@ -1,7 +1,8 @@
 """Code of the caller runs during a call and closes, resizes, exports or uses the same map.
 
-All calls, their arguments, triggers and actions are combined. The reference is a second map, for which the same
-action runs *before* an ordinary call. Results, positions, lengths and bytes of both have to be the same.
+All calls, their arguments, triggers and actions are combined. The reference is a second map, for
+which the same action runs *before* an ordinary call. Results, positions, lengths and bytes of both
+have to be the same.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from settings import check, report
 
 CONTROL = "the standard mmap"
 
-# A call, the number of the argument that runs code, its class, and the trigger; or the method that a subclass overrides.
+# A call, the number of the argument that runs code, its class, and the trigger; or the method that
+# a subclass overrides.
 Hooked = namedtuple("Hooked", "text at argument trigger override")
 # Kinds of maps for indirect triggers, for which the kind hardly matters.
 FEW_KINDS = ("file", "private")
@@ -49,7 +51,7 @@ def run(settings):
 
 
 def some(settings, every, few):
-    """Returns all of them, or a few, in random order after the first, which crashes the standard module."""
+    """Returns all of them, or a few, in random order. The first one crashes the standard module."""
     return every[:1] + settings.rng.sample(every[1:], min(len(every) - 1, settings.times(few, len(every))))
 
 
@@ -103,7 +105,8 @@ class Reentry:
         hook = triggers.Hook(lambda: action(self.tested))
         result = self.play(self.tested, hooked, hook, kind)
         self.fired += hook.ran
-        # Many triggers have the same expected result. It is computed once, unless the results differ.
+        # Many triggers have the same expected result. It is computed once, unless the results
+        # differ.
         key = hooked._replace(trigger=None), is_late(hooked, action), hooked.trigger.propagates, action, kind, hook.ran
         if self.known.get(key) != hash(result):
             expected = self.expected(hooked, action, kind, hook.ran)
@@ -124,7 +127,7 @@ class Reentry:
         return self.end(subject, subject.outcome(*result))
 
     def expected(self, hooked, act, kind, ran):
-        """Returns the result of the call without a hook, with the action before it, or after it if it is late."""
+        """Returns the result of a call without a hook, and of the action before it or after it."""
         subject, nothing = self.reference, triggers.Hook()
         self.slot[0] = nothing
         self.begin(subject, hooked, kind, triggers.Trigger(nothing))
@@ -160,7 +163,7 @@ class Reentry:
 
 
 def is_late(hooked, act):
-    """Returns whether the hook runs after the work of the call, or its action is possible only then."""
+    """Returns whether the action runs after the call, or is possible only then."""
     # `__buffer__` of this argument runs no code, but a trace function observes it.
     released = hooked.argument is arguments.Released and hooked.trigger not in triggers.OBSERVING
     return released or hooked.override == "__release_buffer__" or act is actions.forget

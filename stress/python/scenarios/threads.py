@@ -25,7 +25,10 @@ LEGAL = frozenset(LETTERS)
 def run(settings):
     # Switches threads often.
     sys.setswitchinterval(0.0002)
-    private = lambda: settings.module.mmap(-1, SMALLEST * 2, flags=standard.MAP_PRIVATE)  # noqa: E731
+
+    def private():
+        return settings.module.mmap(-1, SMALLEST * 2, flags=standard.MAP_PRIVATE)
+
     shared = opener(settings)
     calls = sum(use_slots(settings, slots, settings.clock(*seconds)) for slots, seconds in (
         ([Slot(opener(settings))], (0.7, 14)), ([Slot(shared) for _ in range(5)], (0.7, 14)), ([Slot(private)], (0.5, 8)),
@@ -54,12 +57,16 @@ class Slot:
 
 
 def opener(settings):
-    """Returns a function that maps one file. Another map may truncate it, but not below the records."""
+    """Returns a function that maps one file.
+
+    Another map may truncate it, but not below the records.
+    """
     fd = os.open(settings.path(bytes(SMALLEST * 2)), os.O_RDWR)
     return lambda: settings.module.mmap(fd, 0)
 
 
-# Each takes a map, its length a moment ago and a random number generator, and returns the bytes that it read.
+# Each takes a map, its length a moment ago and a random number generator, and returns the bytes
+# that it read.
 CALLS = [
     lambda m, n, rng: bytes([m[rng.randrange(n)]]),
     lambda m, n, rng: bytes([m[-1]]),

@@ -1,4 +1,7 @@
-"""Calls every method while another process truncates the file and restores it. Each succeeds or raises FaultError."""
+"""Calls every method while another process truncates the file and restores it.
+
+Each succeeds or raises FaultError.
+"""
 
 import errno
 import operator

@@ -1,4 +1,5 @@
-//! Another process truncates a file while threads read, write, search, copy, fill and compare its map.
+//! Another process truncates a file while threads read, write, search, copy, fill and compare its
+//! map.
 #![forbid(unsafe_code)]
 
 use std::{
