@@ -10,7 +10,6 @@ mod disk;
 mod process;
 mod raw;
 mod report;
-mod resizer;
 mod scenario;
 
 use std::{env, process::exit};
@@ -26,7 +25,6 @@ fn main() {
             list();
             Ok(())
         }
-        ["--resizer", path] => resizer::main(path),
         ["--worker", method, seed, path] => scenario::killed::work(method, seed, path),
         ["--overflow", thread, handler, path] => scenario::stack_overflow::overflow(thread, handler, path),
         [name, ref options @ ..] => run(name, options).map(|report| println!("{report}")),
