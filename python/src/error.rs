@@ -73,7 +73,7 @@ struct Fault {
 }
 
 impl PyErrArguments for Fault {
-    /// Creates the exception itself, which the interpreter accepts in place of its arguments.
+    /// Creates the exception itself, which the interpreter accepts instead of its arguments.
     ///
     /// It is created as late as this because up to CPython 3.11 an allocation may start a garbage
     /// collection, and a finalizer may use the map of the current call.
