@@ -15,7 +15,7 @@ SIZE, PIECE = 16384, b"0123456789abcdef" * 4
 @contest.question("python_peers", "Python: small accesses, beside the alternatives")
 def peers(run):
     """A file of 16 KiB in the page cache, or shared memory of that size, accessed by statements on
-    local variables. `numpy.memmap` returns arrays and numbers of its own types; where the others
+    local variables. `numpy.memmap` returns arrays and its number types; where the others
     return bytes, its row converts to bytes as well. `SharedMemory.buf` is a `memoryview`, converted
     likewise. `pread` and `pwrite` are those of `os`. The aim: not slower than the standard module.
     """
