@@ -36,7 +36,7 @@ def rows(run, fd, maps):
     """Prints one row for each kind of access. `call` does it by a system call."""
 
     def row(name, contender, call):
-        contenders = {contender: contender(contender, m) for contender, m in maps.items()}
+        contenders = {name: contender(name, m) for name, m in maps.items()}
         contenders["pread, pwrite"] = call
         run.time(name, contenders, [contest.against("mmap", 1.0)])
 
