@@ -22,9 +22,7 @@ INSTRUCTIONS = ["instructions", "rust_instructions"]
 def options(parser):
     """Adds the options of this tool to a parser."""
     flag = lambda name, text: parser.add_argument(name, action="store_true", help=text)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="questions; by default all of them"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="questions; by default all")
     flag("--quick", "only show that the benchmarks work")
     flag("--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
@@ -112,16 +110,9 @@ def environment(steps):
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
-    install = [
-        interpreters.host().executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--quiet",
-    ]
-    ended = call(install + ["--disable-pip-version-check", "numpy"], {"PYTHONPATH": str(folder)})
+    install = [interpreters.host().executable, "-m", "pip", "--python", python, "install"]
+    install += ["--quiet", "--disable-pip-version-check", "numpy"]
+    ended = call(install, {"PYTHONPATH": str(folder)})
     if not ended.ok:
         steps.skip("numpy", "it cannot be installed here; its rows are missing")
     return python, wheel

@@ -6,9 +6,9 @@ contender and its samples by round; the first contender is judged) and `aims` (t
 takes at most `ratio` times what `against` takes, and `plus` more). A row that cannot be measured has
 `row` and `skipped`, the reason.
 
-A judged row has `medians` in place of `samples`. Its aims have `reached` (the median ratio or
+A judged row has `medians` instead of `samples`. Its aims have `reached` (the median ratio or
 difference of the rounds, and the range without the highest and the lowest tenth) and `met`: `yes`,
-`noise` if the rounds are too few or too scattered to tell, or `no`.
+`noise` if the rounds are too few or too scattered to decide, or `no`.
 """
 
 import json
@@ -35,7 +35,7 @@ def read(text):
 
 
 def judged_row(row):
-    """Returns a row with its medians and verdicts in place of the samples."""
+    """Returns a row with its medians and verdicts instead of the samples."""
     if "skipped" in row:
         return row
     samples = dict(row["samples"])

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Fails if modules of the core import each other in a cycle. `python3 tools/import_cycles.py` runs it alone.
+"""Fails if files of the core import each other in a cycle.
 
-A module is a file of `core/src`. It imports the files that define the items it names, in `use` declarations and in
-paths, through any re-exports. Method calls and test code (`#[cfg(test)]`) do not count, nor does `mod child;` itself.
+`python3 tools/import_cycles.py` runs the check alone.
+
+A file of `core/src` imports the files that define the items it names, in `use` declarations and in
+paths, through any re-exports. Method calls, test code (`#[cfg(test)]`) and `mod child;` do
+not count.
 """
 
 import re
@@ -18,12 +21,15 @@ from tools.steps import ROOT, Counts, Steps
 SOURCE = ROOT / "core" / "src"
 
 COMMENT_OR_TEXT = re.compile(
-    r"""//[^\n]* | /\*.*?\*/ | r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\[^\n]+?|[^'\\\n])'""", re.S | re.X
+    r"""//[^\n]* | /\*.*?\*/
+    | r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\[^\n]+?|[^'\\\n])'""",
+    re.S | re.X,
 )
 TEST_ONLY = re.compile(r"#\[cfg\(test\)\]")
 MODULE = re.compile(r"\bmod\s+(\w+)\s*([;{])")
 USE = re.compile(r"\buse\s+([^;]+);")
-DEFINITION = re.compile(r"\b(?:fn|struct|enum|union|trait|type|const|static|macro_rules!)\s+(?:mut\s+)?(\w+)")
+KINDS = "fn|struct|enum|union|trait|type|const|static|macro_rules!"
+DEFINITION = re.compile(r"\b(?:{})\s+(?:mut\s+)?(\w+)".format(KINDS))
 PATH = re.compile(r"(?<![\w:$])(\w+(?:\s*::\s*\w+)+)")
 VISIBILITY = re.compile(r"\bpub\s*\([^)]*\)")
 
@@ -173,7 +179,8 @@ def graph(source=SOURCE):
     for scope in root.every():
         imported = edges.setdefault(scope.file.relative_to(source).as_posix(), set())
         for path in scope.references:
-            imported |= {file.relative_to(source).as_posix() for file in scope.resolve(path) if file != scope.file}
+            others = scope.resolve(path) - {scope.file}
+            imported |= {file.relative_to(source).as_posix() for file in others}
     return edges
 
 
@@ -209,7 +216,8 @@ def run(steps):
     begun = time.monotonic()
     edges = graph()
     found = cycles(edges)
-    steps.record("import cycles ({} files of the core)".format(len(edges)), Counts(failed=len(found)), time.monotonic() - begun, False)
+    name = "import cycles ({} files of the core)".format(len(edges))
+    steps.record(name, Counts(failed=len(found)), time.monotonic() - begun, False)
     for cycle in found:
         print("     " + " -> ".join(cycle))
 

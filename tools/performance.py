@@ -14,10 +14,8 @@ from tools.steps import ROOT, call
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "bench" / "results"
 REASONS = ROOT / "bench" / "misses.md"
-BEGIN, END = (
-    "<!-- Written by `python3 x.py bench --summary`. -->",
-    "<!-- End of the written part. -->",
-)
+BEGIN = "<!-- Written by `python3 x.py bench --summary`. -->"
+END = "<!-- End of the written part. -->"
 
 
 def record(sections, python):
@@ -95,13 +93,14 @@ def overview(sections):
     """Returns a table with a line for each question and each contender that it is judged by."""
     lines = ["| question | beside | ratio | aims met | command |", "|---|---|---|---|---|"]
     for section in sections:
-        judged = {}
+        judged, commit = {}, section.head.get("commit")
+        title = section.title + (" (commit {})".format(commit) if commit else "")
         for row in section.rows:
             for aim in row.get("aims", ()):
                 judged.setdefault(aim["against"], []).append((row, aim))
         for against, pairs in judged.items():
             command = "`x.py bench {}`".format(section.name)
-            cells = [section.title, against, span(pairs), met(pairs), command]
+            cells = [title, against, span(pairs), met(pairs), command]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -142,12 +141,12 @@ def misses_by_reason(sections):
 
 def reason(section, row):
     """Returns the paragraph of `misses.md` about a row; None if there is none."""
-    blocks = re.finditer(r"^((?:## .*\n)+)((?:(?!## ).*\n?)*)", REASONS.read_text(), re.M)
-    for block in blocks:
-        for pattern in re.findall(r"^## (.*)$", block.group(1), re.M):
+    blocks = re.findall(r"((?:^## .*\n)+)((?:(?!## ).*\n?)*)", REASONS.read_text(), re.M)
+    for patterns, text in blocks:
+        for pattern in re.split(r"## | \| |\n", patterns):
             expression = ".*".join(map(re.escape, pattern.split("*")))
             if re.fullmatch(expression, "{}: {}".format(section, row)):
-                return " ".join(block.group(2).split())
+                return " ".join(text.split())
     return None
 
 
@@ -177,7 +176,7 @@ def table(section):
 
 def change(row, before):
     """Returns the recorded ratio, and how much the one of this run is above it."""
-    if before is None:
+    if before is None or not row["aims"]:
         return "–"
     old, new = ratio_of_medians(before), ratio_of_medians(row)
     return "{} ({:+.1%})".format(quotient(old), new / old - 1)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tools import interpreters, package, sanitizers
 from tools.steps import ROOT, TARGET, Counts, Ended, call, show
@@ -74,7 +75,8 @@ def python_scenarios(steps):
     folder, host = package.tools(steps), interpreters.host()
     wheel = package.build(steps, folder, host) if folder else None
     python = package.environment(steps, folder, host, wheel) if wheel else None
-    return listed(steps, [python, HOME / "python" / "run.py"], ["--list"], "python ") if python else []
+    command = [python, "-X", "faulthandler", HOME / "python" / "run.py"]
+    return listed(steps, command, ["--list"], "python ") if python else []
 
 
 def listed(steps, command, option, prefix):
@@ -89,7 +91,10 @@ def listed(steps, command, option, prefix):
 
 
 def lint(steps):
-    """Checks form and lints of the stress programs, and the form of the fuzzer. Each is a workspace."""
+    """Checks form and lints of the stress programs, and the form of the fuzzer.
+
+    Each is a workspace.
+    """
     for home in (HOME, ROOT / "fuzz"):
         steps.run("cargo fmt of {}/".format(home.name), ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"])
     if sys.platform != "linux":
@@ -99,7 +104,10 @@ def lint(steps):
 
 
 def run_scenario(steps, scenario, options):
-    """Runs a scenario and prints its result. Returns how often it injected something and survived."""
+    """Runs a scenario and prints its result.
+
+    Returns how often it injected something and survived.
+    """
     started = time.monotonic()
     flags = [flag for flag in ("--quick", "--control") if options.control or (options.quick and flag == "--quick")]
     command = namespace() + scenario.command + flags
@@ -137,8 +145,9 @@ def end_of(ended):
     """Describes how a scenario failed."""
     if ended.status < 0:
         return "terminated by " + signal.Signals(-ended.status).name
-    lines = [line for line in ended.text.splitlines() if line and not line.startswith(("note:", "thread ", "{"))]
-    return "exit status {}: {}".format(ended.status, lines[0].strip()[:100] if lines else "no output")
+    text = ended.text.rsplit("Traceback (most recent call last):", 1)[-1]
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "note:", "thread ", "{"))]
+    return "exit status {}: {}".format(ended.status, lines[0][:100] if lines else "no output")
 
 
 def isolated(command):
@@ -152,9 +161,18 @@ def isolated(command):
         with tempfile.TemporaryFile() as output:
             status = wait(command, folder, env, output)
             output.seek(0)
-            return Ended(status, output.read().decode("utf-8", "replace"))
+            text = output.read().decode("utf-8", "replace")
+            return Ended(status, text + last_step(folder) if status else text)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def last_step(folder):
+    """Returns the last step that a Python scenario recorded, as a line for a failed one."""
+    path = Path(folder, "last-step")
+    if not path.exists():
+        return ""
+    return "\nlast step: " + path.read_bytes().split(b"\0")[0].decode("utf-8", "replace")
 
 
 def wait(command, folder, env, output):
@@ -167,6 +185,9 @@ def wait(command, folder, env, output):
         return child.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
         output.write("hung: stopped after {} s\n".format(TIMEOUT).encode())
+        # Python prints the stacks of its threads.
+        child.send_signal(signal.SIGABRT)
+        time.sleep(1)
         return 124
     finally:
         kill_group(child)
@@ -183,7 +204,7 @@ def kill_group(child):
 
 @functools.lru_cache(maxsize=None)
 def namespace():
-    """Returns the command prefix that creates a mount namespace; empty where that is not allowed."""
+    """Returns the prefix of a command with its own mount namespace. Empty if not allowed."""
     superuser = ["unshare", "--mount", "--propagation", "private", "--"]
     user = ["unshare", "--user", "--map-root-user"] + superuser[1:]
     return next((words for words in (superuser, user) if call(words + ["true"]).ok), [])

@@ -42,35 +42,34 @@ class Run:
     def time(self, name, contenders, aims, rounds=None, repeat=None):
         """Times functions or `timeit.Timer`s and prints a row; returns the samples.
 
-        A turn is `repeat` calls, or as many as fill the length of a turn. Without `rounds` there
+        A batch is `repeat` calls, or as many as fill its length. Without `rounds` there
         are as many as the budget allows.
         """
         if self.only not in name:
             return None
-        timers = {who: as_timer(work) for who, work in contenders.items()}
-        calls = {who: repeat or self.calls_per_turn(timer) for who, timer in timers.items()}
-        turn = lambda who: timers[who].timeit(calls[who]) / calls[who] * SECOND
-        rounds = rounds or affordable(sum(turn(who) * calls[who] for who in timers))
-        return self.row(name, "ns", self.alternate(rounds, timers, turn), aims)
+        timers = {key: as_timer(work) for key, work in contenders.items()}
+        calls = {key: repeat or self.calls_per_batch(timer) for key, timer in timers.items()}
+        batch = lambda key: timers[key].timeit(calls[key]) / calls[key] * SECOND
+        rounds = rounds or affordable(sum(batch(key) * calls[key] for key in timers))
+        return self.row(name, "ns", self.alternate(rounds, timers, batch), aims)
 
     def measure(self, name, unit, contenders, aims, rounds=15):
         """Prints a row of functions that return what they have measured."""
         if self.only in name:
-            self.row(
-                name, unit, self.alternate(rounds, contenders, lambda who: contenders[who]()), aims
-            )
+            samples = self.alternate(rounds, contenders, lambda key: contenders[key]())
+            self.row(name, unit, samples, aims)
 
-    def alternate(self, rounds, names, turn):
-        """Returns what `turn` measured for each contender, with another one first in each round."""
-        names, samples = list(names), {who: [] for who in names}
+    def alternate(self, rounds, names, batch):
+        """Returns what `batch` measured for each contender, with another one first in each round."""
+        names, samples = list(names), {key: [] for key in names}
         for number in range(min(2, rounds) if self.quick else rounds):
             start = number % len(names)
-            for who in names[start:] + names[:start]:
-                samples[who].append(turn(who))
+            for key in names[start:] + names[:start]:
+                samples[key].append(batch(key))
         return samples
 
-    def calls_per_turn(self, timer):
-        """Returns how many calls fill a turn. The trials also warm up caches."""
+    def calls_per_batch(self, timer):
+        """Returns how many calls fill a batch. The trials also warm up caches."""
         length, calls = 1e-5 if self.quick else 5e-4, 1
         while True:
             # The least of three, because a trial may be interrupted.
@@ -91,7 +90,7 @@ class Run:
 
 
 def as_timer(work):
-    """Returns a timer of a function. `timeit` pauses the garbage collector during a turn."""
+    """Returns a timer of a function. `timeit` pauses the garbage collector during a batch."""
     return work if isinstance(work, timeit.Timer) else timeit.Timer(work)
 
 

@@ -50,11 +50,11 @@ def records(m, number):
     """Updates records in place, and flushes a page of them now and then."""
     record = struct.Struct("<QQ16s")
     count = len(m) // record.size
-    for turn, at in enumerate(pseudorandom(number)):
+    for index, at in enumerate(pseudorandom(number)):
         start = at % count * record.size
         times, total, name = record.unpack(m[start : start + record.size])
-        m[start : start + record.size] = record.pack(times + 1, total + turn, name)
-        if turn % 20000 == 0:
+        m[start : start + record.size] = record.pack(times + 1, total + index, name)
+        if index % 20000 == 0:
             m.flush(start & ~4095, 4096)
     return zlib.crc32(m[:])
 

@@ -20,8 +20,8 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let ended = match words[..] {
         [] => list(),
-        ["--open", who, times, path] => open::repeat(who, times, path),
-        ["--count", who] => instructions::count(who),
+        ["--open", contender, times, path] => open::repeat(contender, times, path),
+        ["--count", contender] => instructions::count(contender),
         [name, ref options @ ..] => Run::new(options).and_then(|run| answer(name, &run)),
     };
     if let Err(error) = ended {

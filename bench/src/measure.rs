@@ -44,7 +44,7 @@ fn since(begun: Instant) -> f64 {
     begun.elapsed().as_nanos() as f64
 }
 
-/// Measures one piece of each contender's work per round. With `repeat` a turn is as many pieces as
+/// Measures one piece of each contender's work per round. With `repeat` a batch is as many pieces as
 /// fill its length. Without `rounds` there are as many as take 1.5 s.
 pub(crate) fn alternate(
     run: &Run,
@@ -52,30 +52,31 @@ pub(crate) fn alternate(
     repeat: bool,
     works: &mut [Work<'_>],
 ) -> Vec<Vec<f64>> {
-    let turn = |work| if repeat { turn(run, work) } else { (1, 0.0) };
-    let turns: Vec<(u64, f64)> = works.iter_mut().map(turn).collect();
-    let round: f64 = turns.iter().map(|turn| turn.1).sum();
+    let batch = |work| if repeat { batch(run, work) } else { (1, 0.0) };
+    let batches: Vec<(u64, f64)> = works.iter_mut().map(batch).collect();
+    let round: f64 = batches.iter().map(|batch| batch.1).sum();
     let rounds = run.rounds(rounds.unwrap_or_else(|| ((1.5e9 / round) as usize).clamp(7, 151)));
     let mut samples = vec![Vec::new(); works.len()];
     for round in 0..rounds {
-        for turn in 0..works.len() {
-            let index = (round + turn) % works.len();
-            samples[index].push(works[index](turns[index].0) / turns[index].0 as f64);
+        for step in 0..works.len() {
+            let index = (round + step) % works.len();
+            let pieces = batches[index].0;
+            samples[index].push(works[index](pieces) / pieces as f64);
         }
     }
     samples
 }
 
-/// The pieces that fill a turn, and the nanoseconds that they take. The trials also warm up caches.
-fn turn(run: &Run, work: &mut Work<'_>) -> (u64, f64) {
+/// The pieces that fill a batch, and the nanoseconds that they take. The trials also warm up caches.
+fn batch(run: &Run, work: &mut Work<'_>) -> (u64, f64) {
     let mut pieces = 1;
     loop {
         // The least time of three, because a trial may be interrupted; of one if it takes 30 ms.
         let first = work(pieces);
         let again = if first > 3e7 { 0 } else { 2 };
         let taken = (0..again).map(|_| work(pieces)).fold(first, f64::min);
-        if taken >= run.turn() / 2.0 {
-            let wanted = ((pieces as f64 * run.turn() / taken) as u64).max(1);
+        if taken >= run.batch() / 2.0 {
+            let wanted = ((pieces as f64 * run.batch() / taken) as u64).max(1);
             return (wanted, taken * wanted as f64 / pieces as f64);
         }
         pieces *= 4;

@@ -7,7 +7,7 @@ use crate::{
     run::Run,
 };
 
-/// The unit of work that is repeated to fill a turn.
+/// The unit of work that is repeated to fill a batch.
 const TIME: &str = "ns";
 
 /// A row. Its aims judge the first contender.

@@ -43,9 +43,9 @@ impl Run {
         if self.quick { full.min(2) } else { full }
     }
 
-    /// The length of a turn in nanoseconds, if the work can be repeated. It is shorter than the
-    /// time slice of a process, so that many turns are not interrupted on a busy system.
-    pub(crate) fn turn(&self) -> f64 {
+    /// The length of a batch in nanoseconds, if the work can be repeated. It is shorter than the
+    /// time slice of a process, so that many batches are not interrupted on a busy system.
+    pub(crate) fn batch(&self) -> f64 {
         if self.quick { 1e4 } else { 3e5 }
     }
 }

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
 fn run() -> Outcome {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
-        Some(first) if first == CHILD => child(&PathBuf::from(arguments.next().unwrap_or_default())),
+        Some(first) if first == CHILD => {
+            child(&PathBuf::from(arguments.next().unwrap_or_default()))
+        }
         Some(file) => tour(&PathBuf::from(file)),
         None => tour(&large_file()?),
     }
@@ -40,10 +42,13 @@ fn run() -> Outcome {
 /// Returns the largest library of the Rust compiler: about 100 MB, present wherever `cargo` is.
 fn large_file() -> io::Result<PathBuf> {
     let output = Command::new("rustc").args(["--print", "sysroot"]).output();
-    let sysroot = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let sysroot = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default();
     let files = fs::read_dir(Path::new(&sysroot).join("lib")).into_iter().flatten().flatten();
-    let largest =
-        files.max_by_key(|file| file.metadata().map_or(0, |data| if data.is_file() { data.len() } else { 0 }));
+    let largest = files.max_by_key(|file| {
+        file.metadata().map_or(0, |data| if data.is_file() { data.len() } else { 0 })
+    });
     largest.map_or_else(env::current_exe, |file| Ok(file.path()))
 }
 
@@ -94,12 +99,16 @@ fn timed<T>(bytes: usize, work: impl FnOnce() -> T) -> (T, String) {
 fn share(path: &Path) -> Outcome {
     let map = Options::new().access(Access::Write).open(path)?;
     let mut command = Command::new(env::current_exe()?);
-    let mut child = command.arg(CHILD).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child =
+        command.arg(CHILD).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     map.write_at(b"0042", 9)?;
     child.stdin.take().ok_or("the child has no pipe")?.write_all(b"written\n")?;
     let output = child.wait_with_output()?;
     println!("shared a file with a child process");
-    println!("  the parent wrote \"0042\", the child {}", String::from_utf8_lossy(&output.stdout).trim_end());
+    println!(
+        "  the parent wrote \"0042\", the child {}",
+        String::from_utf8_lossy(&output.stdout).trim_end()
+    );
     println!("  the parent read {:?}", String::from_utf8_lossy(&map.to_vec(9..13)?));
     Ok(())
 }
@@ -121,7 +130,10 @@ fn grow(path: &Path) -> Outcome {
         map.set((kib << 10) - 1, b'.')?;
     }
     let microseconds = start.elapsed().as_secs_f64() * 1e3;
-    println!("extended the file to {} bytes in 1000 steps: {microseconds:.1} µs per step", map.len());
+    println!(
+        "extended the file to {} bytes in 1000 steps: {microseconds:.1} µs per step",
+        map.len()
+    );
     Ok(())
 }
 
@@ -129,7 +141,10 @@ fn grow(path: &Path) -> Outcome {
 fn use_memory() -> Outcome {
     let map = Options::new().len(1 << 20).anonymous()?;
     map.store(4096, 0x5afe_u32)?;
-    println!("mapped 1 MiB of anonymous memory; the integer at offset 4096 is {:#x}", map.load::<u32>(4096)?);
+    println!(
+        "mapped 1 MiB of anonymous memory; the integer at offset 4096 is {:#x}",
+        map.load::<u32>(4096)?
+    );
     Ok(())
 }
 

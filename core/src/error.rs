@@ -148,7 +148,9 @@ impl Error {
     pub fn os_code(&self) -> Option<i32> {
         match self {
             Error::Os { source, .. } => source.raw_os_error(),
-            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => Some(crate::sys::BAD_ADDRESS),
+            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
+                Some(crate::sys::BAD_ADDRESS)
+            }
             Error::Unaligned { .. } => Some(crate::sys::INVALID),
             _ => None,
         }
@@ -162,12 +164,15 @@ impl Error {
     fn kind(&self) -> io::ErrorKind {
         match self {
             Error::Os { source, .. } => source.kind(),
-            Error::OutOfBounds { .. } | Error::BeyondFile { .. } | Error::TooLong { .. } | Error::Unaligned { .. } => {
-                io::ErrorKind::InvalidInput
-            }
+            Error::OutOfBounds { .. }
+            | Error::BeyondFile { .. }
+            | Error::TooLong { .. }
+            | Error::Unaligned { .. } => io::ErrorKind::InvalidInput,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
-            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => io::ErrorKind::Other,
+            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
+                io::ErrorKind::Other
+            }
         }
     }
 }
@@ -201,9 +206,14 @@ impl fmt::Display for Error {
                  file truncated, disk full, device failed or page protected"
             ),
             Error::Damaged { offset } => {
-                write!(f, "byte {offset} of the map could not be accessed and was replaced with zero")
+                write!(
+                    f,
+                    "byte {offset} of the map could not be accessed and was replaced with zero"
+                )
             }
-            Error::Buffer { offset } => write!(f, "byte {offset} of the caller's buffer cannot be accessed"),
+            Error::Buffer { offset } => {
+                write!(f, "byte {offset} of the caller's buffer cannot be accessed")
+            }
             Error::Unsupported(reason) => f.write_str(reason),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     map::Origin,
     sys::{
         self, BorrowedFile, fault,
-        pages::{FlushMode as Sync, Pages},
+        pages::{FlushMode, Pages},
     },
 };
 
@@ -67,7 +67,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush", range, |pages| pages.flush(Sync::Wait, self.file()))
+        self.flush_pages("flush", range, |pages| pages.flush(FlushMode::Wait, self.file()))
     }
 
     /// Asks the system to start writing changed bytes to the storage device, and does not wait.
@@ -117,7 +117,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush_async", range, |pages| pages.flush(Sync::Later, self.file()))
+        self.flush_pages("flush_async", range, |pages| pages.flush(FlushMode::Later, self.file()))
     }
 
     /// Calls `msync` with the given flags, for the pages that contain bytes of `range`.
@@ -258,7 +258,9 @@ impl Map {
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let regions = self.lock_regions();
         let span = self.span("lock", range)?;
-        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::lock).map_err(Error::os("lock"))
+        self.pages(&regions, span, Rounding::Outward)
+            .map_or(Ok(()), Pages::lock)
+            .map_err(Error::os("lock"))
     }
 
     /// Unlocks the pages that contain bytes of `range`, after [`Map::lock`].
@@ -280,13 +282,16 @@ impl Map {
     pub fn unlock(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let regions = self.lock_regions();
         let span = self.span("unlock", range)?;
-        self.pages(&regions, span, Rounding::Outward).map_or(Ok(()), Pages::unlock).map_err(Error::os("unlock"))
+        self.pages(&regions, span, Rounding::Outward)
+            .map_or(Ok(()), Pages::unlock)
+            .map_err(Error::os("unlock"))
     }
 
     /// Sets the protection of the pages that contain bytes of `range`.
     ///
-    /// Access that the protection forbids fails with [`Error::Fault`]. The [`Access`](crate::Access) of the map
-    /// does not change. A resize that moves the map restores its original protection.
+    /// Access that the protection forbids fails with [`Error::Fault`]. The result of
+    /// [`Map::access`] does not change. A resize that moves the map restores its original
+    /// protection.
     ///
     /// # Errors
     ///
@@ -295,7 +300,8 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was created with.
+    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was
+    /// created with.
     ///
     /// # Examples
     ///
@@ -316,7 +322,11 @@ impl Map {
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
         if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
-            return Err(Error::Unaligned { call: "protect", offset: self.offset() + span.start() as u64, multiple });
+            return Err(Error::Unaligned {
+                call: "protect",
+                offset: self.offset() + span.start() as u64,
+                multiple,
+            });
         }
         fault::ensure_first_for_protection();
         let pages = self.pages(&regions, span, Rounding::Outward);
@@ -383,7 +393,8 @@ impl Map {
         if !self.is_anonymous() {
             return Err(Error::Unsupported("a map of a file cannot be named"));
         }
-        let name = CString::new(name).map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
+        let name = CString::new(name)
+            .map_err(|_| Error::Unsupported("a name cannot contain a zero byte"))?;
         let regions = self.lock_regions();
         let span = self.span("set_name", ..)?;
         let pages = self.pages(&regions, span, Rounding::Outward);
@@ -448,7 +459,8 @@ impl Map {
         let span = self.span(call, range)?;
         self.ensure_intact()?;
         let in_use = self.enter(span)?;
-        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten() {
+        match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten()
+        {
             Some(pages) => flush(pages).map_err(Error::os("flush")),
             None => Ok(()),
         }

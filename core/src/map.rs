@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Error, Flags, Result,
+    Error, Result,
     access::{Memory, RegionsGuard},
     mode::{Access, Sharing},
     sys::{OwnedFile, repair::Mark, request::MapRequest},
@@ -162,7 +162,7 @@ impl Map {
     /// ```
     #[must_use]
     pub fn sharing(&self) -> Sharing {
-        if self.request.flags.contains(Flags::SHARED) { Sharing::Shared } else { Sharing::Private }
+        if self.request.flags.is_shared() { Sharing::Shared } else { Sharing::Private }
     }
 
     /// Returns the name that the map was made with ([`Options::name`](crate::Options::name)).
@@ -312,7 +312,11 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn read_uninit_at<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize) -> Result<&'a mut [u8]> {
+    pub fn read_uninit_at<'a>(
+        &self,
+        buffer: &'a mut [MaybeUninit<u8>],
+        at: usize,
+    ) -> Result<&'a mut [u8]> {
         self.copy_out_uninit(self.span_at("read_uninit_at", at, buffer.len())?, buffer)
     }
 
@@ -359,7 +363,12 @@ impl Map {
     /// ```
     #[doc(alias = "read_strided")]
     #[inline]
-    pub fn gather<'a>(&self, buffer: &'a mut [MaybeUninit<u8>], at: usize, step: isize) -> Result<&'a mut [u8]> {
+    pub fn gather<'a>(
+        &self,
+        buffer: &'a mut [MaybeUninit<u8>],
+        at: usize,
+        step: isize,
+    ) -> Result<&'a mut [u8]> {
         self.copy_out_strided(self.strided("gather", at, step, buffer.len())?, buffer)
     }
 

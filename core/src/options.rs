@@ -484,7 +484,8 @@ impl Options {
     /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
         let writes = self.access == Some(Access::Write);
-        let file = OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
+        let file =
+            OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
         self.create(Source::Owned(file.into()))
     }
 
@@ -531,7 +532,8 @@ impl Options {
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
-        let map = Map { memory, access, origin, request, name, mark: None, allocate }.with_counted_calls();
+        let map = Map { memory, access, origin, request, name, mark: None, allocate }
+            .with_counted_calls();
         if self.repair { map.watched() } else { Ok(map) }
     }
 
@@ -540,7 +542,7 @@ impl Options {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
-        let is_writable = self.access == Some(Access::Write) && request.flags.contains(Flags::SHARED);
+        let is_writable = self.access == Some(Access::Write) && request.flags.is_shared();
         if self.extend && is_writable && end > file_len {
             sys::file::extend(file, end).map_err(Error::os("map"))?;
             state.len = Some(end);
@@ -557,7 +559,8 @@ impl Options {
             let missing = Error::Unsupported("a length is required for files without a size");
             return self.len.filter(|&len| len > 0).ok_or(missing);
         };
-        let beyond = Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
+        let beyond =
+            Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
         let Some(rest) = file_len.checked_sub(self.offset) else { return Err(beyond) };
         match self.len {
             Some(len) if len as u64 > rest => Err(beyond),
@@ -598,8 +601,14 @@ impl Options {
         }
         let size = region_size(lead, capacity)?;
         let granularity = sys::granularity();
-        if source.file().is_some() && !(self.offset - lead as u64).is_multiple_of(granularity as u64) {
-            return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity });
+        if source.file().is_some()
+            && !(self.offset - lead as u64).is_multiple_of(granularity as u64)
+        {
+            return Err(Error::Unaligned {
+                call: "map",
+                offset: self.offset,
+                multiple: granularity,
+            });
         }
         let file = source.file().map(|file| (file, self.offset - lead as u64));
         let region = match &self.name {
@@ -624,11 +633,12 @@ impl Options {
             Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
         });
         let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(source) | self.flags);
-        if self.access == Some(Access::Copy) && flags.contains(Flags::SHARED) {
+        if self.access == Some(Access::Copy) && flags.is_shared() {
             return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));
         }
         if let Some(pages) = self.huge_pages {
-            let unsupported = Error::Unsupported("huge pages of this size are not supported on this platform");
+            let unsupported =
+                Error::Unsupported("huge pages of this size are not supported on this platform");
             flags = flags | sys::flags::huge_pages(pages).ok_or(unsupported)?;
         }
         if matches!(source, Source::Memory) {

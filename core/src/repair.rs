@@ -50,15 +50,19 @@ impl Map {
         };
         let file = sys::borrow(file);
         let regions = self.lock_regions();
-        let file_len = sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
-        let missing = (self.len() as u64).checked_sub(file_len.saturating_sub(*offset)).filter(|&bytes| bytes > 0);
+        let file_len =
+            sys::file::state(file).map_err(Error::os("restore"))?.len.unwrap_or(u64::MAX);
+        let missing = (self.len() as u64)
+            .checked_sub(file_len.saturating_sub(*offset))
+            .filter(|&bytes| bytes > 0);
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });
         }
         // Before the pages are mapped: damage that occurs during the call must be recorded.
         mark.clear();
         let start = offset - self.memory.lead() as u64;
-        let restored = regions.all().map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
+        let restored =
+            regions.all().map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
         restored.map_err(|error| {
             mark.spoil();
             Error::os("restore")(error)

@@ -5,7 +5,11 @@ use std::{fmt, io};
 use crate::sys::rlimit::ResourceLimit;
 
 /// Writes `call: message of the system`, followed by the resource limit that may have been reached.
-pub(crate) fn write_os_error(f: &mut fmt::Formatter<'_>, call: &str, source: &io::Error) -> fmt::Result {
+pub(crate) fn write_os_error(
+    f: &mut fmt::Formatter<'_>,
+    call: &str,
+    source: &io::Error,
+) -> fmt::Result {
     write!(f, "{call}: {source}")?;
     match source.raw_os_error().and_then(|errno| ResourceLimit::of(errno, call == "lock")) {
         Some(limit) => write!(f, "; {} may be reached", limit.name()),

@@ -64,11 +64,13 @@ fn every_method_yields_the_same_lines() {
     for bytes in [&b"one\n\nthree\n"[..], b"no end", b"\n", b"", &long] {
         let file = TempFile::new(bytes);
         let map = Map::open(file.path()).unwrap();
-        let expected: Vec<Vec<u8>> = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+        let expected: Vec<Vec<u8>> =
+            bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
 
         let mut cursor = map.cursor();
-        let by_cursor: Vec<_> =
-            std::iter::repeat_with(|| cursor.read_line().unwrap()).take_while(|l| !l.is_empty()).collect();
+        let by_cursor: Vec<_> = std::iter::repeat_with(|| cursor.read_line().unwrap())
+            .take_while(|l| !l.is_empty())
+            .collect();
         assert_eq!(by_cursor, expected);
 
         let by_bufread: Vec<_> = map.cursor().split(b'\n').map(Result::unwrap).collect();
@@ -79,7 +81,10 @@ fn every_method_yields_the_same_lines() {
 }
 
 /// The results of 40 calls, with errors by their kind, and the text after each.
-fn results<R: BufRead>(reader: &mut R, read: impl Fn(&mut R, &mut String) -> io::Result<usize>) -> Vec<String> {
+fn results<R: BufRead>(
+    reader: &mut R,
+    read: impl Fn(&mut R, &mut String) -> io::Result<usize>,
+) -> Vec<String> {
     let mut text = String::from("before");
     let mut call = || {
         let read = read(reader, &mut text).map_err(|error| error.kind());
@@ -95,10 +100,16 @@ fn text_is_read_and_refused_as_by_a_buffered_reader() {
         let file = TempFile::new(bytes);
         let map = Map::open(file.path()).unwrap();
         let lines = results(&mut map.cursor(), BufRead::read_line);
-        assert_eq!(lines, results(&mut io::BufReader::new(bytes), |reader, text| reader.read_line(text)));
+        assert_eq!(
+            lines,
+            results(&mut io::BufReader::new(bytes), |reader, text| reader.read_line(text))
+        );
         for end in [b'\n', b'x', 0xff] {
             let pieces = results(&mut map.cursor(), |cursor, text| until(cursor, end, text));
-            assert_eq!(pieces, results(&mut io::BufReader::new(bytes), |reader, text| until(reader, end, text)));
+            assert_eq!(
+                pieces,
+                results(&mut io::BufReader::new(bytes), |reader, text| until(reader, end, text))
+            );
         }
     }
 }
@@ -113,7 +124,10 @@ fn exact_reads_of_any_length_return_what_a_buffered_reader_returns() {
         let (mut read, mut expected) = (vec![0; len], vec![0; len]);
         for _ in 0..60_000 / len.max(1_000) {
             let (one, other) = (cursor.read_exact(&mut read), reader.read_exact(&mut expected));
-            assert_eq!(one.as_ref().map_err(io::Error::kind), other.as_ref().map_err(io::Error::kind));
+            assert_eq!(
+                one.as_ref().map_err(io::Error::kind),
+                other.as_ref().map_err(io::Error::kind)
+            );
             assert!(one.is_err() || read == expected);
         }
     }

@@ -46,9 +46,15 @@ fn every_operation_reports_the_first_missing_byte() {
         for first_missing in [0, PAGE, 3 * PAGE] {
             for sweep in SWEEPS {
                 let (map, _file) = truncated_map(first_missing);
-                let offsets = if sweep.ascending { first_missing..first_missing + 1 } else { first_missing..LEN };
+                let offsets = if sweep.ascending {
+                    first_missing..first_missing + 1
+                } else {
+                    first_missing..LEN
+                };
                 match sweep.run(&map, 0..LEN) {
-                    Err(Error::Fault { offset }) => assert!(offsets.contains(&offset), "{}: {offset}", sweep.name),
+                    Err(Error::Fault { offset }) => {
+                        assert!(offsets.contains(&offset), "{}: {offset}", sweep.name)
+                    }
                     other => panic!("{}, file truncated to {first_missing}: {other:?}", sweep.name),
                 }
             }
@@ -105,12 +111,26 @@ fn bytes_before_the_missing_page_are_transferred_exactly() {
         for start in (PAGE - 70..PAGE).chain([0, 1, 63]) {
             let (map, _file) = truncated_map(PAGE);
             let mut buffer = [0xee; 2 * PAGE];
-            assert!(matches!(map.read_exact_at(&mut buffer, start), Err(Error::Fault { offset: PAGE })));
+            assert!(matches!(
+                map.read_exact_at(&mut buffer, start),
+                Err(Error::Fault { offset: PAGE })
+            ));
             assert_eq!(buffer[..PAGE - start], content()[start..PAGE], "read from {start}");
-            assert!(matches!(map.write_at(&[1; 2 * PAGE], start), Err(Error::Fault { offset: PAGE })));
-            assert_eq!(map.to_vec(start..PAGE).unwrap(), vec![1; PAGE - start], "written from {start}");
+            assert!(matches!(
+                map.write_at(&[1; 2 * PAGE], start),
+                Err(Error::Fault { offset: PAGE })
+            ));
+            assert_eq!(
+                map.to_vec(start..PAGE).unwrap(),
+                vec![1; PAGE - start],
+                "written from {start}"
+            );
             assert!(matches!(map.fill(2, start..), Err(Error::Fault { offset: PAGE })));
-            assert_eq!(map.to_vec(start..PAGE).unwrap(), vec![2; PAGE - start], "filled from {start}");
+            assert_eq!(
+                map.to_vec(start..PAGE).unwrap(),
+                vec![2; PAGE - start],
+                "filled from {start}"
+            );
         }
     });
 }
@@ -123,7 +143,12 @@ fn a_match_before_the_missing_page_is_found() {
                 let (file, map) = file_and_map();
                 map.write_at(needle, at).unwrap();
                 file.set_len(PAGE as u64);
-                assert_eq!(map.find(needle, ..).unwrap(), Some(at), "{} bytes at {at}", needle.len());
+                assert_eq!(
+                    map.find(needle, ..).unwrap(),
+                    Some(at),
+                    "{} bytes at {at}",
+                    needle.len()
+                );
                 assert_eq!(map.rfind(needle, ..PAGE).unwrap(), Some(at));
                 assert!(matches!(map.find(needle, at + 1..), Err(Error::Fault { .. })));
             }
@@ -134,9 +159,15 @@ fn a_match_before_the_missing_page_is_found() {
 #[track_caller]
 fn assert_word_faults(map: &Map, at: usize, expected: usize) {
     let loaded = map.load::<u64>(at);
-    assert!(matches!(loaded, Err(Error::Fault { offset }) if offset == expected), "load at {at}: {loaded:?}");
+    assert!(
+        matches!(loaded, Err(Error::Fault { offset }) if offset == expected),
+        "load at {at}: {loaded:?}"
+    );
     let stored = map.store(at, 0_u64);
-    assert!(matches!(stored, Err(Error::Fault { offset }) if offset == expected), "store at {at}: {stored:?}");
+    assert!(
+        matches!(stored, Err(Error::Fault { offset }) if offset == expected),
+        "store at {at}: {stored:?}"
+    );
 }
 
 #[test]
@@ -154,7 +185,11 @@ fn a_word_across_the_edge_of_a_missing_page_is_a_fault() {
 fn a_map_of_a_part_of_a_file_reports_offsets_in_the_map() {
     succeeds_while_truncated(|| {
         let file = TempFile::new(&content());
-        let map = Options::new().access(Access::Copy).offset(PAGE as u64 + 904).open(file.path()).unwrap();
+        let map = Options::new()
+            .access(Access::Copy)
+            .offset(PAGE as u64 + 904)
+            .open(file.path())
+            .unwrap();
         file.set_len(PAGE as u64 + 1904);
         let expected = (PAGE + 1904).next_multiple_of(page_size()) - PAGE - 904;
         let answer = map.to_vec(..);
@@ -173,7 +208,9 @@ fn many_threads_fault_at_once() {
                     start.wait();
                     for round in 0..500 {
                         let at = round * 31 % LEN;
-                        assert!(matches!(map.get(at), Err(Error::Fault { offset }) if offset == at));
+                        assert!(
+                            matches!(map.get(at), Err(Error::Fault { offset }) if offset == at)
+                        );
                         assert!(map.write_at(&[1; 100], at.min(LEN - 100)).is_err());
                     }
                 });

@@ -31,7 +31,8 @@ fn a_child_finds_private_memory_unchanged() {
     succeeds_in_child(|| {
         let map = Options::new().len(8 * PAGE).anonymous().unwrap();
         map.write_at(&pattern(8 * PAGE), 0).unwrap();
-        let resize = |round: usize| map.resize(8 * PAGE + round.wrapping_mul(7919) % (1 << 21)).unwrap();
+        let resize =
+            |round: usize| map.resize(8 * PAGE + round.wrapping_mul(7919) % (1 << 21)).unwrap();
         fork_beside(resize, || {
             let unchanged = map.to_vec(..8 * PAGE).is_ok_and(|bytes| bytes == pattern(8 * PAGE));
             unchanged && map.resize(1 << 22).is_ok() && map.set((1 << 22) - 1, 1).is_ok()
@@ -44,7 +45,9 @@ fn a_child_can_use_the_map_of_a_file() {
     succeeds_in_child(|| {
         let map = TempFile::new(&pattern(8 * PAGE)).map();
         let resize = |_| [8, 80].into_iter().for_each(|pages| map.resize(pages * PAGE).unwrap());
-        fork_beside(resize, || map.get(5).is_ok_and(|byte| byte == 5) && map.resize(9 * PAGE).is_ok());
+        fork_beside(resize, || {
+            map.get(5).is_ok_and(|byte| byte == 5) && map.resize(9 * PAGE).is_ok()
+        });
     });
 }
 

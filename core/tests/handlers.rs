@@ -7,7 +7,11 @@
 //! not exist. Their handlers call async-signal-safe functions only.
 
 #![allow(unsafe_code, missing_docs)]
-#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
+#![cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
 
 use std::{
     mem,
@@ -53,7 +57,9 @@ fn create_map() -> Map {
 fn fault_outside_the_library() {
     let file = TempFile::sparse(PAGE as u64).open();
     // SAFETY: a new mapping of an open file, which replaces no other.
-    let at = unsafe { libc::mmap(ptr::null_mut(), PAGE, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    let at = unsafe {
+        libc::mmap(ptr::null_mut(), PAGE, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)
+    };
     assert_ne!(at, libc::MAP_FAILED);
     file.set_len(0).unwrap();
     let at = at.cast::<u8>().wrapping_add(5);
@@ -70,7 +76,8 @@ extern "C" fn expect_fault_address(signal: c_int, info: *mut siginfo_t, _: *mut 
     let info = unsafe { &*info };
     // SAFETY: the field is present for SIGBUS.
     let address = unsafe { info.si_addr() };
-    let expected = signal == libc::SIGBUS && info.si_code > 0 && address.addr() == FAULT_ADDRESS.load(SeqCst);
+    let expected =
+        signal == libc::SIGBUS && info.si_code > 0 && address.addr() == FAULT_ADDRESS.load(SeqCst);
     exit(if expected { CALLED } else { 1 });
 }
 
@@ -166,8 +173,9 @@ fn the_next_map_of_a_file_puts_the_library_before_a_later_sigbus_handler() {
 
 #[test]
 fn calls_that_forbid_pages_put_the_library_before_a_later_sigsegv_handler() {
-    let write_only =
-        |file: &TempFile| Options::new().access(Access::Write).protection(Protection::NONE).open(file.path()).unwrap();
+    let write_only = |file: &TempFile| {
+        Options::new().access(Access::Write).protection(Protection::NONE).open(file.path()).unwrap()
+    };
     let move_memory = || {
         let memory = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
         memory.resize(memory.capacity() + 1).unwrap();
@@ -177,7 +185,9 @@ fn calls_that_forbid_pages_put_the_library_before_a_later_sigsegv_handler() {
         let file = TempFile::new(&pattern(PAGE));
         let map = file.map();
         let protect = || map.protect(.., Protection::NONE).unwrap();
-        for forbid in [&move_memory, &|| drop(read_only()), &|| drop(write_only(&file)), &protect] as [&dyn Fn(); 4] {
+        for forbid in [&move_memory, &|| drop(read_only()), &|| drop(write_only(&file)), &protect]
+            as [&dyn Fn(); 4]
+        {
             map.protect(.., Protection::NONE).unwrap();
             install_plain(libc::SIGSEGV, unexpected, 0);
             forbid();
@@ -372,7 +382,8 @@ struct Replaced {
 static REPLACED_BY_REPORTER: AtomicPtr<Replaced> = AtomicPtr::new(ptr::null_mut());
 
 fn install_reporter(signal: c_int, flags: c_int) {
-    let replaced = Replaced { action: replace(signal, None), _earlier: REPLACED_BY_REPORTER.load(SeqCst) };
+    let replaced =
+        Replaced { action: replace(signal, None), _earlier: REPLACED_BY_REPORTER.load(SeqCst) };
     REPLACED_BY_REPORTER.store(Box::into_raw(Box::new(replaced)), SeqCst);
     install_plain(signal, report, flags);
 }
@@ -390,7 +401,8 @@ fn raise_deeper(depth: usize) {
     std::hint::black_box(&garbage);
 }
 
-const REPORTER_FLAGS: [c_int; 4] = [0, libc::SA_NODEFER, libc::SA_ONSTACK, libc::SA_ONSTACK | libc::SA_NODEFER];
+const REPORTER_FLAGS: [c_int; 4] =
+    [0, libc::SA_NODEFER, libc::SA_ONSTACK, libc::SA_ONSTACK | libc::SA_NODEFER];
 
 #[test]
 fn a_reporter_that_raises_the_signal_again_does_not_end_the_process() {
@@ -505,7 +517,8 @@ fn rust_still_reports_a_stack_overflow() {
 fn a_fault_in_a_forked_process_is_an_error_there() {
     succeeds_in_child(|| {
         let (map, _file) = truncated_map();
-        let child = Fork::run(|| i32::from(!matches!(map.get(7), Err(Error::Fault { offset: 7 })))).unwrap();
+        let child = Fork::run(|| i32::from(!matches!(map.get(7), Err(Error::Fault { offset: 7 }))))
+            .unwrap();
         assert!(child.wait().unwrap().success());
         assert_fault(&map);
     });

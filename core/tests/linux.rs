@@ -89,7 +89,9 @@ fn advice_has_the_numbers_of_the_kernel() {
 fn anonymous_memory_can_have_a_name() {
     let map = Options::new().len(PAGE).sharing(Sharing::Private).anonymous().unwrap();
     match map.set_name("safemap test") {
-        Ok(()) => assert!(std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")),
+        Ok(()) => assert!(
+            std::fs::read_to_string("/proc/self/maps").unwrap().contains("[anon:safemap test]")
+        ),
         // A kernel may be built without CONFIG_ANON_VMA_NAME.
         Err(error) => assert!(matches!(error, Error::Os { call: "set_name", .. }), "{error}"),
     }

@@ -116,7 +116,9 @@ fn a_write_that_does_not_fit_changes_nothing() {
 #[test]
 fn copying_within_a_map_handles_overlapping_ranges() {
     let bytes = pattern(2 * PAGE);
-    for (from, to) in [(0, 1), (1, 0), (0, 100), (100, 0), (PAGE - 7, PAGE + 9), (PAGE + 9, PAGE - 7)] {
+    for (from, to) in
+        [(0, 1), (1, 0), (0, 100), (100, 0), (PAGE - 7, PAGE + 9), (PAGE + 9, PAGE - 7)]
+    {
         for count in [0, 1, 15, 33, 700, 3000] {
             let file = TempFile::new(&bytes);
             let map = file.map();
@@ -193,7 +195,9 @@ fn gather_and_scatter_access_the_bytes_that_a_loop_accesses() {
     let map = Options::new().len(1000).anonymous().unwrap();
     let mut model: Vec<u8> = (0..1000_usize).map(|i| (i * 7 % 251) as u8).collect();
     map.write_at(&model, 0).unwrap();
-    for (at, step, count) in [(0, 1, 1000), (3, 2, 400), (999, -1, 1000), (998, -7, 143), (5, 900, 2), (500, 3, 0)] {
+    for (at, step, count) in
+        [(0, 1, 1000), (3, 2, 400), (999, -1, 1000), (998, -7, 143), (5, 900, 2), (500, 3, 0)]
+    {
         let offset = |i: usize| (at as isize + step * i as isize) as usize;
         let mut buffer = vec![MaybeUninit::uninit(); count];
         let expected: Vec<u8> = (0..count).map(|i| model[offset(i)]).collect();

@@ -27,7 +27,8 @@ fn a_file_map_is_a_vector_with_a_position() {
         let offset = program.len() * 13 % 5000;
         let bytes = pattern(offset + 5000);
         let file = TempFile::new(&bytes);
-        let map = Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
+        let map =
+            Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
         let end = run(&map, bytes[offset..].to_vec(), operations(&program));
         file.read() == [&bytes[..offset], &end].concat()
     });
@@ -47,7 +48,8 @@ fn shared_memory_with_a_reserve_is_a_vector_with_a_position() {
     check_bytes(200, |program| {
         // Shared memory keeps the bytes behind its end, because other processes may use them.
         let ops = operations(&program).filter(|op| !matches!(op, Op::Resize(len) if *len < 50_000));
-        let map = Options::new().len(5000).sharing(Sharing::Shared).reserve(50_000).anonymous().unwrap();
+        let map =
+            Options::new().len(5000).sharing(Sharing::Shared).reserve(50_000).anonymous().unwrap();
         run(&map, vec![0; 5000], ops);
         true
     });

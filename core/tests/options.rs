@@ -14,7 +14,11 @@ fn any_part_of_a_file_can_be_mapped() {
         for len in [1, 17, 5000] {
             let len = len.min(bytes.len() - offset);
             let map = Options::new().offset(offset as u64).len(len).open(file.path()).unwrap();
-            assert_eq!(map.to_vec(..).unwrap(), bytes[offset..offset + len], "{len} bytes at {offset}");
+            assert_eq!(
+                map.to_vec(..).unwrap(),
+                bytes[offset..offset + len],
+                "{len} bytes at {offset}"
+            );
             assert_eq!(map.offset(), offset as u64);
         }
         let rest = Options::new().offset(offset as u64).open(file.path()).unwrap();
@@ -100,7 +104,11 @@ fn an_exact_offset_is_not_rounded() {
 fn access_that_the_protection_forbids_is_a_fault() {
     let closed = Options::new().len(PAGE).protection(Protection::NONE).anonymous().unwrap();
     assert!(matches!(closed.get(5), Err(Error::Fault { offset: 5 })));
-    let code = Options::new().len(PAGE).protection(Protection::READ | Protection::EXEC).anonymous().unwrap();
+    let code = Options::new()
+        .len(PAGE)
+        .protection(Protection::READ | Protection::EXEC)
+        .anonymous()
+        .unwrap();
     assert_eq!(code.get(0).unwrap(), 0);
     assert!(matches!(code.set(9, 1), Err(Error::Fault { offset: 9 })));
 }
@@ -109,7 +117,8 @@ fn access_that_the_protection_forbids_is_a_fault() {
 fn exact_flags_replace_the_implied_ones() {
     let file = TempFile::new(b"abc");
     let read = File::open(file.path()).unwrap();
-    let private = Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).map(&read).unwrap();
+    let private =
+        Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).map(&read).unwrap();
     private.set(0, b'x').unwrap();
     assert_eq!(private.sharing(), Sharing::Private);
     assert_eq!(file.read(), b"abc");
@@ -134,14 +143,23 @@ fn huge_pages_come_from_the_pool_or_are_an_error() {
             map.set(0, 1).unwrap();
             map.close().unwrap();
         }
-        Err(error) => assert!(matches!(error, Error::Os { call: "map", .. } | Error::Unsupported(_)), "{error}"),
+        Err(error) => assert!(
+            matches!(error, Error::Os { call: "map", .. } | Error::Unsupported(_)),
+            "{error}"
+        ),
     }
 }
 
 #[test]
 fn a_file_is_extended_if_requested() {
     let file = TempFile::new(b"abc");
-    let map = Options::new().access(Access::Write).offset(1).len(70_000).extend().open(file.path()).unwrap();
+    let map = Options::new()
+        .access(Access::Write)
+        .offset(1)
+        .len(70_000)
+        .extend()
+        .open(file.path())
+        .unwrap();
     assert_eq!(file.file_len(), 70_001);
     assert_eq!((map.len(), map.to_vec(..4).unwrap()), (70_000, b"bc\0\0".to_vec()));
     let shorter = Options::new().access(Access::Write).len(2).extend().open(file.path()).unwrap();
@@ -176,7 +194,10 @@ fn contradictory_options_are_refused() {
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let copy = Options::new().access(Access::Copy).sharing(Sharing::Shared).map(&open);
     assert!(matches!(copy, Err(Error::Unsupported(_))));
-    assert!(matches!(Options::new().len(1).huge_pages(HugePage::Size(1)).anonymous(), Err(Error::Unsupported(_))));
+    assert!(matches!(
+        Options::new().len(1).huge_pages(HugePage::Size(1)).anonymous(),
+        Err(Error::Unsupported(_))
+    ));
 }
 
 #[cfg(unix)]

@@ -13,7 +13,8 @@ use safemap_testing::{PAGE, Stop, TempFile, output_of_child, pattern, succeeds_i
 
 /// The signals for a missing page of a file, and for a forbidden access. Only on Linux they differ
 /// in every case.
-const MISSING: &[i32] = if cfg!(target_os = "linux") { &[libc::SIGBUS] } else { &[libc::SIGBUS, libc::SIGSEGV] };
+const MISSING: &[i32] =
+    if cfg!(target_os = "linux") { &[libc::SIGBUS] } else { &[libc::SIGBUS, libc::SIGSEGV] };
 const FORBIDDEN: &[i32] = if cfg!(target_os = "linux") { &[libc::SIGSEGV] } else { MISSING };
 
 fn repaired(file: &TempFile) -> Map {
@@ -27,7 +28,8 @@ fn read_directly(map: &Map, at: usize) -> u8 {
     unsafe { byte.read_volatile() }
 }
 
-/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page only.
+/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page
+/// only.
 const fn reported(at: usize) -> usize {
     if cfg!(target_arch = "s390x") { at - at % PAGE } else { at }
 }
@@ -44,8 +46,13 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
         assert_eq!(read_directly(&map, 2 * PAGE + 7), 0);
         assert_eq!(read_directly(&map, 10), 10);
         assert_eq!(map.damage(), Some(reported(2 * PAGE + 7)));
-        for refused in [map.get(0).map(drop), map.set(0, 1), map.find(b"xy", ..).map(drop), map.flush(), map.resize(10)]
-        {
+        for refused in [
+            map.get(0).map(drop),
+            map.set(0, 1),
+            map.find(b"xy", ..).map(drop),
+            map.flush(),
+            map.resize(10),
+        ] {
             assert!(
                 matches!(refused, Err(Error::Damaged { offset }) if offset == reported(2 * PAGE + 7)),
                 "{refused:?}"
@@ -62,7 +69,12 @@ fn a_map_is_restored_when_the_file_has_grown_back() {
         for offset in [0, 100, 5000] {
             let bytes = pattern(4 * PAGE);
             let file = TempFile::new(&bytes);
-            let map = Options::new().access(Access::Write).offset(offset as u64).repair().open(file.path()).unwrap();
+            let map = Options::new()
+                .access(Access::Write)
+                .offset(offset as u64)
+                .repair()
+                .open(file.path())
+                .unwrap();
             let other = file.open();
             other.set_len(0).unwrap();
             assert_eq!(read_directly(&map, 0), 0);
@@ -106,7 +118,11 @@ fn without_repair_external_code_is_terminated() {
         file.set_len(0);
         read_directly(&map, 0);
     });
-    assert!(child.status.signal().is_some_and(|signal| MISSING.contains(&signal)), "{}", child.status);
+    assert!(
+        child.status.signal().is_some_and(|signal| MISSING.contains(&signal)),
+        "{}",
+        child.status
+    );
 }
 
 #[test]
@@ -117,7 +133,11 @@ fn a_write_to_a_read_only_map_is_not_repaired() {
         // SAFETY: the page is read-only. The child is meant to be terminated here.
         unsafe { map.as_mut_ptr().write_volatile(1) };
     });
-    assert!(child.status.signal().is_some_and(|signal| FORBIDDEN.contains(&signal)), "{}", child.status);
+    assert!(
+        child.status.signal().is_some_and(|signal| FORBIDDEN.contains(&signal)),
+        "{}",
+        child.status
+    );
 }
 
 #[test]
@@ -211,10 +231,12 @@ impl Drop for Neighbour {
 
 /// Damages every page of a map of more pages than the process may have mappings.
 ///
-/// `more` mappings exist besides, because it matters whether one mapping is left at the end or none.
+/// `more` mappings exist besides, because it matters whether one mapping is left at the end or
+/// none.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn exhaust_mappings(pages: usize, more: usize) {
-    let _more: Vec<Map> = (0..more).map(|_| Options::new().len(PAGE).anonymous().unwrap()).collect();
+    let _more: Vec<Map> =
+        (0..more).map(|_| Options::new().len(PAGE).anonymous().unwrap()).collect();
     let file = TempFile::new(b"");
     let other = file.open();
     other.set_len((pages * PAGE) as u64).unwrap();
@@ -224,8 +246,10 @@ fn exhaust_mappings(pages: usize, more: usize) {
     assert!(neighbours.iter().any(Option::is_some), "no page can be mapped beside the map");
     other.set_len(0).unwrap();
     // The pages at both ends come first.
-    let pages_in_order = [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
-    // SAFETY: the function has no preconditions and returns the address of a variable of this thread.
+    let pages_in_order =
+        [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
+    // SAFETY: the function has no preconditions and returns the address of a variable of this
+    // thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: `errno` is valid for writes by this thread.
     unsafe { errno.write(libc::EXFULL) };

@@ -90,7 +90,9 @@ fn private_memory_grows_and_keeps_its_bytes() {
     for reserve in [0, 1 << 22] {
         let map = Options::new().len(PAGE + 1).reserve(reserve).anonymous().unwrap();
         let mut model = vec![0; PAGE + 1];
-        for (round, len) in [2 * PAGE, 100, 5000, 1 << 22, PAGE, 10 * PAGE, 0, 3].into_iter().enumerate() {
+        for (round, len) in
+            [2 * PAGE, 100, 5000, 1 << 22, PAGE, 10 * PAGE, 0, 3].into_iter().enumerate()
+        {
             let mark = round as u8 + 1;
             map.fill(mark, ..).unwrap();
             model.fill(mark);
@@ -107,7 +109,8 @@ fn shared_memory_grows_within_its_reserve_only() {
     map.resize(page_size()).unwrap();
     assert!(matches!(map.resize(page_size() + 1), Err(Error::Unsupported(_))));
     assert_eq!(map.len(), page_size());
-    let map = Options::new().len(100).sharing(Sharing::Shared).reserve(1 << 20).anonymous().unwrap();
+    let map =
+        Options::new().len(100).sharing(Sharing::Shared).reserve(1 << 20).anonymous().unwrap();
     map.fill(1, ..).unwrap();
     map.resize(1 << 20).unwrap();
     map.fill(2, 100..).unwrap();
@@ -123,7 +126,10 @@ fn a_refused_resize_changes_nothing() {
     let far = if cfg!(target_arch = "s390x") { usize::MAX - 1 } else { far };
     for len in [isize::MAX as usize + 1, usize::MAX, far] {
         let error = map.resize(len).unwrap_err();
-        assert!(matches!(error, Error::Os { call: "resize", .. } | Error::TooLong { .. }), "{error}");
+        assert!(
+            matches!(error, Error::Os { call: "resize", .. } | Error::TooLong { .. }),
+            "{error}"
+        );
         assert_eq!(map.len(), 10);
         assert_eq!(file.read(), b"0123456789");
     }
@@ -137,7 +143,8 @@ fn a_refused_resize_changes_nothing() {
 fn a_private_map_of_a_file_is_not_resized() {
     let file = TempFile::new(b"0123456789");
     let copy = Options::new().access(Access::Copy).open(file.path()).unwrap();
-    let private = Options::new().access(Access::Write).sharing(Sharing::Private).open(file.path()).unwrap();
+    let private =
+        Options::new().access(Access::Write).sharing(Sharing::Private).open(file.path()).unwrap();
     for map in [copy, private] {
         assert!(matches!(map.resize(5), Err(Error::Unsupported(_))));
         assert_eq!(file.file_len(), 10);
@@ -182,7 +189,8 @@ fn private_memory_is_moved_while_other_threads_read_and_write_it() {
     }
 }
 
-/// `protect` must not make the old region writable again during a move. Bytes written there are lost.
+/// `protect` must not make the old region writable again during a move. Bytes written there are
+/// lost.
 #[test]
 fn no_write_is_lost_while_private_memory_moves_and_is_protected() {
     const STEP: usize = 4096;
@@ -199,7 +207,11 @@ fn no_write_is_lost_while_private_memory_moves_and_is_protected() {
             scope.spawn(|| {
                 for mark in (0..=u8::MAX).cycle() {
                     map.fill(mark, ..8 * STEP).unwrap();
-                    assert_eq!(map.to_vec(..8 * STEP).unwrap(), [mark; 8 * STEP], "a write was lost");
+                    assert_eq!(
+                        map.to_vec(..8 * STEP).unwrap(),
+                        [mark; 8 * STEP],
+                        "a write was lost"
+                    );
                     if stop.is_set() {
                         break;
                     }

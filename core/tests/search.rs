@@ -25,8 +25,18 @@ fn assert_naive(map: &Map, bytes: &[u8], needle: &[u8], from: usize, to: usize) 
     let part = &bytes[from..to];
     let offset = |at| from + at;
     let context = || format!("needle {needle:?} in {from}..{to} of {} bytes", bytes.len());
-    assert_eq!(map.find(needle, from..to).unwrap(), naive_find(part, needle).map(offset), "{}", context());
-    assert_eq!(map.rfind(needle, from..to).unwrap(), naive_rfind(part, needle).map(offset), "{}", context());
+    assert_eq!(
+        map.find(needle, from..to).unwrap(),
+        naive_find(part, needle).map(offset),
+        "{}",
+        context()
+    );
+    assert_eq!(
+        map.rfind(needle, from..to).unwrap(),
+        naive_rfind(part, needle).map(offset),
+        "{}",
+        context()
+    );
 }
 
 /// Arguments for a search in bytes over few letters, so that needles occur and nearly occur.
@@ -63,7 +73,13 @@ fn every_needle_of_a_text_is_found_at_every_alignment() {
     let map = memory_with(text);
     for start in 0..text.len() {
         for end in start..text.len() {
-            assert_naive(&map, text, &text[start..end], start / 2, text.len() - (text.len() - end) / 2);
+            assert_naive(
+                &map,
+                text,
+                &text[start..end],
+                start / 2,
+                text.len() - (text.len() - end) / 2,
+            );
         }
     }
 }
@@ -72,7 +88,14 @@ fn every_needle_of_a_text_is_found_at_every_alignment() {
 fn a_needle_is_found_at_every_offset_of_a_large_map() {
     let len = 200_000;
     let map = memory_with(&vec![b'.'; len]);
-    for needle in [&b"x"[..], b"xy", b"xyz", b"..x", b"x......................................y", &pattern(300)] {
+    for needle in [
+        &b"x"[..],
+        b"xy",
+        b"xyz",
+        b"..x",
+        b"x......................................y",
+        &pattern(300),
+    ] {
         for at in [0, 1, 31, 32, 127, 128, 4095, 4096, 16_383, 16_384, 65_537, len - needle.len()] {
             map.write_at(needle, at).unwrap();
             assert_found(&map, needle, Some(at), Some(at));
@@ -101,8 +124,11 @@ fn an_empty_needle_is_found_at_an_end_of_the_range() {
 #[test]
 fn periodic_bytes_are_searched_as_memmem_searches_them() {
     let mut bytes = vec![b'a'; 150_000];
-    let mut needles: Vec<Vec<u8>> = [2, 3, 16, 1000, 20_000].iter().map(|&n| vec![b'a'; n]).collect();
-    needles.extend([100, 5_000, 40_000].map(|n| [vec![b'a'; n], b"b".to_vec(), vec![b'a'; n]].concat()));
+    let mut needles: Vec<Vec<u8>> =
+        [2, 3, 16, 1000, 20_000].iter().map(|&n| vec![b'a'; n]).collect();
+    needles.extend(
+        [100, 5_000, 40_000].map(|n| [vec![b'a'; n], b"b".to_vec(), vec![b'a'; n]].concat()),
+    );
     for letter_b in [None, Some(0), Some(16_383), Some(60_000), Some(149_999)] {
         letter_b.into_iter().for_each(|at: usize| bytes[at] = b'b');
         let map = memory_with(&bytes);

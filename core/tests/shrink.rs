@@ -61,12 +61,21 @@ fn run_beside_shrinks(map: &Map, (name, operation): Operation) {
             }
         });
         let end = Instant::now() + TIME;
-        let results: Vec<_> =
-            (0..).take_while(|&round| round < ROUNDS || Instant::now() < end).map(|_| operation(map)).collect();
+        let results: Vec<_> = (0..)
+            .take_while(|&round| round < ROUNDS || Instant::now() < end)
+            .map(|_| operation(map))
+            .collect();
         stop.set();
-        let refused = results.iter().filter(|result| !matches!(result, Ok(()) | Err(Error::Fault { .. })));
+        let refused =
+            results.iter().filter(|result| !matches!(result, Ok(()) | Err(Error::Fault { .. })));
         let refused: Vec<_> = refused.collect();
-        assert!(refused.is_empty(), "{name}: {} of {} calls, {:?}", refused.len(), results.len(), refused[0]);
+        assert!(
+            refused.is_empty(),
+            "{name}: {} of {} calls, {:?}",
+            refused.len(),
+            results.len(),
+            refused[0]
+        );
     });
 }
 

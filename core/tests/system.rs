@@ -49,7 +49,10 @@ fn pages_that_are_loaded_and_evicted_keep_their_bytes() {
             match map.advise(advice, range) {
                 // Older systems, and some systems altogether, do not have it.
                 Err(error) => {
-                    assert!(matches!(error, Error::Os { call: "advise", .. } | Error::Unsupported(_)), "{error}")
+                    assert!(
+                        matches!(error, Error::Os { call: "advise", .. } | Error::Unsupported(_)),
+                        "{error}"
+                    )
                 }
                 Ok(()) => assert_eq!(map.to_vec(..).unwrap(), bytes),
             }
@@ -65,14 +68,19 @@ fn pages_that_were_accessed_are_resident() {
     let bytes = map.to_vec(..).unwrap();
     match map.residency(..) {
         Ok(resident) => assert_eq!(resident, [true; 701]),
-        Err(error) => return assert!(matches!(error, Error::Os { call: "residency", .. }), "{error}"),
+        Err(error) => {
+            return assert!(matches!(error, Error::Os { call: "residency", .. }), "{error}");
+        }
     }
     assert_eq!(map.residency(page - 1..page + 1).unwrap(), [true, true]);
     assert_eq!(map.residency(7..7).unwrap(), []);
     assert!(matches!(map.residency(bytes.len()..bytes.len() + 1), Err(Error::OutOfBounds { .. })));
     let memory = Options::new().len(8 * page).anonymous().unwrap();
     memory.set(3 * page + 1, 1).unwrap();
-    assert_eq!(memory.residency(..).unwrap(), [false, false, false, true, false, false, false, false]);
+    assert_eq!(
+        memory.residency(..).unwrap(),
+        [false, false, false, true, false, false, false, false]
+    );
 }
 
 #[test]
@@ -109,7 +117,10 @@ fn access_to_a_protected_page_is_a_fault_until_it_is_allowed_again() {
 fn protection_does_not_make_a_read_only_file_writable() {
     let file = TempFile::new(b"abc");
     let map = Map::open(file.path()).unwrap();
-    assert!(matches!(map.protect(.., Protection::READ | Protection::WRITE), Err(Error::Os { call: "protect", .. })));
+    assert!(matches!(
+        map.protect(.., Protection::READ | Protection::WRITE),
+        Err(Error::Os { call: "protect", .. })
+    ));
 }
 
 #[test]

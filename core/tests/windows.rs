@@ -9,7 +9,9 @@ use std::{
     ptr,
 };
 
-use safemap::{Access, Advice, Error, Map, Options, Protection, Sharing, fault_status, granularity};
+use safemap::{
+    Access, Advice, Error, Map, Options, Protection, Sharing, fault_status, granularity,
+};
 use safemap_testing::{PAGE, Stop, TempFile, output_of_child, pattern, succeeds_in_child};
 
 const ERROR_ACCESS_DENIED: i32 = 5;
@@ -56,7 +58,8 @@ fn a_map_beside_another_one_can_grow_and_cannot_shrink() {
 fn a_map_of_a_part_truncates_the_file_when_it_grows() {
     let bytes = pattern(300_000);
     let file = TempFile::new(&bytes);
-    let map = Options::new().access(Access::Write).offset(70_000).len(10).open(file.path()).unwrap();
+    let map =
+        Options::new().access(Access::Write).offset(70_000).len(10).open(file.path()).unwrap();
     map.resize(100_000).unwrap();
     assert_eq!(map.to_vec(..).unwrap(), bytes[70_000..170_000]);
     assert_eq!(file.read(), bytes[..170_000]);
@@ -68,7 +71,8 @@ fn any_offset_is_accepted_and_the_granularity_is_64_kibibytes() {
     let bytes = pattern(3 * granularity());
     let file = TempFile::new(&bytes);
     for offset in [1, PAGE, 65_535, 65_536, 65_537, 131_072, 190_000] {
-        let map = Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
+        let map =
+            Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
         assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
         map.flush_range(100..200).unwrap();
         map.protect(.., Protection::READ).unwrap_or_else(|error| {
@@ -121,7 +125,11 @@ fn processes_that_use_a_name_share_memory() {
     assert_eq!(second.get(0).unwrap(), b'?');
     assert_eq!(code(Options::new().len(2 * LEN).name(NAME).anonymous()), Some(ERROR_ACCESS_DENIED));
     drop((map, second));
-    assert_eq!(Options::new().len(10).name(NAME).anonymous().unwrap().get(0).unwrap(), 0, "the memory was freed");
+    assert_eq!(
+        Options::new().len(10).name(NAME).anonymous().unwrap().get(0).unwrap(),
+        0,
+        "the memory was freed"
+    );
 }
 
 #[test]
@@ -132,7 +140,10 @@ fn a_part_of_named_memory_starts_at_its_offset() {
     let part = Options::new().offset(70_001).len(100).name(NAME).anonymous().unwrap();
     part.write_at(b"here", 0).unwrap();
     assert_eq!(whole.to_vec(70_001..70_005).unwrap(), b"here");
-    assert_eq!(code(Options::new().offset(300_000).len(PAGE).name(NAME).anonymous()), Some(ERROR_ACCESS_DENIED));
+    assert_eq!(
+        code(Options::new().offset(300_000).len(PAGE).name(NAME).anonymous()),
+        Some(ERROR_ACCESS_DENIED)
+    );
     assert_eq!(code(part.resize(200_000)), Some(ERROR_USER_MAPPED_FILE));
     whole.close().unwrap();
     part.resize(300_000).unwrap();
@@ -178,8 +189,13 @@ fn named_memory_is_resized_unless_it_is_mapped_twice() {
 #[test]
 fn a_named_file_is_resized_unless_it_is_mapped_twice() {
     let file = TempFile::new(&pattern(100_000));
-    let map =
-        || Options::new().access(Access::Write).name("safemap test of a file's resize").open(file.path()).unwrap();
+    let map = || {
+        Options::new()
+            .access(Access::Write)
+            .name("safemap test of a file's resize")
+            .open(file.path())
+            .unwrap()
+    };
     let (one, two) = (map(), map());
     for len in [PAGE, 200_000] {
         assert!(matches!(one.resize(len), Err(Error::Os { call: "resize", .. })));
@@ -248,7 +264,9 @@ fn private_memory_that_shrinks_and_grows_again_reads_as_zeros() {
     assert!(matches!(map.get(5000), Err(Error::OutOfBounds { .. })));
     map.resize(1 << 20).unwrap();
     let bytes = map.to_vec(..).unwrap();
-    assert!(bytes[..5000].iter().all(|&byte| byte == 1) && bytes[5000..].iter().all(|&byte| byte == 0));
+    assert!(
+        bytes[..5000].iter().all(|&byte| byte == 1) && bytes[5000..].iter().all(|&byte| byte == 0)
+    );
     map.advise(Advice::Free, ..).unwrap();
     map.fill(2, ..).unwrap();
 }
@@ -264,7 +282,11 @@ fn a_file_opened_without_write_sharing_is_sealed() {
     let alone = open_alone().unwrap();
     let map = Options::new().map(alone).unwrap();
     let refused = File::options().write(true).open(path).unwrap_err();
-    assert_eq!(refused.raw_os_error(), Some(ERROR_SHARING_VIOLATION), "the map keeps the file, and with it the seal");
+    assert_eq!(
+        refused.raw_os_error(),
+        Some(ERROR_SHARING_VIOLATION),
+        "the map keeps the file, and with it the seal"
+    );
     assert_eq!(Map::open(path).unwrap().to_vec(..).unwrap(), map.to_vec(..).unwrap());
     drop(map);
     File::options().write(true).open(path).unwrap();
@@ -323,7 +345,9 @@ fn no_call_accesses_a_view_while_it_is_replaced() {
             for round in 0..300_usize {
                 map.resize((round * 7919 * 64) % (1 << 21)).unwrap();
                 let other = Options::new().len(1 << 20).anonymous().unwrap();
-                assert!(others.iter().all(|other: &Map| other.find(b"\x01", ..).unwrap().is_none()));
+                assert!(
+                    others.iter().all(|other: &Map| other.find(b"\x01", ..).unwrap().is_none())
+                );
                 others.push(other);
                 others.truncate(5);
             }

@@ -1,7 +1,8 @@
-"""Memory-mapped files that behave: the standard library's mmap, where a truncated file is an error and not a SIGBUS.
+"""Memory-mapped files: the standard library's mmap, with an exception for a truncated file instead
+of SIGBUS.
 
-``import safemap as mmap`` switches a program, ``python -m safemap program.py`` runs one unchanged, and
-:func:`install` puts this module in the place of the standard one from inside.
+``import safemap as mmap`` uses it in one program, ``python -m safemap program.py`` runs a program
+unchanged, and :func:`install` replaces the standard module in the running interpreter.
 """
 
 from safemap._install import install as install

@@ -1,4 +1,4 @@
-"""``python -m safemap``: runs an unmodified program with safemap in the place of mmap."""
+"""``python -m safemap``: runs an unmodified program with mmap replaced by safemap."""
 
 from safemap._run import main
 

@@ -1,19 +1,22 @@
-"""Puts safemap in the place of the standard library's mmap, here and in the interpreters started from here."""
+"""Replaces the standard library's mmap by safemap, in this interpreter and in those it starts."""
 
 import os
 import sys
 
-# A folder with nothing in it but a sitecustomize.py, for PYTHONPATH.
+# A folder that contains only a sitecustomize.py, for PYTHONPATH.
 _CHILDREN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_children")
 
 
 def install(*, children: bool = False) -> None:
-    """Makes ``import mmap`` give safemap from now on.
+    """Makes ``import mmap`` return safemap from now on.
 
-    Modules that imported mmap before keep what they have. With `children`, Python interpreters that this process starts
-    do the same before they run anything of their own, and so do theirs: the environment variable PYTHONPATH leads them
-    to a sitecustomize module. Interpreters that ignore it (-E, -I), that do without site (-S), that get another
-    environment, or that cannot import safemap run as they always did.
+    Modules that have already imported mmap keep the standard module.
+
+    If `children` is true, Python interpreters that this process starts call install() before they
+    run other code, and so do the interpreters that they start. For this, the environment variable
+    PYTHONPATH is extended by a folder with a sitecustomize module. There is no effect on
+    interpreters that ignore PYTHONPATH (-E, -I) or the site module (-S), that are started with
+    another environment, or that cannot import safemap.
     """
     sys.modules["mmap"] = sys.modules["safemap"]
     if children:

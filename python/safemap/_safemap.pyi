@@ -10,24 +10,42 @@ from typing_extensions import Buffer, Self, disjoint_base
 error = OSError
 
 class FaultError(OSError):
-    """A byte of a map cannot be accessed: its file is shorter now, the disk is full, or the device failed.
+    """A byte of the map cannot be accessed: the file was truncated, the disk is full, or the device
+    failed.
 
-    `errno` is EFAULT, on Windows `winerror` what the system said. Bytes before it were transferred.
+    `errno` is EFAULT; on Windows `winerror` is the code that the system reports. The bytes before
+    it were transferred.
+
+    For a map created with repair=True: also if the byte was replaced by zero when a buffer of the
+    memory was accessed.
     """
 
     offset: int
-    """The place in the map of the first byte that could not be accessed."""
+    """The offset in the map of the first byte that cannot be accessed."""
 
 @final
 class LineIterator:
-    """The lines of a map, as `bytes`. Made by mmap.lines(). After an exception there is nothing more."""
+    """An iterator over the lines of a map, as `bytes`. Returned by mmap.lines().
 
-    def __iter__(self) -> Self: ...
-    def __next__(self) -> bytes: ...
+    After an exception it is exhausted.
+    """
+
+    def __iter__(self) -> Self:
+        """Returns the iterator itself."""
+
+    def __next__(self) -> bytes:
+        """Returns the next line. Raises StopIteration at the end, ValueError if the map is closed,
+        FaultError if the line cannot be read.
+        """
 
 @disjoint_base
 class mmap:
-    """Mapped memory that behaves like a bytearray and like an open file."""
+    """A memory map that behaves like a bytearray and like a file object.
+
+    Every method except close() and seekable() raises ValueError if the map is closed. Methods that
+    access the memory raise FaultError if a byte cannot be accessed. Methods that change it raise
+    TypeError if the map is read-only.
+    """
 
     if sys.platform == "win32":
         def __new__(
@@ -42,12 +60,20 @@ class mmap:
             repair: bool = False,
             allocate: bool = False,
         ) -> Self:
-            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1 or 0.
+            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if
+            that is -1 or 0.
 
-            A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY; a
-            file that is too short becomes longer if the map may write to it. `access` is one of ACCESS_READ, ACCESS_WRITE
-            and ACCESS_COPY. Whoever names memory by the same `tagname` gets the same memory, in other processes as well.
-            The handle is duplicated unless `trackfd` is false; then size() and resize() raise. `repair` raises NotImplementedError.
+            A length of 0 maps the rest of the file, starting at `offset`, which must be a multiple
+            of ALLOCATIONGRANULARITY. A file that is too short is extended if the map is writable.
+            `access` is ACCESS_READ, ACCESS_WRITE or ACCESS_COPY. Processes that use the same
+            `tagname` share the memory.
+
+            The handle is duplicated unless `trackfd` is false; then size() and resize() raise
+            ValueError. If `allocate` is true, resize() allocates disk space. If `repair` is true,
+            NotImplementedError is raised.
+
+            Raises ValueError or OverflowError for arguments that are out of range, OSError if the
+            system cannot map the file.
             """
 
     else:
@@ -64,34 +90,50 @@ class mmap:
             repair: bool = False,
             allocate: bool = False,
         ) -> Self:
-            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if that is -1.
+            """Maps `length` bytes of the file with the descriptor `fileno`, or anonymous memory if
+            that is -1.
 
-            A length of 0 maps the rest of the file from `offset` on, which must be a multiple of ALLOCATIONGRANULARITY.
-            `access` is one of ACCESS_READ, ACCESS_WRITE and ACCESS_COPY; in its place `flags` and `prot` give what the
-            system's own call takes. The descriptor is duplicated unless `trackfd` is false; then size() and resize() raise.
-            With `repair`, readers of a view meet zeros where the file no longer reaches, and every later call raises
-            FaultError until restore() succeeds. With `allocate`, resize() sets space on the disk aside.
+            A length of 0 maps the rest of the file, starting at `offset`, which must be a multiple
+            of ALLOCATIONGRANULARITY. `access` is ACCESS_READ, ACCESS_WRITE or ACCESS_COPY.
+            Alternatively `flags` and `prot` are passed to the system's mmap().
+
+            The descriptor is duplicated unless `trackfd` is false; then size() and resize() raise
+            ValueError. If `repair` is true, accesses through a buffer read zeros where the file has
+            become shorter, and later calls raise FaultError until restore() succeeds. If `allocate`
+            is true, resize() allocates disk space.
+
+            Raises ValueError or OverflowError for arguments that are out of range, OSError if the
+            system cannot map the file.
             """
 
-    # The file.
+    # Methods of a file object.
 
     def tell(self) -> int:
-        """Returns the position."""
+        """Returns the current position."""
 
     def seek(self, pos: SupportsIndex, whence: SupportsIndex = 0, /) -> int:
-        """Moves the position to `pos` from the start (whence 0), the position (1) or the end (2), and returns it."""
+        """Sets the position and returns it.
+
+        `pos` is relative to the start (whence 0), the current position (1) or the end (2). Raises
+        ValueError if the new position is outside the map.
+        """
 
     def seekable(self) -> Literal[True]:
-        """Returns True: the position can be moved."""
+        """Returns True: the position can be changed."""
 
     def read(self, n: SupportsIndex | None = None, /) -> bytes:
-        """Returns the next `n` bytes, or all that are left, and moves the position behind them."""
+        """Returns the next `n` bytes, or all remaining bytes, and advances the position."""
 
     def read_byte(self) -> int:
-        """Returns the next byte as an int and moves the position behind it."""
+        """Returns the next byte as an int and advances the position.
+
+        Raises ValueError at the end of the map.
+        """
 
     def readline(self) -> bytes:
-        """Returns the bytes up to and including the next newline, or all that are left, and moves the position."""
+        """Returns the bytes up to and including the next newline, or all remaining bytes, and
+        advances the position.
+        """
 
     def lines(
         self,
@@ -101,106 +143,189 @@ class mmap:
         keepends: bool = True,
         containing: Buffer | None = None,
     ) -> LineIterator:
-        """Goes through the lines from `start` to `end`; lines end with b"\\n", which is left away if `keepends` is false.
+        """Returns an iterator over the lines in `start..end`.
 
-        With `containing`, a bytes-like object, only lines that contain it. The position is neither used nor moved. Up to 8 KiB are
-        read ahead, so what is written there meanwhile may not be seen.
+        Lines end with b"\\n", which is removed if `keepends` is false. With `containing`, a
+        bytes-like object, only the lines that contain it are returned. The position is neither used
+        nor changed. Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
         """
 
     def write(self, bytes: Buffer, /) -> int:
-        """Writes `bytes` at the position, all or, if they do not fit, none; moves it behind them, returns their number."""
+        """Writes `bytes` at the position, advances the position and returns the number of bytes.
 
-    def write_byte(self, byte: SupportsIndex, /) -> None:
-        """Writes the int `byte` at the position and moves the position behind it."""
-
-    def size(self) -> int:
-        """Returns the length of the file in bytes as it is now; of anonymous memory that of the map."""
-
-    # The memory.
-
-    def find(self, view: Buffer, start: SupportsIndex | None = None, end: SupportsIndex | None = None, /) -> int:
-        """Returns the lowest index from `start` (default: the position) to `end` where `view` is found, or -1."""
-
-    def rfind(self, view: Buffer, start: SupportsIndex | None = None, end: SupportsIndex | None = None, /) -> int:
-        """Returns the highest index from `start` (default: the position) to `end` where `view` is found, or -1."""
-
-    def move(self, dest: SupportsIndex, src: SupportsIndex, count: SupportsIndex, /) -> None:
-        """Copies `count` bytes from `src` to `dest`; the two ranges may overlap."""
-
-    def resize(self, newsize: SupportsIndex, /) -> None:
-        """Changes the length of the map, and of its file, to `newsize` bytes. If that fails, both are as before.
-
-        Raises BufferError while a view of the memory lives; TypeError for maps that must not change their file.
+        Raises ValueError, and writes nothing, if they do not fit.
         """
 
-    def flush(self, offset: SupportsIndex = 0, size: SupportsIndex = -1, /, *, flags: SupportsIndex = 0) -> None:
-        """Writes changed bytes back to the file: all, or `size` from `offset` on, a multiple of PAGESIZE.
+    def write_byte(self, byte: SupportsIndex, /) -> None:
+        """Writes the int `byte` at the position and advances the position.
 
-        `flags` is MS_SYNC (the default: wait until they are on the device) or MS_ASYNC, and MS_INVALIDATE. Maps that
-        change no file do nothing. On Windows any range will do, and flags mean nothing.
+        Raises ValueError at the end of the map, OverflowError if `byte` is not in range(256).
+        """
+
+    def size(self) -> int:
+        """Returns the current length of the file in bytes, or that of the map for anonymous memory.
+
+        Raises io.UnsupportedOperation for a map created with trackfd=False.
+        """
+
+    # Methods for the memory.
+
+    def find(
+        self,
+        view: Buffer,
+        start: SupportsIndex | None = None,
+        end: SupportsIndex | None = None,
+        /,
+    ) -> int:
+        """Returns the lowest index in `start..end` at which `view` is found, or -1.
+
+        `start` defaults to the position, `end` to the end of the map.
+        """
+
+    def rfind(
+        self,
+        view: Buffer,
+        start: SupportsIndex | None = None,
+        end: SupportsIndex | None = None,
+        /,
+    ) -> int:
+        """Returns the highest index in `start..end` at which `view` is found, or -1.
+
+        `start` defaults to the position, `end` to the end of the map.
+        """
+
+    def move(self, dest: SupportsIndex, src: SupportsIndex, count: SupportsIndex, /) -> None:
+        """Copies `count` bytes from the offset `src` to the offset `dest`. The ranges may overlap.
+
+        Raises ValueError if a range is outside the map.
+        """
+
+    def resize(self, newsize: SupportsIndex, /) -> None:
+        """Changes the length of the map and of its file to `newsize` bytes. On failure both are
+        unchanged.
+
+        Raises BufferError while a buffer of the memory exists, TypeError for a map that must not
+        change its file, ValueError for one created with trackfd=False, OSError from the system.
+        """
+
+    def flush(
+        self,
+        offset: SupportsIndex = 0,
+        size: SupportsIndex = -1,
+        /,
+        *,
+        flags: SupportsIndex = 0,
+    ) -> None:
+        """Writes changed bytes back to the file.
+
+        Flushes `size` bytes, or all up to the end, starting at `offset`, which must be a multiple
+        of PAGESIZE. `flags` is MS_SYNC (the default: waits until the bytes are on the device) or
+        MS_ASYNC, optionally with MS_INVALIDATE. On Windows any offset is allowed, and flags have no
+        effect. Does nothing for maps that do not change a file.
+
+        Raises ValueError if the range is outside the map, OSError from the system.
         """
 
     def sync(self) -> None:
-        """Does what `flush` does, and then what `os.fsync` does for the file, on macOS with the drive's own cache: afterwards
-        all that was written survives a power failure. Maps that change no file do nothing.
+        """Does what flush() does, and then what os.fsync() does for the file; on macOS it also
+        flushes the cache of the drive. Afterwards all written bytes survive a power failure. Does
+        nothing for maps that do not change a file.
+
+        Raises OSError from the system.
         """
 
     if sys.platform != "win32":
-        def madvise(self, option: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
-            """Tells the system how the memory will be used: `option` is one of the MADV_ constants.
+        def madvise(
+            self,
+            option: SupportsIndex,
+            start: SupportsIndex = 0,
+            length: SupportsIndex | None = None,
+            /,
+        ) -> None:
+            """Advises the system how the memory will be used: `option` is a MADV_ constant.
 
-            The range of `length` bytes from `start` on, a multiple of PAGESIZE, ends with the map at the latest.
+            The advice is for `length` bytes, at most up to the end of the map, starting at `start`,
+            which must be a multiple of PAGESIZE. Raises ValueError if `start` is outside the map,
+            OSError from the system.
             """
 
     def set_name(self, name: str, /) -> None:
-        """Gives anonymous memory a name, which /proc/PID/maps shows behind the prefix cpython:mmap:. Elsewhere than on Linux
-        raises NotImplementedError.
+        """Gives anonymous memory a name, which /proc/PID/maps shows after the prefix cpython:mmap:.
+
+        Raises ValueError for a map of a file or a name that is too long, NotImplementedError on
+        systems other than Linux.
         """
 
-    def protect(self, prot: SupportsIndex, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
-        """Changes what may be done with `length` bytes from `start` on, a multiple of PAGESIZE.
+    def protect(
+        self,
+        prot: SupportsIndex,
+        start: SupportsIndex = 0,
+        length: SupportsIndex | None = None,
+        /,
+    ) -> None:
+        """Changes the protection of `length` bytes, starting at `start`, a multiple of PAGESIZE.
 
-        `prot` is made of PROT_READ, PROT_WRITE, PROT_EXEC, or is PROT_NONE; where these are missing, on Windows, of 1, 2 and
-        4, or is 0. What is forbidden raises FaultError when tried. A resize that moves the map takes it back.
+        `prot` is PROT_NONE or a combination of PROT_READ, PROT_WRITE and PROT_EXEC. Windows lacks
+        these constants; there it is 0 or a combination of 1, 2 and 4. An access that it forbids
+        raises FaultError. A resize that moves the map restores the original protection.
+
+        Raises ValueError if the range is outside the map, OSError from the system.
         """
 
     def lock(self, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
-        """Keeps `length` bytes from `start` on in memory, and reads them in first."""
+        """Reads `length` bytes, starting at `start`, into memory and locks them there.
+
+        Raises ValueError if the range is outside the map, OSError from the system.
+        """
 
     def unlock(self, start: SupportsIndex = 0, length: SupportsIndex | None = None, /) -> None:
-        """Takes lock() back."""
+        """Unlocks `length` bytes, starting at `start`, that lock() has locked.
+
+        Raises ValueError if the range is outside the map, OSError from the system.
+        """
 
     @property
     def damage(self) -> int | None:
-        """The lowest offset at which somebody met zeros in the place of bytes that could not be had, or None.
+        """The lowest offset at which zeros have replaced bytes of the file, or None.
 
-        Only maps made with repair=True know.
+        Always None for a map that was not created with repair=True.
         """
 
     def restore(self) -> None:
-        """Maps the file again where zeros were put in its place. Raises FaultError while the file is too short."""
+        """Maps the file again where zeros have replaced it, so that the map can be used again. What
+        was written to the zeros is lost.
 
-    # The object.
+        Raises FaultError if the file is still too short.
+        """
+
+    # The object itself.
 
     def close(self) -> None:
-        """Unmaps the memory and closes the descriptor; later calls raise ValueError. A second close does nothing.
+        """Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError.
+        Does nothing if the map is closed already.
 
-        Raises BufferError while a view of the memory (memoryview, array) lives.
+        Raises BufferError while a buffer of the memory (memoryview, array) exists.
         """
 
     @property
     def closed(self) -> bool:
-        """Whether the map was closed."""
+        """Whether the map is closed."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """Returns the map itself, which is closed at the end of the with statement."""
+
     def __exit__(
         self,
         exc_type: type[BaseException] | None = None,
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
         /,
-    ) -> None: ...
-    def __len__(self) -> int: ...
+    ) -> None:
+        """Closes the map."""
+
+    def __len__(self) -> int:
+        """Returns the length of the map in bytes."""
+
     @overload
     def __getitem__(self, key: SupportsIndex, /) -> int: ...
     @overload
@@ -209,8 +334,9 @@ class mmap:
     def __setitem__(self, key: SupportsIndex, value: SupportsIndex, /) -> None: ...
     @overload
     def __setitem__(self, key: slice, value: Buffer, /) -> None: ...
-    def __delitem__(self, key: SupportsIndex | slice, /) -> NoReturn: ...
-    # There are no such methods: iteration and `in` go through indices, and see bytes of length 1, not ints.
+    def __delitem__(self, key: SupportsIndex | slice, /) -> NoReturn:
+        """Raises TypeError: the length changes by resize() only."""
+    # These two methods do not exist: iteration and `in` use indices, and compare bytes of length 1.
     def __iter__(self) -> Iterator[bytes]: ...
     def __contains__(self, byte: object, /) -> bool: ...
     if sys.version_info >= (3, 12):
@@ -243,7 +369,7 @@ if sys.platform != "win32":
     MADV_DONTNEED: Final[int]
     MADV_FREE: Final[int]
 
-    # CPython lacks these.
+    # CPython's module does not have these.
     PROT_NONE: Final[int]
     MAP_FIXED: Final[int]
 
@@ -264,10 +390,10 @@ if sys.platform == "linux":
     MADV_DONTDUMP: Final[int]
     MADV_DODUMP: Final[int]
 
-    # On x86 processors only.
+    # Only on x86 processors.
     MAP_32BIT: Final[int]
 
-    # CPython lacks these.
+    # CPython's module does not have these.
     MAP_FIXED_NOREPLACE: Final[int]
     MAP_GROWSDOWN: Final[int]
     MAP_HUGETLB: Final[int]

@@ -15,8 +15,8 @@ use crate::{
 impl Mmap {
     /// Advises the system how the memory will be used. `option` is one of the MADV_ constants.
     ///
-    /// The advice is for `length` bytes, at most up to the end of the map, starting at `start`, which
-    /// must be a multiple of PAGESIZE.
+    /// The advice is for `length` bytes, at most up to the end of the map, starting at `start`,
+    /// which must be a multiple of PAGESIZE.
     #[pyo3(
         signature = (option, start = OMITTED, length = None, /),
         text_signature = "($self, option, start=0, length=None, /)"

@@ -67,7 +67,9 @@ pub(crate) fn count(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>
     let Some(object) = object.filter(|object| !object.is_none()) else { return Ok(None) };
     if !ffi::is_index(object) {
         let class = ffi::class_name(object);
-        return Err(PyTypeError::new_err(format!("argument should be integer or None, not '{class}'")));
+        return Err(PyTypeError::new_err(format!(
+            "argument should be integer or None, not '{class}'"
+        )));
     }
     Ok(usize::try_from(ffi::subscript::<PyOverflowError>(object)?).ok())
 }

@@ -17,7 +17,10 @@ pub(crate) const CAN_NAME_MEMORY: bool = cfg!(any(target_os = "linux", target_os
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PAGESIZE", safemap::page_size())?;
     module.add("ALLOCATIONGRANULARITY", safemap::granularity())?;
-    [ACCESS, UNIX, PLATFORM, PROCESSOR].concat().into_iter().try_for_each(|(name, value)| module.add(name, value))
+    [ACCESS, UNIX, PLATFORM, PROCESSOR]
+        .concat()
+        .into_iter()
+        .try_for_each(|(name, value)| module.add(name, value))
 }
 
 type Table = &'static [(&'static str, c_int)];
@@ -131,7 +134,8 @@ const PLATFORM: Table = table! { MAP_NORESERVE MAP_STACK MAP_HASSEMAPHORE };
 
 // Includes flags that the header defines as 0.
 #[cfg(target_os = "openbsd")]
-const PLATFORM: Table = table! { MAP_NORESERVE MAP_NOEXTEND MAP_HASSEMAPHORE MAP_STACK MAP_CONCEAL };
+const PLATFORM: Table =
+    table! { MAP_NORESERVE MAP_NOEXTEND MAP_HASSEMAPHORE MAP_STACK MAP_CONCEAL };
 
 #[cfg(not(any(
     target_os = "linux",
@@ -147,14 +151,20 @@ const PLATFORM: Table = &[];
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HUGE_SHIFT: c_int = 26;
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86")))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "x86")
+))]
 const PROCESSOR: Table = &[("MAP_32BIT", 0x40)];
 
 #[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
 const PROCESSOR: Table = table! { MAP_32BIT };
 
 #[cfg(not(any(
-    all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "x86")),
+    all(
+        any(target_os = "linux", target_os = "android"),
+        any(target_arch = "x86_64", target_arch = "x86")
+    ),
     all(target_os = "freebsd", target_pointer_width = "64")
 )))]
 const PROCESSOR: Table = &[];

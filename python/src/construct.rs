@@ -35,7 +35,11 @@ impl<'a, 'py> Arguments<'a, 'py> {
     ) -> PyResult<Self> {
         let (positional, all) = (args.len(), args.len() + kwargs.map_or(0, |kwargs| kwargs.len()));
         if all > parameters.names.len() {
-            return Err(too_many(parameters.names.len(), if positional == 0 { "keyword " } else { "" }, all));
+            return Err(too_many(
+                parameters.names.len(),
+                if positional == 0 { "keyword " } else { "" },
+                all,
+            ));
         }
         if positional > parameters.positional {
             return Err(too_many(parameters.positional, "positional ", positional));
@@ -55,7 +59,13 @@ impl<'a, 'py> Arguments<'a, 'py> {
     }
 
     pub(crate) fn required(&mut self, i: usize) -> PyResult<Bound<'py, PyAny>> {
-        let missing = || format!("function missing required argument '{}' (pos {})", self.parameters.names[i], i + 1);
+        let missing = || {
+            format!(
+                "function missing required argument '{}' (pos {})",
+                self.parameters.names[i],
+                i + 1
+            )
+        };
         self.take(i)?.ok_or_else(|| PyTypeError::new_err(missing()))
     }
 
@@ -76,12 +86,18 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
-    /// Raises TypeError if a keyword argument was not taken: unknown, or passed by position as well.
+    /// Raises TypeError if a keyword argument was not taken: unknown, or passed by position as
+    /// well.
     pub(crate) fn finish(self) -> PyResult<()> {
-        let Some(kwargs) = self.kwargs.filter(|kwargs| kwargs.len() > self.taken_by_name) else { return Ok(()) };
+        let Some(kwargs) = self.kwargs.filter(|kwargs| kwargs.len() > self.taken_by_name) else {
+            return Ok(());
+        };
         for (i, name) in self.parameters.names.iter().enumerate().take(self.args.len()) {
             if kwargs.contains(name)? {
-                let text = format!("argument for function given by name ('{name}') and position ({})", i + 1);
+                let text = format!(
+                    "argument for function given by name ('{name}') and position ({})",
+                    i + 1
+                );
                 return Err(PyTypeError::new_err(text));
             }
         }
@@ -96,7 +112,8 @@ impl<'a, 'py> Arguments<'a, 'py> {
 impl Parameters {
     /// Whether `key` is one of the names. Does not call methods of a subclass of `str`.
     fn contain(&self, key: &Bound<'_, PyAny>) -> bool {
-        key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.names.contains(&key)))
+        key.cast::<PyString>()
+            .is_ok_and(|key| key.to_str().is_ok_and(|key| self.names.contains(&key)))
     }
 }
 

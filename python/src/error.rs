@@ -4,7 +4,10 @@ use std::io;
 
 use pyo3::{
     PyErrArguments, create_exception,
-    exceptions::{PyBufferError, PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyTypeError, PyValueError},
+    exceptions::{
+        PyBufferError, PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyTypeError,
+        PyValueError,
+    },
     prelude::*,
 };
 use safemap::Error;
@@ -29,7 +32,9 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
     match &error {
         Error::Os { source, .. } => os_error(source),
         Error::Fault { offset } | Error::Damaged { offset } => fault(&error, *offset),
-        Error::Buffer { .. } => PyOSError::new_err(os::arguments(os::fault_code(&error), error.to_string())),
+        Error::Buffer { .. } => {
+            PyOSError::new_err(os::arguments(os::fault_code(&error), error.to_string()))
+        }
         // The methods check ranges first, so another thread has shortened the map since.
         Error::OutOfBounds { .. } => value_error("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
@@ -68,7 +73,7 @@ struct Fault {
 }
 
 impl PyErrArguments for Fault {
-    /// Creates the exception itself, which the interpreter accepts in place of its arguments.
+    /// Creates the exception itself, which the interpreter accepts instead of its arguments.
     ///
     /// It is created as late as this because up to CPython 3.11 an allocation may start a garbage
     /// collection, and a finalizer may use the map of the current call.

@@ -11,7 +11,10 @@ use pyo3::{
 use crate::{
     argument::{byte, count, int, try_small_ints},
     error::{to_exception, value_error},
-    ffi::{Arity, Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes, with_bytes},
+    ffi::{
+        Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
+        with_bytes,
+    },
     mmap::{DETACH_THRESHOLD, Mmap},
     os,
     search::FAST_SEARCH_LENGTH,
@@ -27,7 +30,7 @@ pub(crate) struct Tell;
 impl Method for Tell {
     const NAME: &'static CStr = c"tell";
     const DOC: &'static CStr = c"tell($self, /)\n--\n\nReturns the current position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -48,17 +51,23 @@ impl Method for Seek {
     const DOC: &'static CStr = c"seek($self, pos, whence=0, /)\n--\n\n\
         Sets the position and returns it.\n\n\
         `pos` is relative to the start (whence 0), the current position (1) or the end (2).";
-    const ARITY: Arity = Arity::Between(1, 2);
+    const ARITY: (usize, usize) = (1, 2);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let [pos] = try_small_ints(arguments)?;
-        let to = usize::try_from(pos).ok().filter(|&to| mmap.try_length(py).is_some_and(|len| to <= len))?;
+        let to = usize::try_from(pos)
+            .ok()
+            .filter(|&to| mmap.try_length(py).is_some_and(|len| to <= len))?;
         mmap.set_position(to);
         Some(return_int(py, to))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
         let len = mmap.length(py)?;
@@ -82,7 +91,7 @@ impl Method for Read {
     const NAME: &'static CStr = c"read";
     const DOC: &'static CStr = c"read($self, n=None, /)\n--\n\n\
         Returns the next `n` bytes, or all remaining bytes, and advances the position.";
-    const ARITY: Arity = Arity::Between(0, 1);
+    const ARITY: (usize, usize) = (0, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -92,7 +101,11 @@ impl Method for Read {
         mmap.try_consume(py, at, usize::try_from(n).ok()?.min(left))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let n = count(arguments.first())?.unwrap_or(usize::MAX);
         let (at, len) = (mmap.position(), mmap.length(py)?);
@@ -107,7 +120,7 @@ impl Method for ReadByte {
     const NAME: &'static CStr = c"read_byte";
     const DOC: &'static CStr = c"read_byte($self, /)\n--\n\n\
         Returns the next byte as an int and advances the position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -119,7 +132,11 @@ impl Method for ReadByte {
 
     fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
         let at = mmap.position();
-        let byte = mmap.map.with(py, |map| map.get(at), |error| beyond_end(error, "read byte out of range"))?;
+        let byte = mmap.map.with(
+            py,
+            |map| map.get(at),
+            |error| beyond_end(error, "read byte out of range"),
+        )?;
         mmap.set_position(at + 1);
         Ok(small_int(py, byte))
     }
@@ -133,7 +150,7 @@ impl Method for Readline {
     const DOC: &'static CStr = c"readline($self, /)\n--\n\n\
         Returns the bytes up to and including the next newline, or all remaining bytes, and advances\n\
         the position.";
-    const ARITY: Arity = Arity::Zero;
+    const ARITY: (usize, usize) = (0, 0);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -164,7 +181,7 @@ impl Method for Write {
     const DOC: &'static CStr = c"write($self, bytes, /)\n--\n\n\
         Writes `bytes` at the position, advances the position and returns the number of bytes.\n\n\
         Raises ValueError, and writes nothing, if they do not fit.";
-    const ARITY: Arity = Arity::One;
+    const ARITY: (usize, usize) = (1, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -176,7 +193,11 @@ impl Method for Write {
         Some(return_int(py, bytes.len()))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
@@ -197,7 +218,7 @@ impl Method for WriteByte {
     const NAME: &'static CStr = c"write_byte";
     const DOC: &'static CStr = c"write_byte($self, byte, /)\n--\n\n\
         Writes the int `byte` at the position and advances the position.";
-    const ARITY: Arity = Arity::One;
+    const ARITY: (usize, usize) = (1, 1);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -208,12 +229,20 @@ impl Method for WriteByte {
         Some(ReturnValue::none(py))
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
-        mmap.map.with(py, |map| map.set(at, byte), |error| beyond_end(error, "write byte out of range"))?;
+        mmap.map.with(
+            py,
+            |map| map.set(at, byte),
+            |error| beyond_end(error, "write byte out of range"),
+        )?;
         mmap.set_position(at + 1);
         Ok(ReturnValue::none(py))
     }

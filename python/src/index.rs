@@ -10,8 +10,9 @@ use safemap::Map;
 use crate::{
     error::{index_out_of_range, value_error},
     ffi::{
-        ReturnValue, is_index, new_bytes, single_byte, slice_bounds, small_int, subscript, try_new_bytes,
-        try_short_bytes, try_slice_bounds, try_small_int, with_bytes, with_stable_bytes,
+        ReturnValue, is_index, new_bytes, single_byte, slice_bounds, small_int, subscript,
+        try_new_bytes, try_short_bytes, try_slice_bounds, try_small_int, with_bytes,
+        with_stable_bytes,
     },
     mmap::{DETACH_THRESHOLD, Mmap},
 };
@@ -51,7 +52,11 @@ impl Mmap {
     }
 
     /// `mmap[key]`: returns an int for an index, bytes for a slice.
-    pub(crate) fn subscript(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<ReturnValue> {
+    pub(crate) fn subscript(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+    ) -> PyResult<ReturnValue> {
         self.ensure_open()?;
         if is_index(key) {
             let index = subscript::<PyIndexError>(key)?;
@@ -70,7 +75,9 @@ impl Mmap {
             return self.copy_out(py, stride.start, stride.count);
         }
         new_bytes(py, stride.count, |bytes| {
-            self.run_sized(py, stride.extent(), |map| Ok(map.gather(bytes, stride.start, stride.step)?.len()))
+            self.run_sized(py, stride.extent(), |map| {
+                Ok(map.gather(bytes, stride.start, stride.step)?.len())
+            })
         })
     }
 
@@ -121,7 +128,12 @@ impl Mmap {
     }
 
     #[inline(never)]
-    fn try_scatter(&self, py: Python<'_>, bounds: (isize, isize, isize), bytes: &[u8]) -> Option<()> {
+    fn try_scatter(
+        &self,
+        py: Python<'_>,
+        bounds: (isize, isize, isize),
+        bytes: &[u8],
+    ) -> Option<()> {
         let stride = Stride::new(bounds, self.try_length(py)?);
         if stride.count != bytes.len() {
             return None;
@@ -130,7 +142,12 @@ impl Mmap {
     }
 
     /// `mmap[key] = value`
-    pub(crate) fn assign(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn assign(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         self.ensure_open()?;
         self.ensure_writable()?;
         if is_index(key) {
@@ -154,7 +171,12 @@ impl Mmap {
 
     /// Returns the stride of a slice to which `bytes` are assigned.
     #[inline]
-    fn stride_for(&self, py: Python<'_>, bounds: (isize, isize, isize), bytes: &[u8]) -> PyResult<Stride> {
+    fn stride_for(
+        &self,
+        py: Python<'_>,
+        bounds: (isize, isize, isize),
+        bytes: &[u8],
+    ) -> PyResult<Stride> {
         let stride = Stride::new(bounds, self.length(py)?);
         match stride.count == bytes.len() {
             true => Ok(stride),
@@ -162,7 +184,8 @@ impl Mmap {
         }
     }
 
-    /// The sequence slot for assignments, which only C code calls. `value` is `None` for a deletion.
+    /// The sequence slot for assignments, which only C code calls. `value` is `None` for a
+    /// deletion.
     pub(crate) fn assign_sequence_item(
         &self,
         py: Python<'_>,
@@ -170,8 +193,10 @@ impl Mmap {
         value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let len = self.length(py)?;
-        let at = usize::try_from(index).ok().filter(|&at| at < len).ok_or_else(index_out_of_range)?;
-        let value = value.ok_or_else(|| PyTypeError::new_err("mmap object doesn't support item deletion"))?;
+        let at =
+            usize::try_from(index).ok().filter(|&at| at < len).ok_or_else(index_out_of_range)?;
+        let value = value
+            .ok_or_else(|| PyTypeError::new_err("mmap object doesn't support item deletion"))?;
         let byte = byte_of_bytes(value)?;
         self.ensure_writable()?;
         self.set_byte(py, at, byte)
@@ -191,8 +216,8 @@ impl Mmap {
         Err(PyTypeError::new_err("mmap object doesn't support slice deletion"))
     }
 
-    /// Converts an index, which may count from the end, to an offset. Raises IndexError if it is out
-    /// of range.
+    /// Converts an index, which may count from the end, to an offset. Raises IndexError if it is
+    /// out of range.
     #[inline]
     fn offset_of(&self, py: Python<'_>, index: isize) -> PyResult<usize> {
         let len = self.length(py)?;
@@ -242,7 +267,9 @@ impl Stride {
     fn new((start, stop, step): (isize, isize, isize), len: usize) -> Stride {
         let len = len as isize;
         let (min, max) = if step > 0 { (0, len) } else { (-1, len - 1) };
-        let clamp = |index: isize| if index < 0 { index.saturating_add(len).max(min) } else { index.min(max) };
+        let clamp = |index: isize| {
+            if index < 0 { index.saturating_add(len).max(min) } else { index.min(max) }
+        };
         let (start, stop) = (clamp(start), clamp(stop));
         let distance = if step > 0 { stop - start } else { start - stop };
         let count = match distance {

@@ -1,7 +1,7 @@
 //! The method `lines` and its iterator.
 //!
-//! `readline` costs a Python call, a search and a copy for each line. The iterator copies a block of
-//! the map, with many lines, into a private buffer, and splits the lines there. The copy handles
+//! `readline` costs a Python call, a search and a copy for each line. The iterator copies a block
+//! of the map, with many lines, into a private buffer, and splits the lines there. The copy handles
 //! faults and concurrent changes, so that the lines need no further access to the map.
 
 use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
@@ -23,9 +23,9 @@ const READ_AHEAD: usize = 8 * 1024;
 impl Mmap {
     /// Returns an iterator over the lines in `start..end`.
     ///
-    /// Lines end with b"\n", which is removed if `keepends` is false. With `containing`, a bytes-like
-    /// object, only the lines that contain it are returned. The position is neither used nor changed.
-    /// Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
+    /// Lines end with b"\n", which is removed if `keepends` is false. With `containing`, a
+    /// bytes-like object, only the lines that contain it are returned. The position is neither used
+    /// nor changed. Up to 8 KiB are read ahead, so the iterator may miss concurrent writes.
     #[pyo3(
         signature = (start = OMITTED, end = None, *, keepends = None, containing = None),
         text_signature = "($self, start=0, end=None, *, keepends=True, containing=None)"
@@ -42,7 +42,8 @@ impl Mmap {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
         let lines = |needle: &[u8]| {
-            let needle = (!needle.is_empty()).then(|| copy_of(needle)).transpose().map_err(to_exception)?;
+            let needle =
+                (!needle.is_empty()).then(|| copy_of(needle)).transpose().map_err(to_exception)?;
             let len = this.length(py)?;
             Ok(LineIterator {
                 map: slf.clone().unbind(),
@@ -63,7 +64,8 @@ impl Mmap {
 #[pyclass(frozen, module = "safemap")]
 pub(crate) struct LineIterator {
     map: Py<Mmap>,
-    /// The offset at which lines end at the latest. `None` for the end of the map, even if it moves.
+    /// The offset at which lines end at the latest. `None` for the end of the map, even if it
+    /// moves.
     end: Option<usize>,
     keepends: bool,
     needle: Option<Vec<u8>>,
@@ -147,7 +149,11 @@ impl LineIterator {
         line.unwrap_or_else(|| Err(finalized()))
     }
 
-    fn next_line<'py>(&self, py: Python<'py>, reader: &mut Reader) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn next_line<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &mut Reader,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         self.map.get().ensure_open()?;
         loop {
             if let Some(line) = reader.take_line() {
@@ -182,7 +188,11 @@ impl LineIterator {
     }
 
     /// Returns a line that is longer than the buffer.
-    fn long_line<'py>(&self, py: Python<'py>, reader: &mut Reader) -> PyResult<Bound<'py, PyBytes>> {
+    fn long_line<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &mut Reader,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let start = reader.offset - reader.take_unread().len();
         reader.offset = self.line_end(py, reader.offset)?;
         self.copy_line(py, start, reader.offset)
@@ -206,8 +216,12 @@ impl LineIterator {
         }
         let end = self.end.unwrap_or(usize::MAX).min(this.length(py)?);
         let from = reader.offset.min(end);
-        let Some(found) = this.search_within(py, needle, from, end, Direction::Forward)? else { return Ok(None) };
-        let start = this.search_within(py, b"\n", from, found, Direction::Backward)?.map_or(from, |at| at + 1);
+        let Some(found) = this.search_within(py, needle, from, end, Direction::Forward)? else {
+            return Ok(None);
+        };
+        let start = this
+            .search_within(py, b"\n", from, found, Direction::Backward)?
+            .map_or(from, |at| at + 1);
         reader.offset = self.line_end(py, found + needle.len() - newline)?;
         self.copy_line(py, start, reader.offset).map(Some)
     }
@@ -220,7 +234,12 @@ impl LineIterator {
         Ok(newline.map_or(end, |newline| newline + 1))
     }
 
-    fn copy_line<'py>(&self, py: Python<'py>, start: usize, end: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn copy_line<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        end: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let line = self.map.get().copy_out(py, start, end.saturating_sub(start))?;
         let trimmed = self.trim(line.as_bytes());
         if trimmed.len() == line.as_bytes().len() { Ok(line) } else { bytes_from(py, trimmed) }

@@ -13,7 +13,7 @@ use crate::{
     argument::{OMITTED, Optional, int, optional_ssize, try_small_ints},
     constants::{ACCESS_COPY, ACCESS_READ, CAN_NAME_MEMORY},
     error::{errno, exported, to_exception, value_error},
-    ffi::{Arity, Method, ReturnValue, class_name, ssize},
+    ffi::{Method, ReturnValue, class_name, ssize},
     mmap::{DETACH_THRESHOLD, Mmap},
     os::{FLUSH_NEEDS_PAGE_ALIGNMENT, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
 };
@@ -29,29 +29,39 @@ impl Method for Move {
     const NAME: &'static CStr = c"move";
     const DOC: &'static CStr = c"move($self, dest, src, count, /)\n--\n\n\
         Copies `count` bytes from the offset `src` to the offset `dest`. The ranges may overlap.";
-    const ARITY: Arity = Arity::Between(3, 3);
+    const ARITY: (usize, usize) = (3, 3);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
-        let [dest, src, count] = try_small_ints(arguments)?.map(|number| usize::try_from(number).ok());
+        let [dest, src, count] =
+            try_small_ints(arguments)?.map(|number| usize::try_from(number).ok());
         let (dest, src, count) = (dest?, src?, count.filter(|&count| count < DETACH_THRESHOLD)?);
-        let result = mmap.map.try_with(py, |map| match map.copy_within(src..src + count, dest) {
-            // Some bytes were copied, perhaps over bytes of the source: the slow path cannot repeat it.
-            Err(error @ Error::Fault { .. }) => Some(Err(error)),
-            result => result.ok().map(Ok),
-        })?;
+        let result =
+            mmap.map.try_with(py, |map| match map.copy_within(src..src + count, dest) {
+                // Some bytes were copied, perhaps over bytes of the source: the slow path cannot repeat
+                // it.
+                Err(error @ Error::Fault { .. }) => Some(Err(error)),
+                result => result.ok().map(Ok),
+            })?;
         Some(match result {
             Ok(()) => ReturnValue::none(py),
             Err(error) => ReturnValue::raise(py, to_exception(error)),
         })
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.ensure_open()?;
-        let (dest, src, count) = (ssize(&arguments[0])?, ssize(&arguments[1])?, ssize(&arguments[2])?);
+        let (dest, src, count) =
+            (ssize(&arguments[0])?, ssize(&arguments[1])?, ssize(&arguments[2])?);
         mmap.ensure_writable()?;
         let len = mmap.length(py)?;
-        let (Some(from), Some(to)) = (range_within(src, count, len), range_within(dest, count, len)) else {
+        let (Some(from), Some(to)) =
+            (range_within(src, count, len), range_within(dest, count, len))
+        else {
             return Err(value_error("source, destination, or count out of range"));
         };
         mmap.run_sized(py, from.len(), |map| map.copy_within(from, to.start))?;
@@ -63,9 +73,9 @@ impl Method for Move {
 impl Mmap {
     /// Writes changed bytes back to the file.
     ///
-    /// Flushes `size` bytes, or all up to the end, starting at `offset`, which must be a multiple of
-    /// PAGESIZE. `flags` is MS_SYNC (the default: waits until the bytes are on the device) or MS_ASYNC,
-    /// optionally with MS_INVALIDATE. Does nothing for maps that do not change a file.
+    /// Flushes `size` bytes, or all up to the end, starting at `offset`, which must be a multiple
+    /// of PAGESIZE. `flags` is MS_SYNC (the default: waits until the bytes are on the device) or
+    /// MS_ASYNC, optionally with MS_INVALIDATE. Does nothing for maps that do not change a file.
     #[pyo3(
         signature = (offset = OMITTED, size = OMITTED, /, *, flags = OMITTED),
         text_signature = "($self, offset=0, size=-1, /, *, flags=0)"
@@ -79,8 +89,8 @@ impl Mmap {
     ) -> PyResult<()> {
         self.ensure_open()?;
         let (offset, size, flags) = (offset.ssize_or(0)?, size.ssize_or(-1)?, flags.int_or(0)?);
-        let range =
-            flush_range(offset, size, self.length(py)?).ok_or_else(|| value_error("flush values out of range"))?;
+        let range = flush_range(offset, size, self.length(py)?)
+            .ok_or_else(|| value_error("flush values out of range"))?;
         if matches!(self.access, ACCESS_READ | ACCESS_COPY) {
             return Ok(());
         }
@@ -91,18 +101,19 @@ impl Mmap {
         self.run_detached(py, |map| map.flush_with(range, flags))
     }
 
-    /// Does what flush() does, and then what os.fsync() does for the file; on macOS it also flushes the
-    /// cache of the drive. Afterwards all written bytes survive a power failure. Does nothing for maps
-    /// that do not change a file.
+    /// Does what flush() does, and then what os.fsync() does for the file; on macOS it also flushes
+    /// the cache of the drive. Afterwards all written bytes survive a power failure. Does nothing
+    /// for maps that do not change a file.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         self.ensure_open()?;
         self.run_detached(py, |map| map.sync_all())
     }
 
-    /// Changes the length of the map and of its file to `newsize` bytes. On failure both are unchanged.
+    /// Changes the length of the map and of its file to `newsize` bytes. On failure both are
+    /// unchanged.
     ///
-    /// Raises BufferError while a buffer of the memory exists, TypeError for a map that must not change
-    /// its file.
+    /// Raises BufferError while a buffer of the memory exists, TypeError for a map that must not
+    /// change its file.
     #[pyo3(signature = (newsize, /))]
     fn resize(&self, py: Python<'_>, newsize: &Bound<'_, PyAny>) -> PyResult<()> {
         self.ensure_open()?;
@@ -134,7 +145,9 @@ impl Mmap {
             return Err(value_error("Cannot set annotation on non-anonymous mappings"));
         }
         if !CAN_NAME_MEMORY {
-            return Err(PyNotImplementedError::new_err("Annotation of mmap is not supported on this platform"));
+            return Err(PyNotImplementedError::new_err(
+                "Annotation of mmap is not supported on this platform",
+            ));
         }
         let name = format!("{NAME_PREFIX}{name}");
         if name.len() > MAX_NAME_LENGTH {
@@ -149,8 +162,8 @@ impl Mmap {
 
     /// Changes the protection of `length` bytes, starting at `start`, a multiple of PAGESIZE.
     ///
-    /// `prot` is PROT_NONE or a combination of PROT_READ, PROT_WRITE and PROT_EXEC. An access that it
-    /// forbids raises FaultError. A resize that moves the map restores the original protection.
+    /// `prot` is PROT_NONE or a combination of PROT_READ, PROT_WRITE and PROT_EXEC. An access that
+    /// it forbids raises FaultError. A resize that moves the map restores the original protection.
     #[pyo3(
         signature = (prot, start = OMITTED, length = None, /),
         text_signature = "($self, prot, start=0, length=None, /)"
@@ -171,7 +184,12 @@ impl Mmap {
 
     /// Reads `length` bytes, starting at `start`, into memory and locks them there.
     #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
-    fn lock(&self, py: Python<'_>, start: Optional<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn lock(
+        &self,
+        py: Python<'_>,
+        start: Optional<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.lock(range))
@@ -179,7 +197,12 @@ impl Mmap {
 
     /// Unlocks `length` bytes, starting at `start`, that lock() has locked.
     #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
-    fn unlock(&self, py: Python<'_>, start: Optional<'_, '_>, length: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn unlock(
+        &self,
+        py: Python<'_>,
+        start: Optional<'_, '_>,
+        length: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.unlock(range))
@@ -193,8 +216,8 @@ impl Mmap {
         self.run(py, |map| Ok(map.damage()))
     }
 
-    /// Maps the file again where zeros have replaced it, so that the map can be used again. What was
-    /// written to the zeros is lost.
+    /// Maps the file again where zeros have replaced it, so that the map can be used again. What
+    /// was written to the zeros is lost.
     ///
     /// Raises FaultError if the file is still too short.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
@@ -226,13 +249,14 @@ impl Mmap {
         let start = usize::try_from(start).ok().filter(|&start| start <= len);
         let start = start.ok_or_else(|| value_error("start out of bounds"))?;
         let length = length.map_or(Some(len - start), |length| usize::try_from(length).ok());
-        let length =
-            length.filter(|&length| length <= len - start).ok_or_else(|| value_error("length out of bounds"))?;
+        let length = length
+            .filter(|&length| length <= len - start)
+            .ok_or_else(|| value_error("length out of bounds"))?;
         Ok(start..start + length)
     }
 
-    /// Resizes the map as CPython does: shared anonymous memory never grows, though its last page has
-    /// more bytes and it may have been longer before.
+    /// Resizes the map as CPython does: shared anonymous memory never grows, though its last page
+    /// has more bytes and it may have been longer before.
     fn resize_to(&self, map: &Map, newsize: usize) -> safemap::Result<()> {
         let shared_memory = self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_ANONYMOUS;
         if shared_memory && newsize > map.len() {
@@ -274,8 +298,8 @@ fn resize_exception(error: Error) -> PyErr {
 }
 
 fn str_argument(name: &Bound<'_, PyAny>) -> PyResult<String> {
-    let text = name
-        .cast::<PyString>()
-        .map_err(|_| PyTypeError::new_err(format!("set_name() argument must be str, not {}", class_name(name))))?;
+    let text = name.cast::<PyString>().map_err(|_| {
+        PyTypeError::new_err(format!("set_name() argument must be str, not {}", class_name(name)))
+    })?;
     Ok(text.to_str()?.to_owned())
 }

@@ -24,29 +24,30 @@ pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
 
 /// A memory map that behaves like a bytearray and like a file object.
 ///
-/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *, trackfd=True,
-///      repair=False, allocate=False)
-/// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)
+/// mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT,
+///      offset=0, *, trackfd=True, repair=False, allocate=False)
+/// On Windows: mmap(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *,
+///      trackfd=True, repair=False, allocate=False)
 ///
-/// Maps `length` bytes of the file with the descriptor `fileno`, starting at `offset`, which must be
-/// a multiple of ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1 maps
-/// new anonymous memory.
+/// Maps `length` bytes of the file with the descriptor `fileno`, starting at `offset`, which must
+/// be a multiple of ALLOCATIONGRANULARITY. A length of 0 maps the rest of the file. A fileno of -1
+/// maps new anonymous memory.
 ///
 /// `access` is ACCESS_READ, ACCESS_WRITE (writes change the file) or ACCESS_COPY (writes change the
-/// memory only). Alternatively `flags` and `prot` are passed to the system's mmap(). The descriptor is
-/// duplicated unless `trackfd` is false; then size() and resize() raise ValueError.
+/// memory only). Alternatively `flags` and `prot` are passed to the system's mmap(). The descriptor
+/// is duplicated unless `trackfd` is false; then size() and resize() raise ValueError.
 ///
-/// If `repair` is true, code that accesses the memory through a buffer (memoryview, numpy, re) reads
-/// zeros where the file has become shorter. Without it, such an access terminates the process by
-/// SIGBUS. After a repair, every call raises FaultError until restore() succeeds. If `allocate` is
-/// true, resize() allocates disk space, so that a full disk is reported by resize() and not by a
+/// If `repair` is true, code that accesses the memory through a buffer (memoryview, numpy, re)
+/// reads zeros where the file has become shorter. Without it, such an access terminates the process
+/// by SIGBUS. After a repair, every call raises FaultError until restore() succeeds. If `allocate`
+/// is true, resize() allocates disk space, so that a full disk is reported by resize() and not by a
 /// later write.
 ///
-/// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname` share
-/// the memory. A file that is too short is extended. `repair` raises NotImplementedError.
+/// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname`
+/// share the memory. A file that is too short is extended. `repair` raises NotImplementedError.
 ///
-/// Reading or writing a part of the map that the file no longer contains raises FaultError, a subclass
-/// of OSError.
+/// Reading or writing a part of the map that the file no longer contains raises FaultError, a
+/// subclass of OSError.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]
 pub(crate) struct Mmap {
     pub(crate) map: SharedMap,
@@ -61,7 +62,14 @@ pub(crate) struct Mmap {
 impl Mmap {
     /// Wraps a new map. The position is 0.
     pub(crate) fn new(map: Map, access: c_int, flags: c_int, offset: i64, tracked: bool) -> Mmap {
-        Mmap { map: SharedMap::new(map), position: AtomicUsize::new(0), access, flags, offset, tracked }
+        Mmap {
+            map: SharedMap::new(map),
+            position: AtomicUsize::new(0),
+            access,
+            flags,
+            offset,
+            tracked,
+        }
     }
 
     /// Raises ValueError if the map is closed, which CPython's methods check first.
@@ -93,7 +101,11 @@ impl Mmap {
 
     /// Runs a short call on the map.
     #[inline]
-    pub(crate) fn run<R>(&self, py: Python<'_>, call: impl FnOnce(&Map) -> safemap::Result<R> + Send) -> PyResult<R> {
+    pub(crate) fn run<R>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
+    ) -> PyResult<R> {
         self.map.with(py, call, to_exception)
     }
 
@@ -143,16 +155,28 @@ impl Mmap {
 
     /// Fast path of [`Mmap::copy_out`], for at least one byte and less than [`DETACH_THRESHOLD`].
     #[inline]
-    pub(crate) fn try_copy_out(&self, py: Python<'_>, at: usize, len: usize) -> Option<ReturnValue> {
+    pub(crate) fn try_copy_out(
+        &self,
+        py: Python<'_>,
+        at: usize,
+        len: usize,
+    ) -> Option<ReturnValue> {
         if len == 0 || len >= DETACH_THRESHOLD {
             return None;
         }
-        try_new_bytes(py, len, |bytes| self.map.try_with(py, |map| map.read_uninit_at(bytes, at).map(drop).ok()))
+        try_new_bytes(py, len, |bytes| {
+            self.map.try_with(py, |map| map.read_uninit_at(bytes, at).map(drop).ok())
+        })
     }
 
     /// Copies `len` bytes, starting at `at`, into a new `bytes` object. Copies fewer if another
     /// thread has shortened the map since the caller read its length.
-    pub(crate) fn copy_out<'py>(&self, py: Python<'py>, at: usize, len: usize) -> PyResult<Bound<'py, PyBytes>> {
+    pub(crate) fn copy_out<'py>(
+        &self,
+        py: Python<'py>,
+        at: usize,
+        len: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
             self.run_sized(py, len, |map| {
                 let left = map.len().saturating_sub(at).min(len);
@@ -213,7 +237,9 @@ impl Mmap {
         let Ok(length) = this.length(py) else { return format!("<{name} closed=True>") };
         let access = access_name(this.access);
         let (position, offset) = (this.position(), this.offset);
-        format!("<{name} closed=False, access={access}, length={length}, pos={position}, offset={offset}>")
+        format!(
+            "<{name} closed=False, access={access}, length={length}, pos={position}, offset={offset}>"
+        )
     }
 }
 

@@ -7,7 +7,10 @@ use safemap::Map;
 
 use crate::{
     argument::optional_ssize,
-    ffi::{Arity, Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int, with_stable_bytes},
+    ffi::{
+        Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int,
+        with_stable_bytes,
+    },
     mmap::{DETACH_THRESHOLD, Mmap},
 };
 
@@ -22,7 +25,7 @@ impl Method for Find {
     const DOC: &'static CStr = c"find($self, view, start=None, end=None, /)\n--\n\n\
         Returns the lowest index in `start..end` at which `view` is found, or -1.\n\n\
         `start` defaults to the position, `end` to the end of the map.";
-    const ARITY: Arity = Arity::Between(1, 3);
+    const ARITY: (usize, usize) = (1, 3);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -32,7 +35,11 @@ impl Method for Find {
         try_result(py, found, near == end)
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.search(py, arguments, Direction::Forward)
     }
 }
@@ -45,7 +52,7 @@ impl Method for Rfind {
     const DOC: &'static CStr = c"rfind($self, view, start=None, end=None, /)\n--\n\n\
         Returns the highest index in `start..end` at which `view` is found, or -1.\n\n\
         `start` defaults to the position, `end` to the end of the map.";
-    const ARITY: Arity = Arity::Between(1, 3);
+    const ARITY: (usize, usize) = (1, 3);
 
     #[inline]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
@@ -55,7 +62,11 @@ impl Method for Rfind {
         try_result(py, found, near == start)
     }
 
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
         mmap.search(py, arguments, Direction::Backward)
     }
 }
@@ -77,7 +88,13 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    fn find(self, map: &Map, needle: &[u8], start: usize, end: usize) -> safemap::Result<Option<usize>> {
+    fn find(
+        self,
+        map: &Map,
+        needle: &[u8],
+        start: usize,
+        end: usize,
+    ) -> safemap::Result<Option<usize>> {
         // Another thread may have shortened the map since the caller read its length.
         let end = end.min(map.len());
         let start = start.min(end);
@@ -122,10 +139,16 @@ impl Mmap {
         (arguments.len() <= 3 && start <= end).then_some((needle, start, end))
     }
 
-    fn search(&self, py: Python<'_>, arguments: &[Bound<'_, PyAny>], direction: Direction) -> PyResult<ReturnValue> {
+    fn search(
+        &self,
+        py: Python<'_>,
+        arguments: &[Bound<'_, PyAny>],
+        direction: Direction,
+    ) -> PyResult<ReturnValue> {
         self.ensure_open()?;
         with_stable_bytes(&arguments[0], |needle| {
-            let (start, end) = (optional_ssize(arguments.get(1))?, optional_ssize(arguments.get(2))?);
+            let (start, end) =
+                (optional_ssize(arguments.get(1))?, optional_ssize(arguments.get(2))?);
             let len = self.length(py)?;
             // A start after the end finds nothing, not even an empty needle.
             let start = start.map_or(self.position(), |start| from_end(start, len));
@@ -138,7 +161,8 @@ impl Mmap {
         })
     }
 
-    /// Searches `start..end`, which is not reversed. Detaches from the interpreter for a long range.
+    /// Searches `start..end`, which is not reversed. Detaches from the interpreter for a long
+    /// range.
     pub(crate) fn search_within(
         &self,
         py: Python<'_>,

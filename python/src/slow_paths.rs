@@ -9,35 +9,27 @@ use pyo3::{
 
 use crate::{lines::LineIterator, mmap::Mmap};
 
-/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`).
+/// A subclass of `mmap` whose methods and slots take the slow path (`ffi/class.rs`). It has no
+/// fields.
 #[pyclass(frozen, subclass, mapping, extends = Mmap, name = "slow_mmap", module = "mmap")]
 pub(crate) struct SlowMmap;
 
 #[pymethods]
 impl SlowMmap {
-    #[new]
-    #[pyo3(signature = (*args, **kwargs))]
-    fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<SlowMmap>> {
-        Ok(PyClassInitializer::from(Mmap::construct(py, args, kwargs)?).add_subclass(SlowMmap))
-    }
-
     #[pyo3(signature = (*args, **kwargs))]
     fn lines(
         slf: &Bound<'_, Self>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<SlowLineIterator> {
-        let method = slf.py().get_type::<Mmap>().getattr("lines")?.call_method1("__get__", (slf,))?;
+        let method =
+            slf.py().get_type::<Mmap>().getattr("lines")?.call_method1("__get__", (slf,))?;
         Ok(SlowLineIterator(method.call(args, kwargs)?.cast_into()?.unbind()))
     }
 }
 
 /// A `LineIterator` that takes the slow path.
-#[pyclass(frozen)]
+#[pyclass(frozen, name = "LineIterator", module = "safemap")]
 struct SlowLineIterator(Py<LineIterator>);
 
 #[pymethods]

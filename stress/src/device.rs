@@ -9,8 +9,8 @@ use crate::report::{Result, Skipped, require_mounts};
 
 const CONTROL: &str = "/sys/class/zram-control";
 
-/// A block device of compressed memory (zram). A write beyond its memory limit is an error. The device
-/// is removed when it is dropped.
+/// A block device of compressed memory (zram). A write beyond its memory limit is an error. The
+/// device is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Device {
     number: String,

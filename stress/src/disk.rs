@@ -15,7 +15,8 @@ use crate::{
     report::{Result, require_mounts},
 };
 
-/// A mounted file system. It is unmounted when it is dropped, or with the last process of the namespace.
+/// A mounted file system. It is unmounted when it is dropped, or with the last process of the
+/// namespace.
 #[derive(Debug)]
 pub(crate) struct Disk {
     mount_point: TempDir,

@@ -50,9 +50,9 @@ pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
 
 /// Drops the privileges of the superuser.
 pub(crate) fn drop_privileges() -> io::Result<()> {
-    const NOBODY: libc::uid_t = 65534;
+    const UNPRIVILEGED: libc::uid_t = 65534;
     // SAFETY: `setresuid` has no preconditions.
-    check(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) })
+    check(unsafe { libc::setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) })
 }
 
 /// Gives this thread an alternate signal stack of `size` bytes, or takes it away.

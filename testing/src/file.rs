@@ -43,7 +43,10 @@ impl TempFile {
         })
     }
 
-    fn filled(file: std::io::Result<NamedTempFile>, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> TempFile {
+    fn filled(
+        file: std::io::Result<NamedTempFile>,
+        fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> TempFile {
         let mut file = file.expect("create a temporary file");
         fill(file.as_file_mut()).expect("write a temporary file");
         TempFile(file.into_temp_path())
@@ -97,7 +100,9 @@ impl TempFile {
         let name = self.0.to_str().expect("the path is Unicode").replace('\\', "/");
         let rest = name.strip_prefix("C:").expect("temporary files are on drive C");
         let path = drive.into_string().expect("the path is Unicode") + rest;
-        let _ = std::process::Command::new("/usr/bin/truncate").args(["-s", &len.to_string(), &path]).status();
+        let _ = std::process::Command::new("/usr/bin/truncate")
+            .args(["-s", &len.to_string(), &path])
+            .status();
         while self.file_len() != len {
             std::thread::yield_now();
         }

@@ -140,7 +140,10 @@ impl Model {
             let lowest = if needle.len() == 1 { to - 1 } else { self.fault_from.max(from) };
             return Err(Answer::Fault(lowest..to));
         }
-        Ok(self.bytes[from..to].windows(needle.len()).rposition(|part| part == needle).map(|at| from + at))
+        Ok(self.bytes[from..to]
+            .windows(needle.len())
+            .rposition(|part| part == needle)
+            .map(|at| from + at))
     }
 
     fn resize(&mut self, len: usize) {
@@ -212,7 +215,9 @@ impl Model {
         match op {
             Op::Get(at) => self.read_exact(*at, 1).into(),
             Op::Set(at, byte) => self.write_at(*at, &[*byte]).into(),
-            Op::ReadAt(at, len) => self.read_range(*at, at.saturating_add(*len).min(self.bytes.len())).into(),
+            Op::ReadAt(at, len) => {
+                self.read_range(*at, at.saturating_add(*len).min(self.bytes.len())).into()
+            }
             Op::ReadExactAt(at, len) => self.read_exact(*at, *len).into(),
             Op::WriteAt(at, bytes) => self.write_at(*at, bytes).into(),
             Op::ToVec(from, to) => self.read_range(*from, *to).into(),
@@ -243,11 +248,15 @@ impl Model {
     /// Panics unless both return the same, and have the same length and position afterwards.
     #[track_caller]
     pub fn step(&mut self, map: &Map, op: &Op) {
-        // A new cursor each time: what a cursor has read ahead is a copy, which the model does not have.
+        // A new cursor each time: what a cursor has read ahead is a copy, which the model does not
+        // have.
         let mut cursor = map.cursor();
         cursor.set_position(self.position);
         let (answer, expected) = (apply(map, &mut cursor, op), self.apply(op));
-        assert!(answer.matches(&expected), "{op:?}: the map returned {answer:?}, the model {expected:?}");
+        assert!(
+            answer.matches(&expected),
+            "{op:?}: the map returned {answer:?}, the model {expected:?}"
+        );
         assert_eq!((map.len(), cursor.tell()), (self.bytes.len(), self.position), "{op:?}");
     }
 }

@@ -55,7 +55,9 @@ impl Answer {
     #[must_use]
     pub fn matches(&self, expected: &Answer) -> bool {
         match (self, expected) {
-            (Answer::Fault(at), Answer::Fault(among)) => among.start <= at.start && at.end <= among.end,
+            (Answer::Fault(at), Answer::Fault(among)) => {
+                among.start <= at.start && at.end <= among.end
+            }
             _ => self == expected,
         }
     }
@@ -118,7 +120,9 @@ pub fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
         Op::Get(at) => map.get(*at).map(|byte| vec![byte]).into(),
         Op::Set(at, byte) => map.set(*at, *byte).into(),
         Op::ReadAt(at, len) => read(*len, |buffer| map.read_at(buffer, *at)),
-        Op::ReadExactAt(at, len) => read(*len, |buffer| map.read_exact_at(buffer, *at).map(|()| *len)),
+        Op::ReadExactAt(at, len) => {
+            read(*len, |buffer| map.read_exact_at(buffer, *at).map(|()| *len))
+        }
         Op::WriteAt(at, bytes) => map.write_at(bytes, *at).into(),
         Op::ToVec(from, to) => map.to_vec(*from..*to).into(),
         Op::Fill(from, to, byte) => map.fill(*byte, *from..*to).into(),

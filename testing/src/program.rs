@@ -50,7 +50,8 @@ fn copy_on_write(steps: &mut Decoder<'_>) {
 fn shared_file(steps: &mut Decoder<'_>) {
     let offset = steps.number() % 5000;
     let (file, bytes) = temporary(offset + LEN);
-    let map = Options::new().access(Access::Write).offset(offset as u64).map(&file).expect("map a file");
+    let map =
+        Options::new().access(Access::Write).offset(offset as u64).map(&file).expect("map a file");
     let model = Model::new(bytes[offset..].to_vec());
     let mut subject = MappedFile { file, map, model, offset, file_len: offset + LEN };
     while let Some(step) = steps.step() {

@@ -32,8 +32,9 @@ pub fn set(signal: c_int, handler: usize, flags: c_int) -> sigaction {
 pub fn replace(signal: c_int, action: Option<&sigaction>) -> sigaction {
     // SAFETY: a `sigaction` of zeros is valid.
     let mut old: sigaction = unsafe { mem::zeroed() };
-    // SAFETY: `action` is a reference or null, and `old` is valid for writes.
-    assert_eq!(unsafe { libc::sigaction(signal, action.map_or(ptr::null(), ptr::from_ref), &raw mut old) }, 0);
+    let new = action.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `new` is a reference or null, and `old` is valid for writes.
+    assert_eq!(unsafe { libc::sigaction(signal, new, &raw mut old) }, 0);
     old
 }
 

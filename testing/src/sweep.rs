@@ -64,14 +64,17 @@ pub const SWEEPS: &[Sweep] = &[
     reads("find a long needle", |map, range| map.find(&[0xff; 300], range).map(drop)),
     reads("rfind a byte", |map, range| map.rfind(b"\xff", range).map(drop)).descending(),
     reads("rfind bytes", |map, range| map.rfind(b"\xff\xfe", range).map(drop)).descending(),
-    reads("rfind a long needle", |map, range| map.rfind(&[0xff; 300], range).map(drop)).descending(),
+    reads("rfind a long needle", |map, range| map.rfind(&[0xff; 300], range).map(drop))
+        .descending(),
     writes("set", |map, range| range.step_by(512).try_for_each(|at| map.set(at, 1))),
     writes("store", |map, range| words(range).try_for_each(|at| map.store(at, 1_u64))),
     writes("write_at", |map, range| map.write_at(&vec![2; range.len()], range.start)),
     writes("fill", |map, range| map.fill(3, range)),
     writes("copy_within, ascending", |map, range| map.copy_within(range.clone(), range.start)),
-    writes("copy_within, descending", |map, range| map.copy_within(range.start..range.end - 1, range.start + 1))
-        .descending(),
+    writes("copy_within, descending", |map, range| {
+        map.copy_within(range.start..range.end - 1, range.start + 1)
+    })
+    .descending(),
 ];
 
 /// Offsets of words in a range. The step divides the page size.

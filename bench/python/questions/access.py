@@ -36,7 +36,7 @@ def rows(run, fd, maps):
     """Prints one row for each kind of access. `call` does it by a system call."""
 
     def row(name, contender, call):
-        contenders = {who: contender(who, m) for who, m in maps.items()}
+        contenders = {contender: contender(contender, m) for contender, m in maps.items()}
         contenders["pread, pwrite"] = call
         run.time(name, contenders, [contest.against("mmap", 1.0)])
 
@@ -46,9 +46,9 @@ def rows(run, fd, maps):
     row("`m[i:i+64] = …`", replacing, lambda: os.pwrite(fd, PIECE, 1234))
 
 
-def piece(who, m):
+def piece(contender, m):
     """Returns a function that returns a piece as bytes."""
-    if who in ("safemap", "mmap"):
+    if contender in ("safemap", "mmap"):
         return lambda: m[1234:1298]
     return lambda: m[1234:1298].tobytes()
 
@@ -62,9 +62,9 @@ def storing(_who, m):
     return store
 
 
-def replacing(who, m):
+def replacing(contender, m):
     """Returns a function that replaces a piece."""
-    new = data.numpy.frombuffer(PIECE, "u1") if who == "numpy.memmap" else PIECE
+    new = data.numpy.frombuffer(PIECE, "u1") if contender == "numpy.memmap" else PIECE
 
     def replace():
         m[1234:1298] = new

@@ -48,7 +48,7 @@ mmap(-1, 4096).close()
 mmap(fd, 0).close()""".splitlines()
 # These advance the position, which must not pass the end of the map.
 REWOUND = ["m.read_byte()", "m.write_byte(65)"]
-# A turn repeats a statement ten thousand times, less often if it takes long.
+# A batch repeats a statement ten thousand times, less often if it takes long.
 SHORTER = {"m[::2]": 100, "m[::4] = page": 100, "for x in m: pass": 10}
 SHORTER.update({"mmap(-1, 4096).close()": 1000, "mmap(fd, 0).close()": 1000})
 TEXT = b"".join(b"line %d of a log that somebody wrote\n" % i for i in range(1000))[:16384]

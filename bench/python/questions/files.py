@@ -1,7 +1,9 @@
 """How long does it take to open, to read line by line, and to extend a file?"""
 
 import collections
+import importlib
 import mmap
+import os
 import shutil
 import subprocess
 import sys
@@ -79,7 +81,10 @@ def opening(run):
         return
     with data.file_of(b"x", 4096) as file:
         names, times = ("safemap", "mmap"), run.times(1000)
-        contenders = {who: lambda who=who: system_calls(who, file.name, times) for who in names}
+        contenders = {
+            contender: lambda contender=contender: system_calls(contender, file.name, times)
+            for contender in names
+        }
         run.measure("system calls", "calls", contenders, aims, rounds=1)
 
 
@@ -95,14 +100,13 @@ def read(path):
         return file.read()[0]
 
 
-PROGRAM = """
-import sys, importlib
-sys.path[:0] = {folder!r}
-from questions.files import touch
-module = importlib.import_module({module!r})
-for _ in range({times}):
-    touch(module, {path!r})
-"""
+def touch_often(module, path, times):
+    """Opens and maps a file that many times, in the child process."""
+    for _ in range(int(times)):
+        touch(importlib.import_module(module), path)
+
+
+CHILD = "import sys; from questions import files; files.touch_often(*sys.argv[1:])"
 
 
 def system_calls(module, path, times):
@@ -111,12 +115,12 @@ def system_calls(module, path, times):
     return (many - few) / times
 
 
-def traced(module, path, times):
-    """Returns the number of system calls of an interpreter that maps a file that many times."""
-    program = PROGRAM.format(folder=sys.path[:1], module=module, times=times, path=path)
+def traced(*words):
+    """Returns the number of system calls of an interpreter that runs `touch_often`."""
     with tempfile.NamedTemporaryFile() as log:
-        command = ["strace", "-f", "-qq", "-o", log.name, sys.executable, "-c", program]
-        subprocess.run(command, check=True)
+        command = ["strace", "-f", "-qq", "-o", log.name, sys.executable, "-c", CHILD]
+        environment = dict(os.environ, PYTHONPATH=sys.path[0])
+        subprocess.run(command + list(map(str, words)), env=environment, check=True)
         return log.read().count(b"\n")
 
 

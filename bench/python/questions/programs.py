@@ -45,7 +45,7 @@ def whole(run):
 
 
 def row(run, program, name, path, number):
-    """Runs one program with each module in turn, always on the same data."""
+    """Runs one program with each module alternately, always on the same data."""
     printed = set()
 
     def once(module):

@@ -35,8 +35,8 @@ def find(run):
 
 def row(run, direction, name, maps, needle, aims, more={}):
     """Prints a row of searches of one direction."""
-    finds = {who: getattr(m, direction) for who, m in maps.items()}
-    contenders = {who: lambda find=find: find(needle, 0) for who, find in finds.items()}
+    finds = {contender: getattr(m, direction) for contender, m in maps.items()}
+    contenders = {contender: lambda find=find: find(needle, 0) for contender, find in finds.items()}
     run.time(f"{direction}, {name}", {**contenders, **more}, aims)
 
 

@@ -4,17 +4,7 @@ use std::io::{self, Read};
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "cold",
-    title: "Rust: search a file that is not in the page cache",
-    how: "512 MiB of text from the disk, for 16 bytes that do not occur: `find`, plain and after \
-          `advise(Sequential)`; `memchr::memmem` on memmap2's slice and on blocks of 1 MiB that \
-          `read` fills (which misses matches across two blocks). Before each turn `posix_fadvise` \
-          evicts the file from the page cache. A virtual disk may have a cache of its own.",
-    answer,
-};
-
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let size = run.size(512 * MIB);
     let name = format!("{} cold", sized(size));
     let data = Data::text();
@@ -25,21 +15,20 @@ fn answer(run: &Run) -> Outcome {
     }
     let needle = &data.absent(16)[..];
     let ready = || evict(&file);
+    let ours = |advice: Option<Advice>| {
+        let map = open(file.path());
+        advice.into_iter().for_each(|advice| map.advise(advice, ..).expect("advise"));
+        map.find(needle, ..)
+    };
     Row::new(name)
         .rounds(5)
-        .with("safemap", after(ready, |_| ours(&file, needle, None)))
-        .with("safemap, advised", after(ready, |_| ours(&file, needle, Some(Advice::Sequential))))
+        .with("safemap", after(ready, |_| ours(None)))
+        .with("safemap, advised", after(ready, |_| ours(Some(Advice::Sequential))))
         .with(SLICE, after(ready, |_| memmem::find(&peers::map(&file.open()), needle)))
         .with("read 1 MiB", after(ready, |_| blocks(&file, needle)))
         .aim("read 1 MiB", 1.0)
         .done(run);
     Ok(())
-}
-
-fn ours(file: &TempFile, needle: &[u8], advice: Option<Advice>) -> safemap::Result<Option<usize>> {
-    let map = Map::open(file.path())?;
-    advice.map_or(Ok(()), |advice| map.advise(advice, ..))?;
-    map.find(needle, ..)
 }
 
 fn blocks(file: &TempFile, needle: &[u8]) -> io::Result<bool> {

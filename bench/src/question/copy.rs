@@ -4,64 +4,26 @@ use std::os::unix::fs::FileExt;
 
 use super::*;
 
-pub(super) const READS: Question = Question {
-    name: "reads",
-    title: "Rust: copy bytes out of a map, at random offsets",
-    how: "`read_at` into a buffer, beside `copy_from_slice` from memmap2's slice, `pread`, and \
-          (the limit) `memcpy` from private memory. The offsets are in 256 KiB. No length is \
-          known to the compiler: where it is, a short copy from a slice is an instruction or two, \
-          as `load` is here.",
-    answer: reads,
-};
-
-pub(super) const WRITES: Question = Question {
-    name: "writes",
-    title: "Rust: copy bytes into a map, at random offsets",
-    how: "`write_at`, beside `copy_from_slice` into memmap2's slice, `pwrite`, and (the limit) \
-          `memcpy` into private memory. Otherwise as `reads`.",
-    answer: writes,
-};
-
-pub(super) const WORDS: Question = Question {
-    name: "words",
-    title: "Rust: load and store integers at random offsets",
-    how: "`load::<u64>` and `store::<u64>`, beside volatile access to memmap2's slice, which \
-          checks bounds as well. The offsets are in 256 KiB.",
-    answer: words,
-};
-
 const LENGTHS: [usize; 16] =
     [1, 2, 4, 8, 16, 32, 64, 128, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, MIB];
 /// The offsets are below this one.
 const HOT: usize = 256 * KIB;
 
-fn reads(run: &Run) -> Outcome {
+pub(super) fn reads(run: &Run) -> Outcome {
     let Maps { file, ours, theirs } = Maps::new(&Data::text(), 2 * MIB)?;
     let (handle, private) = (file.open(), theirs.to_vec());
     for len in LENGTHS {
         let row = Row::new(sized(len))
-            .with(
-                "safemap",
-                into_buffer(len, |to, at| ours.read_at(to, at).map(drop).expect(IN_BOUNDS)),
-            )
-            .with(
-                "memmap2",
-                into_buffer(len, |to, at| to.copy_from_slice(&theirs[at..at + to.len()])),
-            )
-            .with(
-                "pread",
-                into_buffer(len, |to, at| handle.read_exact_at(to, at as u64).expect(IN_BOUNDS)),
-            )
-            .with(
-                "memcpy",
-                into_buffer(len, |to, at| to.copy_from_slice(&private[at..at + to.len()])),
-            );
+            .with("safemap", reading(len, |to, at| ours.read_at(to, at).expect(IN_BOUNDS)))
+            .with("memmap2", reading(len, |to, at| copy_out(&theirs, at, to)))
+            .with("pread", reading(len, |to, at| handle.read_exact_at(to, at as u64).unwrap()))
+            .with("memcpy", reading(len, |to, at| copy_out(&private, at, to)));
         with_aim(row, len).done(run);
     }
     Ok(())
 }
 
-fn writes(run: &Run) -> Outcome {
+pub(super) fn writes(run: &Run) -> Outcome {
     let file = TempFile::new(&vec![1; 2 * MIB]);
     let (ours, handle) = (file.map(), file.open());
     let mut theirs = peers::map_mut(&handle);
@@ -71,18 +33,15 @@ fn writes(run: &Run) -> Outcome {
         let from = || black_box(&from[..len]);
         let row = Row::new(sized(len))
             .with("safemap", at_random(1, |at| ours.write_at(from(), at).expect(IN_BOUNDS)))
-            .with("memmap2", at_random(1, |at| copy(&mut theirs, at, from())))
-            .with(
-                "pwrite",
-                at_random(1, |at| handle.write_all_at(from(), at as u64).expect(IN_BOUNDS)),
-            )
-            .with("memcpy", at_random(1, |at| copy(&mut private, at, from())));
+            .with("memmap2", at_random(1, |at| copy_in(&mut theirs, at, from())))
+            .with("pwrite", at_random(1, |at| handle.write_all_at(from(), at as u64).unwrap()))
+            .with("memcpy", at_random(1, |at| copy_in(&mut private, at, from())));
         with_aim(row, len).done(run);
     }
     Ok(())
 }
 
-fn words(run: &Run) -> Outcome {
+pub(super) fn words(run: &Run) -> Outcome {
     let file = TempFile::new(&vec![1; MIB]);
     let (ours, mut theirs) = (file.map(), peers::map_mut(&file.open()));
     Row::new("load a u64")
@@ -105,13 +64,18 @@ fn at_random<'a, T>(step: usize, mut once: impl FnMut(usize) -> T + 'a) -> Work<
 }
 
 /// Times `read` into a buffer of its own, at random offsets.
-fn into_buffer<'a>(len: usize, mut read: impl FnMut(&mut [u8], usize) + 'a) -> Work<'a> {
+fn reading<'a, T>(len: usize, mut read: impl FnMut(&mut [u8], usize) -> T + 'a) -> Work<'a> {
     let mut buffer = vec![0; len];
     at_random(1, move |at| read(black_box(&mut buffer), at))
 }
 
 #[inline]
-fn copy(to: &mut [u8], at: usize, from: &[u8]) {
+fn copy_out(from: &[u8], at: usize, to: &mut [u8]) {
+    to.copy_from_slice(&from[at..at + to.len()]);
+}
+
+#[inline]
+fn copy_in(to: &mut [u8], at: usize, from: &[u8]) {
     black_box(&mut to[at..at + from.len()]).copy_from_slice(from);
 }
 

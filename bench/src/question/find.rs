@@ -2,32 +2,7 @@
 
 use super::*;
 
-pub(super) const FORWARDS: Question = Question {
-    name: "find",
-    title: "Rust: find a needle that does not occur",
-    how: "`find`, beside `memchr::memmem::find` on memmap2's slice, the C library's `memmem` on \
-          it (as in Python's fmmap), and (the limit) `memchr::memmem::find` on private memory. \
-          The text is a log, the binary file has records of numbers; the needle is a piece of it \
-          with two bytes exchanged.",
-    answer: forwards,
-};
-
-pub(super) const BACKWARDS: Question = Question {
-    name: "rfind",
-    title: "Rust: find a needle backwards",
-    how: "`rfind`, beside `memchr::memmem::rfind` on memmap2's slice. Otherwise as `find`.",
-    answer: backwards,
-};
-
-pub(super) const BYTE: Question = Question {
-    name: "find_byte",
-    title: "Rust: find a byte",
-    how: "`find` and `rfind` of one byte that does not occur, and of the end of a line; beside \
-          `memchr` and `memrchr` on memmap2's slice, and (the limit) on private memory.",
-    answer: byte,
-};
-
-fn forwards(run: &Run) -> Outcome {
+pub(super) fn forwards(run: &Run) -> Outcome {
     for data in [Data::text(), Data::binary()] {
         for size in [64 * KIB, run.size(64 * MIB)] {
             let Maps { ours, theirs, .. } = Maps::new(&data, size)?;
@@ -47,7 +22,7 @@ fn forwards(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn backwards(run: &Run) -> Outcome {
+pub(super) fn backwards(run: &Run) -> Outcome {
     let size = run.size(64 * MIB);
     for data in [Data::text(), Data::binary()] {
         let Maps { ours, theirs, .. } = Maps::new(&data, size)?;
@@ -63,7 +38,7 @@ fn backwards(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn byte(run: &Run) -> Outcome {
+pub(super) fn byte(run: &Run) -> Outcome {
     let data = Data::text();
     for size in [100, 4 * KIB, 64 * KIB, MIB, run.size(64 * MIB)] {
         let Maps { ours, theirs, .. } = Maps::new(&data, size)?;

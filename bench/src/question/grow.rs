@@ -6,43 +6,24 @@ use memmap2::MmapMut;
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "grow",
-    title: "Rust: a file that grows by 4 KiB at a time",
-    how: "From 4 KiB to 1 GiB under a writable map, 262143 steps; the figures are for one step. \
-          `resize`, without and with `reserve`; memmap2 by unmapping, `ftruncate` and mapping \
-          again, and by its `remap` (`mremap`, Linux only); the limit is `ftruncate` alone. \"And \
-          64 bytes stored\" puts them into each new page, for which the file system allocates a \
-          block. That costs all contenders the same, and more than the rest.",
-    answer,
-};
-
 const STEP: usize = 4 * KIB;
 
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let size = run.size(GIB);
-    for store in [false, true] {
-        let name = format!(
-            "to {}{}",
-            sized(size),
-            if store { ", and 64 bytes stored in each step" } else { "" }
-        );
+    let mut options = Options::new();
+    options.access(Access::Write);
+    for (store, suffix) in [(false, ""), (true, ", and 64 bytes stored in each step")] {
+        let name = format!("to {}{suffix}", sized(size));
         let row = |name: &str| Row::new(name).rounds(5).per(size / STEP - 1);
         row(&name)
-            .with("safemap", ours(Options::new().access(Access::Write), size, store))
-            .with(
-                "unmap and map",
-                theirs(size, store, |file| Some(peers::map_mut(file)), map_again),
-            )
-            .with("memmap2 remap", theirs(size, store, |file| Some(peers::map_mut(file)), remap))
+            .with("safemap", ours(options.clone(), size, store))
+            .with("unmap and map", theirs(size, store, STEP, map_again))
+            .with("memmap2 remap", theirs(size, store, STEP, remap))
             .aim("unmap and map", 0.1)
             .done(run);
         row(&(name + ", reserved"))
-            .with("safemap", ours(Options::new().access(Access::Write).reserve(size), size, store))
-            .with(
-                "ftruncate",
-                theirs(size, store, move |file| Some(peers::map_beyond(file, size)), truncate),
-            )
+            .with("safemap", ours(options.clone().reserve(size).clone(), size, store))
+            .with("ftruncate", theirs(size, store, size, truncate))
             .aim("ftruncate", 1.0)
             .done(run);
     }
@@ -65,8 +46,7 @@ fn steps<'a, M: 'a>(
     })
 }
 
-fn ours<'a>(options: &Options, size: usize, store: bool) -> Work<'a> {
-    let options = options.clone();
+fn ours<'a>(options: Options, size: usize, store: bool) -> Work<'a> {
     let map = move |file: &TempFile| options.open(file.path()).expect("map a file");
     steps(size, map, move |map, len| {
         map.resize(len).expect("extend a file");
@@ -76,20 +56,16 @@ fn ours<'a>(options: &Options, size: usize, store: bool) -> Work<'a> {
     })
 }
 
-/// memmap2's map, if there is one, and its file.
+/// memmap2's map of a file, and the file.
 type Mapped = (Option<MmapMut>, File);
 
-fn theirs<'a>(
-    size: usize,
-    store: bool,
-    map: impl Fn(&File) -> Option<MmapMut> + 'a,
-    extend: fn(&mut Mapped, usize),
-) -> Work<'a> {
-    let mapped = move |file: &TempFile| {
+/// The file is mapped up to `mapped` at first.
+fn theirs<'a>(size: usize, store: bool, mapped: usize, extend: fn(&mut Mapped, usize)) -> Work<'a> {
+    let map = move |file: &TempFile| {
         let file = file.open();
-        (map(&file), file)
+        (Some(peers::map_beyond(&file, mapped)), file)
     };
-    steps(size, mapped, move |mapped: &mut Mapped, len| {
+    steps(size, map, move |mapped: &mut Mapped, len| {
         extend(mapped, len);
         if let (Some(map), true) = (&mut mapped.0, store) {
             map[len - STEP..len - STEP + 64].copy_from_slice(&[7; 64]);

@@ -6,14 +6,6 @@ use serde_json::json;
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "rust_instructions",
-    title: "Rust: instructions of one call",
-    how: "Counted by valgrind, including a loop and an indirect call. The length of a copy is not \
-          known to the compiler. Beside the same access to memmap2's slice.",
-    answer,
-};
-
 type Access<M> = fn(&mut M, usize, &mut [u8]);
 /// The name of a row, the length of a copy, and the access to a map and to a slice.
 type Call = (&'static str, usize, Access<Map>, Access<[u8]>);
@@ -48,7 +40,7 @@ fn show<T>(result: T) {
     black_box(result);
 }
 
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     if installed("valgrind", "instructions") {
         let counts = counted("safemap")?.into_iter().zip(counted("memmap2")?);
         for (call, (ours, theirs)) in CALLS.iter().zip(counts).filter(|(call, _)| run.asks(call.0))
@@ -62,12 +54,12 @@ fn answer(run: &Run) -> Outcome {
 }
 
 /// The number of instructions of each call, counted in a child process.
-fn counted(who: &str) -> Result<Vec<f64>, Box<dyn Error>> {
+fn counted(contender: &str) -> Result<Vec<f64>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let out = format!("--callgrind-out-file={}/part", folder.path().display());
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--dump-before=getppid", &out]).stderr(Stdio::null());
-    valgrind.arg(env::current_exe()?).args(["--count", who]).status()?;
+    valgrind.arg(env::current_exe()?).args(["--count", contender]).status()?;
     let total = |part: usize| {
         let text = fs::read_to_string(folder.path().join(format!("part.{part}"))).ok()?;
         text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse::<f64>().ok())
@@ -78,10 +70,10 @@ fn counted(who: &str) -> Result<Vec<f64>, Box<dyn Error>> {
 }
 
 /// Runs the calls under callgrind, which records its count before each call of `getppid`.
-pub(crate) fn count(who: &str) -> Outcome {
+pub(crate) fn count(contender: &str) -> Outcome {
     let file = TempFile::new(&[b' '; 64 * KIB]);
     let (mut map, mut slice, mut bytes) = (file.map(), peers::map_mut(&file.open()), [b' '; 256]);
-    let safemap = who == "safemap";
+    let safemap = contender == "safemap";
     map.write_at(NEEDLE, 400)?;
     for (_, len, ours, theirs) in CALLS {
         for times in [TIMES, TIMES, 2 * TIMES] {

@@ -6,26 +6,14 @@ use memmap2::{Mmap, MmapMut};
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "maps",
-    title: "Rust: does a map cost more if there are many others?",
-    how: "That many maps of 4 KiB are made, a byte of each is accessed, and all are dropped; the \
-          figures are for one. *File*: without a descriptor of its own, because the limit of \
-          descriptors is lower. *Anonymous*: the system merges neighbours, so that 100 000 of \
-          them stay below its limit of mappings (65530 by default). Beside memmap2, and beside \
-          100 maps in the same round.",
-    answer,
-};
-
 const FLAT: f64 = 1.25;
 const FEW: usize = 100;
 
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let file = TempFile::new(&[1; 4 * KIB]).open();
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count")?.trim().parse::<usize>()?;
-    for count in
-        [1, 10_000, 60_000, 100_000].map(|count| if run.quick { count / 100 + 1 } else { count })
-    {
+    let reduced = |count| if run.quick { count / 100 + 1 } else { count };
+    for count in [1, 10_000, 60_000, 100_000].map(reduced) {
         let name = format!("file, {count}");
         if count + 1000 > limit {
             skip(&name, &format!("the system allows a process {limit} mappings"));
@@ -33,7 +21,7 @@ fn answer(run: &Run) -> Outcome {
             row(run, name, count, || our_file(&file), || their_file(&file));
         }
     }
-    for count in [1, 100_000].map(|count| if run.quick { count / 100 + 1 } else { count }) {
+    for count in [1, 100_000].map(reduced) {
         row(run, format!("anonymous, {count}"), count, our_memory, their_memory);
     }
     Ok(())

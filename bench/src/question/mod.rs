@@ -42,26 +42,88 @@ pub(crate) struct Question {
     pub(crate) answer: fn(&Run) -> Outcome,
 }
 
-/// The questions, in the order of the page.
-pub(crate) const ALL: &[Question] = &[
-    copy::READS,
-    copy::WRITES,
-    copy::WORDS,
-    instructions::QUESTION,
-    find::FORWARDS,
-    find::BYTE,
-    find::BACKWARDS,
-    sequential::QUESTION,
-    open::TIME,
-    open::CALLS,
-    grow::QUESTION,
-    flush::QUESTION,
-    cold::QUESTION,
-    sizes::QUESTION,
-    maps::QUESTION,
-    threads::QUESTION,
-    resident::QUESTION,
-];
+macro_rules! questions {
+    ($($name:ident: $answer:path, $title:literal, $how:literal;)+) => {
+        /// The questions, in the order of the page.
+        pub(crate) const ALL: &[Question] = &[$(Question {
+            name: stringify!($name), title: $title, how: $how, answer: $answer,
+        }),+];
+    };
+}
+
+questions! {
+    reads: copy::reads, "Rust: copy bytes out of a map, at random offsets",
+        "`read_at` into a buffer, beside `copy_from_slice` from memmap2's slice, `pread`, and \
+         (the limit) `memcpy` from private memory. The offsets are in 256 KiB. No length is known \
+         to the compiler: where it is, a short copy from a slice is an instruction or two, as \
+         `load` is here.";
+    writes: copy::writes, "Rust: copy bytes into a map, at random offsets",
+        "`write_at`, beside `copy_from_slice` into memmap2's slice, `pwrite`, and (the limit) \
+         `memcpy` into private memory. Otherwise as `reads`.";
+    words: copy::words, "Rust: load and store integers at random offsets",
+        "`load::<u64>` and `store::<u64>`, beside volatile access to memmap2's slice, which \
+         checks bounds as well. The offsets are in 256 KiB.";
+    rust_instructions: instructions::answer, "Rust: instructions of one call",
+        "Counted by valgrind, including a loop and an indirect call. The length of a copy is not \
+         known to the compiler. Beside the same access to memmap2's slice.";
+    find: find::forwards, "Rust: find a needle that does not occur",
+        "`find`, beside `memchr::memmem::find` on memmap2's slice, the C library's `memmem` on it \
+         (as in Python's fmmap), and (the limit) `memchr::memmem::find` on private memory. The \
+         text is a log, the binary file has records of numbers; the needle is a piece of it with \
+         two bytes exchanged.";
+    find_byte: find::byte, "Rust: find a byte",
+        "`find` and `rfind` of one byte that does not occur, and of the end of a line; beside \
+         `memchr` and `memrchr` on memmap2's slice, and (the limit) on private memory.";
+    rfind: find::backwards, "Rust: find a needle backwards",
+        "`rfind`, beside `memchr::memmem::rfind` on memmap2's slice. Otherwise as `find`.";
+    sequential: sequential::answer, "Rust: read a file from its start to its end",
+        "64 MiB in the page cache: `Map::cursor` and `Map::lines`, beside `BufReader<File>` and \
+         `io::Cursor` over memmap2's slice. The file is mapped before; `BufReader` opens it each \
+         time.";
+    open: open::time, "Rust: open, map, read a byte, unmap, close",
+        "`Map::open`, `get`, drop, beside the same with memmap2, and a descriptor that is opened, \
+         read from once (`pread` of 64 bytes) and closed.";
+    open_calls: open::system_calls, "Rust: open, map, read a byte, unmap, close, in system calls",
+        "Counted by strace: the calls of a process that does it 1100 times, less those of one \
+         that does it 100 times. The least possible is five: open, fstat for the length, mmap, \
+         munmap, close.";
+    grow: grow::answer, "Rust: a file that grows by 4 KiB at a time",
+        "From 4 KiB to 1 GiB under a writable map, 262143 steps; the figures are for one step. \
+         `resize`, without and with `reserve`; memmap2 by unmapping, `ftruncate` and mapping \
+         again, and by its `remap` (`mremap`, Linux only); the limit is `ftruncate` alone. \"And \
+         64 bytes stored\" puts them into each new page, for which the file system allocates a \
+         block. That costs all contenders the same, and more than the rest.";
+    flush: flush::answer, "Rust: write through the map, then flush",
+        "512 MiB, a mebibyte at a time: `write_at` and `flush`, the same with memmap2, and \
+         `pwrite` and `fsync`. *New*: into holes. *Cached*: over old bytes in the page cache. \
+         *Cold*: over old bytes that are on the disk only. There a map reads each page before a \
+         part of it can be changed, and `pwrite` of whole pages does not, so that this row has no \
+         aim. The disk determines most of the time.";
+    cold: cold::answer, "Rust: search a file that is not in the page cache",
+        "512 MiB of text from the disk, for 16 bytes that do not occur: `find`, plain and after \
+         `advise(Sequential)`; `memchr::memmem` on memmap2's slice and on blocks of 1 MiB that \
+         `read` fills (which misses matches across two blocks). Before each search `posix_fadvise` \
+         evicts the file from the page cache. A virtual disk may have a cache of its own.";
+    sizes: sizes::answer, "Rust: does a byte cost more in a larger file?",
+        "Map, find a byte that does not occur, unmap; the figures are for one mebibyte. *Real* \
+         files are in the page cache. *Sparse* files are not, and the system allocates pages of \
+         zeros for them. Beside memmap2 and `memchr`, and beside a smaller file of the same kind \
+         in the same round.";
+    maps: maps::answer, "Rust: does a map cost more if there are many others?",
+        "That many maps of 4 KiB are made, a byte of each is accessed, and all are dropped; the \
+         figures are for one. *File*: without a descriptor of its own, because the limit of \
+         descriptors is lower. *Anonymous*: the system merges neighbours, so that 100 000 of them \
+         stay below its limit of mappings (65530 by default). Beside memmap2, and beside 100 maps \
+         in the same round.";
+    threads: threads::answer, "Rust: do two threads do twice as much?",
+        "The same work by one thread, and by two with half of it each, on one map. The limit is \
+         two threads that compute without sharing anything: if that row is above 0.56 as well, \
+         two processors were not available.";
+    resident: resident::answer, "Rust: the memory of a scan that releases what it has read",
+        "A search for a byte that does not occur, through 1 GiB in the page cache. *Bounded*: 16 \
+         MiB at a time, each followed by `advise(DontNeed)`; the pages stay in the page cache. \
+         The first row is the largest number of resident bytes of files, the second the time.";
+}
 
 /// Why an access does not fail.
 const IN_BOUNDS: &str = "the range is in bounds and the file is not truncated";

@@ -4,24 +4,7 @@ use std::{fs::File, os::unix::fs::FileExt};
 
 use super::*;
 
-pub(super) const TIME: Question = Question {
-    name: "open",
-    title: "Rust: open, map, read a byte, unmap, close",
-    how: "`Map::open`, `get`, drop, beside the same with memmap2, and a descriptor that is \
-          opened, read from once (`pread` of 64 bytes) and closed.",
-    answer: time,
-};
-
-pub(super) const CALLS: Question = Question {
-    name: "open_calls",
-    title: "Rust: open, map, read a byte, unmap, close, in system calls",
-    how: "Counted by strace: the calls of a process that does it 1100 times, less those of one \
-          that does it 100 times. The least possible is five: open, fstat for the length, mmap, \
-          munmap, close.",
-    answer: system_calls,
-};
-
-fn time(run: &Run) -> Outcome {
+pub(super) fn time(run: &Run) -> Outcome {
     for size in [4 * KIB, MIB] {
         let file = TempFile::new(&vec![1; size]);
         let path = file.path();
@@ -49,7 +32,7 @@ fn read(path: &Path) -> u8 {
     bytes[0]
 }
 
-fn system_calls(run: &Run) -> Outcome {
+pub(super) fn system_calls(run: &Run) -> Outcome {
     let name = "system calls for each map";
     if !installed("strace", name) {
         return Ok(());
@@ -67,24 +50,25 @@ fn system_calls(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn calls_per_map(who: &str, path: &Path) -> f64 {
-    let [few, many] = ["100", "1100"].map(|times| traced(who, times, path).unwrap_or(f64::NAN));
+fn calls_per_map(contender: &str, path: &Path) -> f64 {
+    let [few, many] =
+        ["100", "1100"].map(|times| traced(contender, times, path).unwrap_or(f64::NAN));
     (many - few) / 1000.0
 }
 
 /// The number of system calls of a process that runs [`repeat`].
-fn traced(who: &str, times: &str, path: &Path) -> Option<f64> {
+fn traced(contender: &str, times: &str, path: &Path) -> Option<f64> {
     let log = TempFile::new(b"");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(log.path()).arg(env::current_exe().ok()?);
-    let status = strace.args(["--open", who, times]).arg(path).status().ok()?;
+    let status = strace.args(["--open", contender, times]).arg(path).status().ok()?;
     let text = status.success().then(|| fs::read(log.path()).ok())??;
     Some(text.iter().filter(|&&byte| byte == b'\n').count() as f64)
 }
 
 /// Opens and closes a map that many times.
-pub(crate) fn repeat(who: &str, times: &str, path: &str) -> Outcome {
-    let once = if who == "safemap" { ours } else { theirs };
+pub(crate) fn repeat(contender: &str, times: &str, path: &str) -> Outcome {
+    let once = if contender == "safemap" { ours } else { theirs };
     for _ in 0..times.parse()? {
         once(Path::new(path));
     }

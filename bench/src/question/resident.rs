@@ -2,18 +2,9 @@
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "resident",
-    title: "Rust: the memory of a scan that releases what it has read",
-    how: "A search for a byte that does not occur, through 1 GiB in the page cache. *Bounded*: 16 \
-          MiB at a time, each followed by `advise(DontNeed)`; the pages stay in the page cache. \
-          The first row is the largest number of resident bytes of files, the second the time.",
-    answer,
-};
-
 const WINDOW: usize = 16 * MIB;
 
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let size = run.size(GIB);
     let file = TempFile::repeated(&Data::text().block, size);
     Row::new(format!("resident, {}", sized(size)))

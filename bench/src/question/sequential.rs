@@ -7,16 +7,7 @@ use std::{
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "sequential",
-    title: "Rust: read a file from its start to its end",
-    how: "64 MiB in the page cache: `Map::cursor` and `Map::lines`, beside `BufReader<File>` and \
-          `io::Cursor` over memmap2's slice. The file is mapped before; `BufReader` opens it each \
-          time.",
-    answer,
-};
-
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let Maps { file, ours, theirs } = Maps::new(&Data::text(), run.size(64 * MIB))?;
     let opened = || BufReader::new(File::open(file.path()).expect("open a file"));
     // Each row has a style of reading, instantiated for each type of reader.

@@ -2,21 +2,11 @@
 
 use super::*;
 
-pub(super) const QUESTION: Question = Question {
-    name: "sizes",
-    title: "Rust: does a byte cost more in a larger file?",
-    how: "Map, find a byte that does not occur, unmap; the figures are for one mebibyte. *Real* \
-          files are in the page cache. *Sparse* files are not, and the system allocates pages of \
-          zeros for them. Beside memmap2 and `memchr`, and beside a smaller file of the same kind \
-          in the same round.",
-    answer,
-};
-
 /// The cost of a byte may grow by this: the processor's caches alone make such a difference.
 const FLAT: f64 = 1.25;
 const SMALLER: &str = "safemap, smaller";
 
-fn answer(run: &Run) -> Outcome {
+pub(super) fn answer(run: &Run) -> Outcome {
     let data = Data::text();
     let real = |size| TempFile::repeated(&data.block, size);
     for size in [64 * MIB, GIB, 4 * GIB] {

@@ -41,7 +41,13 @@ impl Map {
 
     /// Checks `count` bytes, `step` apart, the first of them at `start`.
     #[inline]
-    pub(crate) fn strided(&self, call: &'static str, start: usize, step: isize, count: usize) -> Result<Strided> {
+    pub(crate) fn strided(
+        &self,
+        call: &'static str,
+        start: usize,
+        step: isize,
+        count: usize,
+    ) -> Result<Strided> {
         let span = Span::around(call, self.len(), start, step, count)?;
         Ok(Strided { span, start, step, count })
     }

@@ -18,7 +18,11 @@ impl Map {
     /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns the part that was
     /// initialised.
     #[inline]
-    pub(crate) fn copy_out_uninit<'a>(&self, span: Span, buffer: &'a mut [MaybeUninit<u8>]) -> Result<&'a mut [u8]> {
+    pub(crate) fn copy_out_uninit<'a>(
+        &self,
+        span: Span,
+        buffer: &'a mut [MaybeUninit<u8>],
+    ) -> Result<&'a mut [u8]> {
         let (span, to) = (span.part(0, buffer.len()), buffer.as_mut_ptr().cast::<u8>());
         // SAFETY: `buffer` is borrowed exclusively, and `span` is no longer than it.
         unsafe { self.copy_to(span, to) }?;
@@ -42,7 +46,11 @@ impl Map {
 
     /// Copies bytes from the start of `span` to `buffer` up to a fault. Returns their number, and
     /// the fault if there was one.
-    pub(crate) fn copy_out_until_fault(&self, span: Span, buffer: &mut [u8]) -> (usize, Result<()>) {
+    pub(crate) fn copy_out_until_fault(
+        &self,
+        span: Span,
+        buffer: &mut [u8],
+    ) -> (usize, Result<()>) {
         // SAFETY: `buffer` is borrowed exclusively, and the part is no longer than it.
         unsafe { self.copy_to_until_fault(span.part(0, buffer.len()), buffer.as_mut_ptr()) }
     }
@@ -82,7 +90,8 @@ impl Map {
         let result = self.transfer(span, to, |base, _| {
             // SAFETY: both ranges are the first `missing` bytes, of `span` and of `buffer`, which
             // is borrowed exclusively.
-            let outcome = unsafe { accessor::copy_back(to, base.wrapping_add(span.start()), missing.get()) };
+            let outcome =
+                unsafe { accessor::copy_back(to, base.wrapping_add(span.start()), missing.get()) };
             missing.set(missing.get() - outcome.done);
             outcome
         });
@@ -95,7 +104,12 @@ impl Map {
     #[doc(hidden)]
     #[must_use]
     #[inline]
-    pub fn try_until<'a>(&self, end: u8, at: usize, buffer: &'a mut [MaybeUninit<u8>]) -> Option<&'a [u8]> {
+    pub fn try_until<'a>(
+        &self,
+        end: u8,
+        at: usize,
+        buffer: &'a mut [MaybeUninit<u8>],
+    ) -> Option<&'a [u8]> {
         let _in_use = self.is_ready().then(|| self.memory.enter())?;
         let rest = self.len().checked_sub(at)?;
         let (to, count) = (buffer.as_mut_ptr().cast::<u8>(), buffer.len().min(rest));
@@ -116,7 +130,9 @@ impl Map {
             let from = bytes.as_ptr().wrapping_add(done);
             // SAFETY: the target is the rest of `span`, the source is the rest of `bytes`, which is
             // as long.
-            unsafe { accessor::copy(base.wrapping_add(span.start() + done), from, span.len() - done) }
+            unsafe {
+                accessor::copy(base.wrapping_add(span.start() + done), from, span.len() - done)
+            }
         })?;
         Ok(())
     }
@@ -147,7 +163,9 @@ impl Map {
         self.transfer(target.span, bytes.as_ptr(), move |base, done| {
             let to = target.address(base, done);
             // SAFETY: `count - done` offsets of `target` are left, and as many bytes of `bytes`.
-            unsafe { accessor::scatter(to, bytes.as_ptr().wrapping_add(done), count - done, target.step) }
+            unsafe {
+                accessor::scatter(to, bytes.as_ptr().wrapping_add(done), count - done, target.step)
+            }
         })?;
         Ok(())
     }
@@ -157,7 +175,9 @@ impl Map {
     pub(crate) fn fill_span(&self, span: Span, byte: u8) -> Result<()> {
         self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             // SAFETY: the target is the rest of `span`.
-            unsafe { accessor::fill(base.wrapping_add(span.start() + done), byte, span.len() - done) }
+            unsafe {
+                accessor::fill(base.wrapping_add(span.start() + done), byte, span.len() - done)
+            }
         })?;
         Ok(())
     }
@@ -168,7 +188,8 @@ impl Map {
         fault::ensure_ready();
         // SAFETY: `span` lies in the current region, which stays mapped while the regions are
         // locked.
-        let outcome = unsafe { accessor::fill(self.base().wrapping_add(span.start()), 0, span.len()) };
+        let outcome =
+            unsafe { accessor::fill(self.base().wrapping_add(span.start()), 0, span.len()) };
         match outcome.fault {
             0 => Ok(()),
             _ => Err(Error::Fault { offset: span.start() + outcome.done }),
@@ -183,7 +204,8 @@ impl Map {
             let rest = len - done;
             // The direction in which no byte is overwritten before it is read.
             if to.start() <= from.start() {
-                let (to, from) = (base.wrapping_add(to.start() + done), base.wrapping_add(from.start() + done));
+                let (to, from) =
+                    (base.wrapping_add(to.start() + done), base.wrapping_add(from.start() + done));
                 // SAFETY: both ranges are the rest of their spans.
                 unsafe { accessor::copy(to, from, rest) }
             } else {
@@ -201,7 +223,8 @@ impl Map {
     pub(crate) fn first_difference(&self, span: Span, bytes: &[u8]) -> Result<Option<usize>> {
         let span = span.part(0, bytes.len());
         let equal = self.transfer(span, bytes.as_ptr(), move |base, done| {
-            let (ours, theirs) = (base.wrapping_add(span.start() + done), bytes.as_ptr().wrapping_add(done));
+            let (ours, theirs) =
+                (base.wrapping_add(span.start() + done), bytes.as_ptr().wrapping_add(done));
             // SAFETY: one range is the rest of `span`, the other as many bytes of `bytes`.
             unsafe { accessor::compare(ours, theirs, span.len() - done) }
         })?;

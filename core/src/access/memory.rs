@@ -2,9 +2,9 @@
 //! threads read.
 //!
 //! Resizing changes all three beside readers and writers; `docs/design.md` has the rules ("Resize
-//! through a shared reference"). The types here keep the fact that the rest of this folder relies
-//! on: whatever base and length a thread reads, `base .. base + len` lies in a region that stays
-//! mapped.
+//! through a shared reference"). The rest of this folder relies on one fact, which the types here
+//! keep. If a thread reads the length and then the base, `base .. base + len` lies in a region that
+//! stays mapped.
 
 use std::{
     io,
@@ -183,7 +183,12 @@ impl RegionsGuard<'_> {
     /// # Errors
     ///
     /// [`Error::Fault`] if they cannot be copied; the current region stays.
-    pub(crate) fn replace(&mut self, region: Option<Region>, len: usize, copied: usize) -> Result<()> {
+    pub(crate) fn replace(
+        &mut self,
+        region: Option<Region>,
+        len: usize,
+        copied: usize,
+    ) -> Result<()> {
         let _closed = self.memory.in_use.shut();
         if let (Some(old), Some(new)) = (self.current(), &region) {
             let done = copy_region(old, new, copied);
@@ -195,7 +200,10 @@ impl RegionsGuard<'_> {
 
     /// Unmaps the current region, runs `make`, and installs the region and the length that it
     /// returns. No call uses the memory during that. Returns the third result of `make`.
-    pub(crate) fn unmap_and_replace<R>(&mut self, make: impl FnOnce() -> (Option<Region>, usize, R)) -> R {
+    pub(crate) fn unmap_and_replace<R>(
+        &mut self,
+        make: impl FnOnce() -> (Option<Region>, usize, R),
+    ) -> R {
         let _closed = self.memory.in_use.shut();
         self.remove_current();
         let (region, len, result) = make();

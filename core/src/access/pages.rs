@@ -1,4 +1,4 @@
-//! The whole pages of a range, for calls that tell the operating system about pages.
+//! The whole pages of a range, for system calls that take pages.
 
 use std::ptr::NonNull;
 
@@ -31,12 +31,21 @@ impl Map {
     /// A call that changes the state of pages locks the regions, so that it does not change pages
     /// that a resize has just left. A flush may use an [`InUse`] guard, because the old and the new
     /// pages are those of the same file.
-    pub(crate) fn pages<'a>(&self, _guard: &'a impl KeepsMapped, span: Span, rounding: Rounding) -> Option<Pages<'a>> {
+    pub(crate) fn pages<'a>(
+        &self,
+        _guard: &'a impl KeepsMapped,
+        span: Span,
+        rounding: Rounding,
+    ) -> Option<Pages<'a>> {
         let page = self.request.page;
         let (start, end) = (self.memory.lead() + span.start(), self.memory.lead() + span.end());
         let outward = rounding == Rounding::Outward;
         let start = if outward { start - start % page } else { start.next_multiple_of(page) };
-        let end = if outward || span.end() == self.len() { end.next_multiple_of(page) } else { end - end % page };
+        let end = if outward || span.end() == self.len() {
+            end.next_multiple_of(page)
+        } else {
+            end - end % page
+        };
         if span.len() == 0 || start >= end {
             return None;
         }

@@ -45,7 +45,8 @@ impl Map {
         let end = Cell::new(span.len());
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             // SAFETY: the range is the first bytes of `span`.
-            let outcome = unsafe { accessor::rfind_byte(base.wrapping_add(span.start()), end.get(), byte) };
+            let outcome =
+                unsafe { accessor::rfind_byte(base.wrapping_add(span.start()), end.get(), byte) };
             end.set(outcome.done);
             outcome
         })?;
@@ -72,7 +73,8 @@ impl Map {
         let end = Cell::new(span.len().saturating_sub(probe.reach()));
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             // SAFETY: as above, as `end` only decreases.
-            let outcome = unsafe { accessor::rfind_probe(base.wrapping_add(span.start()), end.get(), probe) };
+            let outcome =
+                unsafe { accessor::rfind_probe(base.wrapping_add(span.start()), end.get(), probe) };
             end.set(outcome.done);
             outcome
         })?;
@@ -90,7 +92,8 @@ impl Map {
         block: usize,
         stops: impl Fn(u64, u64) -> bool + Copy,
     ) -> Result<usize> {
-        let (starts, last_word) = ((span.len() + 1).saturating_sub(block), block - size_of::<u64>());
+        let (starts, last_word) =
+            ((span.len() + 1).saturating_sub(block), block - size_of::<u64>());
         let blocks = starts.div_ceil(stride);
         self.transfer(span, NonNull::dangling().as_ptr(), move |base, _| {
             let mut at = base.wrapping_add(span.start());

@@ -1,4 +1,4 @@
-//! The mapped memory as slices, for callers who can guarantee that it does not change.
+//! The mapped memory as slices, if the caller guarantees that it does not change.
 
 use std::slice;
 

@@ -33,20 +33,37 @@ impl Span {
     }
 
     #[inline]
-    pub(super) fn within(call: &'static str, map_len: usize, start: usize, len: usize) -> Result<Span> {
+    pub(super) fn within(
+        call: &'static str,
+        map_len: usize,
+        start: usize,
+        len: usize,
+    ) -> Result<Span> {
         match map_len.checked_sub(start) {
             Some(rest) if len <= rest => Ok(Span { start, len }),
-            _ => Err(Error::OutOfBounds { call, start, end: start.saturating_add(len), len: map_len }),
+            _ => Err(Error::OutOfBounds {
+                call,
+                start,
+                end: start.saturating_add(len),
+                len: map_len,
+            }),
         }
     }
 
     /// The span from the lowest to the highest of `count` offsets, `step` apart, the first of them
     /// `start`.
     #[inline]
-    pub(super) fn around(call: &'static str, map_len: usize, start: usize, step: isize, count: usize) -> Result<Span> {
+    pub(super) fn around(
+        call: &'static str,
+        map_len: usize,
+        start: usize,
+        step: isize,
+        count: usize,
+    ) -> Result<Span> {
         let Some(more) = count.checked_sub(1) else { return Span::within(call, map_len, start, 0) };
         let reach = more.checked_mul(step.unsigned_abs()).filter(|&reach| reach < map_len);
-        let lowest = if step < 0 { reach.and_then(|reach| start.checked_sub(reach)) } else { Some(start) };
+        let lowest =
+            if step < 0 { reach.and_then(|reach| start.checked_sub(reach)) } else { Some(start) };
         match (reach, lowest) {
             (Some(reach), Some(lowest)) => Span::within(call, map_len, lowest, reach + 1),
             _ => Err(Error::OutOfBounds { call, start, end: usize::MAX, len: map_len }),
@@ -54,7 +71,11 @@ impl Span {
     }
 
     #[inline]
-    pub(super) fn of(call: &'static str, map_len: usize, range: impl RangeBounds<usize>) -> Result<Span> {
+    pub(super) fn of(
+        call: &'static str,
+        map_len: usize,
+        range: impl RangeBounds<usize>,
+    ) -> Result<Span> {
         let start = match range.start_bound() {
             Bound::Included(&start) => Some(start),
             Bound::Excluded(&before) => before.checked_add(1),
@@ -66,7 +87,9 @@ impl Span {
             Bound::Unbounded => Some(map_len),
         };
         match (start, end) {
-            (Some(start), Some(end)) if start <= end && end <= map_len => Ok(Span { start, len: end - start }),
+            (Some(start), Some(end)) if start <= end && end <= map_len => {
+                Ok(Span { start, len: end - start })
+            }
             _ => Err(Error::OutOfBounds {
                 call,
                 start: start.unwrap_or(usize::MAX),

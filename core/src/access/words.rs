@@ -20,7 +20,11 @@ impl Map {
     /// Loads the byte with index `index` in `span`; a byte behind the span is reported as a fault.
     pub(crate) fn load_byte(&self, span: Span, index: usize) -> Result<u8> {
         let byte = span.part(index, 1);
-        if byte.len() == 1 { self.load_from(byte) } else { Err(Error::Fault { offset: span.end() }) }
+        if byte.len() == 1 {
+            self.load_from(byte)
+        } else {
+            Err(Error::Fault { offset: span.end() })
+        }
     }
 
     /// Loads the integer that fills `span`, which has its size.
@@ -32,7 +36,9 @@ impl Map {
         if loaded.fault == 0 {
             return Ok(T::from_bits(loaded.value));
         }
-        let loaded = self.retry(base, loaded, NonNull::dangling().as_ptr(), move |_| self.load_once::<T>(span))?;
+        let loaded = self.retry(base, loaded, NonNull::dangling().as_ptr(), move |_| {
+            self.load_once::<T>(span)
+        })?;
         Ok(T::from_bits(loaded.value))
     }
 
@@ -44,7 +50,12 @@ impl Map {
 
     /// Stores `value` at `at`.
     #[inline]
-    pub(crate) fn store_word<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
+    pub(crate) fn store_word<T: Word>(
+        &self,
+        call: &'static str,
+        at: usize,
+        value: T,
+    ) -> Result<()> {
         self.ensure_writable(call)?;
         let span = self.span_at(call, at, size_of::<T>())?;
         self.ensure_intact()?;
@@ -53,14 +64,18 @@ impl Map {
         if fault == 0 {
             return Ok(());
         }
-        self.retry(base, fault, NonNull::dangling().as_ptr(), move |_| self.store_once(span, value))?;
+        self.retry(base, fault, NonNull::dangling().as_ptr(), move |_| {
+            self.store_once(span, value)
+        })?;
         Ok(())
     }
 
     #[inline]
     fn store_once<T: Word>(&self, span: Span, value: T) -> Result<(*mut u8, usize)> {
         // SAFETY: the integer fills `span`, which lies in the map.
-        self.with_base(span, |base| unsafe { store::<T>(base.wrapping_add(span.start()), value.into_bits()) })
+        self.with_base(span, |base| unsafe {
+            store::<T>(base.wrapping_add(span.start()), value.into_bits())
+        })
     }
 
     /// Fast path of [`Map::get`]. Returns `None` if the slow path is needed: it does the work, or

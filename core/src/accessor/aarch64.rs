@@ -47,5 +47,7 @@ declare! {
 #[inline]
 pub(super) fn prefetch(at: *const u8) {
     // SAFETY: a hint, which changes nothing and never faults (Arm ARM, PRFM).
-    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly))
+    };
 }

@@ -158,10 +158,12 @@ macro_rules! assemble {
 
 /// Declares accessors that the assembly files define.
 macro_rules! declare {
-    ($abi:literal, $($(#[$doc:meta])* fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+) => {
+    (
+        $abi:literal,
+        $(fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+
+    ) => {
         unsafe extern $abi {
             $(
-                $(#[$doc])*
                 #[link_name = symbol_name!($symbol)]
                 pub(in crate::accessor) unsafe fn $name($($arg: $kind),*) -> $result;
             )+
@@ -186,14 +188,17 @@ unsafe extern "C" {
 
 /// Returns the fixup of the `sm_try` at `pc`.
 pub(super) fn fixup(pc: usize) -> Option<usize> {
-    let covers_pc = |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
+    let covers_pc =
+        |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
     exception_table().iter().find(covers_pc).map(|entry| resolve(&entry.fixup))
 }
 
 fn exception_table() -> &'static [ExceptionEntry] {
     let (start, end) = (&raw const EXCEPTION_TABLE, &raw const EXCEPTION_TABLE_END);
     // SAFETY: the two symbols enclose whole entries, which never change (assemble!).
-    unsafe { slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>()) }
+    unsafe {
+        slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>())
+    }
 }
 
 fn resolve(distance: &i32) -> usize {

@@ -61,7 +61,9 @@ pub(super) unsafe fn copy_back(dst: *mut u8, src: *const u8, n: usize) -> Outcom
         match unsafe { transfer::piece(to.wrapping_sub(count), from.wrapping_sub(count), count) } {
             Ok(()) => left -= count,
             Err(Inaccessible::Source) => return Outcome { done: n - left, fault: from.addr() - 1 },
-            Err(Inaccessible::Destination) => return Outcome { done: n - left, fault: to.addr() - 1 },
+            Err(Inaccessible::Destination) => {
+                return Outcome { done: n - left, fault: to.addr() - 1 };
+            }
         }
     }
     without_fault(n)
@@ -112,8 +114,13 @@ impl Piece {
         let count = n.min(PIECE);
         // SAFETY: the destination is the end of `bytes`; the source is a part of the caller's
         // range.
-        let outcome =
-            unsafe { copy_back(bytes.as_mut_ptr().wrapping_add(PIECE - count), at.wrapping_add(n - count), count) };
+        let outcome = unsafe {
+            copy_back(
+                bytes.as_mut_ptr().wrapping_add(PIECE - count),
+                at.wrapping_add(n - count),
+                count,
+            )
+        };
         Piece { bytes, outcome }
     }
 
@@ -138,7 +145,10 @@ pub(super) unsafe fn compare(a: *const u8, b: *const u8, n: usize) -> Outcome {
             Some(at) => return without_fault(done + at),
             None => done += both,
         }
-        let stopped = [one, other].map(|piece| piece.outcome).into_iter().find(|it| it.fault != 0 && it.done == both);
+        let stopped = [one, other]
+            .map(|piece| piece.outcome)
+            .into_iter()
+            .find(|it| it.fault != 0 && it.done == both);
         if let Some(Outcome { fault, .. }) = stopped {
             return Outcome { done, fault };
         }
@@ -183,7 +193,9 @@ pub(super) unsafe fn find_probe(at: *const u8, n: usize, probe: &Probe) -> Outco
     while done < n {
         // SAFETY: the rest of the indices, moved by a distance of the probe, lies in the caller's
         // range.
-        let pieces = probe.at.map(|distance| unsafe { Piece::first(at.wrapping_add(done + distance), n - done) });
+        let pieces = probe
+            .at
+            .map(|distance| unsafe { Piece::first(at.wrapping_add(done + distance), n - done) });
         let count = shortest(&pieces);
         let [first, second, third] = pieces.each_ref().map(|piece| &piece.bytes[..count]);
         let mut candidates = memchr::memchr_iter(probe.bytes[0], first);
@@ -202,7 +214,8 @@ pub(super) unsafe fn rfind_probe(at: *const u8, n: usize, probe: &Probe) -> Outc
     let mut left = n;
     while left > 0 {
         // SAFETY: the indices left, moved by a distance of the probe, lie in the caller's range.
-        let pieces = probe.at.map(|distance| unsafe { Piece::last(at.wrapping_add(distance), left) });
+        let pieces =
+            probe.at.map(|distance| unsafe { Piece::last(at.wrapping_add(distance), left) });
         let count = shortest(&pieces);
         left -= count;
         let [first, second, third] = pieces.each_ref().map(|piece| &piece.bytes[PIECE - count..]);
@@ -223,7 +236,11 @@ fn shortest(pieces: &[Piece; 3]) -> usize {
 
 /// The fault address of one of the shortest pieces.
 fn fault_of(pieces: &[Piece; 3], shortest: usize) -> Option<usize> {
-    pieces.iter().map(|piece| piece.outcome).find(|it| it.fault != 0 && it.done == shortest).map(|it| it.fault)
+    pieces
+        .iter()
+        .map(|piece| piece.outcome)
+        .find(|it| it.fault != 0 && it.done == shortest)
+        .map(|it| it.fault)
 }
 
 pub(super) unsafe fn gather(dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome {

@@ -65,7 +65,8 @@ macro_rules! either {
 either! {
     fn copy "copy_avx2" "copy_sse2" (dst: *mut u8, src: *const u8, n: usize);
     fn copy_back "copy_back_avx2" "copy_back_sse2" (dst: *mut u8, src: *const u8, n: usize);
-    fn copy_until "copy_until_avx2" "copy_until_sse2" (dst: *mut u8, src: *const u8, n: usize, byte: u8);
+    fn copy_until "copy_until_avx2" "copy_until_sse2"
+        (dst: *mut u8, src: *const u8, n: usize, byte: u8);
     fn fill "fill_avx2" "fill_sse2" (dst: *mut u8, byte: u8, n: usize);
     fn compare "compare_avx2" "compare_sse2" (a: *const u8, b: *const u8, n: usize);
     fn find_byte "find_byte_avx2" "find_byte_sse2" (at: *const u8, n: usize, byte: u8);
@@ -103,7 +104,13 @@ macro_rules! words {
                 // SAFETY: the accessor changes only these registers and the flags (word.s); the
                 // other conditions are the caller's.
                 unsafe {
-                    asm!("call {}", sym word::$load, inlateout("rax") at => value, lateout("rdx") fault, lateout("r11") _);
+                    asm!(
+                        "call {}",
+                        sym word::$load,
+                        inlateout("rax") at => value,
+                        lateout("rdx") fault,
+                        lateout("r11") _,
+                    );
                 }
                 Loaded { value, fault }
             }
@@ -113,7 +120,13 @@ macro_rules! words {
                 let fault;
                 // SAFETY: as above.
                 unsafe {
-                    asm!("call {}", sym word::$store, inlateout("rax") at => fault, in("rdx") value, lateout("r11") _);
+                    asm!(
+                        "call {}",
+                        sym word::$store,
+                        inlateout("rax") at => fault,
+                        in("rdx") value,
+                        lateout("r11") _,
+                    );
                 }
                 fault
             }

@@ -3,7 +3,7 @@
 mod remap;
 
 use crate::{
-    Access, Error, Flags, Map, Result, Sharing,
+    Error, Flags, Map, Result,
     access::{RegionsGuard, Rounding, Span},
     map::{Origin, region_size},
     sys::{
@@ -57,16 +57,20 @@ impl Map {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
         match &self.origin {
-            Origin::File { .. } if self.access() == Access::Copy || self.sharing() == Sharing::Private => {
+            Origin::File { .. } if !self.reaches_others() => {
                 Err(Error::Unsupported("a private map of a file cannot be resized"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
             Origin::File { file: Some(file), offset } if region::OUTGROWS_FILES => {
                 self.resize_file(sys::borrow(file), *offset, new_len)
             }
-            Origin::File { file: Some(file), offset } => self.resize_view(sys::borrow(file), *offset, new_len),
+            Origin::File { file: Some(file), offset } => {
+                self.resize_view(sys::borrow(file), *offset, new_len)
+            }
             Origin::Memory if self.reaches_others() => match &self.name {
-                Some(name) if !self.request.flags.contains(Flags::NORESERVE) => self.resize_named_memory(name, new_len),
+                Some(name) if !self.request.flags.contains(Flags::NORESERVE) => {
+                    self.resize_named_memory(name, new_len)
+                }
                 _ => self.resize_shared_memory(new_len),
             },
             Origin::Memory => self.resize_private_memory(new_len),
@@ -91,7 +95,11 @@ impl Map {
     fn resize_file(&self, file: BorrowedFile<'_>, offset: u64, new_len: usize) -> Result<()> {
         let end = file_end(offset, new_len)?;
         let mut regions = self.lock_regions();
-        let larger = self.larger_region(&mut regions, new_len, Some((file, offset - self.memory.lead() as u64)))?;
+        let larger = self.larger_region(
+            &mut regions,
+            new_len,
+            Some((file, offset - self.memory.lead() as u64)),
+        )?;
         let old_len = self.len();
         // No call may begin beyond the new end while the file is cut there.
         regions.set_len(new_len.min(old_len));
@@ -116,7 +124,9 @@ impl Map {
     fn resize_shared_memory(&self, new_len: usize) -> Result<()> {
         let regions = self.lock_regions();
         if new_len > regions.capacity() {
-            return Err(Error::Unsupported("shared anonymous memory cannot grow beyond its reserve"));
+            return Err(Error::Unsupported(
+                "shared anonymous memory cannot grow beyond its reserve",
+            ));
         }
         self.commit(regions.current(), new_len)?;
         // Nothing is set to zero: other processes use the bytes behind the end, too.
@@ -164,11 +174,10 @@ impl Map {
         }
         regions.reserve_retired().map_err(Error::os("resize"))?;
         let size = region_size(self.memory.lead(), new_len)?;
-        let spacious_size = size.max(capacity.saturating_mul(2)).min(isize::MAX as usize);
+        let spacious_size = size.max(capacity.saturating_mul(2)).min(sys::size::MAX);
         let region = match self.request.spacious() {
-            Some(request) => {
-                Region::new(&request, spacious_size, file).or_else(|_| Region::new(&self.request, size, file))
-            }
+            Some(request) => Region::new(&request, spacious_size, file)
+                .or_else(|_| Region::new(&self.request, size, file)),
             None => Region::new(&self.request, size, file),
         };
         let mut region = region.map_err(Error::os("resize"))?;
@@ -187,7 +196,8 @@ impl Map {
         let in_first_page = self.page_end(start) - start;
         let pages = dirty.rest(in_first_page);
         // The system's zero pages cost no memory. Where it has none, all bytes are written.
-        let rest = if self.renew_pages(regions, pages) { dirty.part(0, in_first_page) } else { dirty };
+        let rest =
+            if self.renew_pages(regions, pages) { dirty.part(0, in_first_page) } else { dirty };
         self.zero_locked(regions, rest)?;
         regions.mark_clean(start);
         Ok(())
@@ -196,7 +206,8 @@ impl Map {
     /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that
     /// succeeded.
     fn renew_pages(&self, regions: &RegionsGuard<'_>, span: Span) -> bool {
-        self.pages(regions, span, Rounding::Outward).is_none_or(|pages| pages.renew(&self.request).is_ok())
+        self.pages(regions, span, Rounding::Outward)
+            .is_none_or(|pages| pages.renew(&self.request).is_ok())
     }
 
     /// The start of the first page at `at` or behind it.

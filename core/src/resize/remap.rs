@@ -27,7 +27,12 @@ struct Change<'a> {
 
 impl Map {
     /// Changes the length of the map and its file. If that fails, both are unchanged.
-    pub(super) fn resize_view(&self, file: BorrowedFile<'_>, offset: u64, new_len: usize) -> Result<()> {
+    pub(super) fn resize_view(
+        &self,
+        file: BorrowedFile<'_>,
+        offset: u64,
+        new_len: usize,
+    ) -> Result<()> {
         let new_end = file_end(offset, new_len)?;
         let mut regions = self.lock_regions();
         let old_end = sys::file::status_len(file).map_err(Error::os("resize"))?;
@@ -45,7 +50,12 @@ impl Map {
     }
 
     /// Lengthens the file if it is not long enough. Maps the new view before it unmaps the old one.
-    fn grow_view(&self, regions: &mut RegionsGuard<'_>, change: &Change<'_>, new_len: usize) -> Result<()> {
+    fn grow_view(
+        &self,
+        regions: &mut RegionsGuard<'_>,
+        change: &Change<'_>,
+        new_len: usize,
+    ) -> Result<()> {
         if change.new_end > change.old_end {
             self.set_file_len(change.file, change.new_end).map_err(Error::os("resize"))?;
         }
@@ -55,13 +65,22 @@ impl Map {
         }
         let view = self.view(change, new_len).inspect_err(|_| {
             // Restores the old length of the file. The first error is the one to report.
-            let _ = self.replace_view(regions, &Change { new_end: change.old_end, ..*change }, self.len());
+            let _ = self.replace_view(
+                regions,
+                &Change { new_end: change.old_end, ..*change },
+                self.len(),
+            );
         })?;
         regions.replace(view, new_len, 0)
     }
 
     /// Changes the length of the file to `change.new_end` while no view of it is mapped.
-    fn replace_view(&self, regions: &mut RegionsGuard<'_>, change: &Change<'_>, new_len: usize) -> Result<()> {
+    fn replace_view(
+        &self,
+        regions: &mut RegionsGuard<'_>,
+        change: &Change<'_>,
+        new_len: usize,
+    ) -> Result<()> {
         regions.unmap_and_replace(|| {
             let cut = self.set_file_len(change.file, change.new_end).map_err(Error::os("resize"));
             match cut.and_then(|()| self.view(change, new_len)) {
@@ -118,5 +137,8 @@ impl Map {
 }
 
 fn leave_name(regions: &mut RegionsGuard<'_>, name: &OsStr) -> Result<()> {
-    regions.current_mut().map_or(Ok(()), |region| region.leave_name(name)).map_err(Error::os("resize"))
+    regions
+        .current_mut()
+        .map_or(Ok(()), |region| region.leave_name(name))
+        .map_err(Error::os("resize"))
 }

@@ -123,7 +123,13 @@ impl Map {
 
     /// Like [`Map::scan`], but leaves out candidates in the `middle` where the needle cannot begin.
     #[inline(never)]
-    fn scan_skipping(&self, needle: &[u8], span: Span, middle: Range<usize>, candidates: usize) -> Result<ScanEnd> {
+    fn scan_skipping(
+        &self,
+        needle: &[u8],
+        span: Span,
+        middle: Range<usize>,
+        candidates: usize,
+    ) -> Result<ScanEnd> {
         let mut scan = Scan::new(needle);
         let mut scan_all = |candidates| self.scan(&mut scan, span, candidates);
         let end = scan_all(0..middle.start)?;
@@ -134,8 +140,11 @@ impl Map {
         let Some(mut skipper) = skipper else { return scan_all(middle.start..candidates) };
         let mut at = middle.start;
         while at < candidates {
-            let possible =
-                if at < middle.end { self.skip(&mut skipper, span, at..middle.end)? } else { at..candidates };
+            let possible = if at < middle.end {
+                self.skip(&mut skipper, span, at..middle.end)?
+            } else {
+                at..candidates
+            };
             match scan_all(possible.clone()) {
                 Ok(ScanEnd::NoMatch) => at = possible.end,
                 // The fault may lie behind the start of a hole, whose first byte has to be
@@ -154,7 +163,9 @@ impl Map {
     fn rfind_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
         let mut scan = Scan::new(needle);
         let mut candidates = span.len() - needle.len() + 1;
-        while let Some(at) = self.last_candidate(span.part(0, candidates + scan.probe.reach()), &scan.probe)? {
+        while let Some(at) =
+            self.last_candidate(span.part(0, candidates + scan.probe.reach()), &scan.probe)?
+        {
             scan.budget.earn(candidates - at);
             match self.first_difference(span.rest(at), needle)? {
                 None => return Ok(Some(span.start() + at)),
@@ -257,9 +268,13 @@ impl Probe {
     /// bytes repeats the second, which the accessors recognise.
     fn of_rare_bytes(needle: &[u8]) -> Probe {
         // A needle of two bytes or more has a pair; both are among its first 256 bytes.
-        let (one, two) = Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
+        let (one, two) =
+            Pair::new(needle).map_or((0, 1), |pair| (pair.index1().into(), pair.index2().into()));
         let last = needle.len().min(256) - 1;
-        let third = [last, last / 2, 0].into_iter().find(|at| ![one, two].contains(at)).unwrap_or(one.max(two));
+        let third = [last, last / 2, 0]
+            .into_iter()
+            .find(|at| ![one, two].contains(at))
+            .unwrap_or(one.max(two));
         Probe::new(needle, [one, two, third])
     }
 
@@ -270,7 +285,10 @@ impl Probe {
         // The candidate matched at the probe's own offsets, unless there was a concurrent write.
         if !self.at.contains(&wrong) {
             let mut at = self.at;
-            let nearest = at.iter_mut().min_by_key(|at| at.abs_diff(wrong)).expect("a probe has three offsets");
+            let nearest = at
+                .iter_mut()
+                .min_by_key(|at| at.abs_diff(wrong))
+                .expect("a probe has three offsets");
             *nearest = wrong;
             *self = Probe::new(needle, at);
         }

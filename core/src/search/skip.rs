@@ -70,9 +70,11 @@ impl Skipper {
         let mut filter = Vec::new();
         filter.try_reserve_exact(1 << (HASH_BITS - 6)).ok()?;
         filter.resize(1 << (HASH_BITS - 6), 0);
-        let mut skipper = Skipper { filter, stride: needle.len() - BLOCK + 1, patience: PATIENCE * COST };
+        let mut skipper =
+            Skipper { filter, stride: needle.len() - BLOCK + 1, patience: PATIENCE * COST };
         for block in needle.windows(BLOCK) {
-            let (index, bit) = filter_bit(word_at(block, 0), word_at(block, BLOCK - size_of::<u64>()));
+            let (index, bit) =
+                filter_bit(word_at(block, 0), word_at(block, BLOCK - size_of::<u64>()));
             skipper.filter[index] |= bit;
         }
         Some(skipper)
@@ -93,13 +95,20 @@ impl Skipper {
 
 impl Map {
     /// Returns the first stride of `candidates` at which the needle may begin.
-    pub(super) fn skip(&self, skipper: &mut Skipper, span: Span, candidates: Range<usize>) -> Result<Range<usize>> {
+    pub(super) fn skip(
+        &self,
+        skipper: &mut Skipper,
+        span: Span,
+        candidates: Range<usize>,
+    ) -> Result<Range<usize>> {
         if skipper.patience == 0 {
             return Ok(candidates);
         }
         let (known, stride) = (&*skipper, skipper.stride);
         let blocks = span.part(candidates.start + stride - 1, candidates.len() + BLOCK - 1);
-        let strides = self.blocks_before(blocks, stride, BLOCK, move |first, last| known.may_contain(first, last))?;
+        let strides = self.blocks_before(blocks, stride, BLOCK, move |first, last| {
+            known.may_contain(first, last)
+        })?;
         skipper.adjust_patience(strides);
         // The product exceeds the number of candidates by less than a stride, so nothing overflows.
         let start = candidates.end.min(candidates.start + strides * stride);

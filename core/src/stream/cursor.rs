@@ -194,7 +194,8 @@ impl<M: Borrow<Map>> Cursor<M> {
         let map = self.map();
         let mut line = Vec::new();
         let Ok(rest) = map.span_from("read_line", self.position) else { return Ok(line) };
-        let len = map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
+        let len =
+            map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
         map.append_to(&mut line, rest.part(0, len))?;
         self.position += line.len();
         Ok(line)

@@ -58,7 +58,13 @@ impl ReadAhead {
     ///
     /// As [`ReadAhead::bytes_at`]. The bytes before the fault have been appended.
     #[inline]
-    pub(crate) fn read_until(&mut self, map: &Map, offset: usize, delimiter: u8, bytes: &mut Vec<u8>) -> Result<usize> {
+    pub(crate) fn read_until(
+        &mut self,
+        map: &Map,
+        offset: usize,
+        delimiter: u8,
+        bytes: &mut Vec<u8>,
+    ) -> Result<usize> {
         let mut count = 0;
         loop {
             let rest = self.bytes_at(map, offset + count)?;

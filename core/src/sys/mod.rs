@@ -12,7 +12,7 @@
 //! | `file`, `file_state::FileState` | file descriptors: state, length, duplicate, close |
 //! | `repair::Mark` | the lowest offset at which external code met a replaced page |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
-//! | `fork::ForkGuard` | fork guard: `fork` is blocked while it lives |
+//! | `fork::ForkGuard` | fork guard: blocks `fork` until it is dropped |
 //! | `fork::count` | the number of forks of this process and its ancestors |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
@@ -43,6 +43,6 @@ use windows as os;
 
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork, granularity, in_use,
-    page_size, region, repair, rlimit, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork,
+    granularity, in_use, page_size, region, repair, rlimit, transfer,
 };

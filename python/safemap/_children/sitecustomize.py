@@ -1,11 +1,13 @@
-"""Installs safemap in an interpreter that a program under safemap started, then makes way for another sitecustomize."""
+"""Installs safemap in an interpreter started by a program that uses safemap, then runs the
+sitecustomize module that would have been imported without this one.
+"""
 
 import os
 import sys
 
 
 def _install() -> None:
-    # An interpreter of another environment may not have safemap. It is the program's, and not ours to break.
+    # The interpreter may belong to an environment without safemap, and must run all the same.
     try:
         import safemap
     except ImportError:
@@ -13,21 +15,21 @@ def _install() -> None:
     safemap.install()
 
 
-def _make_way() -> None:
-    """Imports the sitecustomize that would have been found without us, and leaves it in our place."""
+def _run_next() -> None:
+    """Replaces this module in sys.modules by the next sitecustomize on the path."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]
-    ours = sys.modules.pop("sitecustomize")
+    this = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name != "sitecustomize":
             raise
     finally:
-        # The import of this module, which is still going on, wants to find one.
-        sys.modules.setdefault("sitecustomize", ours)
+        # The import of this module is still in progress and requires an entry.
+        sys.modules.setdefault("sitecustomize", this)
 
 
 if __name__ == "sitecustomize":
     _install()
-    _make_way()
+    _run_next()

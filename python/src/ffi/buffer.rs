@@ -16,7 +16,11 @@ use crate::{error::to_exception, mmap::Mmap};
 ///
 /// `view` is writable.
 #[inline]
-pub(super) unsafe fn try_export(mmap: &Bound<'_, Mmap>, view: *mut ffi::Py_buffer, flags: c_int) -> Option<c_int> {
+pub(super) unsafe fn try_export(
+    mmap: &Bound<'_, Mmap>,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> Option<c_int> {
     let shared = &mmap.get().map;
     let map = shared.try_export(mmap.py())?;
     if map.damage().is_some() {
@@ -37,7 +41,11 @@ pub(super) unsafe fn try_export(mmap: &Bound<'_, Mmap>, view: *mut ffi::Py_buffe
 /// # Safety
 ///
 /// `view` is writable.
-pub(super) unsafe fn export(mmap: &Bound<'_, Mmap>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<c_int> {
+pub(super) unsafe fn export(
+    mmap: &Bound<'_, Mmap>,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> PyResult<c_int> {
     // SAFETY: the caller's promise. The protocol requires a null `obj` after a failure.
     unsafe { (*view).obj = ptr::null_mut() };
     let shared = &mmap.get().map;
@@ -61,14 +69,20 @@ pub(super) unsafe fn export(mmap: &Bound<'_, Mmap>, view: *mut ffi::Py_buffer, f
 /// - `map` is the map of `mmap`, and was exported for this view.
 /// - `view` is writable.
 #[inline]
-unsafe fn fill(mmap: &Bound<'_, Mmap>, map: &Map, view: *mut ffi::Py_buffer, flags: c_int) -> c_int {
+unsafe fn fill(
+    mmap: &Bound<'_, Mmap>,
+    map: &Map,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { (*view).obj = ptr::null_mut() };
     let (start, len) = (map.as_mut_ptr().cast(), map.len() as ffi::Py_ssize_t);
     let read_only = c_int::from(mmap.get().is_read_only());
     // SAFETY: attached (`mmap`). The memory stays mapped until `release`, which the interpreter
     // calls when the view is released; until then `view.obj` keeps `mmap` alive.
-    let result = unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) };
+    let result =
+        unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) };
     if result != 0 {
         mmap.get().map.release();
     }

@@ -21,7 +21,10 @@ use crate::{error::to_exception, mmap::DETACH_THRESHOLD};
 /// TypeError if `object` has no buffer, BufferError if its buffer is not contiguous; the error of
 /// `call`.
 #[inline]
-pub(crate) fn with_bytes<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]) -> PyResult<R>) -> PyResult<R> {
+pub(crate) fn with_bytes<R>(
+    object: &Bound<'_, PyAny>,
+    call: impl FnOnce(&[u8]) -> PyResult<R>,
+) -> PyResult<R> {
     match object.cast_exact::<PyBytes>() {
         // The common case needs no buffer to be acquired and released.
         Ok(bytes) => call(bytes.as_bytes()),
@@ -31,7 +34,10 @@ pub(crate) fn with_bytes<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]) 
 
 /// Like [`with_bytes`], but copies the bytes first unless `object` is a `bytes` object.
 #[inline]
-pub(crate) fn with_stable_bytes<R>(object: &Bound<'_, PyAny>, call: impl FnOnce(&[u8]) -> PyResult<R>) -> PyResult<R> {
+pub(crate) fn with_stable_bytes<R>(
+    object: &Bound<'_, PyAny>,
+    call: impl FnOnce(&[u8]) -> PyResult<R>,
+) -> PyResult<R> {
     match object.cast_exact::<PyBytes>() {
         Ok(bytes) => call(bytes.as_bytes()),
         Err(_) => call(&copy_of(Buffer::acquire(object)?.as_slice()).map_err(to_exception)?),
@@ -126,7 +132,9 @@ pub(crate) fn bytes_from<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'
 #[inline]
 pub(crate) fn return_bytes(_py: Python<'_>, bytes: &[u8]) -> ReturnValue {
     // SAFETY: attached (`_py`); pointer and length are those of a slice.
-    ReturnValue(unsafe { ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t) })
+    ReturnValue(unsafe {
+        ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t)
+    })
 }
 
 /// Creates a `bytes` object of `len` bytes, at least one. Returns `None` if `fill` returns `None`;

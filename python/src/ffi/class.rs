@@ -2,7 +2,8 @@
 //!
 //! PyO3 collects the items of its `#[pymethods]` blocks through the `inventory` crate. This file
 //! submits further items in the same way, so that no class is modified after its creation. The
-//! types of `pyo3::impl_` are not covered by semantic versioning; `Cargo.toml` pins PyO3's version.
+//! types of `pyo3::impl_` are not covered by semantic versioning; `Cargo.toml` requires one
+//! version.
 
 use std::ffi::{c_int, c_void};
 
@@ -26,10 +27,19 @@ const fn slot(slot: c_int, function: *mut c_void) -> PyType_Slot {
     PyType_Slot { slot, pfunc: function }
 }
 
-/// Adds every method and slot that has a fast path to a class. `$fast` says whether it is used, and
+/// Adds every method and slot that has a fast path to a class. `$fast` is whether it is used, and
 /// selects the functions of the slots.
 macro_rules! add_methods_and_slots {
-    ($class:ty, $fast:literal, $length:path, $item:path, $subscript:path, $assign_subscript:path, $get_buffer:path) => {
+    (
+        $class:ty,
+        $fast:literal,
+        $length:path,
+        $item:path,
+        $subscript:path,
+        $assign_subscript:path,
+        $get_buffer:path
+        $(, $name:ident: $function:path)*
+    ) => {
         inventory::submit! {
             type Inventory = <$class as PyClassImpl>::Inventory;
             Inventory::new(PyClassItems {
@@ -54,6 +64,7 @@ macro_rules! add_methods_and_slots {
                     slot(ffi::Py_mp_ass_subscript, $assign_subscript as *mut c_void),
                     slot(ffi::Py_bf_getbuffer, $get_buffer as *mut c_void),
                     slot(ffi::Py_bf_releasebuffer, slots::release_buffer as *mut c_void),
+                    $(slot(ffi::$name, $function as *mut c_void),)*
                 ],
             })
         }
@@ -76,7 +87,8 @@ add_methods_and_slots!(
     slots::item_slow,
     slots::subscript_slow,
     slots::assign_subscript_slow,
-    slots::get_buffer_slow
+    slots::get_buffer_slow,
+    Py_tp_new: slots::new_slow_mmap
 );
 
 inventory::submit! {

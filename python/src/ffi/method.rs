@@ -28,10 +28,11 @@ pub(crate) trait Method {
     const NAME: &'static CStr;
     /// The text signature and the docstring, separated as CPython's Argument Clinic does.
     const DOC: &'static CStr;
-    const ARITY: Arity;
+    /// The minimum and the maximum number of positional arguments.
+    const ARITY: (usize, usize);
 
     /// Fast path: arguments of exact types, an open map, accessible bytes. Returns `None` if the
-    /// slow path is needed, which then starts from scratch.
+    /// slow path is needed.
     ///
     /// Runs no Python code, does not panic, and has no effect that the slow path does not repeat.
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue>;
@@ -41,51 +42,43 @@ pub(crate) trait Method {
     /// # Errors
     ///
     /// The exception of the method.
-    fn slow<'py>(mmap: &Mmap, py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue>;
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue>;
 }
 
-/// The number of positional arguments of a method.
-#[derive(Clone, Copy)]
-pub(crate) enum Arity {
-    Zero,
-    One,
-    Between(usize, usize),
-}
-
-impl Arity {
-    /// Returns the exception for a wrong number of arguments, with CPython's text.
-    fn check(self, name: &str, count: usize) -> PyResult<()> {
-        let text = match self {
-            Arity::Zero | Arity::One if count == usize::from(matches!(self, Arity::One)) => return Ok(()),
-            Arity::Zero => format!("mmap.{name}() takes no arguments ({count} given)"),
-            Arity::One => format!("mmap.{name}() takes exactly one argument ({count} given)"),
-            Arity::Between(min, max) if (min..=max).contains(&count) => return Ok(()),
-            Arity::Between(min, max) => {
-                let limit = if count < min { min } else { max };
-                let bound = match count < min {
-                    _ if min == max => "",
-                    true => "at least ",
-                    false => "at most ",
-                };
-                let plural = if limit == 1 { "" } else { "s" };
-                format!("{name} expected {bound}{limit} argument{plural}, got {count}")
-            }
-        };
-        Err(PyTypeError::new_err(text))
-    }
+/// Raises TypeError, with the text of CPython's Argument Clinic, for a wrong number of arguments.
+fn check_count(name: &str, (min, max): (usize, usize), count: usize) -> PyResult<()> {
+    let (bound, limit) = match count {
+        _ if count < min => ("at least ", min),
+        _ if count > max => ("at most ", max),
+        _ => return Ok(()),
+    };
+    let bound = if min == max { "" } else { bound };
+    let plural = if limit == 1 { "" } else { "s" };
+    Err(PyTypeError::new_err(format!(
+        "{name} expected {bound}{limit} argument{plural}, got {count}"
+    )))
 }
 
 /// Defines the method `M` of a class, with its fast path or without.
 pub(super) const fn define<M: Method>(fast: bool) -> PyMethodDefType {
     PyMethodDefType::Method(match (M::ARITY, fast) {
-        (Arity::Zero, true) => PyMethodDef::noargs(M::NAME, call_without_arguments::<M>, M::DOC),
-        (Arity::Zero, false) => PyMethodDef::noargs(M::NAME, call_slow_without_arguments::<M>, M::DOC),
+        ((0, 0), true) => PyMethodDef::noargs(M::NAME, call_without_arguments::<M>, M::DOC),
+        ((0, 0), false) => PyMethodDef::noargs(M::NAME, call_slow_without_arguments::<M>, M::DOC),
         (_, true) => PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call::<M>, M::DOC),
-        (_, false) => PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call_slow::<M>, M::DOC),
+        (_, false) => {
+            PyMethodDef::fastcall_cfunction_with_keywords(M::NAME, call_slow::<M>, M::DOC)
+        }
     })
 }
 
-unsafe extern "C" fn call_without_arguments<M: Method>(object: *mut PyObject, unused: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn call_without_arguments<M: Method>(
+    object: *mut PyObject,
+    unused: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter calls a method attached, with an instance of its class.
     let mmap = unsafe { instance::<Mmap>(&object) };
     match M::fast(mmap.get(), mmap.py(), &[]) {
@@ -96,10 +89,13 @@ unsafe extern "C" fn call_without_arguments<M: Method>(object: *mut PyObject, un
 }
 
 #[cold]
-unsafe extern "C" fn call_slow_without_arguments<M: Method>(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let slow = |mmap: &Bound<'_, Mmap>| M::slow(mmap.get(), mmap.py(), &[]);
+unsafe extern "C" fn call_slow_without_arguments<M: Method>(
+    object: *mut PyObject,
+    _: *mut PyObject,
+) -> *mut PyObject {
+    let slow = |mmap: &Bound<'_, Mmap>| Ok(M::slow(mmap.get(), mmap.py(), &[])?.0);
     // SAFETY: the interpreter calls a method attached, with an instance of its class.
-    unsafe { run_slow(object, ptr::null_mut(), |mmap| Ok(slow(mmap)?.0)) }
+    unsafe { run_slow(object, ptr::null_mut(), slow) }
 }
 
 unsafe extern "C" fn call<M: Method>(
@@ -112,7 +108,8 @@ unsafe extern "C" fn call<M: Method>(
     let mmap = unsafe { instance::<Mmap>(&object) };
     if names.is_null() && count > 0 {
         // SAFETY: the caller holds `count` objects there; a `Bound` is a pointer to its object.
-        let arguments = unsafe { slice::from_raw_parts(arguments.cast::<Bound<'_, PyAny>>(), count as usize) };
+        let arguments =
+            unsafe { slice::from_raw_parts(arguments.cast::<Bound<'_, PyAny>>(), count as usize) };
         if let Some(value) = M::fast(mmap.get(), mmap.py(), arguments) {
             return value.0;
         }
@@ -133,7 +130,7 @@ unsafe extern "C" fn call_slow<M: Method>(
         if !names.is_null() {
             return Err(PyTypeError::new_err(format!("mmap.{name}() takes no keyword arguments")));
         }
-        M::ARITY.check(name, count as usize)?;
+        check_count(name, M::ARITY, count as usize)?;
         let arguments = match count {
             0 => &[],
             // SAFETY: the caller holds `count` objects there; a `Bound` is a pointer to its object.

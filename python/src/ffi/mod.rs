@@ -29,14 +29,16 @@ mod wait;
 mod windows;
 
 pub(crate) use bytes::{
-    bytes_from, new_bytes, return_bytes, try_new_bytes, try_short_bytes, with_bytes, with_stable_bytes,
+    bytes_from, new_bytes, return_bytes, try_new_bytes, try_short_bytes, with_bytes,
+    with_stable_bytes,
 };
 pub(crate) use class_name::class_name;
 pub(crate) use integer::{
-    is_index, minus_one, return_int, slice_bounds, ssize, subscript, try_slice_bounds, try_small_int,
+    is_index, minus_one, return_int, slice_bounds, ssize, subscript, try_slice_bounds,
+    try_small_int,
 };
 pub(crate) use lock::Lock;
-pub(crate) use method::{Arity, Method};
+pub(crate) use method::Method;
 pub(crate) use return_value::ReturnValue;
 pub(crate) use shared_map::SharedMap;
 pub(crate) use small_objects::{fill_small_objects, single_byte, small_int};

@@ -18,7 +18,7 @@ use safemap::{Error, Map, forks};
 use super::wait::wait_while;
 use crate::error::{closed, exported, finalized, to_exception};
 
-/// A map that one thread can close while others use it.
+/// A map that one thread can close while other threads use it.
 ///
 /// A call that stays attached to the interpreter needs no protection with the GIL, because `close`
 /// runs attached as well. A call that detaches first increments the in-use count, and `close` waits
@@ -119,7 +119,11 @@ impl SharedMap {
 
     /// Fast path of [`SharedMap::with`]. Returns `None` if `call` does, or if the map is closed.
     #[inline(always)]
-    pub(crate) fn try_with<R>(&self, py: Python<'_>, call: impl FnOnce(&Map) -> Option<R> + Send) -> Option<R> {
+    pub(crate) fn try_with<R>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Map) -> Option<R> + Send,
+    ) -> Option<R> {
         #[cfg(Py_GIL_DISABLED)]
         let _in_use = self.enter(py).ok()?;
         let _ = py;
@@ -153,11 +157,15 @@ impl SharedMap {
         to_exception: impl FnOnce(Error) -> PyErr,
     ) -> PyResult<()> {
         self.change(py, |state| match state {
-            _ if state.has(EXPORTS) => Err(exported("mmap can't resize with extant buffers exported.")),
+            _ if state.has(EXPORTS) => {
+                Err(exported("mmap can't resize with extant buffers exported."))
+            }
             _ if state.has(RESIZING) || state.is_full(USERS) => Ok(Transition::Wait),
             _ => Ok(Transition::To((state.0 | RESIZING) + ONE_USER)),
         })?;
-        InUse { shared: self, bits: RESIZING + ONE_USER }.run_detached(py, call)?.map_err(to_exception)
+        InUse { shared: self, bits: RESIZING + ONE_USER }
+            .run_detached(py, call)?
+            .map_err(to_exception)
     }
 
     /// Closes the map. New calls fail from then on; waits until those under way have returned. Does
@@ -178,7 +186,9 @@ impl SharedMap {
             // Another thread closed it first.
             Err(_) if self.is_closed() => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => self.take(py).map_or(Ok(()), |map| py.detach(|| map.close()).map_err(to_exception)),
+            Ok(()) => {
+                self.take(py).map_or(Ok(()), |map| py.detach(|| map.close()).map_err(to_exception))
+            }
         }
     }
 
@@ -219,7 +229,8 @@ impl SharedMap {
     pub(super) fn try_export(&self, _py: Python<'_>) -> Option<&Map> {
         let state = self.state.load(Acquire);
         // One comparison of the top bits: open, not resizing, and not forked since.
-        if state >> FORKS_SHIFT != forks() & (FORKS >> FORKS_SHIFT) || State(state).is_full(EXPORTS) {
+        if state >> FORKS_SHIFT != forks() & (FORKS >> FORKS_SHIFT) || State(state).is_full(EXPORTS)
+        {
             return None;
         }
         if !self.try_replace(state, state + ONE_EXPORT) {
@@ -259,8 +270,12 @@ impl SharedMap {
         }
     }
 
-    /// Changes the state of an open map as `decide` says, and waits if it says so.
-    fn change(&self, py: Python<'_>, decide: impl Fn(State) -> PyResult<Transition> + Sync) -> PyResult<()> {
+    /// Changes the state of an open map as `decide` returns, after waiting if it returns `Wait`.
+    fn change(
+        &self,
+        py: Python<'_>,
+        decide: impl Fn(State) -> PyResult<Transition> + Sync,
+    ) -> PyResult<()> {
         loop {
             let loaded = self.state.load(Acquire);
             let state = State(loaded).current();
@@ -312,7 +327,11 @@ impl InUse<'_> {
     ///
     /// The caller creates an exception only after that. Up to CPython 3.11 an allocation may start
     /// a garbage collection, and a finalizer that closes the map would wait for its own thread.
-    fn run_detached<R: Send>(self, py: Python<'_>, call: impl FnOnce(&Map) -> R + Send) -> PyResult<R> {
+    fn run_detached<R: Send>(
+        self,
+        py: Python<'_>,
+        call: impl FnOnce(&Map) -> R + Send,
+    ) -> PyResult<R> {
         // SAFETY: the map was open when it was counted as in use, and `close` waits for `self`.
         let map = unsafe { &*self.shared.map.get() }.as_ref().ok_or_else(closed)?;
         Ok(py.detach(|| call(map)))

@@ -12,6 +12,7 @@
 use std::{ffi::c_int, ptr};
 
 use pyo3::{
+    PyTypeInfo,
     ffi::{self, Py_ssize_t, PyObject},
     prelude::*,
     types::PyInt,
@@ -51,13 +52,20 @@ pub(super) unsafe extern "C" fn item(object: *mut PyObject, index: Py_ssize_t) -
 }
 
 #[cold]
-pub(super) unsafe extern "C" fn item_slow(object: *mut PyObject, index: Py_ssize_t) -> *mut PyObject {
+pub(super) unsafe extern "C" fn item_slow(
+    object: *mut PyObject,
+    index: Py_ssize_t,
+) -> *mut PyObject {
     let slow = |mmap: &Bound<'_, Mmap>| Ok(mmap.get().sequence_item(mmap.py(), index)?.0);
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     unsafe { run_slow(object, ptr::null_mut(), slow) }
 }
 
-pub(super) unsafe extern "C" fn assign_item(object: *mut PyObject, index: Py_ssize_t, value: *mut PyObject) -> c_int {
+pub(super) unsafe extern "C" fn assign_item(
+    object: *mut PyObject,
+    index: Py_ssize_t,
+    value: *mut PyObject,
+) -> c_int {
     let assign = |mmap: &Bound<'_, Mmap>| {
         // SAFETY: a live object, or null for a deletion.
         let value = unsafe { Bound::from_borrowed_ptr_or_opt(mmap.py(), value) };
@@ -67,7 +75,10 @@ pub(super) unsafe extern "C" fn assign_item(object: *mut PyObject, index: Py_ssi
     unsafe { run_slow(object, -1, assign) }
 }
 
-pub(super) unsafe extern "C" fn subscript(object: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+pub(super) unsafe extern "C" fn subscript(
+    object: *mut PyObject,
+    key: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter passes a live object.
@@ -96,9 +107,13 @@ unsafe extern "C" fn subscript_slice(object: *mut PyObject, key: *mut PyObject) 
 }
 
 #[cold]
-pub(super) unsafe extern "C" fn subscript_slow(object: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+pub(super) unsafe extern "C" fn subscript_slow(
+    object: *mut PyObject,
+    key: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter passes a live object.
-    let slow = |mmap: &Bound<'_, Mmap>| Ok(mmap.get().subscript(mmap.py(), unsafe { argument(&key) })?.0);
+    let slow =
+        |mmap: &Bound<'_, Mmap>| Ok(mmap.get().subscript(mmap.py(), unsafe { argument(&key) })?.0);
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     unsafe { run_slow(object, ptr::null_mut(), slow) }
 }
@@ -125,7 +140,11 @@ pub(super) unsafe extern "C" fn assign_subscript(
 }
 
 #[inline(never)]
-unsafe extern "C" fn assign_slice(object: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> c_int {
+unsafe extern "C" fn assign_slice(
+    object: *mut PyObject,
+    key: *mut PyObject,
+    value: *mut PyObject,
+) -> c_int {
     if value.is_null() {
         // SAFETY: this function's arguments.
         return unsafe { assign_subscript_slow(object, key, value) };
@@ -162,7 +181,11 @@ pub(super) unsafe extern "C" fn assign_subscript_slow(
     unsafe { run_slow(object, -1, slow) }
 }
 
-pub(super) unsafe extern "C" fn get_buffer(object: *mut PyObject, view: *mut ffi::Py_buffer, flags: c_int) -> c_int {
+pub(super) unsafe extern "C" fn get_buffer(
+    object: *mut PyObject,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> c_int {
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter passes a writable structure.
@@ -208,4 +231,19 @@ unsafe extern "C" fn next_line_slow(object: *mut PyObject) -> *mut PyObject {
     };
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     unsafe { run_slow(object, ptr::null_mut(), slow) }
+}
+
+/// The constructor of `SlowMmap`, which is that of its base class.
+pub(super) unsafe extern "C" fn new_slow_mmap(
+    class: *mut ffi::PyTypeObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls a slot attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the class exists as long as its subclass.
+    let new = unsafe { (*Mmap::type_object_raw(py)).tp_new };
+    // SAFETY: this function's arguments. `class` has no fields besides those that `new`
+    // initializes.
+    new.map_or(ptr::null_mut(), |new| unsafe { new(class, arguments, keywords) })
 }

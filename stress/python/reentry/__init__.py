@@ -1,1 +1,1 @@
-"""What the scenario `reentry` is made of: calls, arguments that run code, ways for code to run, what it does, and the map it does it to."""
+"""The parts of the scenario `reentry`: calls, arguments, triggers, actions and the map."""

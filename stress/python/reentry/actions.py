@@ -1,4 +1,4 @@
-"""What a hook does to the map of its world, in the middle of a call."""
+"""What a hook does to the map during a call."""
 
 import functools
 import gc
@@ -6,138 +6,140 @@ import mmap as standard
 import os
 import re
 
-from cutter import PAGE
-from reentry.calls import FOREIGN
-from reentry.world import LENGTH, squat
+from reentry.calls import EXTERNAL
+from reentry.subject import LENGTH, reuse_memory
+from settings import PAGE
 
 
 def ignoring(act):
-    """The same, which may be refused."""
+    """Returns the action without exceptions that a refusal raises."""
 
     @functools.wraps(act)
-    def tried(world):
+    def tried(subject):
         try:
-            act(world)
+            act(subject)
         except (BufferError, ValueError, TypeError, OSError, IndexError, AttributeError):
             pass
 
     return tried
 
 
-def close(world):
-    world.m.close()
+def close(subject):
+    subject.m.close()
 
 
-def close_and_squat(world):
-    """Others take the place in memory at once."""
-    world.m.close()
-    squat(world)
+def close_and_reuse(subject):
+    """Other mappings take the addresses at once."""
+    subject.m.close()
+    reuse_memory(subject)
 
 
-def shrink(world):
-    world.m.resize(10)
+def shrink(subject):
+    subject.m.resize(10)
 
 
-def shrink_a_little(world):
-    world.m.resize(LENGTH - 2 * PAGE)
+def shrink_a_little(subject):
+    subject.m.resize(LENGTH - 2 * PAGE)
 
 
-def grow(world):
-    world.m.resize(LENGTH + 100 * PAGE)
+def grow(subject):
+    subject.m.resize(LENGTH + 100 * PAGE)
 
 
-def grow_and_shrink(world):
-    world.m.resize(LENGTH + 200 * PAGE), world.m.resize(PAGE)
+def grow_and_shrink(subject):
+    subject.m.resize(LENGTH + 200 * PAGE), subject.m.resize(PAGE)
 
 
-def export(world):
-    """A view that stays."""
-    world.views.append(memoryview(world.m))
+def export(subject):
+    """Exports a view that stays."""
+    subject.views.append(memoryview(subject.m))
 
 
-def export_and_close(world):
-    """A view that goes again, under which nothing may be closed."""
-    with memoryview(world.m):
-        ignoring(close)(world)
-        ignoring(shrink)(world)
+def export_and_close(subject):
+    """Exports a view. While it exists the map can be neither closed nor shrunk."""
+    with memoryview(subject.m):
+        ignoring(close)(subject)
+        ignoring(shrink)(subject)
 
 
-def read(world):
-    world.m.read(), world.m.readline(), world.m[:], world.m.find(b"z", 0)
+def read(subject):
+    subject.m.read(), subject.m.readline(), subject.m[:], subject.m.find(b"z", 0)
 
 
-def write(world):
-    world.m[0:9] = b"written\n!"
-    world.m.seek(LENGTH - 50), world.m.write(b"needle")
+def write(subject):
+    subject.m[0:9] = b"written\n!"
+    subject.m.seek(LENGTH - 50), subject.m.write(b"needle")
 
 
-def to_the_end(world):
-    world.m.seek(0, 2)
+def seek_to_end(subject):
+    subject.m.seek(0, 2)
 
 
-def cut(world):
-    """The file goes, but for what is before the map and its first bytes."""
-    os.ftruncate(world.file, PAGE + 50)
+def truncate(subject):
+    """Truncates the file after the first bytes of the map."""
+    os.ftruncate(subject.file, PAGE + 50)
 
 
-def cut_by_another(world):
-    """Another map of the file makes it shorter."""
-    other = world.module.mmap(world.file, 0)
+def shrink_another(subject):
+    """Shrinks the file through another map."""
+    other = subject.module.mmap(subject.file, 0)
     other.resize(3 * PAGE)
     other.close()
 
 
-def forget(world):
-    """The last name of the map goes, but for the one that the call has."""
-    world.space.pop("m", None)
+def forget(subject):
+    """Deletes the last reference to the map but that of the call."""
+    subject.space.pop("m", None)
     gc.collect(0)
 
 
-def again(world):
-    """The same call, inside itself."""
-    world.call(world.code)
+def again(subject):
+    """Makes the same call again."""
+    subject.call(subject.code)
 
 
-def enter(world):
-    with world.m:
-        world.m.tell()
+def enter(subject):
+    with subject.m:
+        subject.m.tell()
 
 
-def initialise(world):
-    world.m.__init__()
+def initialise(subject):
+    subject.m.__init__()
 
 
-def shut(world):
-    """The descriptor that the map was made of goes."""
-    os.close(world.fd)
+def close_descriptor(subject):
+    """Closes the descriptor that the map was created with."""
+    os.close(subject.fd)
 
 
-def forbid(world):
-    """A page may not be touched any more."""
-    world.m.protect(0, PAGE, PAGE)
+def forbid(subject):
+    """Forbids access to a page."""
+    subject.m.protect(0, PAGE, PAGE)
 
 
-def discard(world):
-    world.m.madvise(standard.MADV_DONTNEED)
+def discard(subject):
+    subject.m.madvise(standard.MADV_DONTNEED)
 
 
-def complain(world):
-    raise KeyError("mine")
+def fail(subject):
+    raise KeyError("of the hook")
 
 
-# The first is what ends the standard module.
+# The first one crashes the standard module.
 REFUSABLE = [
-    shrink, close, close_and_squat, shrink_a_little, grow, grow_and_shrink, export, export_and_close, read, write, to_the_end, cut,
-    cut_by_another, again, enter, initialise, shut, forbid, discard,
+    shrink, close, close_and_reuse, shrink_a_little, grow, grow_and_shrink, export, export_and_close, read, write, seek_to_end, truncate,
+    shrink_another, again, enter, initialise, close_descriptor, forbid, discard,
 ]  # fmt: skip
-ACTIONS = [ignoring(act) for act in REFUSABLE] + [forget, complain]
-# After these, whoever reads the memory itself dies: the limit of the promise.
-DEADLY = {"cut", "cut_by_another", "forbid"}
+ACTIONS = [ignoring(act) for act in REFUSABLE] + [forget, fail]
+# After these, external code that reads the memory is terminated by a signal. safemap does not
+# protect it.
+FATAL = {"truncate", "shrink_another", "forbid"}
 
 
 def fits(name, text):
-    """Whether it can be said what comes of that in a call."""
-    if name in DEADLY:
-        return text not in FOREIGN
-    # A call that names the map twice does not find the second name; an exception within `with` is not one before it.
-    return len(re.findall(r"\bm\b", text)) == 1 if name == "forget" else name != "complain" or not text.startswith("with")
+    """Returns whether the result of the action in a call is defined."""
+    if name in FATAL:
+        return text not in EXTERNAL
+    # A call that names the map twice would not find it. In a `with` block the exception is raised
+    # later.
+    return len(re.findall(r"\bm\b", text)) == 1 if name == "forget" else name != "fail" or not text.startswith("with")

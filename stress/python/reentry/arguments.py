@@ -4,105 +4,108 @@ import sys
 
 
 class Argument:
-    """Something that stands for a value, and triggers a way when it is asked."""
+    """An argument with a value, whose conversion pulls a trigger."""
 
-    def __init__(self, way, value):
-        self.way, self.value = way, self.meant(value)
+    def __init__(self, trigger, value):
+        self.trigger, self.value = trigger, self.parse(value)
 
-    def meant(self, value):
-        """The value that a text means."""
+    def parse(self, value):
+        """Returns the value that a text represents."""
         return value
 
 
 class Number(Argument):
-    """An integer by `__index__`."""
+    """An integer with `__index__`."""
 
-    meant = staticmethod(int)
+    parse = staticmethod(int)
 
     def __index__(self):
-        self.way.trigger()
-        return self.way.number(self.value)
+        self.trigger.run()
+        return self.trigger.number(self.value)
 
 
 class Truth(Argument):
-    """A truth by `__bool__`."""
+    """A truth value with `__bool__`."""
 
-    meant = staticmethod("1".__eq__)
+    parse = staticmethod("1".__eq__)
 
     def __bool__(self):
-        self.way.trigger()
+        self.trigger.run()
         return self.value
 
 
 class Sized(Argument):
-    """A truth by `__len__`."""
+    """A truth value with `__len__`."""
 
-    meant = staticmethod(int)
+    parse = staticmethod(int)
 
     def __len__(self):
-        self.way.trigger()
+        self.trigger.run()
         return self.value
 
 
 class Bytes(Argument):
-    """Bytes by `__buffer__`, which Python classes can have from 3.12 on."""
+    """Bytes with `__buffer__`, which Python classes can have since 3.12."""
 
-    def meant(self, value):
+    def parse(self, value):
         return b"z" * int(value) if value.isdigit() else value.encode()
 
     def __buffer__(self, flags):
-        self.way.trigger()
+        self.trigger.run()
         return memoryview(self.value)
 
 
-class Lent(Bytes):
-    """The same, and the giving back runs code: after the call."""
+class Released(Bytes):
+    """Bytes whose `__release_buffer__` runs code, after the call."""
 
     def __buffer__(self, flags):
         return memoryview(self.value)
 
     def __release_buffer__(self, view):
-        self.way.trigger()
+        self.trigger.run()
 
 
 class Sequence(Argument):
-    """Something like bytes or a text, which it is not: it shall be refused, whatever is asked of it before."""
+    """A sequence that is neither bytes nor str.
 
-    def ask(self, *_):
-        self.way.trigger()
+    It has to be refused, also if its methods run code before.
+    """
+
+    def answer(self, *_):
+        self.trigger.run()
         return 3
 
-    __len__ = __getitem__ = __bytes__ = __hash__ = __str__ = __iter__ = ask
+    __len__ = __getitem__ = __bytes__ = __hash__ = __str__ = __iter__ = answer
 
 
 class Equal(Argument):
-    """Something that is compared."""
+    """An object with `__eq__`."""
 
     def __eq__(self, other):
-        self.way.trigger()
+        self.trigger.run()
         return other == b"n"
 
 
 class Key(str):
-    """The name of an argument that is compared by code of its own."""
+    """The name of an argument, with its own `__eq__`."""
 
-    def __new__(cls, way, value):
+    def __new__(cls, trigger, value):
         self = super().__new__(cls, value)
-        self.way = way
+        self.trigger = trigger
         return self
 
     def __eq__(self, other):
-        self.way.trigger()
+        self.trigger.run()
         return str.__eq__(self, other)
 
     __hash__ = str.__hash__
 
 
-# By the letter in a call.
+# The arguments by the letter in a call.
 ARGUMENTS = {
     "i": [Number],
     "t": [Truth, Sized],
-    "b": [Bytes, Lent, Sequence] if sys.version_info >= (3, 12) else [Sequence],
+    "b": [Bytes, Released, Sequence] if sys.version_info >= (3, 12) else [Sequence],
     "s": [Sequence],
     "o": [Equal],
     "k": [Key],
@@ -110,10 +113,10 @@ ARGUMENTS = {
 
 
 def plain(letter, value):
-    """The same without code."""
+    """Returns the argument without code."""
     if letter in "it":
         return int(value)
     if letter == "b":
-        return Bytes.meant(None, value)
-    # Compared with every byte of a map, it is found before long.
+        return Bytes.parse(None, value)
+    # A byte that a comparison with all bytes of the map finds soon.
     return b"n" if letter == "o" else value

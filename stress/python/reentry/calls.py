@@ -1,13 +1,14 @@
-"""Calls: every method, slot and constructor of the class, with the places where an argument may run the caller's code.
+"""Calls of every method, slot and constructor. The conversion of arguments may run code.
 
-Such a place is written <letter:value>: i for an index, b for bytes (of a number: so many), t for a truth, s for a text, o for an object that
-is compared, k for the name of an argument.
+Such an argument is written <letter:value>: i for an index, b for bytes (a number is a length), t
+for a truth value, s for a string, o for an object that is compared, k for the name of an argument.
 """
 
 import functools
+import itertools
 import re
 
-# The first is the one that ends the standard module (gh-157335).
+# The first one crashes the standard module (gh-157335).
 CALLS = """
 m[69700] = <i:98>
 m[<i:69700>] = <i:98>
@@ -86,7 +87,7 @@ type(m).read(m, <i:40>)
 type(m).__setitem__(m, <i:5>, <i:98>)
 """.strip().splitlines()
 
-# Calls without arguments: code runs before them, or in what a subclass put in their place.
+# Calls without arguments. Code runs before them, or in a method that a subclass overrides.
 BARE = """
 m.read()
 m.read_byte()
@@ -120,8 +121,8 @@ mmap.mmap(fd, 100)
 type(m)(fd, 100)
 """.strip().splitlines()
 
-# Other code reads the memory itself: if the file was cut, that is the limit of the promise.
-FOREIGN = """
+# External code that reads the memory. If the file was truncated, it is terminated by a signal.
+EXTERNAL = """
 bytes(m)[:9]
 bytes(m)[-9:]
 bytes(bytearray(m)[:9])
@@ -129,33 +130,33 @@ memoryview(m)[:9].tobytes()
 zlib.crc32(m)
 """.strip().splitlines()
 
-PLACE = re.compile(r"<(\w):([^>]*)>")
+ARGUMENT = re.compile(r"<(\w):([^>]*)>")
 
-# Attributes of the class that are no calls.
-ASIDE = {"__new__", "__doc__", "__module__", "__weakref__", "__dict__"}
+# Attributes of the class that cannot be called.
+EXEMPT = {"__new__", "__doc__", "__module__", "__weakref__", "__dict__"}
 
 
-def places(text):
-    """Letter and value of each place."""
-    return PLACE.findall(text)
+def arguments(text):
+    """Returns letter and value of each argument."""
+    return ARGUMENT.findall(text)
 
 
 def with_names(text):
-    """The text with a0, a1 and so on in its places."""
-    count = iter(range(len(places(text))))
-    return PLACE.sub(lambda place: "a{}".format(next(count)), text)
+    """Returns the call with the arguments a0, a1 and so on."""
+    count = itertools.count()
+    return ARGUMENT.sub(lambda _: "a{}".format(next(count)), text)
 
 
 @functools.lru_cache(maxsize=None)
 def compiled(text):
-    """The text as code, with a value if it has one."""
+    """Compiles the call, as an expression if it is one."""
     try:
         return compile(with_names(text), text, "eval")
     except SyntaxError:
         return compile(with_names(text), text, "exec")
 
 
-def forgotten(cls):
-    """Names in the class that no call of these tables uses."""
+def missing(cls):
+    """Returns the attributes of the class that no call uses."""
     every = "\n".join(CALLS + BARE)
-    return sorted(name for name in vars(cls) if name not in ASIDE and "m.{}".format(name) not in every)
+    return sorted(name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every)

@@ -1,3 +1,7 @@
-"""Scenarios: each a module with a question, `SABOTAGE` (what is taken away) and `run(asked)`, which returns facts or raises."""
+"""The scenarios.
+
+Each module has `run(settings)`, which returns a report or raises, and `CONTROL`, which says what
+the control changes.
+"""
 
 NAMES = ["exported", "threads", "processes", "handlers", "truncated", "leaks", "fuzz", "reentry"]

@@ -1,29 +1,28 @@
-"""Does code survive that reads and writes views of a map whose file is cut, while maps come and go?"""
+"""External code reads and writes views of a map with repair while its file is truncated.
 
-import array
-import base64
-import binascii
-import ctypes
-import hashlib
-import io
-import re
-import struct
-import threading
+Other maps are created and dropped at the same time.
+"""
+
+import contextlib
+import importlib
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
-from asked import facts, raised
-from crowd import Crowd
-from cutter import PAGE, Cutter
+from resizer import Resizer
+from settings import PAGE, check, map_file, raised, report
+from workers import Workers
 
-SABOTAGE = "maps without repair"
+CONTROL = "maps without repair"
 
 PAGES = 24
 LENGTH = PAGES * PAGE
-CONTENT = bytes(range(1, 252)) * (LENGTH // 251 + 1)
-CONTENT = CONTENT[:LENGTH]
+CONTENT = (bytes(range(1, 252)) * (LENGTH // 251 + 1))[:LENGTH]
 NUMBER = int.from_bytes(CONTENT, "little")
 
-# Foreign code that reads all of a view, `v`.
+# The modules that the external code uses.
+MODULES = "array base64 binascii codecs ctypes hashlib io re struct zlib".split()
+
+# External code that reads all of a view, `v`.
 READERS = """
 bytes(v)
 bytearray(v)
@@ -59,7 +58,7 @@ binascii.crc32(v)
 base64.b64encode(v)
 struct.unpack("<{}Q".format(len(v) // 8), v)[-1]
 struct.unpack_from("<Q", v, len(v) - 8)
-[one for one, in struct.iter_unpack("<Q", v)][-1]
+list(struct.iter_unpack("<Q", v))[-1]
 array.array("B", v)
 array.array("Q").frombytes(v)
 int.from_bytes(v, "big") > 5
@@ -68,12 +67,12 @@ ctypes.string_at(ctypes.addressof(ctypes.c_char.from_buffer(v)), len(v))
 io.BytesIO(v).getvalue()
 io.BytesIO().write(v)
 str(v, "latin-1")
-codecs_decode(v)
+codecs.latin_1_decode(v)
 bytearray(10).extend(v)
 memoryview(bytearray(len(v))).__setitem__(slice(None), v)
 """.strip().splitlines()
 
-# Foreign code that writes: what lands in a page that is gone is lost with it.
+# External code that writes. Bytes that are written to a missing page are lost.
 WRITERS = """
 v[-5:] = b"write"
 v[::PAGE] = bytes(len(v[::PAGE]))
@@ -97,146 +96,99 @@ numpy.frombuffer(v, "u1")[::PAGE] + 1
 NUMPY_WRITES = ["numpy.frombuffer(v, 'u1')[:] = 9", "numpy.copyto(numpy.frombuffer(v, 'u8'), 1)"]
 
 
-def run(asked):
-    names, readers, writers = lent()
-    path = asked.path(CONTENT)
-    state = State(asked, path, names, readers, writers)
-    rounds, cutter = 0, Cutter(path)
-    crowd = Crowd()
-    crowd.add(state.come_and_go, path)
-    crowd.add(state.come_and_go, asked.path(CONTENT))
-    clock = asked.clock(3, 40)
-    with crowd:
-        while clock and not crowd.stop:
-            state.round(cutter, rounds)
+def run(settings):
+    path = settings.path(CONTENT)
+    subject = Subject(settings, path)
+    rounds, resizer, workers = 0, Resizer(path), Workers()
+    workers.add(subject.create_and_drop, path)
+    workers.add(subject.create_and_drop, settings.path(CONTENT))
+    clock = settings.clock(3, 40)
+    with workers:
+        while clock and not workers.stop:
+            subject.round(resizer, rounds)
             rounds += 1
-    cuts = cutter.close()
-    note = "{} uses by {} sorts of foreign code, in threads; {} other maps came, were read and went{}".format(
-        state.uses, len(readers) + len(writers), state.others, "" if "numpy" in names else "; no numpy here"
+    note = "{} uses by {} kinds of external code, in threads; {} other maps were created, read and dropped{}".format(
+        subject.uses, len(subject.code), subject.others, "" if "numpy" in subject.names else "; without numpy"
     )
-    return facts(cuts, "cuts under views", note)
+    return report(resizer.close(), "truncations under views", note)
 
 
-def lent():
-    """The names that foreign code needs, and its sorts."""
-    import codecs
+class Subject:
+    """The map whose file is truncated, and the external code."""
 
-    modules = (array, base64, binascii, ctypes, hashlib, io, re, struct, zlib)
-    names = {module.__name__: module for module in modules}
-    names.update(CONTENT=CONTENT, PAGE=PAGE, codecs_decode=codecs.latin_1_decode)
-    readers, writers = list(READERS), list(WRITERS)
-    try:
-        import numpy
-    except ImportError:
-        return names, readers, writers
-    names["numpy"] = numpy
-    return names, readers + NUMPY, writers + NUMPY_WRITES
-
-
-class State:
-    """The map that is cut, and what was done to it."""
-
-    def __init__(self, asked, path, names, readers, writers):
+    def __init__(self, settings, path):
         import safemap
 
-        self.asked, self.path, self.names, self.safemap = asked, path, names, safemap
-        self.readers, self.writers = readers, writers
-        self.code = {text: compile(text, text, "exec") for text in readers + writers}
-        self.keywords = {} if asked.control else {"repair": True}
+        self.settings, self.safemap, self.readers, self.writers = settings, safemap, list(READERS), list(WRITERS)
+        self.names = {name: importlib.import_module(name) for name in MODULES}
+        self.names.update(CONTENT=CONTENT, PAGE=PAGE)
+        if raised(lambda: importlib.import_module("numpy"), ImportError) is None:
+            self.names["numpy"] = importlib.import_module("numpy")
+            self.readers += NUMPY
+            self.writers += NUMPY_WRITES
+        self.code = {text: compile(text, text, "exec") for text in self.readers + self.writers}
+        self.options = {} if settings.control else {"repair": True}
         self.uses = self.others = 0
-        self.map = self.open(path)
+        self.map = map_file(safemap, path, **self.options)
 
-    def open(self, path):
-        with open(path, "r+b") as file:
-            return self.safemap.mmap(file.fileno(), 0, **self.keywords)
+    def use(self, text):
+        """Runs external code with a view. After damage was noticed, a new view is refused."""
+        self.settings.log(text)
+        with contextlib.suppress(self.safemap.FaultError):
+            exec(self.code[text], dict(self.names, v=memoryview(self.map)))
+            self.uses += 1
 
-    def use(self, m, text, start=0):
-        """Lets foreign code have a view."""
-        self.asked.about_to(text)
-        view = memoryview(m)
-        exec(self.code[text], dict(self.names, v=view[start:]))
-        self.uses += 1
-
-    def round(self, cutter, number):
-        """The file is cut, foreign code reads and writes, the map tells of it, and the file comes back."""
-        rng = self.asked.rng
+    def round(self, resizer, number):
+        """Truncates the file, runs external code in threads, checks the damage and restores all."""
+        rng = self.settings.rng
         left = rng.choice([0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE])
-        first = -(-left // PAGE) * PAGE
         texts = [rng.choice(self.readers) for _ in range(3)]
         if rng.random() < 0.3:
             texts.append(rng.choice(self.writers))
-        # Some views are there before the cut, and some threads are in the middle of their work.
-        held = memoryview(self.map)
-        if number % 2:
-            self.together(texts, lambda: cutter.cut(left))
-        else:
-            cutter.cut(left)
-            self.together(texts)
-        seen = held.tobytes()
-        self.check_bytes(seen, texts, left)
-        self.check_damage(first)
-        cutter.mend()
-        held.release()
+        # This view is older than the truncation. In every other round the threads started before
+        # it, too.
+        view = memoryview(self.map)
+        if number % 2 == 0:
+            resizer.truncate(left)
+        with ThreadPoolExecutor(len(texts)) as pool:
+            uses = [pool.submit(self.use, text) for text in texts]
+            if number % 2:
+                resizer.truncate(left)
+        for use in uses:
+            use.result()
+        seen = view.tobytes()
+        if not any(text in self.writers for text in texts):
+            self.check_bytes(seen, left)
+        self.check_damage(-(-left // PAGE) * PAGE)
+        resizer.restore()
+        view.release()
         self.map.restore()
-        if self.map.damage is not None or self.map[:] != CONTENT or bytes(self.map) != CONTENT:
-            raise AssertionError("the map is not whole again after {}".format(texts))
+        restored = self.map.damage is None and self.map[:] == bytes(self.map) == CONTENT
+        check(restored, "the map does not show its file after {}".format(texts))
 
-    def together(self, texts, meanwhile=None):
-        """Every use in a thread of its own."""
-        errors = []
-
-        def work(text):
-            try:
-                # A view that is asked for after the damage was noticed is refused.
-                raised(lambda: self.use(self.map, text), self.safemap.FaultError)
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=work, args=(text,)) for text in texts]
-        for thread in threads:
-            thread.start()
-        if meanwhile:
-            meanwhile()
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise errors[0]
-
-    def check_bytes(self, seen, texts, left):
-        """What is left is as it was, what is gone is zeros, and nothing comes from anywhere else."""
-        if any(text in self.writers for text in texts):
-            return
-        page = left - left % PAGE
-        if seen[:left] != CONTENT[:left] or int.from_bytes(seen, "little") & ~NUMBER:
-            raise AssertionError("{} bytes left, foreign bytes in the view".format(left))
-        if seen[page + PAGE :].strip(b"\0"):
-            raise AssertionError("{} bytes left, and more to be read".format(left))
+    def check_bytes(self, seen, left):
+        """Checks that remaining bytes are unchanged, and that bytes on missing pages are zeros."""
+        unchanged = seen[:left] == CONTENT[:left] and not int.from_bytes(seen, "little") & ~NUMBER
+        check(unchanged, "{} bytes left, and other bytes in the view".format(left))
+        missing = left - left % PAGE + PAGE
+        check(not seen[missing:].strip(b"\0"), "{} bytes left, and bytes on missing pages".format(left))
 
     def check_damage(self, first):
-        """The next call raises, and says where."""
+        """The damage is on a missing page, and the next call raises."""
         damage = self.map.damage
-        if damage is None or not first <= damage < LENGTH:
-            raise AssertionError("damage at {}, the first page that is gone at {}".format(damage, first))
+        check(damage is not None and first <= damage < LENGTH, "damage at {}, first missing page at {}".format(damage, first))
         calls = [lambda: self.map[0], lambda: self.map.find(b"x", 0), lambda: memoryview(self.map), lambda: self.map.write(b"x")]
-        error = raised(self.asked.rng.choice(calls + [self.map.restore]), self.safemap.FaultError)
-        if error is None or not 0 <= error.offset < LENGTH:
-            raise AssertionError("the next call did not raise")
+        error = raised(self.settings.rng.choice(calls + [self.map.restore]), self.safemap.FaultError)
+        check(error is not None and 0 <= error.offset < LENGTH, "the next call did not raise")
 
-    def come_and_go(self, path):
-        """Other maps, which are made, read and dropped; of a file with no bytes there can be none."""
-        m = None
-
-        def work():
-            nonlocal m
-            m = self.open(path)
-
-        if raised(work, ValueError) is not None:
-            return
-        view = memoryview(m)
-        view[-1], view[0]
-        if len(view) >= LENGTH:
-            zlib.crc32(view)
-        view.release()
-        if self.asked.rng.random() < 0.5:
-            m.close()
-        self.others += 1
+    def create_and_drop(self, path):
+        """Creates a map, reads it and drops it. While the file is empty this is refused."""
+        with contextlib.suppress(ValueError):
+            m = map_file(self.safemap, path, **self.options)
+            with memoryview(m) as view:
+                view[-1], view[0]
+                if len(view) >= LENGTH:
+                    zlib.crc32(view)
+            if self.settings.rng.random() < 0.5:
+                m.close()
+            self.others += 1

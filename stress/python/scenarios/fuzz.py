@@ -1,24 +1,27 @@
-"""Do random programs do the same on the standard module and on ours? Those of the differential test, as many as the time allows."""
+"""Runs random programs on the standard module and on safemap, and compares the results.
 
-from asked import facts, from_tests
+The programs are those of the differential test. Their number depends on the time.
+"""
 
-SABOTAGE = "a map that finds one byte too late"
+from settings import import_test, report
+
+CONTROL = "a map that finds one byte too late"
 
 
-def run(asked):
-    programs = from_tests("test_differential")
-    if asked.control:
-        programs.safemap = Late(programs.safemap)
-    clock, seed, steps, count = asked.clock(3, 50), asked.seed * 1_000_000, 0, 0
+def run(settings):
+    programs = import_test("test_differential")
+    if settings.control:
+        programs.safemap = OffByOne(programs.safemap)
+    clock, seed, steps, count = settings.clock(3, 50), settings.seed * 1_000_000, 0, 0
     while clock:
-        asked.about_to("program {}".format(seed + count))
+        settings.log("program {}".format(seed + count))
         steps += programs.run(seed + count)
         count += 1
-    return facts(steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed))
+    return report(steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed))
 
 
-class Late:
-    """The module, with a class that is wrong."""
+class OffByOne:
+    """The module with a class whose `find` is wrong."""
 
     def __init__(self, module):
         self.module = module

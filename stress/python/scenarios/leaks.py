@@ -1,60 +1,57 @@
-"""Do a million maps leave anything behind, and do the system's limits leave everything as it was?"""
+"""Creates and drops a million maps, which must leave nothing behind.
+
+Then it reaches limits of the system. A refused call must change nothing.
+"""
 
 import contextlib
 import errno
 import gc
+import mmap as standard
 import os
 import resource
 import weakref
 
-from asked import Skipped, facts, raised
-from cutter import PAGE
+from settings import PAGE, Skipped, check, raised, report
 
-SABOTAGE = "one map of a thousand is forgotten"
+CONTROL = "one map in a thousand is leaked"
 
 LENGTH = 4 * PAGE
 
 
-def run(asked):
+def run(settings):
     import safemap
 
-    maps = Maps(safemap, asked)
-    # What the allocators keep is there after the first rounds.
-    rounds(asked, maps, 3000)
-    before = Left()
-    times = asked.times(50_000, 1_000_000)
-    rounds(asked, maps, times)
-    after = Left()
-    if after.descriptors > before.descriptors or after.mappings > before.mappings + 8:
-        raise AssertionError("{} before, {} after".format(before, after))
-    if after.resident > before.resident + (4 << 20):
-        raise AssertionError("{} before, {} after".format(before, after))
-    limits = [descriptors, mappings, address_space]
-    for limit in limits:
-        limit(safemap, asked)
-    note = "{} ways; descriptors {} to {}, mappings {} to {}, resident {} to {} KiB; limits met: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(
-        len(maps.ways), before.descriptors, after.descriptors, before.mappings, after.mappings,
-        before.resident >> 10, after.resident >> 10,
-    )  # fmt: skip
-    return facts(times, "maps made and given up", note)
+    maps = Maps(safemap, settings)
+    # After the first rounds the allocators have what they keep.
+    rounds(settings, maps, 3000)
+    before = Usage()
+    times = settings.times(50_000, 1_000_000)
+    rounds(settings, maps, times)
+    after = Usage()
+    kept = after.descriptors > before.descriptors or after.mappings > before.mappings + 8
+    check(not kept and after.resident <= before.resident + (4 << 10), "{} before, {} after".format(before, after))
+    for limit in (descriptors, mappings, address_space):
+        settings.log("limit of " + limit.__name__)
+        limit(safemap, settings)
+    note = "{} ways; {} before, {} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(len(maps.ways), before, after)
+    return report(times, "maps created and dropped", note)
 
 
-def rounds(asked, maps, times):
-    """Makes so many maps, in every way in turn."""
-    ways = maps.ways
+def rounds(settings, maps, times):
+    """Creates `times` maps, in all ways in turn."""
     for number in range(times):
-        ways[number % len(ways)]()
-        if asked.control and number % 1000 == 0:
-            maps.kept.append(maps.safemap.mmap(maps.fd, 0))
+        maps.ways[number % len(maps.ways)](maps)
         if number % 1000 == 0:
-            asked.about_to("map {}".format(number))
-            # Circles are found by the collector only.
+            if settings.control:
+                maps.leaked.append(maps.safemap.mmap(maps.fd, 0))
+            settings.log("map {}".format(number))
+            # Only the collector frees cycles.
             gc.collect(1)
     gc.collect()
 
 
-class Left:
-    """What a process holds now."""
+class Usage:
+    """The resources of this process."""
 
     def __init__(self):
         gc.collect()
@@ -62,39 +59,31 @@ class Left:
         with open("/proc/self/maps") as file:
             self.mappings = sum(1 for _ in file)
         with open("/proc/self/statm") as file:
-            self.resident = int(file.read().split()[1]) * PAGE
+            self.resident = int(file.read().split()[1]) * PAGE >> 10
 
     def __repr__(self):
-        return "{0.descriptors} descriptors, {0.mappings} mappings, {0.resident} bytes".format(self)
+        return "{0.descriptors} descriptors, {0.mappings} mappings, {0.resident} KiB".format(self)
 
 
 class Maps:
-    """Every way to make a map and to give it up."""
+    """Ways to create maps and to drop them. Each method without an underscore is one."""
 
-    def __init__(self, safemap, asked):
-        self.safemap, self.kept = safemap, []
-        self.fd = os.open(asked.path(b"x" * LENGTH), os.O_RDWR)
-        self.growing = os.open(asked.path(b"x" * LENGTH), os.O_RDWR)
-        self.empty = os.open(asked.path(), os.O_RDWR)
+    def __init__(self, safemap, settings):
+        self.safemap, self.leaked = safemap, []
+        self.fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
+        self.resized_fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
+        self.empty_fd = os.open(settings.path(), os.O_RDWR)
+        self.ways = [way for name, way in vars(Maps).items() if not name.startswith("_")]
 
-        class Heir(safemap.mmap):
-            """A subclass with a dictionary."""
-
+        class Cycle(safemap.mmap):
             def __init__(self, *args, **keywords):
-                self.circle = self
+                self.cycle = self
 
-        class Loser(safemap.mmap):
-            """A subclass that fails when the map is there already."""
-
+        class Failing(safemap.mmap):
             def __init__(self, *args):
                 raise KeyError
 
-        self.heir, self.loser = Heir, Loser
-        self.ways = [
-            self.closed, self.dropped, self.context, self.anonymous, self.private, self.copied, self.untracked, self.touched,
-            self.viewed, self.resized, self.moved, self.inherited, self.watched, self.repaired, self.failed, self.lost,
-            self.refused, self.unknown, self.referred,
-        ]  # fmt: skip
+        self.Cycle, self.Failing = Cycle, Failing
 
     def closed(self):
         self.safemap.mmap(self.fd, 0).close()
@@ -103,28 +92,28 @@ class Maps:
         self.safemap.mmap(self.fd, 0)
 
     def context(self):
-        with self.safemap.mmap(self.fd, 0, access=self.safemap.ACCESS_READ) as m:
+        with self.safemap.mmap(self.fd, 0, access=standard.ACCESS_READ) as m:
             m[0]
 
     def anonymous(self):
         self.safemap.mmap(-1, LENGTH)[0] = 1
 
     def private(self):
-        self.safemap.mmap(-1, LENGTH, flags=self.safemap.MAP_PRIVATE)[-1] = 1
+        self.safemap.mmap(-1, LENGTH, flags=standard.MAP_PRIVATE)[-1] = 1
 
     def copied(self):
-        self.safemap.mmap(self.fd, 0, access=self.safemap.ACCESS_COPY)[5] = 1
+        self.safemap.mmap(self.fd, 0, access=standard.ACCESS_COPY)[5] = 1
 
     def untracked(self):
         self.safemap.mmap(self.fd, PAGE, offset=PAGE, trackfd=False)
 
-    def touched(self):
+    def used(self):
         m = self.safemap.mmap(self.fd, 0)
         m.find(b"y"), m[::3], m.readline(), list(m[:3]), iter(m)
         m.seek(0)
         m.write(b"x" * 100)
 
-    def viewed(self):
+    def exported(self):
         m = self.safemap.mmap(self.fd, 0)
         view = memoryview(m)
         raised(m.close, BufferError)
@@ -132,55 +121,53 @@ class Maps:
         view[5]
 
     def resized(self):
-        m = self.safemap.mmap(self.growing, 0)
+        m = self.safemap.mmap(self.resized_fd, 0)
         m.resize(3 * LENGTH)
         m.resize(LENGTH)
 
     def moved(self):
-        m = self.safemap.mmap(-1, PAGE, flags=self.safemap.MAP_PRIVATE)
+        m = self.safemap.mmap(-1, PAGE, flags=standard.MAP_PRIVATE)
         m.resize(8 * PAGE)
         m.resize(PAGE)
 
-    def inherited(self):
-        self.heir(self.fd, 0)
+    def subclass(self):
+        self.Cycle(self.fd, 0)
 
-    def watched(self):
-        m = self.safemap.mmap(self.fd, 0, repair=True)
-        memoryview(m)[7]
+    def with_repair(self):
+        memoryview(self.safemap.mmap(self.fd, 0, repair=True))[7]
 
     def repaired(self):
-        m = self.safemap.mmap(self.growing, 0, repair=True)
-        os.ftruncate(self.growing, PAGE)
-        view = memoryview(m)
-        view[2 * PAGE], view[-1]
-        view.release()
-        os.ftruncate(self.growing, LENGTH)
+        m = self.safemap.mmap(self.resized_fd, 0, repair=True)
+        os.ftruncate(self.resized_fd, PAGE)
+        with memoryview(m) as view:
+            view[2 * PAGE], view[-1]
+        os.ftruncate(self.resized_fd, LENGTH)
         if m.damage % PAGE == 0:
             m.restore()
 
-    def failed(self):
+    def refused(self):
         raised(lambda: self.safemap.mmap(self.fd, 100 * LENGTH), ValueError)
         raised(lambda: self.safemap.mmap(self.fd, 0, offset=1), OSError)
-        raised(lambda: self.safemap.mmap(self.fd, 0, repair="x", trackfd=Bad()), KeyError)
+        raised(lambda: self.safemap.mmap(self.fd, 0, repair="x", trackfd=Unconvertible()), KeyError)
 
-    def lost(self):
-        raised(lambda: self.loser(self.fd, 0), KeyError)
+    def failed_after_creation(self):
+        raised(lambda: self.Failing(self.fd, 0), KeyError)
 
-    def refused(self):
-        raised(lambda: self.safemap.mmap(self.empty, 0), ValueError)
+    def empty(self):
+        raised(lambda: self.safemap.mmap(self.empty_fd, 0), ValueError)
 
-    def unknown(self):
+    def impossible(self):
         raised(lambda: self.safemap.mmap(-1, 1 << 62), OSError)
         raised(lambda: self.safemap.mmap(12345, 5), OSError)
 
-    def referred(self):
+    def weakly_referenced(self):
         m = self.safemap.mmap(self.fd, 0)
         weakref.finalize(m, int)
-        raised(lambda: m.find(Bad()), TypeError)
+        raised(lambda: m.find(Unconvertible()), TypeError)
 
 
-class Bad:
-    """An argument that fails."""
+class Unconvertible:
+    """An argument whose conversion fails."""
 
     def __bool__(self):
         raise KeyError
@@ -188,107 +175,89 @@ class Bad:
 
 @contextlib.contextmanager
 def limited(kind, soft):
-    """A limit of this process."""
-    was = resource.getrlimit(kind)
-    resource.setrlimit(kind, (soft, was[1]))
+    """Sets a limit of this process for a block."""
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft, before[1]))
     try:
         yield
     finally:
-        resource.setrlimit(kind, was)
+        resource.setrlimit(kind, before)
 
 
-def refused(call, *codes):
-    """Fails unless `call` raises OSError with one of these codes."""
-    error = raised(call, OSError)
-    if error is None or error.errno not in codes:
-        raise AssertionError("{!r}, not {}".format(error, [errno.errorcode[code] for code in codes]))
-
-
-def unharmed(m, content, before, path):
-    """Fails unless the map and the process are as before."""
-    if m[:] != content or len(m) != len(content) or os.path.getsize(path) != len(content) or m.tell() != 0:
-        raise AssertionError("a refused call changed the map")
-    now = Left()
-    # The interpreter may have taken a mapping or two for itself.
-    if now.descriptors != before.descriptors or now.mappings > before.mappings + 4:
-        raise AssertionError("a refused call left something behind: {}, {} before".format(now, before))
-
-
-def content_map(safemap, asked):
-    """A map, its path and what it holds."""
+@contextlib.contextmanager
+def unchanged(safemap, settings):
+    """Maps a file for a block. The block must change neither, and leave nothing behind."""
     content = bytes(range(256)) * (LENGTH // 256)
-    path = asked.path(content)
+    path = settings.path(content)
     fd = os.open(path, os.O_RDWR)
-    return safemap.mmap(fd, 0), fd, path, content
-
-
-def descriptors(safemap, asked):
-    """No descriptor is left."""
-    asked.about_to("limit of descriptors")
-    m, fd, path, content = content_map(safemap, asked)
-    before = Left()
-    used = max(int(name) for name in os.listdir("/proc/self/fd")) + 1
-    with limited(resource.RLIMIT_NOFILE, used + 20):
-        many = []
-        refused(lambda: [many.append(safemap.mmap(fd, 0)) for _ in range(100)], errno.EMFILE)
-        if not 10 <= len(many) <= 30:
-            raise AssertionError("{} maps fit".format(len(many)))
-        for keywords in ({}, {"repair": True}, {"access": safemap.ACCESS_COPY}, {"allocate": True}):
-            refused(lambda: safemap.mmap(fd, 0, **keywords), errno.EMFILE)
-        # These need none.
-        safemap.mmap(fd, 0, trackfd=False).close(), safemap.mmap(-1, 5).close()
-        many.pop().close()
-        many.append(safemap.mmap(fd, 0))
-        # What moved keeps where it was until it is closed.
-        many[0].resize(2 * LENGTH), many[0].resize(LENGTH)
-        many.clear()
-    unharmed(m, content, before, path)
+    m, before = safemap.mmap(fd, 0), Usage()
+    yield m, fd
+    same = m[:] == content and len(m) == len(content) == os.path.getsize(path) and m.tell() == 0
+    check(same, "a refused call changed the map")
+    after = Usage()
+    # The interpreter may have created a few mappings.
+    left = after.descriptors != before.descriptors or after.mappings > before.mappings + 4
+    check(not left, "a refused call left something behind: {}, {} before".format(after, before))
     os.close(fd)
 
 
-def mappings(safemap, asked):
-    """No mapping is left."""
-    asked.about_to("limit of mappings")
+def expect_refusal(call, code):
+    """Checks that `call` raises OSError with this errno."""
+    error = raised(call, OSError)
+    check(error is not None and error.errno == code, "{!r}, not {}".format(error, errno.errorcode[code]))
+
+
+def descriptors(safemap, settings):
+    used = max(int(name) for name in os.listdir("/proc/self/fd")) + 3
+    with unchanged(safemap, settings) as (m, fd), limited(resource.RLIMIT_NOFILE, used + 20):
+        many = []
+        expect_refusal(lambda: [many.append(safemap.mmap(fd, 0)) for _ in range(100)], errno.EMFILE)
+        check(10 <= len(many) <= 30, "{} maps".format(len(many)))
+        for keywords in ({}, {"repair": True}, {"access": standard.ACCESS_COPY}, {"allocate": True}):
+            expect_refusal(lambda: safemap.mmap(fd, 0, **keywords), errno.EMFILE)
+        # These maps need no descriptor.
+        safemap.mmap(fd, 0, trackfd=False).close(), safemap.mmap(-1, 5).close()
+        many.pop().close()
+        many.append(safemap.mmap(fd, 0))
+        # A map that moved keeps its old region until it is closed.
+        many[0].resize(2 * LENGTH), many[0].resize(LENGTH)
+        many.clear()
+
+
+def mappings(safemap, settings):
     with open("/proc/sys/vm/max_map_count") as file:
         limit = int(file.read())
     if limit > 200_000:
         raise Skipped("the limit of mappings is {}".format(limit))
-    m, fd, path, content = content_map(safemap, asked)
-    lonely = safemap.mmap(-1, 3 * PAGE, flags=safemap.MAP_PRIVATE)
-    lonely[:3] = b"abc"
-    before = Left()
-    many = [None] * limit
-    at = 0
-    # Neighbours of the same page are not joined by the system.
-    while raised(lambda: many.__setitem__(at, safemap.mmap(fd, PAGE, trackfd=False)), OSError) is None:
-        at += 1
-    refused(lambda: safemap.mmap(fd, PAGE), errno.ENOMEM)
-    refused(lambda: safemap.mmap(fd, PAGE, repair=True), errno.ENOMEM)
-    refused(lambda: safemap.mmap(-1, PAGE, flags=safemap.MAP_PRIVATE, prot=safemap.PROT_READ), errno.ENOMEM)
-    refused(lambda: lonely.protect(safemap.PROT_READ, PAGE, PAGE), errno.ENOMEM)
-    refused(lambda: m.resize(300 * LENGTH), errno.ENOMEM)
-    if lonely[:3] != b"abc" or m[:] != content:
-        raise AssertionError("a refused call changed a map")
-    many.clear()
-    unharmed(m, content, before, path)
-    os.close(fd)
+    memory = safemap.mmap(-1, 3 * PAGE, flags=standard.MAP_PRIVATE)
+    memory[:3] = b"abc"
+    with unchanged(safemap, settings) as (m, fd):
+        content, many, count = m[:], [None] * limit, 0
+        # The kernel does not merge mappings of the same page of a file.
+        while raised(lambda: many.__setitem__(count, safemap.mmap(fd, PAGE, trackfd=False)), OSError) is None:
+            count += 1
+        for call in (
+            lambda: safemap.mmap(fd, PAGE),
+            lambda: safemap.mmap(fd, PAGE, repair=True),
+            lambda: safemap.mmap(-1, PAGE, flags=standard.MAP_PRIVATE, prot=standard.PROT_READ),
+            lambda: memory.protect(standard.PROT_READ, PAGE, PAGE),
+            lambda: m.resize(300 * LENGTH),
+        ):
+            expect_refusal(call, errno.ENOMEM)
+        check(memory[:3] == b"abc" and m[:] == content, "a refused call changed a map")
+        many.clear()
 
 
-def address_space(safemap, asked):
-    """No address space is left."""
-    asked.about_to("limit of address space")
-    m, fd, path, content = content_map(safemap, asked)
+def address_space(safemap, settings):
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * PAGE
-    before = Left()
-    with limited(resource.RLIMIT_AS, used + (64 << 20)):
-        for _ in range(20):
-            refused(lambda: m.resize(1 << 30), errno.ENOMEM)
-            refused(lambda: safemap.mmap(-1, 1 << 30), errno.ENOMEM)
-            refused(lambda: safemap.mmap(-1, 1 << 30, flags=safemap.MAP_PRIVATE), errno.ENOMEM)
-            if raised(lambda: m * 2, TypeError) is None or m[:] != content:
-                raise AssertionError("the map has changed")
-    unharmed(m, content, before, path)
-    m.resize(1 << 30)
-    m.resize(LENGTH)
-    os.close(fd)
+    with unchanged(safemap, settings) as (m, fd):
+        content = m[:]
+        with limited(resource.RLIMIT_AS, used + (64 << 20)):
+            for _ in range(20):
+                expect_refusal(lambda: m.resize(1 << 30), errno.ENOMEM)
+                expect_refusal(lambda: safemap.mmap(-1, 1 << 30), errno.ENOMEM)
+                expect_refusal(lambda: safemap.mmap(-1, 1 << 30, flags=standard.MAP_PRIVATE), errno.ENOMEM)
+                check(raised(lambda: m * 2, TypeError) and m[:] == content, "the map has changed")
+        m.resize(1 << 30)
+        m.resize(LENGTH)

@@ -1,9 +1,11 @@
-"""Does a call do right, in the middle of which the caller's code closes, resizes, exports or uses the same map?
+"""Code of the caller runs during a call and closes, resizes, exports or uses the same map.
 
-Every call, every argument of it, every way for code to run then, and everything that it may do. What has to come of it is known from a twin:
-a world in which the same is done *before* an ordinary call.
+All calls, their arguments, triggers and actions are combined. The reference is a second map, for
+which the same action runs *before* an ordinary call. Results, positions, lengths and bytes of both
+have to be the same.
 """
 
+import contextlib
 import gc
 import itertools
 import re
@@ -11,179 +13,178 @@ import sys
 import threading
 from collections import namedtuple
 
-from asked import facts
-from reentry import actions, arguments, calls, heirs, ways, world
+from reentry import actions, arguments, calls, subclasses, triggers
+from reentry.subject import KINDS, Subject
+from settings import check, report
 
-SABOTAGE = "the standard mmap"
+CONTROL = "the standard mmap"
 
-# A call, which of its places runs code and by what argument, by which way; or which method a subclass overrides.
-Hooked = namedtuple("Hooked", "text at argument way heir")
-# Kinds of maps for what happens behind the back of an argument's method, where the kind hardly matters.
-FEW = ("file", "private")
-# Wrong answers after which it is enough.
-MANY = 20
-WAYS = set(ways.IN_ARGUMENTS + ways.AROUND)
+# A call, the number of the argument that runs code, its class, and the trigger; or the method that
+# a subclass overrides.
+Hooked = namedtuple("Hooked", "text at argument trigger override")
+# Kinds of maps for indirect triggers, for which the kind hardly matters.
+FEW_KINDS = ("file", "private")
+MAX_ERRORS = 20
+TRIGGERS = set(triggers.IN_ARGUMENTS + triggers.AROUND)
 
 
-def run(asked):
-    # What nobody hears shall not be printed either.
+def run(settings):
+    # Do not print exceptions that are ignored.
     sys.unraisablehook = threading.excepthook = lambda *_: None
-    # Collections come when they are asked for.
+    # Collect on request only.
     gc.disable()
-    reentry = Reentry(asked)
-    if not asked.control and calls.forgotten(asked.module.mmap):
-        raise AssertionError("no call of {}".format(calls.forgotten(asked.module.mmap)))
-    every = some(asked, list(reentry.hooked()), 1200)
-    cases = some(asked, list(reentry.cases(every)), 5000)
-    clock = asked.clock(6, 100)
+    reentry = Reentry(settings)
+    missing = calls.missing(settings.module.mmap)
+    check(settings.control or not missing, "no call of {}".format(missing))
+    every = some(settings, list(reentry.hooked()), 1200)
+    cases = some(settings, list(reentry.cases(every)), 5000)
+    clock = settings.clock(6, 100)
     done = 0
-    while clock and done < len(cases) and len(reentry.wrong) < MANY:
+    while clock and done < len(cases) and len(reentry.wrong) < MAX_ERRORS:
         reentry.one(*cases[done])
         done += 1
-    if reentry.wrong:
-        raise AssertionError("\n".join(reentry.wrong))
-    note = "{} of {} cases: {} calls, {} ways, {} subclasses, {} things done, {} kinds of maps".format(
-        done, len(cases), len(reentry.texts), len(WAYS), len(reentry.heirs), len(reentry.actions), len(reentry.kinds)
+    check(not reentry.wrong, "\n".join(reentry.wrong))
+    note = "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
+        done, len(cases), len(reentry.texts), len(TRIGGERS), len(reentry.subclasses), len(reentry.actions), len(reentry.kinds)
     )
-    return facts(reentry.fired, "things done in the middle of a call", note)
+    return report(reentry.fired, "actions during a call", note)
 
 
-def some(asked, every, few):
-    """All of them, or a few, in a random order; but the first, which ends the standard module, comes first."""
-    return every[:1] + asked.rng.sample(every[1:], min(len(every) - 1, asked.times(few, len(every))))
+def some(settings, every, few):
+    """Returns all of them, or a few, in random order. The first one crashes the standard module."""
+    return every[:1] + settings.rng.sample(every[1:], min(len(every) - 1, settings.times(few, len(every))))
 
 
 class Reentry:
-    """Two worlds, and the table."""
+    """The map under test, the reference, and the table of cases."""
 
-    def __init__(self, asked):
-        self.asked, self.wrong, self.fired = asked, [], 0
-        self.ours, self.twin = world.World(asked.module), world.World(asked.module)
-        self.kinds = [kind for kind in world.KINDS if kind != "repair" or not asked.control]
-        # What cuts the file would end the standard module as well, but not for the reason that is asked for here.
-        self.actions = [act for act in actions.ACTIONS if not asked.control or act.__name__ not in actions.DEADLY]
-        self.texts = calls.CALLS + calls.BARE + calls.FOREIGN
-        # What came of the twin, as a hash.
+    def __init__(self, settings):
+        self.settings, self.wrong, self.fired = settings, [], 0
+        self.tested, self.reference = Subject(settings.module), Subject(settings.module)
+        self.kinds = [kind for kind in KINDS if kind != "repair" or not settings.control]
+        # Truncation crashes the standard module as well, but for another reason.
+        self.actions = [act for act in actions.ACTIONS if not settings.control or act.__name__ not in actions.FATAL]
+        self.texts = calls.CALLS + calls.BARE + calls.EXTERNAL
+        # Hashes of the expected results.
         self.known = {}
         # The hook that subclasses fire.
-        self.slot = [ways.Hook()]
-        self.heirs = heirs.heirs(asked.module.mmap, self.slot)
+        self.slot = [triggers.Hook()]
+        self.subclasses = subclasses.subclasses(settings.module.mmap, self.slot)
 
     def cases(self, every):
-        """Those of the hooked calls in which something happens, with an action and a kind of map each."""
+        """Yields each call whose hook runs, with each action and kind of map."""
         for hooked in every:
-            if self.happens(hooked):
-                kinds = self.kinds if hooked.way is ways.Direct else FEW
+            if self.runs_hook(hooked):
+                kinds = self.kinds if hooked.trigger is triggers.Direct else FEW_KINDS
                 for action, kind in itertools.product(self.actions, kinds):
                     if actions.fits(action.__name__, hooked.text):
                         yield hooked, action, kind
 
     def hooked(self):
-        """Every call with every hook."""
+        """Yields each call with each hook."""
         for text in self.texts:
-            for at, (letter, _) in enumerate(calls.places(text)):
-                for argument, way in itertools.product(arguments.ARGUMENTS[letter], ways.IN_ARGUMENTS):
-                    yield Hooked(text, at, argument, way, None)
-            for way in ways.AROUND if not text.startswith("with") else ():
-                yield Hooked(text, None, None, way, None)
-            for heir in self.heirs:
-                if heirs.fits(heir, text):
-                    yield Hooked(text, None, None, ways.Direct, heir)
+            for at, (letter, _) in enumerate(calls.arguments(text)):
+                for argument, trigger in itertools.product(arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS):
+                    yield Hooked(text, at, argument, trigger, None)
+            for trigger in triggers.AROUND if not text.startswith("with") else ():
+                yield Hooked(text, None, None, trigger, None)
+            for name in self.subclasses:
+                if subclasses.fits(name, text):
+                    yield Hooked(text, None, None, triggers.Direct, name)
 
-    def happens(self, hooked):
-        """Whether that hook ever runs."""
-        hook = ways.Hook(lambda: None)
-        self.play(self.ours, hooked, hook, "private")
+    def runs_hook(self, hooked):
+        """Returns whether the hook of the call runs."""
+        hook = triggers.Hook(lambda: None)
+        self.play(self.tested, hooked, hook, "private")
         return hook.ran
 
     def one(self, hooked, action, kind):
-        """One case: what comes of the call with the hook has to be what comes of the call after it."""
+        """Checks one case: the call with the hook has the result of the call after the action."""
         case = described(hooked, action, kind)
-        self.asked.about_to(case)
-        hook = ways.Hook(lambda: action(self.ours))
-        came = self.play(self.ours, hooked, hook, kind)
+        self.settings.log(case)
+        hook = triggers.Hook(lambda: action(self.tested))
+        result = self.play(self.tested, hooked, hook, kind)
         self.fired += hook.ran
-        # The same for many ways: the twin is asked once, unless something else came.
-        known = hooked._replace(way=None), is_late(hooked, action), hooked.way.comes_out, action, kind, hook.ran
-        if self.known.get(known) != hash(came):
+        # Many triggers have the same expected result. It is computed once, unless the results
+        # differ.
+        key = hooked._replace(trigger=None), is_late(hooked, action), hooked.trigger.propagates, action, kind, hook.ran
+        if self.known.get(key) != hash(result):
             expected = self.expected(hooked, action, kind, hook.ran)
-            self.known[known] = hash(expected)
-            if came != expected:
-                self.wrong.append("{}\n  came {}\n  not  {}".format(case, short(came), short(expected)))
+            self.known[key] = hash(expected)
+            if result != expected:
+                self.wrong.append("{}\n  result   {}\n  expected {}".format(case, short(result), short(expected)))
         if self.fired % 500 == 0:
             gc.collect()
 
-    def play(self, place, hooked, hook, kind):
-        """Runs a call with a hook in it; what came of it, and the state it left."""
-        way = hooked.way(hook)
-        self.begin(place, hooked, kind, way)
-        self.slot[0] = hook if hooked.heir else ways.Hook()
-        came = way.around(lambda: place.call(place.code))
-        # It shall not come late, in some argument's __del__.
+    def play(self, subject, hooked, hook, kind):
+        """Makes a call with a hook. Returns its result and the state afterwards."""
+        trigger = hooked.trigger(hook)
+        self.begin(subject, hooked, kind, trigger)
+        self.slot[0] = hook if hooked.override else triggers.Hook()
+        result = trigger.around(lambda: subject.call(subject.code))
+        # The hook must not run later, in the `__del__` of an argument.
         hook.act = None
-        return self.end(place, place.outcome(*came))
+        return self.end(subject, subject.outcome(*result))
 
     def expected(self, hooked, act, kind, ran):
-        """What comes of the call without a hook, and of the act by itself."""
-        place, nothing = self.twin, ways.Hook()
+        """Returns the result of a call without a hook, and of the action before it or after it."""
+        subject, nothing = self.reference, triggers.Hook()
         self.slot[0] = nothing
-        self.begin(place, hooked, kind, ways.Way(nothing))
+        self.begin(subject, hooked, kind, triggers.Trigger(nothing))
         if ran and is_late(hooked, act):
-            came = place.outcome(*place.call(place.code))
-            self.act_late(place, hooked, act)
+            result = subject.outcome(*subject.call(subject.code))
+            self.act_late(subject, hooked, act)
         else:
-            failed = failure(act, place) if ran else None
-            came = failed if failed and hooked.way.comes_out else place.outcome(*place.call(place.code))
-        return self.end(place, came)
+            failed = failure(act, subject) if ran else None
+            propagated = failed and hooked.trigger.propagates
+            result = failed if propagated else subject.outcome(*subject.call(subject.code))
+        return self.end(subject, result)
 
-    def act_late(self, place, hooked, act):
-        """What is done while a view is given back; what it raises, nobody hears."""
-        if hooked.heir != "__release_buffer__":
-            failure(act, place)
-            return
-        with memoryview(place.m):
-            failure(act, place)
+    def act_late(self, subject, hooked, act):
+        """Runs an action as during the release of a view. Its exception is ignored."""
+        with memoryview(subject.m) if hooked.override == "__release_buffer__" else contextlib.nullcontext():
+            failure(act, subject)
 
-    def begin(self, place, hooked, kind, way):
-        """A fresh map, and the arguments of the call."""
-        place.begin(kind, self.heirs[hooked.heir] if hooked.heir else self.asked.module.mmap)
-        place.code = calls.compiled(hooked.text)
-        for number, (letter, value) in enumerate(calls.places(hooked.text)):
-            value = str(place.fd) if value == "FD" else value
-            own = hooked.argument(way, value) if number == hooked.at else arguments.plain(letter, value)
-            place.space["a{}".format(number)] = own
+    def begin(self, subject, hooked, kind, trigger):
+        """Creates the map and the arguments of the call."""
+        subject.begin(kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap)
+        subject.code = calls.compiled(hooked.text)
+        for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
+            value = str(subject.fd) if value == "FD" else value
+            own = hooked.argument(trigger, value) if number == hooked.at else arguments.plain(letter, value)
+            subject.space["a{}".format(number)] = own
 
-    def end(self, place, came):
-        """What came, and the state that it left."""
-        self.slot[0] = ways.Hook()
-        state = place.seen()
-        place.end()
-        return came, state
+    def end(self, subject, result):
+        """Returns the result with the state, and frees the map."""
+        self.slot[0] = triggers.Hook()
+        state = subject.state()
+        subject.end()
+        return result, state
 
 
 def is_late(hooked, act):
-    """Whether the hook runs after the work of the call; or only then can be done what it does."""
-    # Its `__buffer__` does nothing, but can be seen to begin.
-    released = hooked.argument is arguments.Lent and hooked.way not in ways.OBSERVING
-    return released or hooked.heir == "__release_buffer__" or act is actions.forget
+    """Returns whether the action runs after the call, or is possible only then."""
+    # `__buffer__` of this argument runs no code, but a trace function observes it.
+    released = hooked.argument is arguments.Released and hooked.trigger not in triggers.OBSERVING
+    return released or hooked.override == "__release_buffer__" or act is actions.forget
 
 
-def failure(act, place):
-    """Does it; what it raised, as an outcome."""
+def failure(act, subject):
+    """Runs an action. Returns its exception as a result, or None."""
     try:
-        act(place)
+        act(subject)
     except KeyError as error:
         return "KeyError", str(error), None
     return None
 
 
 def described(hooked, action, kind):
-    """A case in words."""
+    """Describes a case."""
     argument = hooked.argument and "argument {} {}".format(hooked.at, hooked.argument.__name__)
-    manner = "overridden " + hooked.heir if hooked.heir else hooked.way.__name__
+    manner = "overridden " + hooked.override if hooked.override else hooked.trigger.__name__
     return "{}: {} {} {}, a {} map".format(hooked.text, argument or "around", manner, action.__name__, kind)
 
 
-def short(came):
-    """An outcome without thousands of bytes."""
-    return re.sub(r"""b(['"])(.{60}).*?\1""", r"b'\2...'", repr(came))[:600]
+def short(result):
+    """Returns a result in which long bytes are cut."""
+    return re.sub(r"""b(['"])(.{60}).*?\1""", r"b'\2...'", repr(result))[:600]

@@ -1,56 +1,72 @@
-"""Do many threads get along that use, close and resize one map and many maps of one file?"""
+"""Threads use, close and resize one map, many maps of one file, and private memory."""
 
 import mmap as standard
 import os
+import random
 import sys
 import threading
 import time
 
-from asked import facts
-from crowd import Crowd, join
-from cutter import PAGE
+from settings import PAGE, check, report
+from workers import Workers, join
 
-SABOTAGE = "the standard mmap"
+CONTROL = "the standard mmap"
 
 THREADS = 6
 RECORD = 600
-# The file is never shorter than this: here every thread has a record of its own.
-LEAST = THREADS * 2 * PAGE
-MOST = 400 * PAGE
-# Whatever anybody writes. The rest of the file is zeros.
+# The smallest length. Below it each thread has a record.
+SMALLEST = THREADS * 2 * PAGE
+LARGEST = 400 * PAGE
+# The bytes that threads write. All others are zeros.
 LETTERS = b"\0\nabcdefghijklmnopqrstuvwxyz"
-EVER = frozenset(LETTERS)
+LEGAL = frozenset(LETTERS)
 
 
-def run(asked):
-    module = asked.module
-    # Many changes of threads, in the middle of everything.
+def run(settings):
+    # Switches threads often.
     sys.setswitchinterval(0.0002)
-    turns = one_map(asked, module) + many_maps(asked, module) + alone(asked, module)
+
+    def private():
+        return settings.module.mmap(-1, SMALLEST * 2, flags=standard.MAP_PRIVATE)
+
+    shared = opener(settings)
+    calls = sum(use_slots(settings, slots, settings.clock(*seconds)) for slots, seconds in (
+        ([Slot(opener(settings))], (0.7, 14)), ([Slot(shared) for _ in range(5)], (0.7, 14)), ([Slot(private)], (0.5, 8)),
+    ))  # fmt: skip
     sys.setswitchinterval(0.005)
-    ratio = parallel(asked, module)
-    lock = "no lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "the interpreter's lock"
-    return facts(turns, "calls beside others", "{} threads, {}; {}".format(THREADS, lock, ratio))
+    lock = "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
+    note = "{} threads, {}; {}".format(THREADS, lock, parallel(settings))
+    return report(calls, "calls while other threads use, resize and close the maps", note)
 
 
-class Place:
-    """A place where a map stands that anybody may close, and the next one opens again."""
+class Slot:
+    """Holds a map that any thread may close, and creates the next one then."""
 
-    def __init__(self, make):
-        self.make, self.map, self.lock = make, make(), threading.Lock()
+    def __init__(self, create):
+        self.create, self.map, self.lock = create, create(), threading.Lock()
 
     def get(self):
-        """The map, open a moment ago."""
+        """Returns a map that was open a moment ago."""
         m = self.map
         if m.closed:
             with self.lock:
                 if self.map.closed:
-                    self.map = self.make()
+                    self.map = self.create()
                 m = self.map
         return m
 
 
-# Each takes a map, its length a moment ago, and a random number generator, and returns what it read.
+def opener(settings):
+    """Returns a function that maps one file.
+
+    Another map may truncate it, but not below the records.
+    """
+    fd = os.open(settings.path(bytes(SMALLEST * 2)), os.O_RDWR)
+    return lambda: settings.module.mmap(fd, 0)
+
+
+# Each takes a map, its length a moment ago and a random number generator, and returns the bytes
+# that it read.
 CALLS = [
     lambda m, n, rng: bytes([m[rng.randrange(n)]]),
     lambda m, n, rng: bytes([m[-1]]),
@@ -62,12 +78,12 @@ CALLS = [
     lambda m, n, rng: m.read(),
     lambda m, n, rng: m.readline(),
     lambda m, n, rng: bytes([m.read_byte()]),
-    lambda m, n, rng: b"".join(iter_some(m)),
-    lambda m, n, rng: place(m.find(b"needle", 0), n),
-    lambda m, n, rng: place(m.find(b"z", rng.randrange(n), rng.randrange(n)), n),
-    lambda m, n, rng: place(m.rfind(b"needle", 0), n),
-    lambda m, n, rng: place(m.rfind(b"zz" * 40), n),
-    lambda m, n, rng: place(m.find(bytearray(b"\0\0")), n),
+    lambda m, n, rng: b"".join(byte for byte, _ in zip(m, range(100))),
+    lambda m, n, rng: check_offset(m.find(b"needle", 0)),
+    lambda m, n, rng: check_offset(m.find(b"z", rng.randrange(n), rng.randrange(n))),
+    lambda m, n, rng: check_offset(m.rfind(b"needle", 0)),
+    lambda m, n, rng: check_offset(m.rfind(b"zz" * 40)),
+    lambda m, n, rng: check_offset(m.find(bytearray(b"\0\0"))),
     lambda m, n, rng: nothing(m.seek(rng.randrange(n))),
     lambda m, n, rng: nothing(m.seek(0, 2)),
     lambda m, n, rng: nothing(m.tell(), len(m), m.size(), repr(m), m.closed, b"x" in m[:9]),
@@ -75,15 +91,12 @@ CALLS = [
     lambda m, n, rng: nothing(m.flush(0, min(n, PAGE))),
     lambda m, n, rng: nothing(m.madvise(standard.MADV_WILLNEED)),
     lambda m, n, rng: nothing(m.madvise(standard.MADV_NORMAL, 0, PAGE)),
-]
-
-# These write behind the records of the threads.
-WRITES = [
-    lambda m, n, rng: nothing(m.__setitem__(rng.randrange(LEAST, n), rng.choice(LETTERS))),
-    lambda m, n, rng: nothing(m.__setitem__(slice(LEAST, n), letters(rng, n - LEAST))),
-    lambda m, n, rng: nothing(m.__setitem__(slice(LEAST, n, 3), letters(rng, len(range(LEAST, n, 3))))),
-    lambda m, n, rng: nothing(m.move(LEAST, LEAST + 5, n - LEAST - 5)),
-    lambda m, n, rng: nothing(m.move(n - (n - LEAST) // 2, LEAST, (n - LEAST) // 2)),
+    # These write behind the records.
+    lambda m, n, rng: nothing(m.__setitem__(rng.randrange(SMALLEST, n), rng.choice(LETTERS))),
+    lambda m, n, rng: nothing(m.__setitem__(slice(SMALLEST, n), letters(rng, n - SMALLEST))),
+    lambda m, n, rng: nothing(m.__setitem__(slice(SMALLEST, n, 3), letters(rng, len(range(SMALLEST, n, 3))))),
+    lambda m, n, rng: nothing(m.move(SMALLEST, SMALLEST + 5, n - SMALLEST - 5)),
+    lambda m, n, rng: nothing(m.move(n - (n - SMALLEST) // 2, SMALLEST, (n - SMALLEST) // 2)),
 ]
 
 
@@ -91,47 +104,18 @@ def nothing(*_):
     return b""
 
 
-def place(at, n):
-    """Whether a search returned something that can be."""
-    assert -1 <= at <= MOST, at
+def check_offset(at):
+    check(-1 <= at <= LARGEST, at)
     return b""
 
 
-def iter_some(m):
-    """Some of the bytes, one by one."""
-    for at, byte in enumerate(m):
-        if at == 100:
-            break
-        yield byte
-
-
 def letters(rng, count):
-    """So many bytes of what anybody writes."""
+    """Returns `count` legal bytes."""
     return (rng.choice([b"a", b"needle\n", b"zyx\0"]) * (count + 1))[:count]
 
 
-def harmless(call):
-    """Runs a call beside others; whether it was done, or raised what it may."""
-    try:
-        call()
-        return True
-    except BufferError:
-        return False
-    except ValueError as error:
-        # Somebody shrank the map after the call had looked at its length.
-        if str(error) not in ALLOWED:
-            raise
-    except IndexError as error:
-        if str(error) not in ("mmap index out of range", "mmap slice assignment is wrong size"):
-            raise
-    except OSError as error:
-        # A page that another map of the file has cut off.
-        if getattr(error, "offset", None) is None:
-            raise
-    return False
-
-
-ALLOWED = {
+# Messages of exceptions after another thread closed or shrank the map.
+LEGAL_ERRORS = {
     "mmap closed or invalid",
     "mmap was made shorter during the call",
     "read byte out of range",
@@ -139,140 +123,109 @@ ALLOWED = {
     "source, destination, or count out of range",
     "flush values out of range",
     "madvise start out of bounds",
+    "mmap index out of range",
+    "mmap slice assignment is wrong size",
 }
 
 
-def turn(asked, at, number, rng, resizes):
-    """One call of a thread's on the map at a place."""
-    m = at.get()
-    what = rng.random()
-    if what < 0.02:
-        asked.about_to("close")
-        harmless(m.close)
-    elif what < 0.12 and resizes:
-        asked.about_to("resize")
-        harmless(lambda: m.resize(rng.randrange(LEAST, MOST)))
-    elif what < 0.2:
-        asked.about_to("view")
-        harmless(lambda: view(m, number))
-    elif what < 0.5:
-        asked.about_to("record")
-        harmless(lambda: record(m, number, rng))
-    else:
-        call = rng.choice(CALLS + WRITES)
-        asked.about_to("call {}".format((CALLS + WRITES).index(call)))
-        harmless(lambda: check(call(m, max(len(m), LEAST + 10), rng)))
+def attempt(call):
+    """Runs a call, which may raise what other threads can cause."""
+    try:
+        call()
+    except BufferError:
+        pass
+    except (ValueError, IndexError) as error:
+        if str(error) not in LEGAL_ERRORS:
+            raise
+    except OSError as error:
+        # Another map of the file truncated it.
+        if getattr(error, "offset", None) is None:
+            raise
 
 
-def check(data):
-    """Only what somebody wrote may be read."""
-    if not EVER.issuperset(data):
-        raise AssertionError("foreign bytes: {!r}".format(bytes(set(data) - EVER)))
+def use_slots(settings, slots, clock):
+    """Lets threads use the maps of these slots. Returns the number of calls."""
+    workers = Workers()
+    for number in range(THREADS):
+        workers.add(use_one, settings, slots, number, random.Random(settings.seed * 100 + number))
+    return workers.run(clock)
 
 
-def record(m, number, rng):
-    """A thread's own part of the file, which nobody else touches."""
+def use_one(settings, slots, number, rng):
+    """Makes one call of thread `number`."""
+    m, which, index = rng.choice(slots).get(), rng.random(), rng.randrange(len(CALLS))
+    name, call = (
+        ("close", m.close) if which < 0.02
+        else ("resize", lambda: m.resize(rng.randrange(SMALLEST, LARGEST))) if which < 0.12
+        else ("view", lambda: export(m, number)) if which < 0.2
+        else ("record", lambda: write_record(m, number, rng)) if which < 0.5
+        else ("call {}".format(index), lambda: check_bytes(CALLS[index](m, max(len(m), SMALLEST + 10), rng)))
+    )  # fmt: skip
+    settings.log(name)
+    attempt(call)
+
+
+def check_bytes(data):
+    if not LEGAL.issuperset(data):
+        raise AssertionError("bytes that no thread wrote: {!r}".format(bytes(set(data) - LEGAL)))
+
+
+def write_record(m, number, rng):
+    """Writes bytes that only this thread writes, and reads them back."""
     start = number * 2 * PAGE + rng.randrange(PAGE)
     data = bytes([97 + rng.randrange(26)]) * RECORD
     m[start : start + RECORD] = data
-    if m[start : start + RECORD] != data or m.find(data, start, start + RECORD) != start:
-        raise AssertionError("the record of {} is not what was written".format(number))
+    same = m[start : start + RECORD] == data and m.find(data, start, start + RECORD) == start
+    check(same, "the record of {} was not read as it was written".format(number))
 
 
-def view(m, number):
-    """An exported view, of the part that never goes."""
-    with memoryview(m) as whole:
-        part = whole[number * 2 * PAGE : number * 2 * PAGE + 2 * PAGE]
-        check(part.tobytes())
-        check(bytes(whole[:LEAST]))
-        part.release()
+def export(m, number):
+    """Reads a view of bytes below the smallest length."""
+    with memoryview(m) as view, view[number * 2 * PAGE : (number + 1) * 2 * PAGE] as part:
+        check_bytes(part.tobytes())
+        check_bytes(bytes(view[:SMALLEST]))
 
 
-def crowd_at(asked, places, resizes, seconds):
-    """Threads that work on these places; how many calls there were."""
-    import random
-
-    crowd = Crowd()
-    for number in range(THREADS):
-        rng = random.Random(asked.seed * 100 + number)
-        crowd.add(lambda number=number, rng=rng: turn(asked, rng.choice(places), number, rng, resizes))
-    return crowd.during(seconds)
-
-
-def opener(asked, module, **keywords):
-    """Something that maps one file again and again."""
-    fd = os.open(asked.path(bytes(LEAST * 2)), os.O_RDWR)
-
-    def make():
-        # Another map may cut the file while this one is made, but never below the records.
-        return module.mmap(fd, 0, **keywords)
-
-    return make
-
-
-def one_map(asked, module):
-    """All on one map."""
-    return crowd_at(asked, [Place(opener(asked, module))], True, asked.clock(0.7, 14))
-
-
-def many_maps(asked, module):
-    """Many maps of one file, of which each may cut it under the others."""
-    make = opener(asked, module)
-    return crowd_at(asked, [Place(make) for _ in range(5)], True, asked.clock(0.7, 14))
-
-
-def alone(asked, module):
-    """Private memory, which is moved and not mapped anew."""
-    make = lambda: module.mmap(-1, LEAST * 2, flags=standard.MAP_PRIVATE)  # noqa: E731
-    return crowd_at(asked, [Place(make)], True, asked.clock(0.5, 8))
-
-
-def idle():
-    """How many processors had nothing to do for a moment."""
-    before = ticks()
-    time.sleep(0.1)
-    after = ticks()
-    rested, all_ = after[0] - before[0], after[1] - before[1]
-    return (os.cpu_count() or 1) * rested / max(all_, 1)
-
-
-def ticks():
-    with open("/proc/stat") as file:
-        numbers = [int(word) for word in file.readline().split()[1:9]]
-    return numbers[3] + numbers[4], sum(numbers)
-
-
-def parallel(asked, module):
-    """How much faster two threads search than one, where there are two processors to be had."""
-    m = module.mmap(-1, 128 << 20, flags=standard.MAP_PRIVATE)
+def parallel(settings):
+    """Checks that two threads search at the same time, if two processors are idle."""
+    m = settings.module.mmap(-1, 128 << 20, flags=standard.MAP_PRIVATE)
     m.find(b"needle")
-    best, rested = 0.0, 0.0
-    for _ in range(asked.times(3, 12)):
-        before = idle()
-        one = timed(lambda: (m.find(b"needle"), m.find(b"needle")))
-        two = timed(lambda: both(lambda: m.find(b"needle")))
-        best = max(best, one / two)
-        rested = max(rested, min(before, idle()))
+    best, idle = 0.0, 0.0
+    for _ in range(settings.times(3, 12)):
+        before = idle_processors()
+        best = max(best, search_time(m, 1, 2) / search_time(m, 2, 1))
+        idle = max(idle, min(before, idle_processors()))
         if best >= 1.5:
             break
     m.close()
     text = "two searches in parallel are {:.2f} times as fast as one after the other".format(best)
     if best >= 1.5:
         return text
-    if rested < 1.7:
-        return text + ", on processors that others use ({:.1f} idle)".format(rested)
-    raise AssertionError(text + ", with {:.1f} processors idle".format(rested))
+    text += ", with {:.1f} processors idle".format(idle)
+    check(idle < 1.7, text)
+    return text
 
 
-def both(call):
-    """Two threads at once."""
-    threads = [threading.Thread(target=call, daemon=True) for _ in range(2)]
+def search_time(m, threads, searches):
+    """Searches in so many threads, so many times in each, and returns the time."""
+    started = time.perf_counter()
+    work = lambda: [m.find(b"needle") for _ in range(searches)]  # noqa: E731
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
     for thread in threads:
         thread.start()
     join(threads)
+    return time.perf_counter() - started
 
 
-def timed(call):
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
+def idle_processors():
+    """Returns how many processors were idle for a moment."""
+
+    def ticks():
+        with open("/proc/stat") as file:
+            numbers = [int(word) for word in file.readline().split()[1:9]]
+        return numbers[3] + numbers[4], sum(numbers)
+
+    before = ticks()
+    time.sleep(0.1)
+    idle, total = (now - then for now, then in zip(ticks(), before))
+    return (os.cpu_count() or 1) * idle / max(total, 1)

@@ -69,8 +69,8 @@ fn assert_unchanged_in_parent(maps: &Maps, file: &TempFile) -> Result<()> {
     Ok(maps.file.resize(2 * LEN)?)
 }
 
-/// Forks while another thread resizes, meets faults and opens maps. The child must not wait for that
-/// thread, which does not exist there.
+/// Forks while another thread resizes, meets faults and opens maps. The child must not wait for
+/// that thread, which does not exist there.
 pub(crate) fn beside_threads(settings: &Settings) -> Result {
     let rounds = settings.times(60, 1000);
     let file = TempFile::new(&pattern(LEN));

@@ -112,8 +112,8 @@ pub(crate) fn sent(settings: &Settings) -> Result {
 
 /// Sends a signal until the process ends, and returns how often.
 ///
-/// The handler of Rust's runtime takes the first signal for a fault that will repeat, and uninstalls
-/// itself. So one signal may not suffice.
+/// The handler of Rust's runtime takes the first signal for a fault that will repeat, and
+/// uninstalls itself. So one signal may not suffice.
 fn assert_terminated_by(child: Fork, signal: i32) -> Result<usize> {
     for sent in 1..=20 {
         child.send(signal)?;

@@ -1,5 +1,5 @@
-//! External code reads truncated maps with repair from many threads, while other maps are created and
-//! dropped.
+//! External code reads truncated maps with repair from many threads, while other maps are created
+//! and dropped.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -52,8 +52,8 @@ pub(crate) fn run(settings: &Settings) -> Result {
     Ok(Report::new(rounds, "truncations under external readers").note(note))
 }
 
-/// Reads pages that are not adjacent. Each repaired page splits a mapping in three, and the number of
-/// mappings is limited.
+/// Reads pages that are not adjacent. Each repaired page splits a mapping in three, and the number
+/// of mappings is limited.
 pub(crate) fn scattered(settings: &Settings) -> Result {
     let pages = settings.times(40_000, 100_000);
     let len = (2 * pages * PAGE) as u64;

@@ -1,4 +1,5 @@
-//! A stack overflow is still reported by the handler of Rust's runtime, which the library's replaced.
+//! A stack overflow is still reported by the handler of Rust's runtime, which the library's
+//! replaced.
 #![forbid(unsafe_code)]
 
 use std::{hint::black_box, os::unix::process::ExitStatusExt, thread};

@@ -27,11 +27,23 @@ impl Arena {
         println!("seed {seed}");
         fault::ensure_first();
         let page = page_size();
-        let request = MapRequest { protection: Protection::NONE, flags: Flags::PRIVATE | Flags::ANONYMOUS, page };
+        let request = MapRequest {
+            protection: Protection::NONE,
+            flags: Flags::PRIVATE | Flags::ANONYMOUS,
+            page,
+        };
         let region = Region::new(&request, 7 * page, None).unwrap();
         region.commit(&request, 7 * page).unwrap();
         let (base, model) = (region.base().as_ptr().wrapping_add(page), vec![0; 5 * page]);
-        let mut arena = Arena { _region: region, base, page, hole: 0..0, readable: false, model, random: seed | 1 };
+        let mut arena = Arena {
+            _region: region,
+            base,
+            page,
+            hole: 0..0,
+            readable: false,
+            model,
+            random: seed | 1,
+        };
         arena.protect(0..5, Protection::READ | Protection::WRITE);
         arena.refill(255);
         arena

@@ -7,7 +7,13 @@ pub(super) fn single(byte: u8) -> Probe {
     Probe { bytes: [byte; 3], at: [0; 3] }
 }
 
-pub(super) fn check_copies(arena: &mut Arena, accessors: &Accessors, dst: usize, src: usize, n: usize) {
+pub(super) fn check_copies(
+    arena: &mut Arena,
+    accessors: &Accessors,
+    dst: usize,
+    src: usize,
+    n: usize,
+) {
     let name = accessors.name;
     if dst <= src || src + n <= dst {
         assert_eq!(
@@ -30,7 +36,11 @@ pub(super) fn check_copies(arena: &mut Arena, accessors: &Accessors, dst: usize,
 pub(super) fn check_fill(arena: &mut Arena, accessors: &Accessors, dst: usize, n: usize) {
     let name = accessors.name;
     let byte = arena.below(256) as u8;
-    assert_eq!((accessors.fill)(arena.at(dst), byte, n), arena.fill(dst, byte, n), "{name}: fill {dst}, {n} bytes");
+    assert_eq!(
+        (accessors.fill)(arena.at(dst), byte, n),
+        arena.fill(dst, byte, n),
+        "{name}: fill {dst}, {n} bytes"
+    );
     arena.verify(dst..dst + n, format_args!("{name}: fill {dst}, {n} bytes"));
 }
 
@@ -57,7 +67,13 @@ pub(super) fn check_find(arena: &Arena, accessors: &Accessors, at: usize, n: usi
     );
 }
 
-pub(super) fn check_probe(arena: &Arena, accessors: &Accessors, at: usize, n: usize, probe: &Probe) {
+pub(super) fn check_probe(
+    arena: &Arena,
+    accessors: &Accessors,
+    at: usize,
+    n: usize,
+    probe: &Probe,
+) {
     let name = accessors.name;
     assert_eq!(
         (accessors.find_probe)(arena.at(at), n, probe),
@@ -73,7 +89,8 @@ pub(super) fn check_probe(arena: &Arena, accessors: &Accessors, at: usize, n: us
 
 pub(super) fn some_probe(arena: &mut Arena, longest: usize, bytes: usize) -> Probe {
     let last = arena.below(longest);
-    let at = [arena.below(last.min(3) + 1).min(last / 2), arena.below(last + 1).max(last / 2), last];
+    let at =
+        [arena.below(last.min(3) + 1).min(last / 2), arena.below(last + 1).max(last / 2), last];
     let bytes = [0; 3].map(|_: u8| arena.below(bytes) as u8);
     match arena.below(4) {
         0 => pair(bytes, at),

@@ -90,12 +90,16 @@ pub(super) fn count(fixup: Option<usize>) {
 /// Each implementation, with an inaccessible hole and with a read-only one.
 fn with_holes() -> impl Iterator<Item = (Accessors, fn(Arena) -> Arena)> {
     let holes = [Arena::with_inaccessible_hole as fn(Arena) -> Arena, Arena::with_read_only_hole];
-    holes.into_iter().flat_map(|make_hole| all_accessors().into_iter().map(move |accessors| (accessors, make_hole)))
+    holes.into_iter().flat_map(|make_hole| {
+        all_accessors().into_iter().map(move |accessors| (accessors, make_hole))
+    })
 }
 
 fn seed() -> u64 {
     std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64)
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |time| time.as_nanos() as u64)
     })
 }
 

@@ -3,14 +3,20 @@
 use super::{
     FIXUPS, all_accessors,
     arena::Arena,
-    checks::{check_compare, check_copies, check_fill, check_find, check_probe, single, some_probe},
+    checks::{
+        check_compare, check_copies, check_fill, check_find, check_probe, single, some_probe,
+    },
     seed, with_holes,
 };
 use crate::accessor::Probe;
 
 /// Calls `check` with ranges of all lengths below `longest`: at the start of the arena, at its end,
 /// and inside.
-fn for_all_ranges(arena: &mut Arena, longest: usize, mut check: impl FnMut(&mut Arena, usize, usize)) {
+fn for_all_ranges(
+    arena: &mut Arena,
+    longest: usize,
+    mut check: impl FnMut(&mut Arena, usize, usize),
+) {
     for n in 0..longest {
         check(arena, 0, n);
         let end = arena.len() - n;
@@ -35,8 +41,10 @@ fn accessors_agree_with_the_reference_model_and_change_nothing_else() {
                 check_fill(arena, &accessors, other, n);
                 let byte = arena.below(256) as u8;
                 check_find(arena, &accessors, at, n, byte);
-                let (probe, indices) = (some_probe(arena, n.max(1), 4), n.saturating_sub(n.min(n / 2 + 1)));
-                let probe = Probe { at: probe.at.map(|distance| distance.min(n - indices)), ..probe };
+                let (probe, indices) =
+                    (some_probe(arena, n.max(1), 4), n.saturating_sub(n.min(n / 2 + 1)));
+                let probe =
+                    Probe { at: probe.at.map(|distance| distance.min(n - indices)), ..probe };
                 check_probe(arena, &accessors, at, indices.saturating_sub(1), &probe);
             }
             check_fill(arena, &accessors, at, n);
@@ -50,7 +58,10 @@ fn overlapping_copies_are_exact() {
     for accessors in all_accessors() {
         let mut arena = Arena::new(seed());
         for n in (0..300).chain([500, 1000, 2047, 2048, 5000]) {
-            for distance in [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257] {
+            for distance in [
+                0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256,
+                257,
+            ] {
                 let at = arena.below(64);
                 check_copies(&mut arena, &accessors, at, at + distance, n);
                 check_copies(&mut arena, &accessors, at + distance, at, n);
@@ -135,7 +146,8 @@ fn a_fault_ends_a_copy_exactly_where_it_happens() {
     for (accessors, make_hole) in with_holes() {
         let mut arena = make_hole(Arena::new(seed()));
         for_all_borders(&mut arena, |arena, at, n| {
-            let elsewhere = if at < arena.hole.start { arena.len() - n - 1 } else { arena.below(60) };
+            let elsewhere =
+                if at < arena.hole.start { arena.len() - n - 1 } else { arena.below(60) };
             check_copies(arena, &accessors, at, elsewhere, n);
             check_copies(arena, &accessors, elsewhere, at, n);
             check_fill(arena, &accessors, at, n);
@@ -168,9 +180,16 @@ fn a_fault_ends_a_search_exactly_where_it_happens() {
             check_find(arena, &accessors, at, n, 20);
             for bytes in [22, 3] {
                 let probe = some_probe(arena, 40, bytes);
-                check_probe(arena, &accessors, at.saturating_sub(arena.hole.len().min(probe.at[2])), n, &probe);
+                check_probe(
+                    arena,
+                    &accessors,
+                    at.saturating_sub(arena.hole.len().min(probe.at[2])),
+                    n,
+                    &probe,
+                );
             }
-            let elsewhere = if at < arena.hole.start { arena.len() - n - 1 } else { arena.below(60) };
+            let elsewhere =
+                if at < arena.hole.start { arena.len() - n - 1 } else { arena.below(60) };
             check_compare(arena, &accessors, at, elsewhere, n);
             check_copies(arena, &accessors, at, elsewhere, n);
             check_compare(arena, &accessors, at, elsewhere, n);

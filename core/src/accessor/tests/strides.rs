@@ -4,7 +4,14 @@ use super::{Accessors, FIXUPS, all_accessors, arena::Arena, seed, with_holes};
 
 /// Checks both accessors with `n` consecutive bytes at `buffer`, and offsets from `first` on that
 /// are `step` apart.
-fn check_strides(arena: &mut Arena, accessors: &Accessors, buffer: usize, first: usize, n: usize, step: isize) {
+fn check_strides(
+    arena: &mut Arena,
+    accessors: &Accessors,
+    buffer: usize,
+    first: usize,
+    n: usize,
+    step: isize,
+) {
     let name = accessors.name;
     let offset = |i: usize| first.wrapping_add_signed(step * i as isize);
     let extent = offset(0).min(offset(n.max(1) - 1))..offset(0).max(offset(n.max(1) - 1)) + 1;
@@ -13,7 +20,10 @@ fn check_strides(arena: &mut Arena, accessors: &Accessors, buffer: usize, first:
         arena.copy_each(n, |i| buffer + i, offset),
         "{name}: gather {n} bytes from {first} by {step}"
     );
-    arena.verify(buffer..buffer + n, format_args!("{name}: gather {n} bytes from {first} by {step}"));
+    arena.verify(
+        buffer..buffer + n,
+        format_args!("{name}: gather {n} bytes from {first} by {step}"),
+    );
     assert_eq!(
         (accessors.scatter)(arena.at(first), arena.at(buffer), n, step),
         arena.copy_each(n, offset, |i| buffer + i),
@@ -49,10 +59,18 @@ fn a_fault_ends_a_stride_exactly_where_it_happens() {
         for step in STEPS {
             for before in 0..9 {
                 let reach = before * step.unsigned_abs();
-                let first = if step > 0 { arena.hole.start - 1 - reach } else { arena.hole.end + reach };
+                let first =
+                    if step > 0 { arena.hole.start - 1 - reach } else { arena.hole.end + reach };
                 check_strides(&mut arena, &accessors, 10, first, 20, step);
                 let buffer = arena.hole.start - before;
-                check_strides(&mut arena, &accessors, buffer, if step > 0 { 0 } else { 4000 }, 20, step);
+                check_strides(
+                    &mut arena,
+                    &accessors,
+                    buffer,
+                    if step > 0 { 0 } else { 4000 },
+                    20,
+                    step,
+                );
             }
         }
     }

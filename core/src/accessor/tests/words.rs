@@ -18,7 +18,8 @@ fn words_are_loaded_and_stored_at_any_address() {
                 // SAFETY: the word lies in the arena.
                 assert_eq!(unsafe { $module::$store(arena.at(at), value) }, 0);
                 arena.model[at..at + $size].copy_from_slice(
-                    &value.to_ne_bytes()[if cfg!(target_endian = "big") { 8 - $size } else { 0 }..][..$size],
+                    &value.to_ne_bytes()[if cfg!(target_endian = "big") { 8 - $size } else { 0 }..]
+                        [..$size],
                 );
                 arena.verify(at..at + $size, format_args!("{}", stringify!($store)));
                 // SAFETY: the word lies in the arena.
@@ -48,14 +49,18 @@ fn words_in_inaccessible_memory_are_faults() {
             for at in arena.hole.start - $size + 1..arena.hole.start + 1 {
                 let border = arena.at(arena.hole.start).addr();
                 // SAFETY: the word lies in the arena.
-                assert_eq!(unsafe { $module::$load(arena.at(at)) }, Loaded { value: 0, fault: border });
+                let loaded = unsafe { $module::$load(arena.at(at)) };
+                assert_eq!(loaded, Loaded { value: 0, fault: border });
                 // SAFETY: the word lies in the arena.
                 assert_eq!(unsafe { $module::$store(arena.at(at), 0) }, border);
                 let at = arena.hole.end - (arena.hole.start + 1 - at);
                 // SAFETY: the word lies in the arena.
                 assert_eq!(unsafe { $module::$load(arena.at(at)) }.fault, arena.at(at).addr());
             }
-            arena.verify(arena.hole.start - 8..arena.hole.start, format_args!("{}", stringify!($store)));
+            arena.verify(
+                arena.hole.start - 8..arena.hole.start,
+                format_args!("{}", stringify!($store)),
+            );
         };
     }
     check!(backend, load8, store8, 1);

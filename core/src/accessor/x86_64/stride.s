@@ -42,7 +42,7 @@ sm_accessor \name
 sm_end \name
 .endm
 
-sm_stride gather, rsi+rcx, rsi+rcx*2, rsi+r10, rdi+1, rdi+2, rdi+3, rsi+rcx*4, rdi+4, rsi+rcx, rdi+1
-sm_stride scatter, rsi+1, rsi+2, rsi+3, rdi+rcx, rdi+rcx*2, rdi+r10, rsi+4, rdi+rcx*4, rsi+1, rdi+rcx
+sm_stride gather, rsi+rcx,rsi+rcx*2,rsi+r10, rdi+1,rdi+2,rdi+3, rsi+rcx*4,rdi+4, rsi+rcx,rdi+1
+sm_stride scatter, rsi+1,rsi+2,rsi+3, rdi+rcx,rdi+rcx*2,rdi+r10, rsi+4,rdi+rcx*4, rsi+1,rdi+rcx
 
 .purgem sm_stride

@@ -3,7 +3,8 @@
 use crate::flags::Protection;
 
 /// What an instruction attempted to do at an address.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), allow(dead_code))] // The signal is enough there.
+// On Linux the signal is enough.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AccessKind {
     Read,

@@ -13,7 +13,10 @@
 mod chain;
 mod context;
 mod mask;
-#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod raised;
 mod replaced;
 mod resolve;
@@ -24,7 +27,10 @@ use crate::accessor;
 use libc::c_int;
 use mask::SIGNALS;
 
-const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this system with --cfg safemap_portable");
+const _: () = assert!(
+    ucontext::KNOWN || !accessor::FAULTS,
+    "build for this system with --cfg safemap_portable"
+);
 
 /// The signals that report a page that the file or the device cannot provide. Each map that is made
 /// asks for the handlers of these only, because each takes a system call.

@@ -37,7 +37,9 @@ impl ForkGuard {
     pub(crate) fn new() -> ForkGuard {
         loop {
             let state = STATE.load(Acquire);
-            if state < FORK && STATE.compare_exchange_weak(state, state + 1, AcqRel, Acquire).is_ok() {
+            if state < FORK
+                && STATE.compare_exchange_weak(state, state + 1, AcqRel, Acquire).is_ok()
+            {
                 return ForkGuard;
             }
             if state >= FORK {

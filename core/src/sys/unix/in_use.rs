@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-/// Whether a region may be unmapped while its map exists, unless its in-use count is not zero.
+/// Whether a resize may unmap the region of a map, so that it must wait until the in-use count is
+/// 0.
 pub(crate) const COUNTED: bool = false;
 
 /// Counts nothing.

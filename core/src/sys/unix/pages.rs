@@ -92,7 +92,9 @@ impl Pages<'_> {
         const PR_SET_VMA: libc::c_int = 0x5356_4d41;
         const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
         // SAFETY: the pages are mapped (Pages); the kernel copies the name.
-        check(unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self.start(), self.len(), name.as_ptr()) })
+        check(unsafe {
+            libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, self.start(), self.len(), name.as_ptr())
+        })
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -31,7 +31,8 @@ impl MapRequest {
     /// space would cost memory.
     pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size()).then_some(MapRequest { flags, ..*self })
+        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size())
+            .then_some(MapRequest { flags, ..*self })
     }
 }
 
@@ -51,12 +52,17 @@ unsafe impl Sync for Region {}
 
 impl Region {
     /// Maps at least `len` bytes: of a file from an offset on, or of new memory.
-    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<Region> {
+    pub(crate) fn new(
+        request: &MapRequest,
+        len: usize,
+        file: Option<(BorrowedFd<'_>, u64)>,
+    ) -> io::Result<Region> {
         // `MAP_FIXED` would replace existing mappings.
         if request.flags.0 & super::flags::FIXED != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let size = size::round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let size =
+            size::round_up(len, request.page).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
         let (fd, offset) = match file {
             Some((file, offset)) => (file.as_raw_fd(), offset_of(offset)?),
             None => (-1, 0),
@@ -70,7 +76,12 @@ impl Region {
     }
 
     /// Like [`Region::new`], with a name by which other processes map the same memory.
-    pub(crate) fn named(_: &MapRequest, _: usize, _: Option<(BorrowedFd<'_>, u64)>, _: &OsStr) -> io::Result<Region> {
+    pub(crate) fn named(
+        _: &MapRequest,
+        _: usize,
+        _: Option<(BorrowedFd<'_>, u64)>,
+        _: &OsStr,
+    ) -> io::Result<Region> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -87,7 +98,12 @@ impl Region {
 
     /// Watches the region: pages that external code cannot access are replaced by zeros from now
     /// on, and `mark` records the damage.
-    pub(crate) fn watch(&mut self, request: &MapRequest, lead: usize, mark: Arc<Mark>) -> io::Result<()> {
+    pub(crate) fn watch(
+        &mut self,
+        request: &MapRequest,
+        lead: usize,
+        mark: Arc<Mark>,
+    ) -> io::Result<()> {
         // Also for portable accessors, which need no handler themselves.
         fault::install_all();
         self.watch = Some(Watch::new(self.base.addr().get(), self.size, lead, *request, mark)?);
@@ -131,7 +147,12 @@ impl Region {
     /// checks whether it can move. It cannot move a source with different kinds of pages (up to
     /// Linux 6.16). On failure a part of this region would then be unmapped, and another thread
     /// could map it.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
+    pub(crate) fn take_over(
+        &self,
+        old: &Region,
+        len: usize,
+        request: &MapRequest,
+    ) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
@@ -156,7 +177,8 @@ impl Region {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn make_inaccessible(&self, request: &MapRequest) -> io::Result<()> {
         let flags = request.flags.0 | libc::MAP_FIXED;
-        let call = MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
+        let call =
+            MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
         unsafe { map_call(Protection::NONE, &call) }.map(drop)
     }

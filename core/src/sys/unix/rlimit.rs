@@ -30,9 +30,13 @@ impl ResourceLimit {
         match self {
             ResourceLimit::Descriptors => "the limit of open files, RLIMIT_NOFILE",
             ResourceLimit::SystemDescriptors => "the system's limit of open files, fs.file-max",
-            ResourceLimit::Mappings => "the limit of mappings, vm.max_map_count, or of address space, RLIMIT_AS",
+            ResourceLimit::Mappings => {
+                "the limit of mappings, vm.max_map_count, or of address space, RLIMIT_AS"
+            }
             ResourceLimit::LockedMemory => "the limit of locked memory, RLIMIT_MEMLOCK",
-            ResourceLimit::FileSize => "the limit of a file's size, RLIMIT_FSIZE or the file system's",
+            ResourceLimit::FileSize => {
+                "the limit of a file's size, RLIMIT_FSIZE or the file system's"
+            }
         }
     }
 
@@ -44,7 +48,9 @@ impl ResourceLimit {
             ResourceLimit::SystemDescriptors => "the system's limit of open files, kern.maxfiles",
             ResourceLimit::Mappings => "the limit of address space, RLIMIT_AS",
             ResourceLimit::LockedMemory => "the limit of locked memory, RLIMIT_MEMLOCK",
-            ResourceLimit::FileSize => "the limit of a file's size, RLIMIT_FSIZE or the file system's",
+            ResourceLimit::FileSize => {
+                "the limit of a file's size, RLIMIT_FSIZE or the file system's"
+            }
         }
     }
 }

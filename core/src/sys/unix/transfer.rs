@@ -29,9 +29,11 @@ pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(),
     SHARED.with(|pipe| {
         let moved = ready(pipe).ok_or(Inaccessible::Source).and_then(|(reader, writer)| {
             // SAFETY: the kernel reads `n` bytes or fails with EFAULT.
-            complete(n, || unsafe { libc::write(writer, src.cast(), n) }).ok_or(Inaccessible::Source)?;
+            complete(n, || unsafe { libc::write(writer, src.cast(), n) })
+                .ok_or(Inaccessible::Source)?;
             // SAFETY: the kernel writes `n` bytes or fails with EFAULT.
-            complete(n, || unsafe { libc::read(reader, dst.cast(), n) }).ok_or(Inaccessible::Destination)
+            complete(n, || unsafe { libc::read(reader, dst.cast(), n) })
+                .ok_or(Inaccessible::Destination)
         });
         if moved.is_err() {
             // Bytes may remain in the pipe.
@@ -60,7 +62,8 @@ struct Pipe {
 /// Returns both ends of this process's pipe. A forked process makes a new one.
 fn ready(pipe: &mut Option<Pipe>) -> Option<(i32, i32)> {
     if pipe.as_ref().is_none_or(|pipe| pipe.process != process::id()) {
-        *pipe = io::pipe().ok().map(|(reader, writer)| Pipe { reader, writer, process: process::id() });
+        *pipe =
+            io::pipe().ok().map(|(reader, writer)| Pipe { reader, writer, process: process::id() });
     }
     pipe.as_ref().map(|pipe| (pipe.reader.as_raw_fd(), pipe.writer.as_raw_fd()))
 }
@@ -89,7 +92,9 @@ impl Shared {
 
     fn lock(&self) {
         let own = process::id();
-        while let Err(holder) = self.holder.compare_exchange_weak(0, own, Ordering::Acquire, Ordering::Relaxed) {
+        while let Err(holder) =
+            self.holder.compare_exchange_weak(0, own, Ordering::Acquire, Ordering::Relaxed)
+        {
             if holder != 0 && holder != own && self.take_over(holder, own) {
                 return;
             }
@@ -99,7 +104,8 @@ impl Shared {
 
     /// Takes over the lock that a thread of the parent held when this process was forked.
     fn take_over(&self, holder: u32, own: u32) -> bool {
-        let taken = self.holder.compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        let taken =
+            self.holder.compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if taken {
             // SAFETY: this thread is the only holder. The old value may be half written, so it is
             // not dropped.

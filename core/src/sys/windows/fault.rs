@@ -22,16 +22,21 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::{EXCEPTION_ACCESS_VIOLATION, EXCEPTION_IN_PAGE_ERROR, GetLastError, NTSTATUS, SetLastError},
+    Foundation::{
+        EXCEPTION_ACCESS_VIOLATION, EXCEPTION_IN_PAGE_ERROR, GetLastError, NTSTATUS, SetLastError,
+    },
     System::Diagnostics::Debug::{
-        AddVectoredExceptionHandler, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH, EXCEPTION_POINTERS,
-        EXCEPTION_RECORD, RemoveVectoredExceptionHandler,
+        AddVectoredExceptionHandler, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH,
+        EXCEPTION_POINTERS, EXCEPTION_RECORD, RemoveVectoredExceptionHandler,
     },
 };
 
 use crate::accessor;
 
-const _: () = assert!(ucontext::KNOWN || !accessor::FAULTS, "build for this processor with --cfg safemap_portable");
+const _: () = assert!(
+    ucontext::KNOWN || !accessor::FAULTS,
+    "build for this processor with --cfg safemap_portable"
+);
 
 /// The system's identifier of the installed handler; null until it is installed.
 static INSTALLED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
@@ -111,9 +116,15 @@ impl Access {
         // The kind of access, the address, and for EXCEPTION_IN_PAGE_ERROR the status.
         let [_, address, status, ..] = record.ExceptionInformation;
         match (record.ExceptionCode, record.NumberParameters) {
-            (EXCEPTION_ACCESS_VIOLATION, 2..) => Some(Access { address, status: EXCEPTION_ACCESS_VIOLATION }),
-            (EXCEPTION_IN_PAGE_ERROR, 3..) => Some(Access { address, status: (status as u32).cast_signed() }),
-            (EXCEPTION_IN_PAGE_ERROR, 2) => Some(Access { address, status: EXCEPTION_IN_PAGE_ERROR }),
+            (EXCEPTION_ACCESS_VIOLATION, 2..) => {
+                Some(Access { address, status: EXCEPTION_ACCESS_VIOLATION })
+            }
+            (EXCEPTION_IN_PAGE_ERROR, 3..) => {
+                Some(Access { address, status: (status as u32).cast_signed() })
+            }
+            (EXCEPTION_IN_PAGE_ERROR, 2) => {
+                Some(Access { address, status: EXCEPTION_IN_PAGE_ERROR })
+            }
             _ => None,
         }
     }
@@ -176,7 +187,10 @@ mod tests {
         record.ExceptionInformation[..information.len()].copy_from_slice(information);
         let mut context = CONTEXT::default();
         ucontext::resume(&mut context, pc, 0);
-        let mut exception = EXCEPTION_POINTERS { ExceptionRecord: &raw mut record, ContextRecord: &raw mut context };
+        let mut exception = EXCEPTION_POINTERS {
+            ExceptionRecord: &raw mut record,
+            ContextRecord: &raw mut context,
+        };
         // SAFETY: the record and the context that the system would pass.
         let result = unsafe { handler(&raw mut exception) };
         (result, context)
@@ -190,7 +204,10 @@ mod tests {
         assert_eq!((result, status()), (EXCEPTION_CONTINUE_EXECUTION, STATUS_DEVICE_NOT_CONNECTED));
         assert_eq!(ucontext::program_counter(&context), fixup);
         let (_, context) = handled(pc, EXCEPTION_ACCESS_VIOLATION, &information[..2]);
-        assert_eq!((ucontext::program_counter(&context), status()), (fixup, EXCEPTION_ACCESS_VIOLATION));
+        assert_eq!(
+            (ucontext::program_counter(&context), status()),
+            (fixup, EXCEPTION_ACCESS_VIOLATION)
+        );
     }
 
     #[test]
@@ -198,7 +215,10 @@ mod tests {
         let Some((pc, fixup)) = accessor::some_access() else { return };
         for (pc, code) in [(fixup, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32.cast_signed())] {
             let (result, context) = handled(pc, code, &[0, 0x1234_5000, 0]);
-            assert_eq!((result, ucontext::program_counter(&context)), (EXCEPTION_CONTINUE_SEARCH, pc));
+            assert_eq!(
+                (result, ucontext::program_counter(&context)),
+                (EXCEPTION_CONTINUE_SEARCH, pc)
+            );
         }
     }
 }

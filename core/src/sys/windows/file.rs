@@ -8,8 +8,8 @@ use std::{
 use windows_sys::Win32::{
     Foundation::{CloseHandle, ERROR_FILE_TOO_LARGE},
     Storage::FileSystem::{
-        FILE_END_OF_FILE_INFO, FILE_TYPE_DISK, FileEndOfFileInfo, FlushFileBuffers, GetFileSizeEx, GetFileType,
-        SetFileInformationByHandle,
+        FILE_END_OF_FILE_INFO, FILE_TYPE_DISK, FileEndOfFileInfo, FlushFileBuffers, GetFileSizeEx,
+        GetFileType, SetFileInformationByHandle,
     },
 };
 
@@ -46,7 +46,14 @@ pub(crate) fn set_len(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     let end = FILE_END_OF_FILE_INFO { EndOfFile: len };
     let size = size_of::<FILE_END_OF_FILE_INFO>() as u32;
     // SAFETY: `end` has the type and the size that the arguments say.
-    check(unsafe { SetFileInformationByHandle(file.as_raw_handle(), FileEndOfFileInfo, (&raw const end).cast(), size) })
+    check(unsafe {
+        SetFileInformationByHandle(
+            file.as_raw_handle(),
+            FileEndOfFileInfo,
+            (&raw const end).cast(),
+            size,
+        )
+    })
 }
 
 /// Makes the file `len` bytes long. That allocates disk space unless the file is sparse or

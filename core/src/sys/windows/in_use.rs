@@ -17,7 +17,8 @@ use std::{
     time::Duration,
 };
 
-/// Whether a region may be unmapped while its map exists, unless its in-use count is not zero.
+/// Whether a resize may unmap the region of a map, so that it must wait until the in-use count is
+/// 0.
 pub(crate) const COUNTED: bool = true;
 
 /// The bit of the state that blocks new calls. The other bits are the count.

@@ -13,7 +13,9 @@ pub(crate) mod rlimit;
 mod section;
 pub(crate) mod transfer;
 
-pub(crate) use std::os::windows::io::{AsHandle as AsFile, BorrowedHandle as BorrowedFile, OwnedHandle as OwnedFile};
+pub(crate) use std::os::windows::io::{
+    AsHandle as AsFile, BorrowedHandle as BorrowedFile, OwnedHandle as OwnedFile,
+};
 use std::{
     io,
     mem::MaybeUninit,

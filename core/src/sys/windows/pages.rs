@@ -10,9 +10,10 @@ use std::{
 use windows_sys::Win32::{
     Foundation::ERROR_NOT_LOCKED,
     System::Memory::{
-        FlushViewOfFile, MEM_COMMIT, MEM_DECOMMIT, MEM_RESET, MEMORY_BASIC_INFORMATION, PAGE_EXECUTE_WRITECOPY,
-        PAGE_READWRITE, PAGE_WRITECOPY, PrefetchVirtualMemory, VirtualAlloc, VirtualFree, VirtualLock, VirtualProtect,
-        VirtualQuery, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
+        FlushViewOfFile, MEM_COMMIT, MEM_DECOMMIT, MEM_RESET, MEMORY_BASIC_INFORMATION,
+        PAGE_EXECUTE_WRITECOPY, PAGE_READWRITE, PAGE_WRITECOPY, PrefetchVirtualMemory,
+        VirtualAlloc, VirtualFree, VirtualLock, VirtualProtect, VirtualQuery, VirtualUnlock,
+        WIN32_MEMORY_RANGE_ENTRY,
     },
     System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION},
 };
@@ -53,7 +54,8 @@ impl Pages<'_> {
     }
 
     fn prefetch(self) -> io::Result<()> {
-        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len() };
+        let range =
+            WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: self.start(), NumberOfBytes: self.len() };
         // SAFETY: one range, which is valid during the call.
         check(unsafe { PrefetchVirtualMemory(this_process(), 1, &raw const range, 0) })
     }
@@ -101,7 +103,8 @@ impl Pages<'_> {
         let page = page_size();
         let mut statuses = Vec::new();
         statuses.try_reserve_exact(self.len() / page)?;
-        let mut queries: Vec<_> = (0..self.len()).step_by(page).take(BATCH).map(|_| query(self.start())).collect();
+        let mut queries: Vec<_> =
+            (0..self.len()).step_by(page).take(BATCH).map(|_| query(self.start())).collect();
         for from in (0..self.len()).step_by(BATCH * page) {
             queries.truncate((self.len() - from) / page);
             for (index, query) in queries.iter_mut().enumerate() {
@@ -109,10 +112,14 @@ impl Pages<'_> {
             }
             let size = size_of_val(queries.as_slice()) as u32;
             // SAFETY: `size` is the size of `queries`, which the call fills in.
-            check(unsafe { K32QueryWorkingSetEx(this_process(), queries.as_mut_ptr().cast(), size) })?;
+            check(unsafe {
+                K32QueryWorkingSetEx(this_process(), queries.as_mut_ptr().cast(), size)
+            })?;
             // SAFETY: all fields of the union are views of one number, whose first bit says that
             // the page is in the working set.
-            statuses.extend(queries.iter().map(|query| unsafe { query.VirtualAttributes.Flags } & 1 == 1));
+            statuses.extend(
+                queries.iter().map(|query| unsafe { query.VirtualAttributes.Flags } & 1 == 1),
+            );
         }
         Ok(statuses)
     }
@@ -126,7 +133,10 @@ impl Pages<'_> {
 const BATCH: usize = 512;
 
 fn query(page: *mut c_void) -> PSAPI_WORKING_SET_EX_INFORMATION {
-    PSAPI_WORKING_SET_EX_INFORMATION { VirtualAddress: page, ..PSAPI_WORKING_SET_EX_INFORMATION::default() }
+    PSAPI_WORKING_SET_EX_INFORMATION {
+        VirtualAddress: page,
+        ..PSAPI_WORKING_SET_EX_INFORMATION::default()
+    }
 }
 
 /// Changes the protection of pages.
@@ -153,7 +163,9 @@ pub(super) struct Run {
 pub(super) fn state(at: *const u8) -> io::Result<Run> {
     let mut info = MaybeUninit::<MEMORY_BASIC_INFORMATION>::uninit();
     // SAFETY: `info` has the size that is passed. The memory at `at` is not accessed.
-    let filled = unsafe { VirtualQuery(at.cast(), info.as_mut_ptr(), size_of::<MEMORY_BASIC_INFORMATION>()) };
+    let filled = unsafe {
+        VirtualQuery(at.cast(), info.as_mut_ptr(), size_of::<MEMORY_BASIC_INFORMATION>())
+    };
     if filled == 0 {
         return Err(io::Error::last_os_error());
     }

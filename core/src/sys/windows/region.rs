@@ -11,8 +11,8 @@ use std::{
 use windows_sys::Win32::{
     Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY, ERROR_USER_MAPPED_FILE},
     System::Memory::{
-        MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS, UnmapViewOfFile, VirtualAlloc,
-        VirtualFree,
+        MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS,
+        UnmapViewOfFile, VirtualAlloc, VirtualFree,
     },
 };
 
@@ -67,7 +67,11 @@ unsafe impl Sync for Region {}
 impl Region {
     /// Maps at least `len` bytes of a file from an offset on, or reserves them for new memory (see
     /// `commit`).
-    pub(crate) fn new(request: &MapRequest, len: usize, file: Option<(BorrowedHandle<'_>, u64)>) -> io::Result<Region> {
+    pub(crate) fn new(
+        request: &MapRequest,
+        len: usize,
+        file: Option<(BorrowedHandle<'_>, u64)>,
+    ) -> io::Result<Region> {
         check_flags(request.flags)?;
         let size = round_up(len, request.page)?;
         match file {
@@ -111,7 +115,12 @@ impl Region {
         }
     }
 
-    fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<Region> {
+    fn view(
+        request: &MapRequest,
+        section: &OwnedHandle,
+        offset: u64,
+        len: usize,
+    ) -> io::Result<Region> {
         let size = round_up(len, request.page)?;
         let base = section::view(request, section, offset, len)?;
         let region = Region { base, size, kind: Kind::View { _named: None } };
@@ -126,7 +135,8 @@ impl Region {
         let protection = flags::of_pages(request.protection, false);
         // SAFETY: the kernel chooses a free address range.
         let base = unsafe { VirtualAlloc(ptr::null(), size, MEM_RESERVE, protection) };
-        let base = NonNull::new(base.cast()).ok_or_else(|| allocation_error(io::Error::last_os_error()))?;
+        let base = NonNull::new(base.cast())
+            .ok_or_else(|| allocation_error(io::Error::last_os_error()))?;
         Ok(Region { base, size, kind: Kind::Private })
     }
 
@@ -178,7 +188,9 @@ impl Region {
         let at = self.base.as_ptr().cast();
         check(match self.kind {
             // SAFETY: the region owns the view and ends here. No reference into it exists.
-            Kind::View { .. } => unsafe { UnmapViewOfFile(MEMORY_MAPPED_VIEW_ADDRESS { Value: at }) },
+            Kind::View { .. } => unsafe {
+                UnmapViewOfFile(MEMORY_MAPPED_VIEW_ADDRESS { Value: at })
+            },
             // SAFETY: the region owns the memory and ends here. No reference into it exists.
             Kind::Private => unsafe { VirtualFree(at, 0, MEM_RELEASE) },
         })
@@ -189,11 +201,17 @@ impl Region {
     ///
     /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
     /// accessible again.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, request: &MapRequest) -> io::Result<()> {
+    pub(crate) fn take_over(
+        &self,
+        old: &Region,
+        len: usize,
+        request: &MapRequest,
+    ) -> io::Result<()> {
         if len == 0 {
             return Ok(());
         }
-        let protect_old = |protection| old.set_protection(len, &MapRequest { protection, ..*request });
+        let protect_old =
+            |protection| old.set_protection(len, &MapRequest { protection, ..*request });
         protect_old(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
@@ -210,7 +228,9 @@ impl Region {
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
         let len = round_up(len, page_size())?.min(self.size);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        unsafe { protect(self.base.as_ptr().cast(), len, flags::of_pages(request.protection, false)) }
+        unsafe {
+            protect(self.base.as_ptr().cast(), len, flags::of_pages(request.protection, false))
+        }
     }
 
     /// Releases the memory of a region that the map has left. The address space stays reserved.
@@ -236,7 +256,11 @@ impl Drop for Region {
 fn check_flags(flags: Flags) -> io::Result<()> {
     let known = Flags::SHARED | Flags::PRIVATE | Flags::ANONYMOUS | Flags::NORESERVE;
     let both_or_none = flags.contains(Flags::SHARED) == flags.contains(Flags::PRIVATE);
-    if both_or_none || !known.contains(flags) { Err(error(ERROR_INVALID_PARAMETER)) } else { Ok(()) }
+    if both_or_none || !known.contains(flags) {
+        Err(error(ERROR_INVALID_PARAMETER))
+    } else {
+        Ok(())
+    }
 }
 
 /// Corrects the error for sizes that exceed the address space: Windows reports an invalid

@@ -1,8 +1,8 @@
-//! Resource limits: which one an error number suggests, and its name.
+//! Resource limits: which one an error code suggests, and its name.
 
 use windows_sys::Win32::Foundation::{
-    ERROR_COMMITMENT_LIMIT, ERROR_DISK_FULL, ERROR_FILE_TOO_LARGE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY,
-    ERROR_TOO_MANY_OPEN_FILES, ERROR_WORKING_SET_QUOTA,
+    ERROR_COMMITMENT_LIMIT, ERROR_DISK_FULL, ERROR_FILE_TOO_LARGE, ERROR_NO_SYSTEM_RESOURCES,
+    ERROR_NOT_ENOUGH_MEMORY, ERROR_TOO_MANY_OPEN_FILES, ERROR_WORKING_SET_QUOTA,
 };
 
 /// The resource that a system call ran out of.
@@ -16,7 +16,7 @@ pub(crate) enum ResourceLimit {
 }
 
 impl ResourceLimit {
-    /// Returns the limit that the error number suggests. `locks`: whether the call locks pages in
+    /// Returns the limit that the error code suggests. `locks`: whether the call locks pages in
     /// memory.
     pub(crate) fn of(number: i32, locks: bool) -> Option<ResourceLimit> {
         match number.cast_unsigned() {
@@ -36,7 +36,9 @@ impl ResourceLimit {
             ResourceLimit::Handles => "the limit of open files",
             ResourceLimit::Memory => "the limit of address space, or of memory and page file",
             ResourceLimit::Committed => "the limit of memory and page file",
-            ResourceLimit::LockedMemory => "the limit of locked memory, the minimum in SetProcessWorkingSetSize",
+            ResourceLimit::LockedMemory => {
+                "the limit of locked memory, the minimum in SetProcessWorkingSetSize"
+            }
             ResourceLimit::FileSize => "the space on the disk, or the limit of a file's size",
         }
     }

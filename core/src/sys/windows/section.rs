@@ -13,7 +13,9 @@ use std::{
 
 use windows_sys::Win32::{
     Foundation::{ERROR_INVALID_NAME, INVALID_HANDLE_VALUE},
-    System::Memory::{CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE},
+    System::Memory::{
+        CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE,
+    },
 };
 
 use super::{error, flags};
@@ -44,7 +46,11 @@ impl Name {
 }
 
 /// Makes a section, or opens the one that has the name.
-pub(super) fn create(request: &MapRequest, bytes: Bytes<'_>, name: Option<&Name>) -> io::Result<OwnedHandle> {
+pub(super) fn create(
+    request: &MapRequest,
+    bytes: Bytes<'_>,
+    name: Option<&Name>,
+) -> io::Result<OwnedHandle> {
     let (handle, size) = match bytes {
         // 0 means the length of the file.
         Bytes::File(file) => (file.as_raw_handle(), 0),
@@ -90,7 +96,12 @@ pub(super) fn find(name: &Name) -> Option<OwnedHandle> {
 }
 
 /// Maps `len` bytes of the section from `offset` on.
-pub(super) fn view(request: &MapRequest, section: &OwnedHandle, offset: u64, len: usize) -> io::Result<NonNull<u8>> {
+pub(super) fn view(
+    request: &MapRequest,
+    section: &OwnedHandle,
+    offset: u64,
+    len: usize,
+) -> io::Result<NonNull<u8>> {
     let access = flags::of_view(request.protection, request.flags);
     let (high, low) = halves(offset);
     // SAFETY: the kernel chooses a free address range.

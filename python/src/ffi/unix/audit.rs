@@ -12,7 +12,13 @@ unsafe extern "C" {
 }
 
 /// Raises the audit event `mmap.__new__`. Returns the exception of an audit hook.
-pub(crate) fn audit(py: Python<'_>, fileno: c_int, length: isize, access: c_int, offset: i64) -> PyResult<()> {
+pub(crate) fn audit(
+    py: Python<'_>,
+    fileno: c_int,
+    length: isize,
+    access: c_int,
+    offset: i64,
+) -> PyResult<()> {
     let (event, format) = (c"mmap.__new__".as_ptr(), c"iniL".as_ptr());
     let (length, offset) = (length as Py_ssize_t, offset as c_longlong);
     // SAFETY: attached (`py`); the types of the arguments match the format.

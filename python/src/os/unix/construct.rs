@@ -28,7 +28,7 @@ impl Mmap {
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
                           access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
+    fn construct(
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
@@ -39,7 +39,8 @@ impl Mmap {
         if map.is_empty() {
             return Err(request.empty_map());
         }
-        let flags = if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
+        let flags =
+            if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
         Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
     }
 }
@@ -58,7 +59,9 @@ struct Request {
 }
 
 const PARAMETERS: Parameters = Parameters {
-    names: &["fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate"],
+    names: &[
+        "fileno", "length", "flags", "prot", "access", "offset", "trackfd", "repair", "allocate",
+    ],
     positional: 6,
 };
 
@@ -81,8 +84,8 @@ impl Request {
         Ok(request)
     }
 
-    /// Checks that the arguments fit together. Derives `flags` and `prot` from `access`, or `access` from
-    /// them.
+    /// Checks that the arguments fit together. Derives `flags` and `prot` from `access`, or
+    /// `access` from them.
     fn validate(mut self) -> PyResult<Request> {
         if self.length < 0 {
             return Err(PyOverflowError::new_err("memory mapped length must be positive"));
@@ -108,7 +111,9 @@ impl Request {
     fn map(&self) -> safemap::Result<Map> {
         let mut options = Options::new();
         options.offset(self.offset as u64).exact_offset();
-        options.protection(Protection::from_bits(self.prot)).exact_flags(Flags::from_bits(self.flags));
+        options
+            .protection(Protection::from_bits(self.prot))
+            .exact_flags(Flags::from_bits(self.flags));
         options.access(match self.access {
             ACCESS_READ => Access::Read,
             ACCESS_COPY => Access::Copy,
@@ -127,11 +132,16 @@ impl Request {
         // rejects it.
         match borrow(self.fileno) {
             // The system ignores the file with MAP_ANONYMOUS, but CPython checks its length.
-            Some(file) if self.flags & MAP_ANONYMOUS != 0 => options.len(self.length_in(file)?).anonymous(),
+            Some(file) if self.flags & MAP_ANONYMOUS != 0 => {
+                options.len(self.length_in(file)?).anonymous()
+            }
             Some(file) if self.length == 0 => options.map(file),
             Some(file) => options.len(self.length as usize).map(file),
-            // The core ignores the offset of anonymous memory; the system requires it to be aligned.
-            None if !(self.offset as usize).is_multiple_of(granularity()) => Err(Error::Unsupported("that offset")),
+            // The core ignores the offset of anonymous memory; the system requires it to be
+            // aligned.
+            None if !(self.offset as usize).is_multiple_of(granularity()) => {
+                Err(Error::Unsupported("that offset"))
+            }
             None => options.len(self.length as usize).anonymous(),
         }
     }
@@ -148,7 +158,9 @@ impl Request {
     /// Converts an error of the core to CPython's exception.
     fn exception(&self, error: Error) -> PyErr {
         match error {
-            Error::BeyondFile { .. } if self.length > 0 => value_error("mmap length is greater than file size"),
+            Error::BeyondFile { .. } if self.length > 0 => {
+                value_error("mmap length is greater than file size")
+            }
             Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
             Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
             Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),
@@ -168,8 +180,8 @@ impl Request {
     }
 }
 
-/// Returns the access that corresponds to a protection. Memory that is neither readable nor writable
-/// counts as read-only.
+/// Returns the access that corresponds to a protection. Memory that is neither readable nor
+/// writable counts as read-only.
 fn implied_access(prot: c_int) -> c_int {
     match (prot & PROT_READ != 0, prot & PROT_WRITE != 0) {
         (true, true) => ACCESS_DEFAULT,

@@ -33,7 +33,7 @@ impl Mmap {
         text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
-    pub(crate) fn construct(
+    fn construct(
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
@@ -83,8 +83,8 @@ impl<'py> Request<'py> {
             repair: arguments.truth_or(6, false)?,
             allocate: arguments.truth_or(7, false)?,
         };
-        // Up to CPython 3.14 `trackfd` exists on Unix only, and `test_mmap` checks that with anonymous
-        // memory.
+        // Up to CPython 3.14 `trackfd` exists on Unix only, and `test_mmap` checks that with
+        // anonymous memory.
         if matches!(request.fileno, -1 | 0) && args.py().version_info() < (3, 15) {
             arguments.reject_keyword(TRACKFD)?;
         }
@@ -108,8 +108,15 @@ impl<'py> Request<'py> {
             return Err(PyNotImplementedError::new_err("repair is not supported on Windows"));
         }
         let (trackfd, allocate) = (self.trackfd, self.allocate);
-        let mut source =
-            Source { file: borrow(py, self.fileno)?, name: None, length, access, offset, trackfd, allocate };
+        let mut source = Source {
+            file: borrow(py, self.fileno)?,
+            name: None,
+            length,
+            access,
+            offset,
+            trackfd,
+            allocate,
+        };
         if let Some(tagname) = &self.tagname {
             source.name = name(tagname).map_err(|error| source.length_error().unwrap_or(error))?;
         }
@@ -133,9 +140,14 @@ struct Source {
 impl Source {
     fn map(&self) -> safemap::Result<Map> {
         // Checked before the file is extended, which an error would not undo.
-        let unaligned = (self.file.is_none() || self.length > 0) && !self.offset.is_multiple_of(granularity() as u64);
+        let unaligned = (self.file.is_none() || self.length > 0)
+            && !self.offset.is_multiple_of(granularity() as u64);
         if unaligned {
-            return Err(Error::Unaligned { call: "map", offset: self.offset, multiple: granularity() });
+            return Err(Error::Unaligned {
+                call: "map",
+                offset: self.offset,
+                multiple: granularity(),
+            });
         }
         let options = self.options();
         self.file.map_or_else(|| options.anonymous(), |file| options.map(file))
@@ -159,8 +171,8 @@ impl Source {
         options
     }
 
-    /// Returns the exception for a file that is mapped to its end and is too short. CPython checks this
-    /// before the name.
+    /// Returns the exception for a file that is mapped to its end and is too short. CPython checks
+    /// this before the name.
     fn length_error(&self) -> Option<PyErr> {
         let file = self.file.filter(|_| self.length == 0)?;
         match Options::new().offset(self.offset).exact_offset().map(file) {
@@ -199,7 +211,9 @@ impl Source {
 fn name(tagname: &Bound<'_, PyAny>) -> PyResult<Option<OsString>> {
     let Ok(name) = tagname.cast::<PyString>() else {
         let kind = class_name(tagname);
-        return Err(PyTypeError::new_err(format!("expected str or None for 'tagname', not {kind}")));
+        return Err(PyTypeError::new_err(format!(
+            "expected str or None for 'tagname', not {kind}"
+        )));
     };
     let name: OsString = name.extract()?;
     match name.as_encoded_bytes().contains(&0) {

@@ -7,7 +7,7 @@ use std::ffi::c_int;
 
 use safemap::{Error, Flags, fault_status};
 
-use crate::buffer::error_of_status;
+use crate::ffi::error_of_status;
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
@@ -35,6 +35,7 @@ pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i3
 /// Returns the error code for a fault. For a page of a file, it is the one that the device or the
 /// network reported.
 pub(crate) fn fault_code(error: &Error) -> i32 {
-    let status = fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
+    let status =
+        fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
     status.map(error_of_status).or(error.os_code()).unwrap_or(INVALID)
 }

@@ -13,7 +13,9 @@ impl Mmap {
         let py = slf.py();
         let object: usize = py.get_type::<PyAny>().call_method1("__sizeof__", (slf,))?.extract()?;
         // A closed map has no name.
-        let name = slf.get().run(py, |map| Ok(map.name().map_or(0, |name| name.encode_wide().count() + 1)));
+        let name = slf
+            .get()
+            .run(py, |map| Ok(map.name().map_or(0, |name| name.encode_wide().count() + 1)));
         Ok(object + 2 * name.unwrap_or(0))
     }
 }

@@ -17,11 +17,23 @@ use std::{mem, ptr};
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 type PlainHandler = extern "C" fn(c_int);
 
-static HANDLERS: [Handler; GENERATIONS] =
-    [handler::<0>, handler::<1>, handler::<2>, handler::<3>, handler::<4>, handler::<5>, handler::<6>, handler::<7>];
+static HANDLERS: [Handler; GENERATIONS] = [
+    handler::<0>,
+    handler::<1>,
+    handler::<2>,
+    handler::<3>,
+    handler::<4>,
+    handler::<5>,
+    handler::<6>,
+    handler::<7>,
+];
 
 /// The signal handler. One instance exists for each generation.
-extern "C" fn handler<const GENERATION: usize>(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn handler<const GENERATION: usize>(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) {
     // SAFETY: the kernel passes both for the duration of the signal; nothing else refers to them.
     let mut context = unsafe { Context::new(signal, info, context) };
     if !resolve(&mut context) {
@@ -103,7 +115,9 @@ fn call_replaced(generation: usize, context: &mut Context<'_>) {
     mask::restore(&mask);
     // Rust's own handler gives up by restoring the default action and relies on the instruction to
     // fault again. A signal that was sent does not come again.
-    if context.cause() == Cause::Other && exchange(context.signal(), None).sa_sigaction == libc::SIG_DFL {
+    if context.cause() == Cause::Other
+        && exchange(context.signal(), None).sa_sigaction == libc::SIG_DFL
+    {
         terminate(generation, context);
     }
 }
@@ -151,7 +165,15 @@ fn send_again(context: &mut Context<'_>) {
     let thread = unsafe { libc::syscall(libc::SYS_gettid) };
     let (info, _) = context.raw();
     // SAFETY: `info` is the kernel's for this signal. A process may send itself any `siginfo_t`.
-    unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, std::process::id(), thread, context.signal(), info) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            std::process::id(),
+            thread,
+            context.signal(),
+            info,
+        )
+    };
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

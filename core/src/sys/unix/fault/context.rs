@@ -49,7 +49,11 @@ impl Context<'_> {
     /// # Safety
     ///
     /// The kernel passed both pointers to a signal handler that has not returned yet.
-    pub(super) unsafe fn new<'a>(signal: c_int, info: *mut siginfo_t, registers: *mut c_void) -> Context<'a> {
+    pub(super) unsafe fn new<'a>(
+        signal: c_int,
+        info: *mut siginfo_t,
+        registers: *mut c_void,
+    ) -> Context<'a> {
         // SAFETY: valid until the handler returns (the caller).
         let info = unsafe { &mut *info };
         // SAFETY: the same.
@@ -71,7 +75,9 @@ impl Context<'_> {
     }
 
     pub(super) fn cause(&self) -> Cause {
-        let is_this = |&&(signal, code, _): &&(c_int, c_int, Cause)| (signal, code) == (self.signal, self.code());
+        let is_this = |&&(signal, code, _): &&(c_int, c_int, Cause)| {
+            (signal, code) == (self.signal, self.code())
+        };
         match EXCEPTIONS.iter().find(is_this) {
             Some(&(.., cause)) => cause,
             None if (1..SENT).contains(&self.code()) => Cause::Access,
@@ -117,7 +123,10 @@ impl Context<'_> {
     }
 
     /// The process that sent the signal. Meaningful only if one did.
-    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     pub(super) fn sender(&self) -> libc::pid_t {
         // SAFETY: for another cause these bytes are another number.
         unsafe { self.info.si_pid() }
@@ -134,12 +143,18 @@ impl Context<'_> {
     }
 
     /// The address at which the program counter is saved.
-    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     pub(super) fn program_counter_slot(&mut self) -> usize {
         ptr::from_mut(ucontext::program_counter(self.registers)).expose_provenance()
     }
 
-    #[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     pub(super) fn stack_pointer(&mut self) -> usize {
         *ucontext::stack_pointer(self.registers) as usize
     }

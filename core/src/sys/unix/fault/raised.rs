@@ -76,7 +76,9 @@ fn below(context: &mut Context<'_>) -> impl Iterator<Item = usize> {
 
 fn readable(slots: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
     let mut page = 0;
-    slots.take_while(move |&slot| mem::replace(&mut page, slot / PAGE) == slot / PAGE || is_readable(slot))
+    slots.take_while(move |&slot| {
+        mem::replace(&mut page, slot / PAGE) == slot / PAGE || is_readable(slot)
+    })
 }
 
 /// Asks the kernel, because a fault would reach the handler that has just raised the signal.
@@ -85,7 +87,13 @@ fn is_readable(address: usize) -> bool {
     errno::preserved(|| {
         // SAFETY: the kernel reads the set first and then refuses `how`. Nothing is changed.
         let status = unsafe {
-            libc::syscall(libc::SYS_rt_sigprocmask, INVALID_HOW, address, ptr::null_mut::<u64>(), size_of::<u64>())
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                INVALID_HOW,
+                address,
+                ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
         };
         status == -1 && errno::get() == libc::EINVAL
     })
@@ -102,7 +110,9 @@ impl Frame {
         let address = word(frame::FAULT)? as usize;
         let is_pending = address != 0
             && word(frame::LINK)? == 0
-            && frame::MARKS.iter().all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value))
+            && frame::MARKS
+                .iter()
+                .all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value))
             && (accessor::fixup(read(slot)? as usize).is_some() || repair::is_wanted(address));
         is_pending.then_some(Frame(slot))
     }

@@ -47,7 +47,8 @@ impl Replaced {
         let slot = &self.0[generation];
         if slot.load(Ordering::Acquire).is_null() {
             let new = Box::into_raw(Box::new(*action));
-            match slot.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire) {
+            match slot.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire)
+            {
                 Ok(_) => return true,
                 // SAFETY: allocated above and not shared.
                 Err(_) => drop(unsafe { Box::from_raw(new) }),

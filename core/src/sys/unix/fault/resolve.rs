@@ -1,6 +1,9 @@
 //! Decides whether a signal is a fault of the library's, and resolves it.
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 use super::raised;
 use super::{
     super::{errno, repair},

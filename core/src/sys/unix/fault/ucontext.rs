@@ -21,7 +21,12 @@ pub(super) const KNOWN: bool = cfg!(any(
 
 /// Decodes the error code of an x86 page fault.
 #[cfg(all(
-    any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"),
+    any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ),
     target_arch = "x86_64"
 ))]
 fn kind_of_page_fault(code: u64) -> AccessKind {

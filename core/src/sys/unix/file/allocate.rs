@@ -42,7 +42,9 @@ fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
     use super::super::{check, retry_interrupted};
     retry_interrupted(|| {
         // SAFETY: fallocate accesses no memory.
-        check(unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count) })
+        check(unsafe {
+            libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count)
+        })
     })
 }
 
@@ -57,7 +59,9 @@ fn allocate(file: BorrowedFd<'_>, _: off_t, count: off_t) -> io::Result<()> {
         fst_bytesalloc: 0,
     };
     // SAFETY: the command takes a pointer to such a structure.
-    super::super::check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store) })
+    super::super::check(unsafe {
+        libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store)
+    })
 }
 
 /// posix_fallocate(2) moves the end of the file, in steps if the file system cannot do better, and

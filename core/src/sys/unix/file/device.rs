@@ -66,7 +66,8 @@ mod system {
     /// `<sys/disk.h>` of FreeBSD, `<sys/dkio.h>` of NetBSD: the length in bytes.
     #[cfg(not(target_vendor = "apple"))]
     fn media_len(file: BorrowedFd<'_>) -> io::Result<u64> {
-        const DIOCGMEDIASIZE: libc::c_ulong = if cfg!(target_os = "freebsd") { 0x4008_6481 } else { 0x4008_6484 };
+        const DIOCGMEDIASIZE: libc::c_ulong =
+            if cfg!(target_os = "freebsd") { 0x4008_6481 } else { 0x4008_6484 };
         let mut len: libc::off_t = 0;
         // SAFETY: the request writes a number of this type.
         check(unsafe { libc::ioctl(file.as_raw_fd(), DIOCGMEDIASIZE, &raw mut len) })?;

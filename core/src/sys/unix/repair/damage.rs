@@ -126,10 +126,17 @@ impl Damage {
 
     /// Maps the file again where pages were replaced. `offset` is the file offset of the region.
     pub(super) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
-        self.replaced_runs().try_for_each(|(page, count)| self.restore_run(page, count, file, offset))
+        self.replaced_runs()
+            .try_for_each(|(page, count)| self.restore_run(page, count, file, offset))
     }
 
-    fn restore_run(&self, page: usize, count: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+    fn restore_run(
+        &self,
+        page: usize,
+        count: usize,
+        file: BorrowedFd<'_>,
+        offset: u64,
+    ) -> io::Result<()> {
         let offset = offset + (page * self.request.page) as u64;
         self.map(page, count, self.request.flags.0, Some((file, offset)))?;
         (page..page + count).for_each(|page| {
@@ -138,13 +145,25 @@ impl Damage {
         Ok(())
     }
 
-    fn map(&self, page: usize, count: usize, flags: i32, file: Option<(BorrowedFd<'_>, u64)>) -> io::Result<()> {
+    fn map(
+        &self,
+        page: usize,
+        count: usize,
+        flags: i32,
+        file: Option<(BorrowedFd<'_>, u64)>,
+    ) -> io::Result<()> {
         let at = ptr::without_provenance_mut(self.start + page * self.request.page);
         let (fd, offset) = match file {
             Some((file, offset)) => (file.as_raw_fd(), offset_of(offset)?),
             None => (-1, 0),
         };
-        let call = MapCall { at, len: count * self.request.page, flags: flags | libc::MAP_FIXED, fd, offset };
+        let call = MapCall {
+            at,
+            len: count * self.request.page,
+            flags: flags | libc::MAP_FIXED,
+            fd,
+            offset,
+        };
         // SAFETY: the pages lie in the region, which stays mapped while it is watched. The only
         // references into it are those that external code holds, for which any bytes are valid.
         unsafe { map_call(self.request.protection, &call) }.map(drop)

@@ -149,7 +149,8 @@ impl Registry {
         let (first, count) = (start(chunk), FIRST << chunk);
         let new: Box<[Slot]> = (first..first + count).map(Slot::new).collect();
         let new = Box::into_raw(new);
-        if self.chunks[chunk].compare_exchange(ptr::null_mut(), new.cast(), SeqCst, SeqCst).is_err() {
+        if self.chunks[chunk].compare_exchange(ptr::null_mut(), new.cast(), SeqCst, SeqCst).is_err()
+        {
             // SAFETY: allocated above and not shared: another thread stored its chunk first.
             drop(unsafe { Box::from_raw(new) });
         }
@@ -208,13 +209,22 @@ mod tests {
                 let slots: Vec<_> = (0..EACH).map(|_| LOCAL.take()).collect();
                 // `readers` records whether the slot is in use. Another value means that the slot
                 // was not free.
-                assert!(slots.iter().all(|slot| slot.readers.swap(1, SeqCst) == 0), "round {round}");
-                assert!(slots.iter().all(|slot| slot.readers.swap(0, SeqCst) == 1), "round {round}");
+                assert!(
+                    slots.iter().all(|slot| slot.readers.swap(1, SeqCst) == 0),
+                    "round {round}"
+                );
+                assert!(
+                    slots.iter().all(|slot| slot.readers.swap(0, SeqCst) == 1),
+                    "round {round}"
+                );
                 slots.into_iter().for_each(|slot| LOCAL.give_back(slot));
             }
         };
         thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
         assert!(LOCAL.used.load(SeqCst) <= THREADS * EACH, "{} slots", LOCAL.used.load(SeqCst));
-        assert_eq!(LOCAL.slots().map(|slot| slot.number).collect::<HashSet<_>>().len(), LOCAL.used.load(SeqCst));
+        assert_eq!(
+            LOCAL.slots().map(|slot| slot.number).collect::<HashSet<_>>().len(),
+            LOCAL.used.load(SeqCst)
+        );
     }
 }

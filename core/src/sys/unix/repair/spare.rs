@@ -26,7 +26,14 @@ pub(super) fn keep() {
         // Shared, because the kernel merges adjacent private mappings into one.
         // SAFETY: a new mapping, which replaces no other.
         let page = unsafe {
-            libc::mmap(ptr::null_mut(), page_size(), libc::PROT_NONE, libc::MAP_SHARED | libc::MAP_ANON, -1, 0)
+            libc::mmap(
+                ptr::null_mut(),
+                page_size(),
+                libc::PROT_NONE,
+                libc::MAP_SHARED | libc::MAP_ANON,
+                -1,
+                0,
+            )
         };
         if page == libc::MAP_FAILED {
             return;
@@ -39,7 +46,11 @@ pub(super) fn keep() {
 
 /// Unmaps all spare pages. Async-signal-safe.
 pub(super) fn release() {
-    SPARES.iter().map(|spare| spare.swap(ptr::null_mut(), SeqCst)).filter(|page| !page.is_null()).for_each(unmap);
+    SPARES
+        .iter()
+        .map(|spare| spare.swap(ptr::null_mut(), SeqCst))
+        .filter(|page| !page.is_null())
+        .for_each(unmap);
 }
 
 fn unmap(page: *mut libc::c_void) {

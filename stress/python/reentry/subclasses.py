@@ -1,32 +1,36 @@
-"""Subclasses: each puts code in the place of one method or attribute, and then does as the class does."""
+"""Subclasses that override one method or attribute each. They fire a hook and call the class."""
 
-# What a call may use of a map without being asked to.
+# Methods and attributes that a call may use.
 OVERRIDDEN = [
     "__new__", "__getattribute__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__enter__", "__exit__", "__repr__",
     "__eq__", "__hash__", "__sizeof__", "__buffer__", "__release_buffer__", "close", "closed", "read", "read_byte", "readline", "tell", "seek",
     "find", "rfind", "write", "write_byte", "resize", "move", "size", "flush", "sync", "madvise", "protect", "lock", "unlock", "restore", "damage",
 ]  # fmt: skip
 
-# Here the call has used the map before, or hears of what is not heard otherwise: no twin can do the same before it. So it is within `with`.
-TANGLED = {
+# These calls use the map before the hook, or report an exception that is ignored elsewhere. So no
+# action before the call has the same result. The same is true within `with`.
+EXEMPT = {
     ("__getitem__", "next(reversed(m))"),
     ("__release_buffer__", "m.__release_buffer__(m.__buffer__(0))"),
 }
 
 
-def heirs(base, slot):
-    """A subclass of `base` for each name, whose code fires the hook that stands in `slot` then."""
-    return {name: heir(base, name, slot) for name in OVERRIDDEN if hasattr(base, name)}
+def subclasses(base, slot):
+    """Returns a subclass of `base` for each name.
+
+    It fires the hook that is in `slot` at that time.
+    """
+    return {name: subclass(base, name, slot) for name in OVERRIDDEN if hasattr(base, name)}
 
 
 def fits(name, text):
-    """Whether the call may come to use what stands under that name: special methods are used without being named."""
-    if text.startswith("with") or (name, text) in TANGLED:
+    """Returns whether the call may use that name. Special methods are used without being named."""
+    if text.startswith("with") or (name, text) in EXEMPT:
         return False
     return name.startswith("__") or name in text
 
 
-def heir(base, name, slot):
+def subclass(base, name, slot):
     own = getattr(base, name)
     if name in ("closed", "damage"):
         return type("mmap", (base,), {name: property(attribute(own, slot))})
@@ -34,7 +38,7 @@ def heir(base, name, slot):
 
 
 def attribute(own, slot):
-    """What gets an attribute."""
+    """Returns the getter of an attribute."""
 
     def get(self):
         slot[0].fire()
@@ -44,7 +48,7 @@ def attribute(own, slot):
 
 
 def method(own, slot):
-    """A method."""
+    """Returns a method."""
 
     def call(*arguments, **named):
         slot[0].fire()

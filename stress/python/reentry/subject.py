@@ -1,4 +1,4 @@
-"""A world: a map under test, its file with a margin on both sides, and whatever a hook may use or leave behind."""
+"""The map under test, its file with a margin on both sides, and what actions leave behind."""
 
 import mmap as standard
 import operator
@@ -6,17 +6,17 @@ import os
 import weakref
 import zlib
 
-from cutter import PAGE
+from settings import PAGE
 
-# More than what a call does without letting other threads run, and not whole pages.
+# Calls of more than 64 KiB let other threads run. Not a multiple of the page size.
 LENGTH = 17 * PAGE + 100
-# In the margins, and in memory that takes the place of a map; nothing in a map has it.
+# The byte in the margins, and in memory at addresses of a closed map. A map does not contain it.
 MARK = 0xEE
 
 INSIDE = (b"abc\nneedle z" * (LENGTH // 12 + 1))[:LENGTH]
 CONTENT = bytes([MARK]) * PAGE + INSIDE + bytes([MARK]) * (3 * PAGE - LENGTH % PAGE)
 
-# A map of each kind, of a class and a descriptor.
+# Functions that create a map of a kind from a class and a descriptor.
 KINDS = {
     "file": lambda base, fd: base(fd, LENGTH, offset=PAGE),
     "read": lambda base, fd: base(fd, LENGTH, access=standard.ACCESS_READ, offset=PAGE),
@@ -27,8 +27,8 @@ KINDS = {
 }
 
 
-class World:
-    """Where a call is made."""
+class Subject:
+    """The map under test."""
 
     def __init__(self, module):
         self.module = module
@@ -37,14 +37,14 @@ class World:
 
     @property
     def m(self):
-        """The map, or None once its name is gone."""
+        """The map, or None after its name was deleted."""
         return self.space.get("m")
 
     def begin(self, kind, base):
-        """A fresh map of that kind and class, and its file as it was."""
+        """Restores the file and creates a map of that kind and class."""
         os.ftruncate(self.file, 0)
         os.pwrite(self.file, CONTENT, 0)
-        self.fd, self.views, self.squatters = os.dup(self.file), [], []
+        self.fd, self.views, self.others = os.dup(self.file), [], []
         m = KINDS[kind](base, self.fd)
         if kind in ("private", "shared"):
             self.module.mmap.__setitem__(m, slice(None), INSIDE)
@@ -53,20 +53,20 @@ class World:
         self.space = {"m": m, "mmap": self.module, "fd": self.fd, "operator": operator, "zlib": zlib}
 
     def call(self, code):
-        """The value of a call, or its exception, and whether it is that."""
+        """Makes a call. Returns its value or its exception, and whether it raised."""
         try:
             return eval(code, self.space), False
         except Exception as error:
             return error, True
 
     def outcome(self, value, is_raised):
-        """The same in a form that can be compared."""
+        """Returns the result in a form that can be compared."""
         if is_raised:
             return type(value).__name__, str(value), getattr(value, "offset", None)
         return comparable(value, self.tested(), self.module.mmap)
 
-    def seen(self):
-        """All that can be seen of the map and the file."""
+    def state(self):
+        """Returns the state of map and file."""
         m, own, data = self.m, self.module.mmap, os.pread(self.file, os.fstat(self.file).st_size, 0)
         if m is None:
             return "forgotten", data
@@ -79,29 +79,29 @@ class World:
         return own.tell(m), own.__len__(m), content, data
 
     def end(self):
-        """Gives everything back; whoever took the place of the map in memory has to be unharmed."""
-        harmed = [squatter for squatter in self.squatters if squatter[:].strip(bytes([MARK]))]
+        """Frees everything. Memory that replaced the map must not have been written to."""
+        written = any(other[:].strip(bytes([MARK])) for other in self.others)
         self.space.clear()
-        for thing in self.views + self.squatters:
+        for thing in self.views + self.others:
             thing.release() if isinstance(thing, memoryview) else thing.close()
         try:
             os.close(self.fd)
         except OSError:
             pass
-        if harmed:
+        if written:
             raise AssertionError("bytes were written outside of the map")
 
 
-def squat(world):
-    """Fills memory where the map may have been."""
+def reuse_memory(subject):
+    """Maps memory, probably at the addresses of the map."""
     for length in (LENGTH, LENGTH, PAGE):
-        squatter = standard.mmap(-1, length, flags=standard.MAP_PRIVATE)
-        squatter[:] = bytes([MARK]) * length
-        world.squatters.append(squatter)
+        other = standard.mmap(-1, length, flags=standard.MAP_PRIVATE)
+        other[:] = bytes([MARK]) * length
+        subject.others.append(other)
 
 
 def comparable(value, m, cls):
-    """A value without its identity."""
+    """Returns a value without its identity."""
     if value is m and m is not None:
         return "the map"
     if isinstance(value, cls):
