@@ -7,6 +7,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
+use safemap::Map;
 
 use crate::{
     argument::{byte, count, int, try_small_ints},
@@ -15,7 +16,7 @@ use crate::{
         Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
         with_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap},
+    mmap::{DETACH_THRESHOLD, Mmap, clamped},
     os,
     search::FAST_SEARCH_LENGTH,
 };
@@ -284,9 +285,10 @@ impl Mmap {
     /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
     /// long, because most are short.
     fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let (start, near) = (start.min(end), end.min(start.saturating_add(DETACH_THRESHOLD)));
-        match self.run(py, |map| map.find(b"\n", start..near))? {
-            None if near < end => self.run_detached(py, |map| map.find(b"\n", near..end)),
+        let near = end.min(start.saturating_add(DETACH_THRESHOLD));
+        let find = |map: &Map, range| clamped(map, range, |range| map.find(b"\n", range));
+        match self.run(py, |map| find(map, start..near))? {
+            None if near < end => self.run_detached(py, |map| find(map, near..end)),
             found => Ok(found),
         }
     }

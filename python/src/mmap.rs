@@ -2,6 +2,7 @@
 
 use std::{
     ffi::c_int,
+    ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
@@ -9,7 +10,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyTuple},
 };
-use safemap::Map;
+use safemap::{Error, Map};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
@@ -179,8 +180,9 @@ impl Mmap {
     ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
             self.run_sized(py, len, |map| {
-                let left = map.len().saturating_sub(at).min(len);
-                Ok(map.read_uninit_at(&mut bytes[..left], at.min(map.len()))?.len())
+                clamped(map, at..at.saturating_add(len), |range| {
+                    Ok(map.read_uninit_at(&mut bytes[..range.len()], range.start)?.len())
+                })
             })
         })
     }
@@ -191,6 +193,23 @@ impl Mmap {
             Some(from) => map.copy_within(from..from + bytes.len(), at),
             None => map.write_at(bytes, at),
         })
+    }
+}
+
+/// Calls `call` with the part of `range` that is in the map, as another thread may have shortened it
+/// since the caller read its length. Repeats this if it is shortened between the check and the call.
+#[inline]
+pub(crate) fn clamped<R>(
+    map: &Map,
+    range: Range<usize>,
+    mut call: impl FnMut(Range<usize>) -> safemap::Result<R>,
+) -> safemap::Result<R> {
+    loop {
+        let end = range.end.min(map.len());
+        match call(range.start.min(end)..end) {
+            Err(Error::OutOfBounds { .. }) => {}
+            result => return result,
+        }
     }
 }
 
