@@ -20,8 +20,10 @@ class FaultError(OSError):
     memory was accessed.
     """
 
-    offset: int
-    """The offset in the map of the first byte that cannot be accessed."""
+    offset: int | None
+    """The offset in the map of the first byte that cannot be accessed. None in an exception that
+    safemap did not raise.
+    """
 
 @final
 class LineIterator:

@@ -30,7 +30,7 @@ impl Mmap {
     #[new]
     #[pyo3(
         signature = (*args, **kwargs),
-        text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
+        text_signature = "(fileno, length, tagname=None, access=0, offset=0, *, trackfd=True, \
                           repair=False, allocate=False)"
     )]
     fn construct(
