@@ -69,7 +69,6 @@ impl Method for Seek {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
         let len = mmap.length(py)?;
         let from = match whence {
@@ -107,7 +106,6 @@ impl Method for Read {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let n = count(arguments.first())?.unwrap_or(usize::MAX);
         let (at, len) = (mmap.position(), mmap.length(py)?);
         mmap.consume(py, at, n.min(len.saturating_sub(at)))
@@ -199,7 +197,6 @@ impl Method for Write {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
             let at = mmap.position();
@@ -235,7 +232,6 @@ impl Method for WriteByte {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();

@@ -38,7 +38,6 @@ impl Mmap {
         containing: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<LineIterator> {
         let (py, this) = (slf.py(), slf.get());
-        this.ensure_open()?;
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
         let lines = |needle: &[u8]| {

@@ -6,10 +6,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use pyo3::{
-    prelude::*,
-    types::{PyBytes, PyTuple},
-};
+use pyo3::{prelude::*, types::PyBytes};
 use safemap::{Error, Map};
 
 use crate::{
@@ -73,7 +70,7 @@ impl Mmap {
         }
     }
 
-    /// Raises ValueError if the map is closed, which CPython's methods check first.
+    /// Raises ValueError if the map is closed.
     #[inline]
     pub(crate) fn ensure_open(&self) -> PyResult<()> {
         if self.map.is_closed() { Err(closed()) } else { Ok(()) }
@@ -245,8 +242,15 @@ impl Mmap {
     }
 
     /// Closes the map.
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (exc_type, exc_value, traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (exc_type, exc_value, traceback);
         self.map.close(py)
     }
 

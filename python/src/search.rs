@@ -142,8 +142,9 @@ impl Mmap {
         arguments: &[Bound<'_, PyAny>],
         direction: Direction,
     ) -> PyResult<ReturnValue> {
-        self.ensure_open()?;
         with_stable_bytes(&arguments[0], |needle| {
+            // CPython converts the bounds after this check.
+            self.ensure_open()?;
             let (start, end) =
                 (optional_ssize(arguments.get(1))?, optional_ssize(arguments.get(2))?);
             let len = self.length(py)?;
