@@ -193,8 +193,8 @@ impl Mmap {
     }
 }
 
-/// Calls `call` with the part of `range` that is in the map, as another thread may have shortened it
-/// since the caller read its length. Repeats this if it is shortened between the check and the call.
+/// Calls `call` with the part of `range` that is in the map. Another thread may have shortened the
+/// map since the caller read its length, and may do so before the call, which is then repeated.
 #[inline]
 pub(crate) fn clamped<R>(
     map: &Map,

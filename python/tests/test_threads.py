@@ -195,8 +195,9 @@ class ConcurrentChanges(FileCase):
                 m.resize(LONG)
                 m.resize(LONG // 2)
         calls = [
-            lambda: m.find(b"q", 0), lambda: m.rfind(b"qq", 0), lambda: m.read(), lambda: m.readline(),
-            lambda: m[5:], lambda: next(m.lines(LONG // 2 - 9)), lambda: list(m.lines(containing=b"q")),
+            lambda: m.find(b"q", 0), lambda: m.rfind(b"qq", 0), m.read, m.readline,
+            lambda: m[5:], lambda: next(m.lines(LONG // 2 - 9)),
+            lambda: list(m.lines(containing=b"q")),
         ]
         done = threading.Event()
         thread = begin(resize)
