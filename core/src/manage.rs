@@ -424,6 +424,52 @@ impl Map {
         }
     }
 
+    /// Checks that the file is not shorter than the map, by one `fstat`.
+    ///
+    /// The rest of the page in which a truncated file ends is accessible: it reads as zeros, and
+    /// bytes stored there are lost. No other method reports this. The result is what was true
+    /// during the call; the file may be truncated at any time after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] with the end of the file, relative to the start of the map, if the file is
+    /// shorter than the map; 0 if it ends before the map starts. [`Error::Damaged`] for a damaged
+    /// map. [`Error::Unsupported`] for devices, and if the map is
+    /// [`untracked`](crate::Options::untracked). [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Error, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(100).extend().map(&file)?;
+    /// map.fill(7, ..)?;
+    /// map.verify()?;
+    /// # if cfg!(windows) { return Ok(()); } // Windows refuses to truncate a mapped file.
+    /// file.set_len(60)?;
+    /// assert_eq!(map.get(80)?, 0); // in the last page, so not a fault
+    /// assert!(matches!(map.verify(), Err(Error::Fault { offset: 60 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<()> {
+        self.ensure_intact()?;
+        if self.is_anonymous() {
+            return Ok(());
+        }
+        let file = self.file().ok_or(Error::Unsupported("an untracked map cannot be verified"))?;
+        let len = self.len();
+        let file_len = sys::file::regular_len(file).map_err(Error::os("verify"))?;
+        let file_len =
+            file_len.ok_or(Error::Unsupported("a map of a device cannot be verified"))?;
+        // Another thread may have resized the map before or after the file was examined.
+        let len = len.min(self.len());
+        match usize::try_from(file_len.saturating_sub(self.offset())) {
+            Ok(offset) if offset < len => Err(Error::Fault { offset }),
+            _ => Ok(()),
+        }
+    }
+
     /// Unmaps the memory, closes the file, and reports errors of both.
     ///
     /// Does not [`flush`](Map::flush). Dropping a map takes the same steps and ignores errors.

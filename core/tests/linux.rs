@@ -28,6 +28,7 @@ fn a_device_of_zeros_is_mapped_with_the_given_length() {
     let zero = File::options().read(true).write(true).open("/dev/zero").unwrap();
     let map = Options::new().access(Access::Copy).len(PAGE).map(&zero).unwrap();
     assert_eq!(map.get(0).unwrap(), 0);
+    assert!(matches!(map.verify(), Err(Error::Unsupported(_))));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
-use safemap::Map;
+use safemap::{Error, Map};
 
 use crate::{
     argument::{byte, count, int, try_small_ints},
@@ -260,6 +260,19 @@ impl Mmap {
         }
         self.run(py, |map| map.file_len())
     }
+
+    /// Raises FaultError if the file is shorter than the map, with the end of the file, relative to
+    /// the start of the map, as `offset`. Checks this with one fstat(). The file may become shorter
+    /// at any time after it.
+    ///
+    /// Raises io.UnsupportedOperation for a device and for a map created with trackfd=False.
+    fn verify(&self, py: Python<'_>) -> PyResult<()> {
+        let verified = self.run_detached(py, |map| match map.verify() {
+            Err(Error::Unsupported(reason)) => Ok(Err(reason)),
+            result => result.map(Ok),
+        })?;
+        verified.map_err(|reason| unsupported(py, reason))
+    }
 }
 
 impl Mmap {
@@ -291,9 +304,9 @@ impl Mmap {
 }
 
 #[cold]
-fn beyond_end(error: safemap::Error, text: &'static str) -> PyErr {
+fn beyond_end(error: Error, text: &'static str) -> PyErr {
     match error {
-        safemap::Error::OutOfBounds { .. } => value_error(text),
+        Error::OutOfBounds { .. } => value_error(text),
         error => to_exception(error),
     }
 }

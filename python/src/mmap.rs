@@ -44,8 +44,9 @@ pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
 /// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname`
 /// share the memory. A file that is too short is extended. `repair` raises NotImplementedError.
 ///
-/// Reading or writing a part of the map that the file no longer contains raises FaultError, a
-/// subclass of OSError.
+/// Reading or writing a page of the map that the file no longer contains raises FaultError, a
+/// subclass of OSError. The rest of the file's last page reads as zeros, and bytes written there
+/// are lost; verify() raises FaultError then.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]
 pub(crate) struct Mmap {
     pub(crate) map: SharedMap,

@@ -14,7 +14,7 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
-pub(crate) use length::{MAX_LEN, extend, set_len, status_len};
+pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {

@@ -27,6 +27,11 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     Ok(FileState { len, huge_page: None })
 }
 
+/// Returns the file's length, or `None` if it is not a file on a disk.
+pub(crate) fn regular_len(file: BorrowedHandle<'_>) -> io::Result<Option<u64>> {
+    Ok(state(file)?.len)
+}
+
 /// Returns the file's length.
 pub(crate) fn status_len(file: BorrowedHandle<'_>) -> io::Result<u64> {
     let mut len = 0;
