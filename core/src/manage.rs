@@ -340,7 +340,10 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Os`], also if the result does not fit into memory.
+    /// [`Error::OutOfBounds`]; [`Error::Os`], also if the result does not fit into memory. On Linux
+    /// also [`Error::Unsupported`] if the kernel does not report the state of the file, and
+    /// [`Error::NoFile`] if it reports that all pages are in memory, and the map is
+    /// [`untracked`](crate::Options::untracked), so that this cannot be verified.
     ///
     /// # Platforms
     ///
@@ -363,7 +366,25 @@ impl Map {
         let regions = self.lock_regions();
         let span = self.span("residency", range)?;
         let pages = self.pages(&regions, span, Rounding::Outward);
-        pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
+        let resident =
+            pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))?;
+        if !self.is_anonymous() && !resident.is_empty() && resident.iter().all(|&is| is) {
+            self.ensure_residency_is_reported()?;
+        }
+        Ok(resident)
+    }
+
+    /// Fails if the system reports every page of the file as resident, whether it is or not.
+    fn ensure_residency_is_reported(&self) -> Result<()> {
+        let end = self.offset() + self.len() as u64;
+        match sys::file::reports_residency(self.file(), end) {
+            None => Err(Error::NoFile { call: "residency" }),
+            Some(Err(error)) => Err(Error::os("residency")(error)),
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => Err(Error::Unsupported(
+                "the kernel does not report to this user which pages of this file are in memory",
+            )),
+        }
     }
 
     /// Names anonymous memory. `/proc/PID/maps` shows it as `[anon:name]` or `[anon_shmem:name]`.

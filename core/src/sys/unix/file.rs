@@ -3,6 +3,7 @@
 mod allocate;
 mod device;
 mod length;
+mod residency;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::mem::MaybeUninit;
@@ -26,6 +27,18 @@ pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
         _ => None,
     };
     Ok(FileState { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
+}
+
+/// Returns whether the system reports which pages of the file are in memory, or `None` if that
+/// cannot be determined without its descriptor. `end` is the end of the map in the file.
+pub(crate) fn reports_residency(
+    file: Option<BorrowedFd<'_>>,
+    end: u64,
+) -> Option<io::Result<bool>> {
+    match file {
+        _ if !residency::MAY_BE_HIDDEN => Some(Ok(true)),
+        file => file.map(|file| residency::is_reported(file, &state(file)?, end)),
+    }
 }
 
 /// Returns the page size if the file is on hugetlbfs, whose block size is the page size. Other file

@@ -40,6 +40,11 @@ pub(crate) fn status_len(file: BorrowedHandle<'_>) -> io::Result<u64> {
     Ok(u64::try_from(len).unwrap_or(0))
 }
 
+/// Returns whether the system reports which pages of the file are in memory.
+pub(crate) fn reports_residency(_: Option<BorrowedHandle<'_>>, _: u64) -> Option<io::Result<bool>> {
+    Some(Ok(true))
+}
+
 /// Makes the file at least `len` bytes long.
 pub(crate) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     section::extend(file, len)
