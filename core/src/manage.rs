@@ -20,7 +20,9 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::Os`] if the system cannot write all bytes, for example because the disk is full or
-    /// the device failed. Bytes may be lost then. [`Error::Damaged`] for a damaged map.
+    /// the device failed. Bytes may be lost then. Maps made from one [`File`](std::fs::File) share
+    /// its error state: only the first of their flushes reports a loss. [`Error::Damaged`] for a
+    /// damaged map.
     ///
     /// # Platforms
     ///
