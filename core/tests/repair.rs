@@ -46,6 +46,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
         assert_eq!(read_directly(&map, 2 * PAGE + 7), 0);
         assert_eq!(read_directly(&map, 10), 10);
         assert_eq!(map.damage(), Some(reported(2 * PAGE + 7)));
+        let expected = reported(2 * PAGE + 7);
         for refused in [
             map.get(0).map(drop),
             map.set(0, 1),
@@ -54,7 +55,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
             map.resize(10),
         ] {
             assert!(
-                matches!(refused, Err(Error::Damaged { offset }) if offset == reported(2 * PAGE + 7)),
+                matches!(refused, Err(Error::Damaged { offset }) if offset == expected),
                 "{refused:?}"
             );
         }
