@@ -84,6 +84,10 @@
 //!   when a thread first uses a map. On Linux a new map checks SIGSEGV only if
 //!   [`Options::protection`] forbids access; so do [`Map::protect`], [`Map::advise`] and a resize
 //!   that make pages inaccessible. This works for up to eight different handlers of each signal.
+//! - **A shared library that contains the crate is never unloaded** after it has created a map: the
+//!   crate opens it again with `dlopen` and `RTLD_NODELETE`. The loader is locked while it runs the
+//!   constructors of a library. So a constructor must not wait for a thread that creates the first
+//!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
 //! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`; see
@@ -95,10 +99,9 @@
 //! On Windows creating a map adds a vectored exception handler and removes the one that the
 //! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
 //! access violations and in-page errors of the accessors, and passes everything else on. A fault
-//! overwrites the thread's last error code; `fault_status` returns it.
-//!
-//! Handlers are registered for the lifetime of the process. A shared library that contains this
-//! crate must not be unloaded after it has created a map.
+//! overwrites the thread's last error code; `fault_status` returns it. A DLL that contains the crate
+//! is never unloaded after it has created a map (`GetModuleHandleEx` with
+//! `GET_MODULE_HANDLE_EX_FLAG_PIN`).
 //!
 //! # Threads and fork
 //!

@@ -13,6 +13,9 @@
     not(safemap_portable)
 ))]
 
+#[path = "handlers/copies.rs"]
+mod copies;
+
 use std::{
     mem,
     os::{fd::AsRawFd, unix::process::ExitStatusExt},
