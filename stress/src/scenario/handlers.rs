@@ -14,7 +14,7 @@ use safemap_testing::{PAGE, TempFile, process::Fork, signal};
 
 use super::file_and_map;
 use crate::{
-    raw::{CHAINED, HANDLED, alternate_stack, install_chaining, install_ending, read_directly},
+    raw::{CHAINED, HANDLED, install_chaining, install_ending, read_directly},
     report::{Report, Result, Settings},
 };
 
@@ -78,7 +78,7 @@ pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
         for stack in [Some(Some(64 << 10)), Some(None), None] {
             let map = &map;
             scope.spawn(move || {
-                stack.map_or(Ok(()), alternate_stack).expect("a thread may choose its signal stack");
+                stack.into_iter().for_each(signal::alternate_stack);
                 (0..rounds).for_each(|_| assert!(faults(settings, map)));
             });
         }

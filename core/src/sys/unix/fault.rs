@@ -12,16 +12,20 @@
 
 mod chain;
 mod context;
+mod copies;
 mod mask;
+mod notes;
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod raised;
+mod record;
 mod replaced;
 mod resolve;
 mod thread_ready;
 mod ucontext;
+mod visits;
 
 use super::pin;
 use crate::accessor;
