@@ -13,6 +13,8 @@
     not(safemap_portable)
 ))]
 
+// musl loads no shared libraries into programs that are linked statically.
+#[cfg(not(target_env = "musl"))]
 #[path = "handlers/copies.rs"]
 mod copies;
 #[path = "handlers/numbered.rs"]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Returns a map whose file was truncated to one page.
-fn truncated_map() -> (TempFile, Map) {
+pub(super) fn truncated_map() -> (TempFile, Map) {
     let (file, map) = file_and_map(4);
     file.set_len(PAGE as u64);
     (file, map)
@@ -30,7 +30,7 @@ fn faults(settings: &Settings, map: &Map) -> bool {
 }
 
 /// Accesses the missing page in a forked child without the library, and returns the child.
-fn access_directly(map: &Map) -> Result<Fork> {
+pub(super) fn access_directly(map: &Map) -> Result<Fork> {
     Ok(Fork::run(|| i32::from(read_directly(map, PAGE)))?)
 }
 
