@@ -83,7 +83,17 @@
 //!   the faults in maps, until the crate puts its handler first again: when a map is created, and
 //!   when a thread first uses a map. On Linux a new map checks SIGSEGV only if
 //!   [`Options::protection`] forbids access; so do [`Map::protect`], [`Map::advise`] and a resize
-//!   that make pages inaccessible. This works for up to eight different handlers of each signal.
+//!   that make pages inaccessible. This works for at least 64 different handlers of each signal.
+//!   Each handler of a chain is a nested call on the signal stack, of which the crate's uses about
+//!   0.3 KiB.
+//! - **Several copies of the crate**, such as two versions of it or those of two extension modules,
+//!   find each other, up to 65 of them. The handler that is first handles the faults of all copies,
+//!   and then calls the handlers of other libraries. Copies in another namespace of the loader
+//!   (`dlmopen`) count as other libraries.
+//! - **A shared library that contains the crate is never unloaded** after it has created a map: the
+//!   crate opens it again with `dlopen` and `RTLD_NODELETE`. The loader is locked while it runs the
+//!   constructors of a library. So a constructor must not wait for a thread that creates the first
+//!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
 //! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`; see
@@ -95,10 +105,9 @@
 //! On Windows creating a map adds a vectored exception handler and removes the one that the
 //! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
 //! access violations and in-page errors of the accessors, and passes everything else on. A fault
-//! overwrites the thread's last error code; `fault_status` returns it.
-//!
-//! Handlers are registered for the lifetime of the process. A shared library that contains this
-//! crate must not be unloaded after it has created a map.
+//! overwrites the thread's last error code; `fault_status` returns it. A DLL that contains the crate
+//! is never unloaded after it has created a map (`GetModuleHandleEx` with
+//! `GET_MODULE_HANDLE_EX_FLAG_PIN`).
 //!
 //! # Threads and fork
 //!
@@ -181,6 +190,9 @@
 //! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
 //! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
 //! | `&map[..]` | `unsafe { map.as_slice() }` |
+
+#[macro_use]
+mod symbol;
 
 mod access;
 mod advice;

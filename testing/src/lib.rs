@@ -5,6 +5,8 @@
 mod child;
 mod decode;
 mod file;
+#[cfg(unix)]
+mod library_copy;
 mod model;
 mod operation;
 #[cfg(unix)]
@@ -19,6 +21,8 @@ mod sweep;
 pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
+#[cfg(unix)]
+pub use library_copy::LibraryCopy;
 pub use model::Model;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! The scenarios: names, functions and what `--control` removes.
 
 mod allocated;
+mod copies;
 mod failed_device;
 mod forked;
 mod full_disk;
@@ -69,6 +70,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("limit of locked memory", limits::locked_memory, MESSAGE),
     scenario("handler that chains", handlers::chaining, DIRECT),
     scenario("handler that does not chain", handlers::not_chaining, "no map created after it"),
+    scenario("copies of the crate", copies::run, "copies that do not find each other"),
     scenario("alternate stacks", handlers::alternate_stacks, DIRECT),
     scenario("signals sent", handlers::sent, "the signal is ignored"),
     scenario("stack overflow", stack_overflow::run, "a handler that does not chain"),

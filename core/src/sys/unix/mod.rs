@@ -11,6 +11,7 @@ pub(crate) mod in_use;
 mod large_file;
 mod mmap;
 mod pages;
+mod pin;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
