@@ -225,6 +225,11 @@ impl Region {
         moved
     }
 
+    /// Does nothing: `take_over` has done it.
+    pub(crate) fn allow_access(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
         let len = round_up(len, page_size())?.min(self.size);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
