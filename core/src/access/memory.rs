@@ -15,15 +15,13 @@ use std::{
     },
 };
 
-use super::{
-    Span,
-    lock::{Lock, Locked},
-};
+use super::Span;
 use crate::{
     Error, Result, accessor,
     sys::{
         fault, fork,
         in_use::{self, InUse, InUseCount},
+        lock::{Lock, Locked},
         region::Region,
         request::MapRequest,
     },
@@ -274,6 +272,12 @@ impl RegionsGuard<'_> {
             left.forget_pages();
         }
         self.memory.leaving.store(0, Release);
+    }
+
+    /// Whether a page of the current region belongs to the parent process only
+    /// (`Advice::DontFork`).
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        self.current().is_some_and(Region::is_missing_pages)
     }
 
     /// Whether the current region became accessible again after a move that was not completed.

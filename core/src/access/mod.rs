@@ -21,7 +21,6 @@
 mod bounds;
 mod copy;
 mod external;
-mod lock;
 mod memory;
 mod pages;
 mod search;

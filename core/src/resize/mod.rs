@@ -27,7 +27,8 @@ impl Map {
     /// [`Error::ReadOnly`]; [`Error::NoFile`] for an [`untracked`](crate::Options::untracked) map;
     /// [`Error::TooLong`]; [`Error::Unsupported`] for a private map of a file, whose bytes are not
     /// the file's, and for shared anonymous memory that is to grow beyond its
-    /// [`capacity`](Map::capacity); [`Error::Os`] if there is not enough memory or address space,
+    /// [`capacity`](Map::capacity), and in a forked child that did not inherit all pages
+    /// ([`Advice::DontFork`](crate::Advice::DontFork)); [`Error::Os`] if there is not enough memory or address space,
     /// or the file cannot have that length. The file and the map are unchanged then.
     ///
     /// # Platforms
@@ -58,6 +59,7 @@ impl Map {
     pub fn resize(&self, new_len: usize) -> Result<()> {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
+        self.ensure_inherited()?;
         match &self.origin {
             Origin::File { .. } if !self.reaches_others() => {
                 Err(Error::Unsupported("a private map of a file cannot be resized"))
@@ -91,6 +93,15 @@ impl Map {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.lock_regions().capacity()
+    }
+
+    /// Fails with [`Error::Unsupported`] if this process did not inherit all pages of the map
+    /// ([`Advice::DontFork`](crate::Advice::DontFork)).
+    pub(crate) fn ensure_inherited(&self) -> Result<()> {
+        match self.lock_regions().is_missing_pages() {
+            true => Err(Error::Unsupported("this process did not inherit all pages of the map")),
+            false => Ok(()),
+        }
     }
 
     /// Does all that can fail before it changes the file, and changes the file before the map.

@@ -119,3 +119,22 @@ fn a_child_is_consistent_at_every_step_of_resizing_a_file() {
         steps::at_each(fork, || map.resize(to).unwrap());
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_never_reads_pages_that_it_did_not_inherit() {
+    let page = page_size();
+    let map = Rc::new(memory(2 * page));
+    map.fill(7, ..).unwrap();
+    map.advise(crate::Advice::DontFork, ..page).unwrap();
+    let fork = {
+        let map = Rc::clone(&map);
+        move || {
+            // A move cancels the advice.
+            let is_right = || matches!(map.get(0), Ok(7) | Err(crate::Error::Fault { offset: 0 }));
+            let inherits_rest = || map.get(page).unwrap() == 7 && map.set(page, 8).is_ok();
+            assert!(holds_in_fork(|| is_right() && inherits_rest() && is_right()));
+        }
+    };
+    steps::at_each(fork, || map.resize(9 * page).unwrap());
+}

@@ -11,7 +11,7 @@ use std::{
 use super::{
     check, fault, fork,
     mmap::{MapCall, map_call, offset_of},
-    page_size,
+    not_inherited, page_size,
     repair::{Mark, Watch},
 };
 use crate::{
@@ -117,6 +117,11 @@ impl Region {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
     }
 
+    /// Whether this process did not inherit all pages from its parent.
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        not_inherited::is_missing(self.base.addr().get(), self.size)
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }
@@ -135,6 +140,7 @@ impl Region {
     fn release(&mut self) -> io::Result<()> {
         // From here on the signal handler must not map pages here.
         self.watch = None;
+        not_inherited::forget(self.base.addr().get(), self.size);
         // SAFETY: the region owns the pages and ends here. No reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
     }
@@ -166,7 +172,9 @@ impl Region {
     /// Gives the pages the protection again with which they were mapped, after a move that was not
     /// completed.
     pub(crate) fn allow_access(&self) -> io::Result<()> {
-        self.set_protection(self.request.protection)
+        self.set_protection(self.request.protection)?;
+        not_inherited::protect(self.base.addr().get(), self.size);
+        Ok(())
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {

@@ -169,6 +169,11 @@ impl Region {
         Ok(())
     }
 
+    /// Returns false: there are no forks.
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        false
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }

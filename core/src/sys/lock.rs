@@ -1,4 +1,4 @@
-//! The lock of a map's regions, which a fork releases in the child.
+//! A lock that a fork releases in the child.
 
 use std::{
     sync::atomic::{
@@ -9,24 +9,24 @@ use std::{
     time::Duration,
 };
 
-use crate::sys::fork;
+use super::fork;
 
 /// 0 if unlocked, else the number of forks plus one at the time of locking. After a fork the owner
 /// does not exist in the child, and the number there no longer matches: the lock is void.
 #[derive(Debug)]
-pub(super) struct Lock(AtomicU64);
+pub(crate) struct Lock(AtomicU64);
 
 /// Releases the lock when dropped.
 #[derive(Debug)]
-pub(super) struct Locked<'a>(&'a AtomicU64);
+pub(crate) struct Locked<'a>(&'a AtomicU64);
 
 impl Lock {
-    pub(super) fn new() -> Lock {
+    pub(crate) const fn new() -> Lock {
         Lock(AtomicU64::new(0))
     }
 
     /// Waits for the lock. Polls with short sleeps: the kernel would wake no thread of a child.
-    pub(super) fn lock(&self) -> Locked<'_> {
+    pub(crate) fn lock(&self) -> Locked<'_> {
         let locked = fork::current() + 1;
         for round in 0_u32.. {
             let owner = self.0.load(Relaxed);
