@@ -49,8 +49,8 @@ pub enum Advice {
     Remove,
     /// A child of `fork` does not inherit the pages: there, a call that accesses them returns
     /// [`Error::Fault`](crate::Error::Fault), and one that changes them or resizes the map another
-    /// error. The library does this in the child, by inaccessible pages. The kernel's own advice
-    /// (2.6.16) would leave a hole, in which the child's map would access what is mapped there next.
+    /// error. The library makes the pages inaccessible in the child. The kernel's own advice
+    /// (2.6.16) leaves a hole there, and the child's map would access what is mapped there next.
     DontFork,
     /// Cancels [`DontFork`](Advice::DontFork) (2.6.16).
     DoFork,

@@ -106,13 +106,13 @@
 //! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
 //! `advise` and similar methods exclude each other for the same map.
 //!
-//! On Unix, `fork` waits for no call. A child finds every map in a consistent state: with the length
-//! before a concurrent resize or the one after it, the bytes, and no lock held. The first call that
-//! changes a map there completes or undoes what a thread of the parent had begun. Children may use
-//! and drop the maps of their parent. Shared maps show the same memory in both processes; private
-//! maps are copied on write. A child made by another call than the C library's `fork`, such as
-//! `_Fork`, notices that by itself: on Linux 4.14 by a word that the kernel clears, elsewhere by its
-//! process id.
+//! On Unix, `fork` waits for no call. A child finds every map in a consistent state: with the
+//! length before a concurrent resize or the one after it, the bytes, and no lock held. The first
+//! call that changes a map there completes or undoes what a thread of the parent had begun.
+//! Children may use and drop the maps of their parent. Shared maps show the same memory in both
+//! processes; private maps are copied on write. A child made by another call than the C library's
+//! `fork`, such as `_Fork`, notices that by itself: on Linux 4.14 by a word that the kernel clears,
+//! elsewhere by its process id.
 //!
 //! # Errors
 //!

@@ -28,8 +28,9 @@ impl Map {
     /// [`Error::TooLong`]; [`Error::Unsupported`] for a private map of a file, whose bytes are not
     /// the file's, and for shared anonymous memory that is to grow beyond its
     /// [`capacity`](Map::capacity), and in a forked child that did not inherit all pages
-    /// ([`Advice::DontFork`](crate::Advice::DontFork)); [`Error::Os`] if there is not enough memory or address space,
-    /// or the file cannot have that length. The file and the map are unchanged then.
+    /// ([`Advice::DontFork`](crate::Advice::DontFork)); [`Error::Os`] if there is not enough memory
+    /// or address space, or the file cannot have that length. The file and the map are unchanged
+    /// then.
     ///
     /// # Platforms
     ///

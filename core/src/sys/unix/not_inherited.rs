@@ -1,7 +1,7 @@
 //! Pages that a forked child does not inherit (`Advice::DontFork`).
 //!
-//! The kernel would leave a hole in the child's address space. Whatever the child maps there would
-//! then be read, written and unmapped by its copy of the map. The library therefore records the
+//! The kernel would leave a hole in the child's address space. The child's copy of the map would
+//! then read, write and unmap any other memory that is mapped there. The library therefore records the
 //! pages, and the child replaces them by inaccessible ones. All of them are still mapped then, so
 //! nothing else can be at their addresses.
 
