@@ -132,15 +132,15 @@ extern "C" fn wait_for_call() {
     }
 }
 
-/// Forks while another thread waits for storage inside a call. Neither the fork nor the child may wait
-/// for that thread.
+/// Forks while another thread waits for storage inside a call. Neither the fork nor the child may
+/// wait for that thread.
 pub(crate) fn beside_slow_storage(settings: &Settings) -> Result {
     if settings.control {
         at_fork(Some(wait_for_call), None);
     }
     let rounds = settings.times(30, 600);
     (0..rounds).try_for_each(|round| fork_beside_slow_call(round).map(drop))?;
-    Ok(Report::new(rounds, "forks while another thread locks, populates or moves pages that do not arrive"))
+    Ok(Report::new(rounds, "forks while another thread waits for pages that do not arrive"))
 }
 
 fn fork_beside_slow_call(round: usize) -> Result<()> {
@@ -166,9 +166,13 @@ fn fork_beside_slow_call(round: usize) -> Result<()> {
             drop(stalled);
             in_time
         });
-        let ends = Fork::run(|| i32::from(!uses_map_in_child(&map)))?.wait_timeout(Duration::from_secs(2));
+        let ends =
+            Fork::run(|| i32::from(!uses_map_in_child(&map)))?.wait_timeout(Duration::from_secs(2));
         let _ = forked.send(());
-        pages.join().expect("the thread does not panic").map_err(|_| "a fork waited for storage")?;
+        pages
+            .join()
+            .expect("the thread does not panic")
+            .map_err(|_| "a fork waited for storage")?;
         let status = ends?.ok_or("a child hung")?;
         assert!(status.success(), "the child ended with {status}");
         Ok(())
@@ -177,5 +181,8 @@ fn fork_beside_slow_call(round: usize) -> Result<()> {
 
 fn uses_map_in_child(map: &Map) -> bool {
     let unchanged = map.get(0).is_ok_and(|byte| byte == 5) && [LEN, 20 * LEN].contains(&map.len());
-    unchanged && map.set(1, 6).is_ok() && map.resize(30 * LEN).is_ok() && map.set(30 * LEN - 1, 1).is_ok()
+    unchanged
+        && map.set(1, 6).is_ok()
+        && map.resize(30 * LEN).is_ok()
+        && map.set(30 * LEN - 1, 1).is_ok()
 }

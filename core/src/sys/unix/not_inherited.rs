@@ -1,9 +1,9 @@
 //! Pages that a forked child does not inherit (`Advice::DontFork`).
 //!
 //! The kernel would leave a hole in the child's address space. The child's copy of the map would
-//! then read, write and unmap any other memory that is mapped there. The library therefore records the
-//! pages, and the child replaces them by inaccessible ones. All of them are still mapped then, so
-//! nothing else can be at their addresses.
+//! then read, write and unmap any other memory that is mapped there. The library therefore records
+//! the pages, and the child replaces them by inaccessible ones. All of them are still mapped then,
+//! so nothing else can be at their addresses.
 
 use std::{
     io, ptr,
