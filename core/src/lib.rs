@@ -96,7 +96,8 @@
 //!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
-//! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`; see
+//! - **Fork handler.** Creating the first map registers a handler for forked children with
+//!   `pthread_atfork`, and on Linux maps a page that the kernel clears in a child; see
 //!   [below](#threads-and-fork).
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
@@ -114,10 +115,13 @@
 //! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
 //! `advise` and similar methods exclude each other for the same map.
 //!
-//! On Unix, `fork` waits until no thread is inside one of the latter methods, so that a child finds
-//! every map in a consistent state and no lock held. Children may use and drop the maps of their
-//! parent. Shared maps show the same memory in both processes; private maps are copied on write.
-//! This requires the C library's `fork`: raw `clone` calls bypass it.
+//! On Unix, `fork` waits for no call. A child finds every map in a consistent state: with the
+//! length before a concurrent resize or the one after it, the bytes, and no lock held. The first
+//! call that changes a map there completes or undoes what a thread of the parent had begun.
+//! Children may use and drop the maps of their parent. Shared maps show the same memory in both
+//! processes; private maps are copied on write. A child made by another call than the C library's
+//! `fork`, such as `_Fork`, notices that by itself: on Linux 4.14 by a word that the kernel clears,
+//! elsewhere by its process id.
 //!
 //! # Errors
 //!
@@ -262,6 +266,15 @@ pub fn granularity() -> usize {
 #[must_use]
 #[inline]
 pub fn forks() -> u64 {
+    sys::fork::current()
+}
+
+/// Fast path of [`forks`]: misses a fork that has not run the library's fork handler, until `forks`
+/// or a slow path has noticed it.
+#[doc(hidden)]
+#[must_use]
+#[inline]
+pub fn try_forks() -> u64 {
     sys::fork::count()
 }
 

@@ -15,6 +15,8 @@ pub mod process;
 mod program;
 #[cfg(unix)]
 pub mod signal;
+#[cfg(target_os = "linux")]
+mod stalled;
 mod stop;
 mod sweep;
 
@@ -27,6 +29,8 @@ pub use model::Model;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;
+#[cfg(target_os = "linux")]
+pub use stalled::Stalled;
 pub use stop::Stop;
 pub use sweep::{SWEEPS, Sweep};
 

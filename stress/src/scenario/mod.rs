@@ -61,6 +61,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("parallel search", parallel_search::run, "a lock around each search"),
     scenario("forked", forked::run, DIRECT),
     scenario("forked beside threads", forked::beside_threads, DIRECT),
+    scenario(
+        "forked beside slow storage",
+        forked::beside_slow_storage,
+        "a fork handler that waits",
+    ),
     scenario("killed", killed::run, "resize by way of length 0"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),

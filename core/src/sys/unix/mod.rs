@@ -10,6 +10,7 @@ pub(crate) mod fork;
 pub(crate) mod in_use;
 mod large_file;
 mod mmap;
+mod not_inherited;
 mod pages;
 mod pin;
 pub(crate) mod region;
