@@ -12,7 +12,7 @@
 
 mod chain;
 mod context;
-mod mask;
+pub(super) mod mask;
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     any(target_arch = "x86_64", target_arch = "aarch64")

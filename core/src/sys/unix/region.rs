@@ -115,6 +115,11 @@ impl Region {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
     }
 
+    /// Whether no page is replaced by zeros.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.watch.as_ref().is_none_or(Watch::is_intact)
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }

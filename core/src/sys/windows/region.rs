@@ -169,6 +169,11 @@ impl Region {
         Ok(())
     }
 
+    /// Whether no page is replaced by zeros.
+    pub(crate) fn is_intact(&self) -> bool {
+        true
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }
