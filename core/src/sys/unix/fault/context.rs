@@ -37,6 +37,9 @@ const EXCEPTIONS: &[(c_int, c_int, Cause)] = &[];
 /// FreeBSD have them from 0x10001 on; Linux, NetBSD and OpenBSD have them below 1.
 const SENT: c_int = 0x1_0000;
 
+/// What `visited_generations` is after the signal was resolved. It has no bit of a generation.
+pub(super) const RESOLVED: usize = 1 << (usize::BITS - 1);
+
 /// The arguments of a signal handler.
 pub(super) struct Context<'a> {
     signal: c_int,
@@ -157,6 +160,11 @@ impl Context<'_> {
     ))]
     pub(super) fn stack_pointer(&mut self) -> usize {
         *ucontext::stack_pointer(self.registers) as usize
+    }
+
+    /// Marks the signal, so that the remains of its frame are not taken for a pending fault.
+    pub(super) fn set_resolved(&mut self) {
+        *self.visited_generations() |= RESOLVED;
     }
 
     /// The generations of the handler that have forwarded this signal, one bit each.
