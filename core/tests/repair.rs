@@ -146,6 +146,27 @@ fn a_write_to_a_read_only_map_is_not_repaired() {
     );
 }
 
+/// A wrong alignment is a SIGBUS, too, but its page is not missing. If the handler replaced it, good
+/// bytes would be lost, and the instruction would fail again.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+fn a_wrong_alignment_is_not_repaired() {
+    let child = output_of_child(|| {
+        let file = TempFile::new(&pattern(2 * PAGE));
+        let map = repaired(&file);
+        // In place of an endless loop.
+        // SAFETY: `alarm` has no preconditions.
+        unsafe { libc::alarm(5) };
+        // Across a boundary of 16 bytes: within them some processors allow it.
+        let at = map.as_ptr().wrapping_add(13);
+        // SAFETY: eight bytes there are in the map. The child is meant to be terminated here.
+        unsafe {
+            std::arch::asm!("ldxr {value}, [{at}]", at = in(reg) at, value = out(reg) _);
+        }
+    });
+    assert_eq!(child.status.signal(), Some(libc::SIGBUS), "{}", child.status);
+}
+
 #[test]
 fn methods_of_the_map_report_faults_and_no_damage() {
     succeeds_in_child(|| {
