@@ -10,7 +10,7 @@ use crate::{
 
 impl Map {
     /// Returns the lowest offset at which external code has accessed zeros in place of bytes that
-    /// could not be read.
+    /// could not be read, since the map was last intact.
     ///
     /// Always `None` for maps made without [`Options::repair`](crate::Options::repair).
     ///
@@ -32,8 +32,9 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::Fault`] while the file is shorter than the map; [`Error::NoFile`] if the map was
-    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map
-    /// stays damaged.
+    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses;
+    /// [`Error::Damaged`] if the file was cut again during the call, and external code has accessed
+    /// the missing part. The map stays damaged.
     ///
     /// # Examples
     ///
@@ -59,15 +60,13 @@ impl Map {
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });
         }
-        // Before the pages are mapped: damage that occurs during the call must be recorded.
-        mark.clear();
         let start = offset - self.memory.lead() as u64;
         let restored =
             regions.all().map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
-        restored.map_err(|error| {
-            mark.spoil();
-            Error::os("restore")(error)
-        })
+        mark.clear_if(|| regions.all().all(Region::is_intact));
+        restored.map_err(Error::os("restore"))?;
+        // Set if external code has accessed missing pages during the call.
+        self.ensure_intact()
     }
 
     /// Registers the map for repair: the fault handler replaces pages that external code cannot

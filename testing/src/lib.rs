@@ -3,6 +3,8 @@
 //! Helpers panic where a program would return an error: a test has no use for it.
 
 mod child;
+#[cfg(unix)]
+mod cuts;
 mod decode;
 mod file;
 #[cfg(unix)]
@@ -21,6 +23,8 @@ mod stop;
 mod sweep;
 
 pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
+#[cfg(unix)]
+pub use cuts::restore_beside_cuts;
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
 #[cfg(unix)]

@@ -24,7 +24,9 @@ pub(crate) fn run(settings: &Settings) -> Result {
         let status = Fork::run(|| work(settings, round as u64))?.wait()?;
         assert!(status.success(), "round {round} ended with {status}");
     }
-    let note = format!("{COPIES} copies and that of the program; other faults reach the program's first handler");
+    let note = format!(
+        "{COPIES} copies and that of the program; other faults reach the program's first handler"
+    );
     Ok(Report::new(rounds * HANDLERS, "handlers installed beside copies of the crate").note(note))
 }
 
@@ -38,7 +40,13 @@ fn work(settings: &Settings, seed: u64) -> i32 {
         let install = random.choice([install_chaining, install_ending]).expect("one of two");
         [SIGBUS, SIGSEGV].into_iter().for_each(install);
         match random.usize(..=COPIES) {
-            COPIES => drop(Options::new().len(PAGE).protection(Protection::NONE).anonymous().expect("map memory")),
+            COPIES => drop(
+                Options::new()
+                    .len(PAGE)
+                    .protection(Protection::NONE)
+                    .anonymous()
+                    .expect("map memory"),
+            ),
             copy => copies[copy].create_another_map(),
         }
         assert_all_report_faults(&copies, &map);
@@ -52,7 +60,8 @@ fn work(settings: &Settings, seed: u64) -> i32 {
 fn start_copies(settings: &Settings) -> Vec<LibraryCopy> {
     let start = Barrier::new(COPIES);
     let load = || {
-        let copy = if settings.control { LibraryCopy::load_without_note() } else { LibraryCopy::load() };
+        let copy =
+            if settings.control { LibraryCopy::load_without_note() } else { LibraryCopy::load() };
         start.wait();
         copy.create_maps();
         assert!(copy.reports_faults());

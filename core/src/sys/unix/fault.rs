@@ -13,7 +13,7 @@
 mod chain;
 mod context;
 mod copies;
-mod mask;
+pub(super) mod mask;
 mod notes;
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),

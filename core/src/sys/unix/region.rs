@@ -122,6 +122,11 @@ impl Region {
         not_inherited::is_missing(self.base.addr().get(), self.size)
     }
 
+    /// Whether no page is replaced by zeros.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.watch.as_ref().is_none_or(Watch::is_intact)
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }

@@ -174,6 +174,11 @@ impl Region {
         false
     }
 
+    /// Whether no page is replaced by zeros.
+    pub(crate) fn is_intact(&self) -> bool {
+        true
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }

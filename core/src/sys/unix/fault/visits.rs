@@ -2,14 +2,19 @@
 //! all copies of the crate in the process share.
 //!
 //! The layout is frozen (`docs/design.md`, *Several copies in one process*). `uc_link` points to
-//! the last visit: the kernel clears it and does not read it again.
+//! the last visit, or is 1 after the signal was resolved: the kernel clears it and does not read it
+//! again.
 //!
 //! # Safety
 //!
 //! Only copies of the crate store visits. A visit is removed before the function that holds it
 //! returns.
 
-use super::{context::Context, notes, record::Record};
+use super::{
+    context::{Context, RESOLVED},
+    notes,
+    record::Record,
+};
 use std::ptr;
 
 #[repr(C)]
@@ -26,7 +31,7 @@ const KIND: usize = 0x5afe_0002;
 
 /// Whether this copy forwards the signal with this generation of its handler.
 pub(super) fn has(generation: usize, context: &mut Context<'_>) -> bool {
-    let mut next = ptr::with_exposed_provenance::<Visit>(*context.last_visit());
+    let mut next = last(context);
     // SAFETY: null, a visit whose function has not returned, or a context that begins with a word.
     while let Some(visit) = unsafe { next.as_ref() }.filter(|visit| visit.kind == KIND) {
         if ptr::eq(visit.record, notes::own_record()) && visit.generation == generation {
@@ -43,10 +48,19 @@ pub(super) fn during(
     context: &mut Context<'_>,
     forward: impl FnOnce(&mut Context<'_>),
 ) {
-    let last = *context.last_visit();
-    let previous = ptr::with_exposed_provenance(last);
+    let before = *context.last_visit();
+    let previous = last(context);
     let visit = Visit { kind: KIND, previous, record: notes::own_record(), generation };
-    *context.last_visit() = (&raw const visit).expose_provenance();
+    let own = (&raw const visit).expose_provenance();
+    *context.last_visit() = own;
     forward(context);
-    *context.last_visit() = last;
+    // Otherwise a handler has resolved the signal.
+    if *context.last_visit() == own {
+        *context.last_visit() = before;
+    }
+}
+
+fn last(context: &mut Context<'_>) -> *const Visit {
+    let address = *context.last_visit();
+    ptr::with_exposed_provenance(if address == RESOLVED { 0 } else { address })
 }
