@@ -90,7 +90,7 @@ extern "C" fn chain(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
         None => signal::exit(HANDLED),
         // The instruction is executed again and terminates the process.
         Some(default) if default.sa_sigaction == libc::SIG_DFL => {
-            drop(signal::replace(number, Some(default)))
+            signal::replace(number, Some(default));
         }
         // SAFETY: in these scenarios the replaced handler takes three arguments.
         Some(action) => unsafe { signal::call(action.sa_sigaction, number, info, context) },

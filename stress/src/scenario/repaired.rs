@@ -104,7 +104,7 @@ pub(crate) fn restored(settings: &Settings) -> Result {
         assert_eq!(byte, [round as u8], "a store does not reach the file");
     }
     let note =
-        format!("maps of {} MiB; {failed} attempts failed because of a cut", pages * PAGE >> 20);
+        format!("maps of {} MiB; {failed} attempts failed because of a cut", (pages * PAGE) >> 20);
     Ok(Report::new(rounds, "restorations of a map while its file was cut").note(note))
 }
 
