@@ -49,12 +49,16 @@ class Machine:
 
     def row(self, trial):
         """Runs the tests of a target and returns the row of the table."""
-        row = platforms.Row("{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds)
+        row = platforms.Row(
+            "{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds
+        )
         missing = debian.lacks(kernels.NEEDS, self.needs)
         if missing:
             return row.skipped(trial.steps, debian.sentence(missing))
         if not self.kernel.ready(trial.steps):
-            return row.skipped(trial.steps, "Debian's kernel {} is not available".format(self.kernel.flavour))
+            return row.skipped(
+                trial.steps, "Debian's kernel {} is not available".format(self.kernel.flavour)
+            )
         if trial.builds == "yes":
             row.add(self.test(trial.steps, row.target, trial.programs()))
         return row
@@ -94,7 +98,9 @@ def counts_of(name, text):
 
     A program that did not end, or failed outside of a test, is a failure.
     """
-    found = re.search(r"^/tests/{0} starts$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S)
+    found = re.search(
+        r"^/tests/{0} starts$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S
+    )
     output, status = found.groups() if found else ("", "")
     counts = rust.counts(output)
     if not counts.failed and (status != "0" or not rust.RESULT.search(output)):

@@ -56,7 +56,16 @@ def address_sanitizer(steps):
         steps.skip("address sanitizer", "no nightly toolchain was found")
         return
     env = {"RUSTFLAGS": "-Zsanitizer=address", "ASAN_OPTIONS": ASAN}
-    command = ["cargo", "+nightly", "test", "--package", "safemap", "--tests", "--lib", "--no-fail-fast"]
+    command = [
+        "cargo",
+        "+nightly",
+        "test",
+        "--package",
+        "safemap",
+        "--tests",
+        "--lib",
+        "--no-fail-fast",
+    ]
     words = ["--target", HOST, "--target-dir", TARGET / "asan", "--"]
     # The sanitizer installs alternate signal stacks, on which Rust reports no stack overflow.
     words += ["--skip", "rust_still_reports_a_stack_overflow"]
@@ -69,9 +78,20 @@ def valgrind(steps):
         steps.skip("valgrind", "it was not found")
         return
     for name, program in test_programs():
-        command = ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"]
+        command = [
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=9",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite",
+        ]
         words = [program] + VALGRIND[name]
-        steps.run("valgrind on tests/{}.rs".format(name), command + words, {"QUICKCHECK_TESTS": "5"}, read=rust.counts)
+        steps.run(
+            "valgrind on tests/{}.rs".format(name),
+            command + words,
+            {"QUICKCHECK_TESTS": "5"},
+            read=rust.counts,
+        )
 
 
 def test_programs():
@@ -88,13 +108,23 @@ def fuzz(steps, seconds):
     home, target = ROOT / "fuzz", TARGET / "fuzz"
     flags = COVERAGE + " -Zsanitizer=address -Cdebug-assertions"
     build = ["cargo", "+nightly", "build", "--release", "--manifest-path", home / "Cargo.toml"]
-    if not steps.run("build of the fuzzer", build + ["--target", HOST, "--target-dir", target], {"RUSTFLAGS": flags}).ok:
+    if not steps.run(
+        "build of the fuzzer",
+        build + ["--target", HOST, "--target-dir", target],
+        {"RUSTFLAGS": flags},
+    ).ok:
         return
     corpus = target / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     command = [target / HOST / "release" / "operations", corpus, home / "corpus" / "operations"]
-    options = ["-max_total_time={}".format(seconds), "-max_len=512", "-artifact_prefix={}/".format(target)]
-    ended = steps.run("fuzzer for {} s".format(seconds), command + options, {"ASAN_OPTIONS": ASAN}, read=passed)
+    options = [
+        "-max_total_time={}".format(seconds),
+        "-max_len=512",
+        "-artifact_prefix={}/".format(target),
+    ]
+    ended = steps.run(
+        "fuzzer for {} s".format(seconds), command + options, {"ASAN_OPTIONS": ASAN}, read=passed
+    )
     done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
     print("               {} executions".format(done[-1] if done else "no"), flush=True)
 

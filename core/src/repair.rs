@@ -10,7 +10,7 @@ use crate::{
 
 impl Map {
     /// Returns the lowest offset at which external code has accessed zeros in place of bytes that
-    /// could not be read.
+    /// could not be read, since the map was last intact.
     ///
     /// Always `None` for maps made without [`Options::repair`](crate::Options::repair).
     ///
@@ -32,8 +32,9 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::Fault`] while the file is shorter than the map; [`Error::NoFile`] if the map was
-    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses. The map
-    /// stays damaged.
+    /// made [`untracked`](crate::Options::untracked); [`Error::Os`] if the system refuses;
+    /// [`Error::Damaged`] if the file was cut again during the call, and external code has accessed
+    /// the missing part. The map stays damaged.
     ///
     /// # Examples
     ///
@@ -48,6 +49,7 @@ impl Map {
         let Origin::File { file: Some(file), offset } = &self.origin else {
             return Err(Error::NoFile { call: "restore" });
         };
+        self.ensure_inherited()?;
         let file = sys::borrow(file);
         let regions = self.lock_regions();
         let file_len =
@@ -58,20 +60,18 @@ impl Map {
         if let Some(missing) = missing {
             return Err(Error::Fault { offset: self.len() - missing as usize });
         }
-        // Before the pages are mapped: damage that occurs during the call must be recorded.
-        mark.clear();
         let start = offset - self.memory.lead() as u64;
         let restored =
             regions.all().map(|region| region.restore(file, start)).fold(Ok(()), io::Result::and);
-        restored.map_err(|error| {
-            mark.spoil();
-            Error::os("restore")(error)
-        })
+        mark.clear_if(|| regions.all().all(Region::is_intact));
+        restored.map_err(Error::os("restore"))?;
+        // Set if external code has accessed missing pages during the call.
+        self.ensure_intact()
     }
 
     /// Registers the map for repair: the fault handler replaces pages that external code cannot
     /// access.
-    pub(crate) fn watched(mut self) -> Result<Map> {
+    pub(crate) fn start_repair(&mut self) -> Result<()> {
         if !sys::repair::POSSIBLE {
             return Err(Error::Unsupported("repair is not supported on this platform"));
         }
@@ -81,8 +81,7 @@ impl Map {
         self.mark = Some(Arc::new(Mark::new()));
         let mut regions = self.lock_regions();
         let watched = regions.current_mut().map_or(Ok(()), |region| self.watch(region));
-        drop(regions);
-        watched.map(|()| self).map_err(Error::os("map"))
+        watched.map_err(Error::os("map"))
     }
 
     /// Registers a region of the map for repair, if the map was made with it.

@@ -13,6 +13,15 @@
     not(safemap_portable)
 ))]
 
+// musl loads no shared libraries into programs that are linked statically.
+#[cfg(not(target_env = "musl"))]
+#[path = "handlers/copies.rs"]
+mod copies;
+#[path = "handlers/numbered.rs"]
+mod numbered;
+#[path = "handlers/other_versions.rs"]
+mod other_versions;
+
 use std::{
     mem,
     os::{fd::AsRawFd, unix::process::ExitStatusExt},
@@ -22,6 +31,7 @@ use std::{
         atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
 use libc::{c_int, c_void, siginfo_t};
@@ -29,12 +39,15 @@ use safemap::{Access, Error, Map, Options, Protection, Sharing};
 use safemap_testing::{
     PAGE, TempFile, output_of_child, pattern,
     process::Fork,
-    signal::{call, exit, install, install_plain, raise, replace, send, set},
+    signal::{alternate_stack, call, exit, install, install_plain, raise, replace, send, set},
     succeeds_in_child,
 };
 
 /// The exit status of a handler that was called as expected.
 const CALLED: i32 = 42;
+
+/// A signal stack for many nested handlers, in bytes. Those of Rust's threads are smaller.
+const LARGE_STACK: usize = 1 << 20;
 
 /// Returns the map of a file that was truncated. Creating it puts the library's handler first.
 fn truncated_map() -> (Map, TempFile) {
@@ -267,6 +280,40 @@ fn a_cycle_of_handlers_ends_at_the_earliest_one() {
 }
 
 #[test]
+fn the_library_is_first_again_after_64_handlers_that_chain() {
+    calls_the_handler(|| {
+        alternate_stack(Some(LARGE_STACK));
+        install(libc::SIGBUS, expect_fault_address, 0);
+        let (map, _file) = truncated_map();
+        for number in 0..numbered::COUNT {
+            numbered::install_number(libc::SIGBUS, number);
+            create_map();
+            assert_fault(&map);
+        }
+        assert_eq!(numbered::CALLS.load(SeqCst), 0);
+        fault_outside_the_library();
+    });
+}
+
+#[test]
+fn each_of_64_handlers_is_called_once() {
+    extern "C" fn expect_64_calls(_: c_int, _: *mut siginfo_t, _: *mut c_void) {
+        exit(if numbered::CALLS.load(SeqCst) == numbered::COUNT { CALLED } else { 1 });
+    }
+    calls_the_handler(|| {
+        alternate_stack(Some(LARGE_STACK));
+        install(libc::SIGBUS, expect_64_calls, 0);
+        let (map, _file) = truncated_map();
+        for number in 0..numbered::COUNT {
+            numbered::install_number(libc::SIGBUS, number);
+            create_map();
+        }
+        assert_fault(&map);
+        fault_outside_the_library();
+    });
+}
+
+#[test]
 fn a_handler_that_is_uninstalled_is_not_called() {
     calls_the_handler(|| {
         install_plain(libc::SIGBUS, expect_sigbus, 0);
@@ -464,6 +511,157 @@ fn a_reported_fault_outside_the_library_terminates_the_process() {
         install_reporter(libc::SIGBUS, libc::SA_NODEFER);
         fault_outside_the_library();
     });
+}
+
+/// Returns a map with repair, a page of which external code has accessed while it was missing, and
+/// its file. The map was restored.
+fn restored_map() -> (Map, TempFile) {
+    // Rust's own handlers end a process in another way.
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        set(signal, libc::SIG_DFL, 0);
+    }
+    let file = TempFile::new(&pattern(PAGE));
+    let map = Options::new().access(Access::Write).repair().open(file.path()).unwrap();
+    damage_and_restore(&map, &file);
+    (map, file)
+}
+
+/// External code reads a missing page, which the handler replaces. Then the file grows back.
+fn damage_and_restore(map: &Map, file: &TempFile) {
+    file.set_len(0);
+    assert_eq!(read_directly(map, 9), 0);
+    assert_eq!(map.damage(), Some(9));
+    file.set_len(PAGE as u64);
+    map.restore().unwrap();
+}
+
+/// Reads a byte without the library's accessors.
+fn read_directly(map: &Map, at: usize) -> u8 {
+    // SAFETY: `at` is in the map, which outlives the call.
+    unsafe { map.as_ptr().wrapping_add(at).read_volatile() }
+}
+
+#[test]
+fn a_signal_raised_after_a_write_was_repaired_and_restored_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (map, file) = restored_map();
+        file.set_len(0);
+        // SAFETY: the byte is in the map, which outlives the call.
+        unsafe { map.as_mut_ptr().write_volatile(1) };
+        file.set_len(PAGE as u64);
+        map.restore().unwrap();
+        raise_deeper(10);
+        exit(1);
+    });
+}
+
+/// The frame of a signal that is sent holds the address of the thread's last fault.
+#[test]
+fn a_segmentation_fault_raised_after_repair_and_restore_terminates_the_process() {
+    is_terminated_by(libc::SIGSEGV, || {
+        let (_map, _file) = restored_map();
+        raise(libc::SIGSEGV);
+        exit(1);
+    });
+}
+
+#[test]
+fn a_bus_error_raised_after_repair_and_restore_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (_map, _file) = restored_map();
+        raise(libc::SIGBUS);
+        exit(1);
+    });
+}
+
+#[test]
+fn a_signal_raised_deeper_in_the_stack_after_restore_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (map, _file) = restored_map();
+        raise_deeper(10);
+        exit(i32::from(map.damage().is_some()) + 1);
+    });
+}
+
+#[test]
+fn a_signal_raised_in_a_handler_after_restore_terminates_the_process() {
+    extern "C" fn raise_sigbus(_: c_int) {
+        raise(libc::SIGBUS);
+        exit(1);
+    }
+    is_terminated_by(libc::SIGBUS, || {
+        let (_map, _file) = restored_map();
+        install_plain(libc::SIGUSR1, raise_sigbus, 0);
+        raise(libc::SIGUSR1);
+        exit(1);
+    });
+}
+
+#[test]
+fn a_signal_from_another_thread_after_restore_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (_map, _file) = restored_map();
+        // SAFETY: `pthread_self` has no preconditions.
+        let main = unsafe { libc::pthread_self() } as usize;
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            // SAFETY: the main thread does not end.
+            unsafe { libc::pthread_kill(main as libc::pthread_t, libc::SIGBUS) };
+            thread::sleep(Duration::from_secs(2));
+            exit(1);
+        });
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+}
+
+#[test]
+fn a_signal_raised_after_a_fault_of_an_accessor_in_a_map_with_repair_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (map, file) = restored_map();
+        file.set_len(0);
+        assert_fault(&map);
+        raise(libc::SIGBUS);
+        exit(1);
+    });
+}
+
+#[test]
+fn a_reporter_of_faults_in_external_code_does_not_end_the_process() {
+    succeeds_in_child(|| {
+        let (map, file) = restored_map();
+        for flags in REPORTER_FLAGS {
+            install_reporter(libc::SIGBUS, flags);
+            damage_and_restore(&map, &file);
+            damage_and_restore(&map, &file);
+        }
+    });
+}
+
+fn is_terminated_after_a_report_and_restore(flags: c_int, depth: usize) {
+    is_terminated_by(libc::SIGBUS, || {
+        let (map, file) = restored_map();
+        install_reporter(libc::SIGBUS, flags);
+        damage_and_restore(&map, &file);
+        raise_deeper(depth);
+        exit(1);
+    });
+}
+
+#[test]
+fn a_signal_raised_after_a_report_and_restore_terminates_the_process() {
+    is_terminated_after_a_report_and_restore(0, 0);
+}
+
+#[test]
+fn a_signal_raised_deeper_in_the_stack_after_a_report_and_restore_terminates_the_process() {
+    is_terminated_after_a_report_and_restore(libc::SA_NODEFER, 10);
+}
+
+#[test]
+fn a_signal_raised_after_a_report_on_an_alternate_stack_and_restore_terminates_the_process() {
+    is_terminated_after_a_report_and_restore(libc::SA_ONSTACK | libc::SA_NODEFER, 10);
 }
 
 fn block_signals() {

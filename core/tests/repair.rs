@@ -5,11 +5,18 @@
 
 use std::{
     os::unix::{fs::FileExt, process::ExitStatusExt},
-    sync::Barrier,
+    ptr,
+    sync::{
+        Barrier,
+        atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use safemap::{Access, Error, Map, Options};
-use safemap_testing::{PAGE, Stop, TempFile, output_of_child, pattern, succeeds_in_child};
+use safemap_testing::{
+    PAGE, Stop, TempFile, output_of_child, pattern, restore_beside_cuts, signal::install_plain,
+    succeeds_in_child,
+};
 
 /// The signals for a missing page of a file, and for a forbidden access. Only on Linux they differ
 /// in every case.
@@ -46,6 +53,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
         assert_eq!(read_directly(&map, 2 * PAGE + 7), 0);
         assert_eq!(read_directly(&map, 10), 10);
         assert_eq!(map.damage(), Some(reported(2 * PAGE + 7)));
+        let expected = reported(2 * PAGE + 7);
         for refused in [
             map.get(0).map(drop),
             map.set(0, 1),
@@ -54,7 +62,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
             map.resize(10),
         ] {
             assert!(
-                matches!(refused, Err(Error::Damaged { offset }) if offset == reported(2 * PAGE + 7)),
+                matches!(refused, Err(Error::Damaged { offset }) if offset == expected),
                 "{refused:?}"
             );
         }
@@ -140,6 +148,27 @@ fn a_write_to_a_read_only_map_is_not_repaired() {
     );
 }
 
+/// A wrong alignment is a SIGBUS, too, but its page is not missing. If the handler replaced it, good
+/// bytes would be lost, and the instruction would fail again.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+fn a_wrong_alignment_is_not_repaired() {
+    let child = output_of_child(|| {
+        let file = TempFile::new(&pattern(2 * PAGE));
+        let map = repaired(&file);
+        // In place of an endless loop.
+        // SAFETY: `alarm` has no preconditions.
+        unsafe { libc::alarm(5) };
+        // Across a boundary of 16 bytes: within them some processors allow it.
+        let at = map.as_ptr().wrapping_add(13);
+        // SAFETY: eight bytes there are in the map. The child is meant to be terminated here.
+        unsafe {
+            std::arch::asm!("ldxr {value}, [{at}]", at = in(reg) at, value = out(reg) _);
+        }
+    });
+    assert_eq!(child.status.signal(), Some(libc::SIGBUS), "{}", child.status);
+}
+
 #[test]
 fn methods_of_the_map_report_faults_and_no_damage() {
     succeeds_in_child(|| {
@@ -167,6 +196,74 @@ fn repair_follows_a_map_that_moves() {
 #[test]
 fn memory_without_a_file_is_not_repaired() {
     assert!(matches!(Options::new().len(PAGE).repair().anonymous(), Err(Error::Unsupported(_))));
+}
+
+/// A cut was lost while a restoration cleared its record of the pages, so there are many pages.
+#[test]
+fn a_cut_during_a_restoration_is_recorded() {
+    const PAGES: usize = 1 << 14;
+    const LAST: usize = (PAGES - 1) * PAGE;
+    succeeds_in_child(|| {
+        let file = TempFile::sparse((PAGES * PAGE) as u64);
+        let map = repaired(&file);
+        for round in 1..=20 {
+            file.set_len(0);
+            assert!((0..PAGES).all(|page| read_directly(&map, page * PAGE) == 0));
+            file.set_len((PAGES * PAGE) as u64);
+            restore_beside_cuts(&map, &file, LAST, || read_directly(&map, LAST)).unwrap();
+            if map.damage().is_some() {
+                map.restore().unwrap();
+            }
+            map.set(LAST, round).unwrap();
+            assert_eq!(file.read()[LAST], round, "a store does not reach the file");
+        }
+    });
+}
+
+/// The handler of another signal faults in the same map, on the thread that repairs or restores it.
+/// If that thread did not block the signal, the handler would fault for ever.
+#[test]
+fn a_signal_handler_faults_during_a_repair_on_its_thread() {
+    const PAGES: usize = 64;
+    static BASE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn read_a_page(_: libc::c_int) {
+        let page = CALLS.fetch_add(1, SeqCst) % PAGES;
+        // SAFETY: the map outlives the timer. The test is about a missing page there.
+        unsafe { BASE.load(SeqCst).wrapping_add(page * PAGE).read_volatile() };
+    }
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(PAGES * PAGE));
+        let map = repaired(&file);
+        BASE.store(map.as_mut_ptr(), SeqCst);
+        enlarge_alternate_stack();
+        install_plain(libc::SIGALRM, read_a_page, libc::SA_RESTART);
+        set_timer(100);
+        while CALLS.load(SeqCst) < 5000 {
+            file.set_len(0);
+            (0..PAGES).for_each(|page| assert_eq!(read_directly(&map, page * PAGE), 0));
+            file.set_len((PAGES * PAGE) as u64);
+            map.restore().unwrap();
+        }
+        set_timer(0);
+    });
+}
+
+/// Three signal frames do not fit on the alternate stack that Rust gives to a thread.
+fn enlarge_alternate_stack() {
+    const SIZE: usize = 1 << 18;
+    let memory = Box::leak(vec![0_u8; SIZE].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIZE };
+    // SAFETY: the memory is never freed. The previous stack is not requested.
+    assert_eq!(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) }, 0);
+}
+
+/// Sends SIGALRM to this process every so many microseconds; with 0, no more.
+fn set_timer(microseconds: libc::suseconds_t) {
+    let time = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: `timer` is initialised. The previous one is not requested.
+    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
 
 /// Threads fault in some maps while others are created and dropped. The handler must not find a

@@ -310,7 +310,7 @@ class mmap:
         """Maps the file again where zeros have replaced it, so that the map can be used again. What
         was written to the zeros is lost.
 
-        Raises FaultError if the file is still too short.
+        Raises FaultError if the file is still too short, or was cut during the call and accessed.
         """
 
     # The object itself.

@@ -38,7 +38,9 @@ def main(path, *seed):
     """Runs in that process. With a seed it truncates the file continuously."""
     fd = os.open(path, os.O_RDWR)
     content = os.pread(fd, 1 << 30, 0)
-    truncations = continuously(fd, content, random.Random(int(*seed))) if seed else on_request(fd, content)
+    truncations = (
+        continuously(fd, content, random.Random(int(*seed))) if seed else on_request(fd, content)
+    )
     restore(fd, content)
     print(truncations)
 

@@ -22,7 +22,9 @@ class Workers:
     def add(self, work, *args):
         """Adds a thread that repeats `work(*args)`."""
         self.calls.append(0)
-        self.threads.append(threading.Thread(target=self.repeat, args=(len(self.threads), work, args), daemon=True))
+        self.threads.append(
+            threading.Thread(target=self.repeat, args=(len(self.threads), work, args), daemon=True)
+        )
 
     def repeat(self, number, work, args):
         """Runs in a thread."""

@@ -22,7 +22,10 @@ impl Device {
     pub(crate) fn new(size: u64) -> Result<Device> {
         let unavailable = |_| Skipped::because("zram devices cannot be created here");
         require_mounts("creating devices")?;
-        let number = fs::read_to_string(format!("{CONTROL}/hot_add")).map_err(unavailable)?.trim().to_string();
+        let number = fs::read_to_string(format!("{CONTROL}/hot_add"))
+            .map_err(unavailable)?
+            .trim()
+            .to_string();
         let device = Device { path: PathBuf::from(format!("/dev/zram{number}")), number };
         device.set("disksize", size).map_err(unavailable)?;
         Ok(device)

@@ -26,7 +26,9 @@ fn main() {
             Ok(())
         }
         ["--worker", method, seed, path] => scenario::killed::work(method, seed, path),
-        ["--overflow", thread, handler, path] => scenario::stack_overflow::overflow(thread, handler, path),
+        ["--overflow", thread, handler, path] => {
+            scenario::stack_overflow::overflow(thread, handler, path)
+        }
         [name, ref options @ ..] => run(name, options).map(|report| println!("{report}")),
     };
     if let Err(error) = result {

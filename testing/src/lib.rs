@@ -3,8 +3,12 @@
 //! Helpers panic where a program would return an error: a test has no use for it.
 
 mod child;
+#[cfg(unix)]
+mod cuts;
 mod decode;
 mod file;
+#[cfg(unix)]
+mod library_copy;
 mod model;
 mod operation;
 #[cfg(unix)]
@@ -13,16 +17,24 @@ pub mod process;
 mod program;
 #[cfg(unix)]
 pub mod signal;
+#[cfg(target_os = "linux")]
+mod stalled;
 mod stop;
 mod sweep;
 
 pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
+#[cfg(unix)]
+pub use cuts::restore_beside_cuts;
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
+#[cfg(unix)]
+pub use library_copy::LibraryCopy;
 pub use model::Model;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;
+#[cfg(target_os = "linux")]
+pub use stalled::Stalled;
 pub use stop::Stop;
 pub use sweep::{SWEEPS, Sweep};
 

@@ -159,4 +159,6 @@ def compiled(text):
 def missing(cls):
     """Returns the attributes of the class that no call uses."""
     every = "\n".join(CALLS + BARE)
-    return sorted(name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every)
+    return sorted(
+        name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every
+    )

@@ -248,7 +248,17 @@ def is_map(thing):
 
 # These also run for methods that do not call `run`.
 OBSERVING = {Traced, Monitored}
-IN_ARGUMENTS = [Direct, Deleted, Collected, Referred, Collecting, Signalled, Threaded, Traced, Warned]
+IN_ARGUMENTS = [
+    Direct,
+    Deleted,
+    Collected,
+    Referred,
+    Collecting,
+    Signalled,
+    Threaded,
+    Traced,
+    Warned,
+]
 AROUND = [Profiled, Audited]
 if hasattr(sys, "monitoring"):
     IN_ARGUMENTS.append(Monitored)

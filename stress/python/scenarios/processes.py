@@ -29,11 +29,18 @@ RECORD = 256
 
 def run(settings):
     warnings.simplefilter("ignore", DeprecationWarning)
-    children = forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
+    children = (
+        forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
+    )
     started = spawned(settings)
     kills = killed(settings)
-    note = "{} forked children, which fault, close, resize or leave maps open; {} by spawn and forkserver; {} killed while they wrote and resized"
-    return report(children + started + kills, "other processes", note.format(children, started, kills))
+    note = (
+        "{} forked children, which fault, close, resize or leave maps open; {} by spawn and "
+        "forkserver; {} killed while they wrote and resized"
+    )
+    return report(
+        children + started + kills, "other processes", note.format(children, started, kills)
+    )
 
 
 def fork(work, timeout=30):
@@ -60,7 +67,10 @@ def wait(*children):
     """Waits for children, which must exit with 0."""
     for pid in children:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        check(status == 0, "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)))
+        check(
+            status == 0,
+            "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)),
+        )
 
 
 class Maps:
@@ -70,7 +80,8 @@ class Maps:
         module, path = settings.module, settings.path(CONTENT)
         self.module, self.settings, self.path = module, settings, path
         self.file, self.copy, self.reader = (
-            map_file(module, path, **keywords) for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
+            map_file(module, path, **keywords)
+            for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
         )
         self.shared = module.mmap(-1, len(CONTENT))
         self.private = module.mmap(-1, len(CONTENT), flags=module.MAP_PRIVATE)
@@ -83,7 +94,11 @@ class Maps:
 
     def check_bytes(self):
         for m in self.all:
-            same = m[1:] == CONTENT[1:] and m.find(CONTENT[100:400], 0) == 100 and len(m) == len(CONTENT)
+            same = (
+                m[1:] == CONTENT[1:]
+                and m.find(CONTENT[100:400], 0) == 100
+                and len(m) == len(CONTENT)
+            )
             check(same, "other bytes")
 
     def check_faults(self):
@@ -231,18 +246,27 @@ def spawned(settings):
     for method in ("spawn", "forkserver"):
         settings.log(method)
         context = multiprocessing.get_context(method)
-        arguments = [(settings.module.__name__, path, number % WORKERS, settings.folder) for number in range(count)]
+        arguments = [
+            (settings.module.__name__, path, number % WORKERS, settings.folder)
+            for number in range(count)
+        ]
         # Processes and no pool, because a pool does not report exit statuses.
         processes = [context.Process(target=write_and_fault, args=one) for one in arguments]
         for process in processes:
             process.start()
         for process in processes:
             process.join(60)
-            check(process.exitcode == 0, "a process by {} ended with {}".format(method, process.exitcode))
+            check(
+                process.exitcode == 0,
+                "a process by {} ended with {}".format(method, process.exitcode),
+            )
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
-            check(data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE, "a record is missing")
+            check(
+                data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE,
+                "a record is missing",
+            )
     return 2 * count
 
 
@@ -282,7 +306,10 @@ def killed(settings):
             pid, workers[number] = workers[number], None
             os.kill(pid, signal.SIGKILL)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            check(status == -signal.SIGKILL, "a worker ended with {} before it was killed".format(status))
+            check(
+                status == -signal.SIGKILL,
+                "a worker ended with {} before it was killed".format(status),
+            )
             kills += 1
             check_file(settings, path)
             workers[number] = start(number)

@@ -44,15 +44,25 @@ def run(settings):
         reentry.one(*cases[done])
         done += 1
     check(not reentry.wrong, "\n".join(reentry.wrong))
-    note = "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
-        done, len(cases), len(reentry.texts), len(TRIGGERS), len(reentry.subclasses), len(reentry.actions), len(reentry.kinds)
+    note = (
+        "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
+            done,
+            len(cases),
+            len(reentry.texts),
+            len(TRIGGERS),
+            len(reentry.subclasses),
+            len(reentry.actions),
+            len(reentry.kinds),
+        )
     )
     return report(reentry.fired, "actions during a call", note)
 
 
 def some(settings, every, few):
     """Returns all of them, or a few, in random order. The first one crashes the standard module."""
-    return every[:1] + settings.rng.sample(every[1:], min(len(every) - 1, settings.times(few, len(every))))
+    return every[:1] + settings.rng.sample(
+        every[1:], min(len(every) - 1, settings.times(few, len(every)))
+    )
 
 
 class Reentry:
@@ -63,7 +73,11 @@ class Reentry:
         self.tested, self.reference = Subject(settings.module), Subject(settings.module)
         self.kinds = [kind for kind in KINDS if kind != "repair" or not settings.control]
         # Truncation crashes the standard module as well, but for another reason.
-        self.actions = [act for act in actions.ACTIONS if not settings.control or act.__name__ not in actions.FATAL]
+        self.actions = [
+            act
+            for act in actions.ACTIONS
+            if not settings.control or act.__name__ not in actions.FATAL
+        ]
         self.texts = calls.CALLS + calls.BARE + calls.EXTERNAL
         # Hashes of the expected results.
         self.known = {}
@@ -84,7 +98,9 @@ class Reentry:
         """Yields each call with each hook."""
         for text in self.texts:
             for at, (letter, _) in enumerate(calls.arguments(text)):
-                for argument, trigger in itertools.product(arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS):
+                for argument, trigger in itertools.product(
+                    arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS
+                ):
                     yield Hooked(text, at, argument, trigger, None)
             for trigger in triggers.AROUND if not text.startswith("with") else ():
                 yield Hooked(text, None, None, trigger, None)
@@ -107,12 +123,21 @@ class Reentry:
         self.fired += hook.ran
         # Many triggers have the same expected result. It is computed once, unless the results
         # differ.
-        key = hooked._replace(trigger=None), is_late(hooked, action), hooked.trigger.propagates, action, kind, hook.ran
+        key = (
+            hooked._replace(trigger=None),
+            is_late(hooked, action),
+            hooked.trigger.propagates,
+            action,
+            kind,
+            hook.ran,
+        )
         if self.known.get(key) != hash(result):
             expected = self.expected(hooked, action, kind, hook.ran)
             self.known[key] = hash(expected)
             if result != expected:
-                self.wrong.append("{}\n  result   {}\n  expected {}".format(case, short(result), short(expected)))
+                self.wrong.append(
+                    "{}\n  result   {}\n  expected {}".format(case, short(result), short(expected))
+                )
         if self.fired % 500 == 0:
             gc.collect()
 
@@ -142,16 +167,26 @@ class Reentry:
 
     def act_late(self, subject, hooked, act):
         """Runs an action as during the release of a view. Its exception is ignored."""
-        with memoryview(subject.m) if hooked.override == "__release_buffer__" else contextlib.nullcontext():
+        with (
+            memoryview(subject.m)
+            if hooked.override == "__release_buffer__"
+            else contextlib.nullcontext()
+        ):
             failure(act, subject)
 
     def begin(self, subject, hooked, kind, trigger):
         """Creates the map and the arguments of the call."""
-        subject.begin(kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap)
+        subject.begin(
+            kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap
+        )
         subject.code = calls.compiled(hooked.text)
         for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
             value = str(subject.fd) if value == "FD" else value
-            own = hooked.argument(trigger, value) if number == hooked.at else arguments.plain(letter, value)
+            own = (
+                hooked.argument(trigger, value)
+                if number == hooked.at
+                else arguments.plain(letter, value)
+            )
             subject.space["a{}".format(number)] = own
 
     def end(self, subject, result):
@@ -182,7 +217,9 @@ def described(hooked, action, kind):
     """Describes a case."""
     argument = hooked.argument and "argument {} {}".format(hooked.at, hooked.argument.__name__)
     manner = "overridden " + hooked.override if hooked.override else hooked.trigger.__name__
-    return "{}: {} {} {}, a {} map".format(hooked.text, argument or "around", manner, action.__name__, kind)
+    return "{}: {} {} {}, a {} map".format(
+        hooked.text, argument or "around", manner, action.__name__, kind
+    )
 
 
 def short(result):

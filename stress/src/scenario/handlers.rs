@@ -14,12 +14,12 @@ use safemap_testing::{PAGE, TempFile, process::Fork, signal};
 
 use super::file_and_map;
 use crate::{
-    raw::{CHAINED, HANDLED, alternate_stack, install_chaining, install_ending, read_directly},
+    raw::{CHAINED, HANDLED, install_chaining, install_ending, read_directly},
     report::{Report, Result, Settings},
 };
 
 /// Returns a map whose file was truncated to one page.
-fn truncated_map() -> (TempFile, Map) {
+pub(super) fn truncated_map() -> (TempFile, Map) {
     let (file, map) = file_and_map(4);
     file.set_len(PAGE as u64);
     (file, map)
@@ -30,7 +30,7 @@ fn faults(settings: &Settings, map: &Map) -> bool {
 }
 
 /// Accesses the missing page in a forked child without the library, and returns the child.
-fn access_directly(map: &Map) -> Result<Fork> {
+pub(super) fn access_directly(map: &Map) -> Result<Fork> {
     Ok(Fork::run(|| i32::from(read_directly(map, PAGE)))?)
 }
 
@@ -65,9 +65,14 @@ pub(crate) fn not_chaining(settings: &Settings) -> Result {
             drop(Map::open(file.path())?);
         }
         assert!(faults(&Settings { control: false, ..*settings }, &map), "round {round}");
-        assert_eq!(access_directly(&map)?.wait()?.code(), Some(HANDLED), "the program handles other faults");
+        assert_eq!(
+            access_directly(&map)?.wait()?.code(),
+            Some(HANDLED),
+            "the program handles other faults"
+        );
     }
-    Ok(Report::new(rounds, "handlers installed later that do not chain").note("the next map comes first again"))
+    Ok(Report::new(rounds, "handlers installed later that do not chain")
+        .note("the next map comes first again"))
 }
 
 /// Faults in threads with their own alternate signal stack, with that of Rust, and without any.
@@ -78,12 +83,15 @@ pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
         for stack in [Some(Some(64 << 10)), Some(None), None] {
             let map = &map;
             scope.spawn(move || {
-                stack.map_or(Ok(()), alternate_stack).expect("a thread may choose its signal stack");
+                stack.into_iter().for_each(signal::alternate_stack);
                 (0..rounds).for_each(|_| assert!(faults(settings, map)));
             });
         }
     });
-    Ok(Report::new(3 * rounds, "faults in threads with, without and with the default alternate stack"))
+    Ok(Report::new(
+        3 * rounds,
+        "faults in threads with, without and with the default alternate stack",
+    ))
 }
 
 /// Sends signals. They terminate the process, also while it handles faults.

@@ -38,7 +38,11 @@ pub(crate) fn failed_device(settings: &Settings) -> Result {
     })
 }
 
-fn repeat(settings: &Settings, injected: &'static str, round: impl Fn() -> Result<String>) -> Result {
+fn repeat(
+    settings: &Settings,
+    injected: &'static str,
+    round: impl Fn() -> Result<String>,
+) -> Result {
     let rounds = settings.times(2, 12);
     let messages: Vec<String> = (0..rounds).map(|_| round()).collect::<Result<_>>()?;
     Ok(Report::new(rounds, injected).note(format!("flush returns: {}", messages[0])))

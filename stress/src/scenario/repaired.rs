@@ -9,7 +9,7 @@ use std::{
 };
 
 use safemap::{Access, Map, Options};
-use safemap_testing::{PAGE, Stop, TempFile, pattern};
+use safemap_testing::{PAGE, Stop, TempFile, pattern, restore_beside_cuts};
 
 use crate::{
     raw::read_directly,
@@ -47,8 +47,10 @@ pub(crate) fn run(settings: &Settings) -> Result {
         }
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
-    let note =
-        format!("{READERS} threads each time; {} other maps were created, read and dropped", others.load(SeqCst));
+    let note = format!(
+        "{READERS} threads each time; {} other maps were created, read and dropped",
+        others.load(SeqCst)
+    );
     Ok(Report::new(rounds, "truncations under external readers").note(note))
 }
 
@@ -61,7 +63,10 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
     for _ in 0..settings.times(1, 3) {
         let map = open(settings, &file)?;
         file.set_len(0);
-        assert!((0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0), "missing pages read as zeros");
+        assert!(
+            (0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0),
+            "missing pages read as zeros"
+        );
         assert_eq!(map.damage(), Some(0));
         file.set_len(len);
         map.restore()?;
@@ -71,6 +76,36 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
         assert_eq!(byte, [1], "the page is the page of the file again");
     }
     Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
+}
+
+/// Restores large maps while their files are cut. If a restoration succeeds and no damage is recorded,
+/// stores reach the file.
+pub(crate) fn restored(settings: &Settings) -> Result {
+    let pages = settings.times(1 << 14, 1 << 18);
+    let last = (pages - 1) * PAGE;
+    let file = TempFile::sparse((pages * PAGE) as u64);
+    let map = Options::new().access(Access::Write).repair().open(file.path())?;
+    let rounds = settings.times(5, 15);
+    let mut failed = 0;
+    for round in 1..=rounds {
+        file.set_len(0);
+        assert!(
+            (0..pages).all(|page| read_directly(&map, page * PAGE) == 0),
+            "missing pages read as zeros"
+        );
+        file.set_len((pages * PAGE) as u64);
+        failed += restore_beside_cuts(&map, &file, last, || read_directly(&map, last))?;
+        if map.damage().is_some() && !settings.control {
+            map.restore()?;
+        }
+        map.set(last, round as u8)?;
+        let mut byte = [0];
+        file.open().read_exact_at(&mut byte, last as u64)?;
+        assert_eq!(byte, [round as u8], "a store does not reach the file");
+    }
+    let note =
+        format!("maps of {} MiB; {failed} attempts failed because of a cut", (pages * PAGE) >> 20);
+    Ok(Report::new(rounds, "restorations of a map while its file was cut").note(note))
 }
 
 fn open(settings: &Settings, file: &TempFile) -> safemap::Result<Map> {
@@ -85,7 +120,10 @@ fn assert_reads_zeros(map: &Map, remaining: usize) {
         for reader in 0..READERS {
             scope.spawn(move || {
                 let mut offsets = (remaining..LEN / PAGE).map(|page| page * PAGE + reader + 1);
-                assert!(offsets.all(|at| read_directly(map, at) == 0), "missing pages read as zeros");
+                assert!(
+                    offsets.all(|at| read_directly(map, at) == 0),
+                    "missing pages read as zeros"
+                );
             });
         }
     });
@@ -94,7 +132,8 @@ fn assert_reads_zeros(map: &Map, remaining: usize) {
 /// Creates maps of the same file, reads them while the file may be truncated, and drops them.
 fn create_and_drop(settings: &Settings, file: &TempFile, stop: &Stop, count: &AtomicUsize) {
     while !stop.is_set() {
-        let maps: Vec<Map> = (0..3).map(|_| open(settings, file).expect("the file exists")).collect();
+        let maps: Vec<Map> =
+            (0..3).map(|_| open(settings, file).expect("the file exists")).collect();
         // A map that was created while the file was empty has nothing to read.
         for map in maps.iter().filter(|map| !map.is_empty()) {
             read_directly(map, map.len() - 1);

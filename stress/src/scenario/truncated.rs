@@ -40,7 +40,13 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let (file, map) = file_and_map(64);
     let end = Instant::now() + settings.time(1500, 30_000);
     let faults = SWEEPS.iter().map(|_| AtomicUsize::new(0)).collect();
-    let shared = &Shared { map, stop: Stop::default(), calls: AtomicUsize::new(0), faults, wrong: Mutex::default() };
+    let shared = &Shared {
+        map,
+        stop: Stop::default(),
+        calls: AtomicUsize::new(0),
+        faults,
+        wrong: Mutex::default(),
+    };
     let rounds = thread::scope(|scope| {
         for (sweep, faults) in SWEEPS.iter().zip(&shared.faults) {
             scope.spawn(move || work(settings, sweep, faults, shared));
@@ -50,7 +56,11 @@ pub(crate) fn run(settings: &Settings) -> Result {
         rounds.map(|round| truncate(round, &file, shared).map(|()| 1)).sum::<Result<usize>>()
     })?;
     let faults: usize = shared.counts().iter().sum();
-    let note = format!("{} threads, {} calls, of which {faults} faulted", SWEEPS.len(), shared.calls.load(SeqCst));
+    let note = format!(
+        "{} threads, {} calls, of which {faults} faulted",
+        SWEEPS.len(),
+        shared.calls.load(SeqCst)
+    );
     Ok(Report::new(rounds, "truncations by another process").note(note))
 }
 
@@ -71,7 +81,8 @@ fn work(settings: &Settings, sweep: &Sweep, faults: &AtomicUsize, shared: &Share
 
 /// Changes the length of the file in another process.
 fn set_len(file: &TempFile, len: usize) -> Result<()> {
-    let status = Command::new("truncate").args(["-s", &len.to_string()]).arg(file.path()).status()?;
+    let status =
+        Command::new("truncate").args(["-s", &len.to_string()]).arg(file.path()).status()?;
     if status.success() { Ok(()) } else { Err(format!("truncate: {status}").into()) }
 }
 

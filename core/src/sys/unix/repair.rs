@@ -15,15 +15,24 @@
 #![allow(unsafe_code)]
 
 mod damage;
+mod exclusion;
+#[cfg(test)]
+mod model;
+mod record;
 mod registry;
 mod spare;
+
+/// The atomics of `record`, for which `model` has others.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+}
 
 use std::{io, os::fd::BorrowedFd, ptr::NonNull, sync::Arc};
 
 use super::access_kind::AccessKind;
 use crate::sys::request::MapRequest;
 use damage::Damage;
-pub(crate) use damage::Mark;
+pub(crate) use record::Mark;
 use registry::Slot;
 pub(super) use registry::forget_handlers;
 
@@ -60,9 +69,29 @@ impl Watch {
     }
 
     /// Maps the file again where pages were replaced. `offset` is the file offset of the region.
-    pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+    pub(super) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        self.damage().restore(file, offset)
+    }
+
+    /// Whether no page is replaced.
+    pub(super) fn is_intact(&self) -> bool {
+        self.damage().is_intact()
+    }
+
+    fn damage(&self) -> &Damage {
         // SAFETY: only `drop` frees it.
-        unsafe { self.damage.as_ref() }.restore(file, offset)
+        unsafe { self.damage.as_ref() }
+    }
+}
+
+impl Mark {
+    /// Records that the map is intact, if `is_intact` returns that for all of its regions.
+    pub(crate) fn clear_if(&self, is_intact: impl Fn() -> bool) {
+        exclusion::wait(self, |exclusive| {
+            if is_intact() {
+                self.clear(exclusive);
+            }
+        });
     }
 }
 

@@ -17,7 +17,5 @@ impl Mark {
         None
     }
 
-    pub(crate) fn spoil(&self) {}
-
-    pub(crate) fn clear(&self) {}
+    pub(crate) fn clear_if(&self, _: impl Fn() -> bool) {}
 }

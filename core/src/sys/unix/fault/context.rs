@@ -37,6 +37,19 @@ const EXCEPTIONS: &[(c_int, c_int, Cause)] = &[];
 /// FreeBSD have them from 0x10001 on; Linux, NetBSD and OpenBSD have them below 1.
 const SENT: c_int = 0x1_0000;
 
+/// Whether a signal on Linux reports a page that does not exist or cannot be read. Other codes of
+/// SIGBUS concern the instruction: `BUS_ADRALN` reports a wrong alignment, which a page of zeros
+/// does not change.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_missing_page(signal: c_int, code: c_int) -> bool {
+    const BUS_ADRERR: c_int = 2;
+    const BUS_MCEERR_AR: c_int = 4;
+    signal == libc::SIGBUS && matches!(code, BUS_ADRERR | BUS_MCEERR_AR)
+}
+
+/// What `last_visit` is after the signal was resolved. No visit has an odd address.
+pub(super) const RESOLVED: usize = 1;
+
 /// The arguments of a signal handler.
 pub(super) struct Context<'a> {
     signal: c_int,
@@ -96,7 +109,7 @@ impl Context<'_> {
     /// On Linux that is SIGBUS; SIGSEGV reports an access that the protection forbids.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn may_be_missing(&self) -> bool {
-        self.signal == libc::SIGBUS
+        is_missing_page(self.signal, self.code())
     }
 
     /// Whether the signal may report a page that the file or the device cannot provide.
@@ -159,24 +172,45 @@ impl Context<'_> {
         *ucontext::stack_pointer(self.registers) as usize
     }
 
-    /// The generations of the handler that have forwarded this signal, one bit each.
+    /// Marks the signal, so that the remains of its frame are not taken for a pending fault.
+    pub(super) fn set_resolved(&mut self) {
+        *self.last_visit() = RESOLVED;
+    }
+
+    /// The address of the last visit (`visits`); 0 if no handler forwards this signal, [`RESOLVED`]
+    /// after it was resolved.
     ///
-    /// `uc_link` holds them: the kernel clears it and does not read it again.
+    /// `uc_link` holds it: the kernel clears it and does not read it again.
     #[cfg(not(target_os = "openbsd"))]
-    pub(super) fn visited_generations(&mut self) -> &mut usize {
+    pub(super) fn last_visit(&mut self) -> &mut usize {
         // SAFETY: a pointer has the size of a `usize`, and any value is valid.
         unsafe { &mut *(&raw mut self.registers.uc_link).cast() }
     }
 
-    /// The generations of the handler that have forwarded this signal, one bit each.
+    /// The address of the last visit (`visits`); 0 if no handler forwards this signal.
     ///
-    /// The last word of the `siginfo_t` holds them: of its 128 bytes a fault uses at most 32.
+    /// The last word of the `siginfo_t` holds it: of its 128 bytes a fault uses at most 32.
     #[cfg(target_os = "openbsd")]
-    pub(super) fn visited_generations(&mut self) -> &mut usize {
+    pub(super) fn last_visit(&mut self) -> &mut usize {
         let words = ptr::from_mut(self.info).cast::<usize>();
         // SAFETY: the word lies in the structure, which is aligned to words.
         let last = unsafe { words.add(size_of::<siginfo_t>() / size_of::<usize>() - 1) };
         // SAFETY: the structure belongs to the handler until it returns (new); any number is valid.
         unsafe { &mut *last }
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::is_missing_page;
+
+    #[test]
+    fn only_two_codes_of_sigbus_report_a_missing_page() {
+        // BUS_ADRALN, BUS_ADRERR, BUS_OBJERR, BUS_MCEERR_AR, BUS_MCEERR_AO, SI_KERNEL, SI_USER,
+        // SI_TKILL
+        let codes = [1, 2, 3, 4, 5, 0x80, 0, -6];
+        let missing = codes.map(|code| is_missing_page(libc::SIGBUS, code));
+        assert_eq!(missing, [false, true, false, true, false, false, false, false]);
+        assert!(!codes.iter().any(|&code| is_missing_page(libc::SIGSEGV, code)));
     }
 }

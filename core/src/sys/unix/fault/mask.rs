@@ -35,6 +35,18 @@ pub(super) fn block(set: &libc::sigset_t) -> libc::sigset_t {
     unsafe { old.assume_init() }
 }
 
+/// Runs `work` while this thread blocks all signals. Async-signal-safe if `work` is.
+pub(in super::super) fn with_all_blocked<R>(work: impl FnOnce() -> R) -> R {
+    let mut all = MaybeUninit::uninit();
+    // SAFETY: `all` has the size of a set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: sigfillset has initialised it.
+    let mask = block(unsafe { all.assume_init_ref() });
+    let result = work();
+    restore(&mask);
+    result
+}
+
 /// Makes `set` the mask of this thread.
 pub(super) fn restore(set: &libc::sigset_t) {
     // SAFETY: `set` is a set. The old set is not requested.

@@ -8,12 +8,16 @@
 //!
 //! The search reads arbitrary stack memory, so it accepts a frame only if several facts agree. The
 //! saved program counter must be an access of an accessor, or the fault address must lie in an
-//! intact page of a watched map. The remains of a resolved fault do not match: their program
-//! counter is the fixup, or their page was replaced.
+//! intact page of a watched map, which cannot be accessed now.
+//!
+//! The remains of a resolved fault do not match: `uc_link` says that it was resolved. But the
+//! kernel writes the address of a thread's last fault to the frames of later signals as well, also
+//! after the map was restored. Such a signal is not taken for a fault, because the page can be
+//! accessed, or because a system call was interrupted: `raise` is one.
 
 use super::{
     super::{errno, repair},
-    context::Context,
+    context::{self, Context},
     mask,
 };
 use crate::accessor;
@@ -31,8 +35,20 @@ pub(super) fn resolve(context: &mut Context<'_>) -> bool {
     is_sent_by_this_process(context)
         && (is_pending(context) || {
             mask::unblock();
-            stack(context).find_map(Frame::at).is_some_and(|frame| frame.resolve())
+            search(context).is_some_and(|frame| frame.resolve())
         })
+}
+
+/// Finds the frame of the pending fault.
+///
+/// A loop, because an alternate stack is small: closures of iterators need more of it.
+fn search(context: &mut Context<'_>) -> Option<Frame> {
+    for slot in stack(context) {
+        if let Some(frame) = Frame::at(slot) {
+            return Some(frame);
+        }
+    }
+    None
 }
 
 fn is_sent_by_this_process(context: &mut Context<'_>) -> bool {
@@ -50,16 +66,13 @@ fn is_pending(context: &mut Context<'_>) -> bool {
     if pending {
         // The frame of the handler that returned may still lie below the stack pointer. The next
         // search must not accept it.
-        let is_old = |&slot: &usize| slot != current && is_access_saved_at(slot);
-        below(context).filter(is_old).filter_map(Frame::at).for_each(|frame| {
-            frame.resolve();
-        });
+        for slot in below(context) {
+            if let Some(frame) = Frame::at(slot).filter(|_| slot != current) {
+                frame.set_resolved();
+            }
+        }
     }
     pending
-}
-
-fn is_access_saved_at(slot: usize) -> bool {
-    read(slot).is_some_and(|counter| accessor::fixup(counter as usize).is_some())
 }
 
 /// The readable words of the interrupted stack, from its top on.
@@ -106,28 +119,65 @@ impl Frame {
     /// Recognises a frame by its program counter slot. The frame's `siginfo_t` is not checked: the
     /// kernel fills it only for handlers with SA_SIGINFO.
     fn at(slot: usize) -> Option<Frame> {
-        let word = |distance: isize| read(slot.wrapping_add_signed(distance));
-        let address = word(frame::FAULT)? as usize;
-        let is_pending = address != 0
-            && word(frame::LINK)? == 0
-            && frame::MARKS
-                .iter()
-                .all(|&(at, mask, value)| word(at).is_some_and(|word| word & mask == value))
-            && (accessor::fixup(read(slot)? as usize).is_some() || repair::is_wanted(address));
-        is_pending.then_some(Frame(slot))
+        let frame = Frame(slot);
+        let is_marked = |&(at, mask, value): &(isize, u64, u64)| {
+            frame.word(at).is_some_and(|word| word & mask == value)
+        };
+        let is_pending = frame.word(frame::FAULT)? != 0
+            && frame.word(frame::LINK)? == 0
+            && frame::MARKS.iter().all(is_marked)
+            && (frame.fixup().is_some() || frame.is_of_external_code()?);
+        is_pending.then_some(frame)
     }
 
-    /// Makes the thread continue at the fixup of the accessor when the handler returns.
-    fn resolve(&self) -> bool {
-        let Frame(slot) = *self;
-        let address = read(slot.wrapping_add_signed(frame::FAULT));
-        let fixup = read(slot).and_then(|counter| accessor::fixup(counter as usize));
-        let (Some(address), Some(fixup)) = (address, fixup) else {
-            // External code: its instruction is executed again and finds the page replaced.
-            return address.is_some_and(|address| repair::repair(address as usize, None));
-        };
-        write(slot.wrapping_add_signed(frame::FAULT_REGISTER), address) && write(slot, fixup as u64)
+    /// Whether external code was interrupted by a fault in a watched map, and would fault again.
+    fn is_of_external_code(&self) -> Option<bool> {
+        let address = self.word(frame::FAULT)? as usize;
+        Some(
+            repair::is_wanted(address)
+                && !is_after_system_call(self.word(0)? as usize)
+                // It is not known whether a page can be written.
+                && (frame::is_write(|at| self.word(at))? || !is_readable(address / STEP * STEP)),
+        )
     }
+
+    /// Makes the thread continue at the fixup of the accessor when the handler returns. External
+    /// code executes its instruction again, and the library's handler, which is first now, repairs
+    /// the page.
+    fn resolve(&self) -> bool {
+        let continues_at_fixup = |fixup| {
+            let address = self.word(frame::FAULT);
+            address.is_some_and(|address| self.set_word(frame::FAULT_REGISTER, address))
+                && self.set_word(0, fixup as u64)
+        };
+        self.fixup().is_none_or(continues_at_fixup) && self.set_resolved()
+    }
+
+    /// Marks the frame, so that its remains are not taken for a pending fault.
+    fn set_resolved(&self) -> bool {
+        self.set_word(frame::LINK, context::RESOLVED as u64)
+    }
+
+    fn fixup(&self) -> Option<usize> {
+        accessor::fixup(self.word(0)? as usize)
+    }
+
+    /// The word at this distance from the program counter.
+    fn word(&self, distance: isize) -> Option<u64> {
+        read(self.0.wrapping_add_signed(distance))
+    }
+
+    fn set_word(&self, distance: isize, value: u64) -> bool {
+        write(self.0.wrapping_add_signed(distance), value)
+    }
+}
+
+/// Whether the instruction before `counter` is a system call.
+fn is_after_system_call(counter: usize) -> bool {
+    let before = counter.wrapping_sub(STEP);
+    let is_code_readable = is_readable(before) && is_readable(counter.wrapping_sub(1));
+    is_code_readable
+        && read(before).is_some_and(|code| code.to_le_bytes().ends_with(frame::SYSTEM_CALL))
 }
 
 fn read(address: usize) -> Option<u64> {
@@ -158,6 +208,13 @@ mod frame {
     /// 0x33).
     pub(super) const MARKS: [(isize, u64, u64); 3] =
         [(register(20), !0, 14), (register(19), 4, 4), (register(18), 0xffff, 0x33)];
+    /// The instruction `syscall`.
+    pub(super) const SYSTEM_CALL: &[u8] = &[0x0f, 0x05];
+
+    /// Whether the fault was a write: bit 1 of the error code.
+    pub(super) fn is_write(word: impl Fn(isize) -> Option<u64>) -> Option<bool> {
+        Some(word(register(19))? & 2 != 0)
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -169,4 +226,15 @@ mod frame {
     /// The processor state, which follows the program counter, says user mode.
     pub(super) const MARKS: [(isize, u64, u64); 1] = [(8, 0x1f, 0)];
     pub(super) const FAULT_REGISTER: isize = FAULT + 8 + 8 * 17;
+    /// The instruction `svc #0`.
+    pub(super) const SYSTEM_CALL: &[u8] = &[0x01, 0x00, 0x00, 0xd4];
+
+    /// Whether the fault was a write: bit 6 of the syndrome. It is in the second record behind the
+    /// processor state, after that of the vector registers.
+    pub(super) fn is_write(word: impl Fn(isize) -> Option<u64>) -> Option<bool> {
+        const RECORD: isize = 24 + 528;
+        const ESR_MAGIC: u64 = 0x4553_5201;
+        let is_syndrome = word(RECORD)? & 0xffff_ffff == ESR_MAGIC;
+        Some(is_syndrome && word(RECORD + 8)? >> 6 & 1 == 1)
+    }
 }

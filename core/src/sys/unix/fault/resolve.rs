@@ -14,7 +14,12 @@ use crate::accessor;
 /// Resolves the fault that the signal reports. Returns false if it is none of the library's, and
 /// the signal must be forwarded.
 pub(super) fn resolve(context: &mut Context<'_>) -> bool {
-    continue_at_fixup(context) || repair_page(context) || raised::resolve(context)
+    let is_resolved =
+        continue_at_fixup(context) || repair_page(context) || raised::resolve(context);
+    if is_resolved {
+        context.set_resolved();
+    }
+    is_resolved
 }
 
 /// Continues at the fixup if the access of an accessor was interrupted.

@@ -44,9 +44,16 @@ pub(super) fn any(predicate: impl Fn(&Damage) -> bool) -> bool {
     REGISTRY.slots().any(|slot| slot.read(&predicate))
 }
 
-/// Resets the counts of handlers in a forked child: its only thread is in no handler.
+/// Resets the counts of handlers, and what handlers own, in a forked child: its only thread is in
+/// no handler.
 pub(in crate::sys::unix) fn forget_handlers() {
-    REGISTRY.slots().for_each(|slot| slot.readers.store(0, SeqCst));
+    for slot in REGISTRY.slots() {
+        slot.readers.store(0, SeqCst);
+        slot.read(|damage| {
+            damage.forget_owner();
+            true
+        });
+    }
 }
 
 /// Holds one region.
