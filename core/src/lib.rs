@@ -61,6 +61,7 @@
 //!   read-modify-write operations.
 //! - **Detection of every truncation.** The operating system detects it per page. Bytes between the
 //!   end of the file and the end of its last page read as zeros, and stores there are lost.
+//!   [`Map::verify`] compares the lengths.
 //! - **Durability before a flush.** Bytes are on the storage device when [`Map::flush`] has
 //!   returned without an error; see there for the differences between platforms.
 //! - **Faults while the signal is blocked.** If a thread blocks SIGBUS or SIGSEGV after it has used

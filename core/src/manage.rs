@@ -20,7 +20,9 @@ impl Map {
     /// # Errors
     ///
     /// [`Error::Os`] if the system cannot write all bytes, for example because the disk is full or
-    /// the device failed. Bytes may be lost then. [`Error::Damaged`] for a damaged map.
+    /// the device failed. Bytes may be lost then. Maps made from one [`File`](std::fs::File) share
+    /// its error state: only the first of their flushes reports a loss. [`Error::Damaged`] for a
+    /// damaged map.
     ///
     /// # Platforms
     ///
@@ -340,7 +342,10 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Os`], also if the result does not fit into memory.
+    /// [`Error::OutOfBounds`]; [`Error::Os`], also if the result does not fit into memory. On Linux
+    /// also [`Error::Unsupported`] if the kernel does not report the state of the file, and
+    /// [`Error::NoFile`] if it reports that all pages are in memory, and the map is
+    /// [`untracked`](crate::Options::untracked), so that this cannot be verified.
     ///
     /// # Platforms
     ///
@@ -363,7 +368,25 @@ impl Map {
         let regions = self.lock_regions();
         let span = self.span("residency", range)?;
         let pages = self.pages(&regions, span, Rounding::Outward);
-        pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))
+        let resident =
+            pages.map_or(Ok(Vec::new()), Pages::resident).map_err(Error::os("residency"))?;
+        if !self.is_anonymous() && !resident.is_empty() && resident.iter().all(|&is| is) {
+            self.ensure_residency_is_reported()?;
+        }
+        Ok(resident)
+    }
+
+    /// Fails if the system reports every page of the file as resident, whether it is or not.
+    fn ensure_residency_is_reported(&self) -> Result<()> {
+        let end = self.offset() + self.len() as u64;
+        match sys::file::reports_residency(self.file(), end) {
+            None => Err(Error::NoFile { call: "residency" }),
+            Some(Err(error)) => Err(Error::os("residency")(error)),
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => Err(Error::Unsupported(
+                "the kernel does not report to this user which pages of this file are in memory",
+            )),
+        }
     }
 
     /// Names anonymous memory. `/proc/PID/maps` shows it as `[anon:name]` or `[anon_shmem:name]`.
@@ -421,6 +444,52 @@ impl Map {
             (true, _) => Ok(self.len() as u64),
             (false, None) => Err(Error::NoFile { call: "file_len" }),
             (false, Some(file)) => sys::file::status_len(file).map_err(Error::os("file_len")),
+        }
+    }
+
+    /// Checks that the file is not shorter than the map, by one `fstat`.
+    ///
+    /// The rest of the page in which a truncated file ends is accessible: it reads as zeros, and
+    /// bytes stored there are lost. No other method reports this. The result is what was true
+    /// during the call; the file may be truncated at any time after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] with the end of the file, relative to the start of the map, if the file is
+    /// shorter than the map; 0 if it ends before the map starts. [`Error::Damaged`] for a damaged
+    /// map. [`Error::Unsupported`] for devices, and if the map is
+    /// [`untracked`](crate::Options::untracked). [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Error, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).len(100).extend().map(&file)?;
+    /// map.fill(7, ..)?;
+    /// map.verify()?;
+    /// # if cfg!(windows) { return Ok(()); } // Windows refuses to truncate a mapped file.
+    /// file.set_len(60)?;
+    /// assert_eq!(map.get(80)?, 0); // in the last page, so not a fault
+    /// assert!(matches!(map.verify(), Err(Error::Fault { offset: 60 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<()> {
+        self.ensure_intact()?;
+        if self.is_anonymous() {
+            return Ok(());
+        }
+        let file = self.file().ok_or(Error::Unsupported("an untracked map cannot be verified"))?;
+        let len = self.len();
+        let file_len = sys::file::regular_len(file).map_err(Error::os("verify"))?;
+        let file_len =
+            file_len.ok_or(Error::Unsupported("a map of a device cannot be verified"))?;
+        // Another thread may have resized the map before or after the file was examined.
+        let len = len.min(self.len());
+        match usize::try_from(file_len.saturating_sub(self.offset())) {
+            Ok(offset) if offset < len => Err(Error::Fault { offset }),
+            _ => Ok(()),
         }
     }
 

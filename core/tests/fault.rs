@@ -244,3 +244,38 @@ fn a_file_is_truncated_and_extended_while_threads_work_on_its_map() {
         });
     });
 }
+
+#[test]
+fn verify_reports_the_end_of_a_file_that_is_shorter_than_its_map() {
+    succeeds_while_truncated(|| {
+        let file = TempFile::new(&[7; 3 * PAGE]);
+        let map = Options::new().open(file.path()).unwrap();
+        let tail = Options::new().offset(PAGE as u64).len(PAGE + 9).open(file.path()).unwrap();
+        map.verify().unwrap();
+        for (file_len, expected, in_tail) in [
+            (3 * PAGE - 1, Some(3 * PAGE - 1), None),
+            (2 * PAGE + 8, Some(2 * PAGE + 8), Some(PAGE + 8)),
+            (PAGE, Some(PAGE), Some(0)),
+            (5, Some(5), Some(0)),
+            (0, Some(0), Some(0)),
+            (3 * PAGE, None, None),
+        ] {
+            file.set_len(file_len as u64);
+            for (map, expected) in [(&map, expected), (&tail, in_tail)] {
+                match (map.verify(), expected) {
+                    (Ok(()), None) => {}
+                    (Err(Error::Fault { offset }), Some(expected)) if offset == expected => {}
+                    other => panic!("a file of {file_len} bytes: {other:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn verify_needs_a_file_with_a_length() {
+    let file = TempFile::new(b"abc");
+    let untracked = Options::new().untracked().open(file.path()).unwrap();
+    assert!(matches!(untracked.verify(), Err(Error::Unsupported(_))));
+    Options::new().len(PAGE).anonymous().unwrap().verify().unwrap();
+}

@@ -5,7 +5,7 @@
 use std::fs::File;
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
-use safemap_testing::{PAGE, TempFile, pattern};
+use safemap_testing::{PAGE, TempFile, pattern, process::drop_root_rights, succeeds_in_child};
 
 #[test]
 fn flags_are_added_to_the_implied_ones() {
@@ -28,6 +28,7 @@ fn a_device_of_zeros_is_mapped_with_the_given_length() {
     let zero = File::options().read(true).write(true).open("/dev/zero").unwrap();
     let map = Options::new().access(Access::Copy).len(PAGE).map(&zero).unwrap();
     assert_eq!(map.get(0).unwrap(), 0);
+    assert!(matches!(map.verify(), Err(Error::Unsupported(_))));
 }
 
 #[test]
@@ -97,4 +98,35 @@ fn anonymous_memory_can_have_a_name() {
     assert!(matches!(map.set_name("zero\0byte"), Err(Error::Unsupported(_))));
     let file = TempFile::new(b"abc");
     assert!(matches!(Map::open(file.path()).unwrap().set_name("x"), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn residency_is_an_error_if_the_kernel_does_not_report_it() {
+    succeeds_in_child(|| {
+        let file = TempFile::sparse(1 << 20);
+        let (map, untracked) = (file.map(), Options::new().untracked().open(file.path()).unwrap());
+        // No page of a new sparse file is in memory.
+        assert!(map.residency(..).unwrap().iter().all(|&is_resident| !is_resident));
+        untracked.residency(..).unwrap();
+        map.to_vec(..).unwrap();
+        // The control: all pages are in memory, and the kernel says so.
+        assert!(map.residency(..).unwrap().iter().all(|&is_resident| is_resident));
+        assert_eq!(map.residency(7..7).unwrap(), []);
+        map.advise(Advice::DontNeed, ..).unwrap();
+        assert!(matches!(untracked.residency(..), Err(Error::NoFile { call: "residency" })));
+        if !drop_root_rights() {
+            return println!("skipped: the test needs root, to give up its rights");
+        }
+        assert!(
+            matches!(map.residency(..), Err(Error::Unsupported(_))),
+            "the file of another user"
+        );
+        assert!(matches!(map.residency(5..6), Err(Error::Unsupported(_))));
+        assert_eq!(map.residency(7..7).unwrap(), []);
+        let own = TempFile::sparse(PAGE as u64);
+        assert_eq!(own.map().residency(..).unwrap(), [false]);
+        let memory = Options::new().len(PAGE).anonymous().unwrap();
+        memory.set(0, 1).unwrap();
+        assert_eq!(memory.residency(..).unwrap(), [true]);
+    });
 }

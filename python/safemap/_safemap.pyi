@@ -20,8 +20,10 @@ class FaultError(OSError):
     memory was accessed.
     """
 
-    offset: int
-    """The offset in the map of the first byte that cannot be accessed."""
+    offset: int | None
+    """The offset in the map of the first byte that cannot be accessed. None in an exception that
+    safemap did not raise.
+    """
 
 @final
 class LineIterator:
@@ -43,8 +45,10 @@ class mmap:
     """A memory map that behaves like a bytearray and like a file object.
 
     Every method except close() and seekable() raises ValueError if the map is closed. Methods that
-    access the memory raise FaultError if a byte cannot be accessed. Methods that change it raise
-    TypeError if the map is read-only.
+    access the memory raise FaultError if a byte cannot be accessed: one on a page that the file no
+    longer contains. The rest of the file's last page reads as zeros, and bytes written there are
+    lost; verify() raises FaultError then. Methods that change the memory raise TypeError if the map
+    is read-only.
     """
 
     if sys.platform == "win32":
@@ -166,6 +170,17 @@ class mmap:
         """Returns the current length of the file in bytes, or that of the map for anonymous memory.
 
         Raises io.UnsupportedOperation for a map created with trackfd=False.
+        """
+
+    def verify(self) -> None:
+        """Raises FaultError if the file is shorter than the map, with the end of the file, relative
+        to the start of the map, as `offset` (0 if it ends before the map starts).
+
+        The rest of the page in which a truncated file ends reads as zeros, and bytes written there
+        are lost; no other method reports this. The result is what was true during the call, which
+        is one fstat(): the file may be truncated at any time after it.
+
+        Raises io.UnsupportedOperation for a device and for a map created with trackfd=False.
         """
 
     # Methods for the memory.
@@ -316,9 +331,9 @@ class mmap:
 
     def __exit__(
         self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
         /,
     ) -> None:
         """Closes the map."""

@@ -28,7 +28,6 @@ impl Mmap {
         start: Optional<'_, '_>,
         length: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        self.ensure_open()?;
         let (option, start, length) = (int(option)?, start.ssize_or(0)?, optional_ssize(length)?);
         let (start, end) = advice_range(start, length, self.length(py)?)?;
         ensure_page_aligned(start)?;

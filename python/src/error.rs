@@ -21,7 +21,8 @@ create_exception!(
     "A byte of the map cannot be accessed: the file was truncated, the disk is full, or the\n\
      device failed.\n\n\
      `errno` is EFAULT; on Windows `winerror` is the code that the system reports. `offset` is\n\
-     the offset of the byte in the map. The bytes before it were transferred.\n\n\
+     the offset of the byte in the map, or None in an exception that safemap did not raise.\n\
+     The bytes before it were transferred.\n\n\
      For a map created with repair=True: also if the byte was replaced by zero when a buffer of\n\
      the memory was accessed."
 );

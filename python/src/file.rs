@@ -7,6 +7,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
+use safemap::{Error, Map};
 
 use crate::{
     argument::{byte, count, int, try_small_ints},
@@ -15,7 +16,7 @@ use crate::{
         Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
         with_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap},
+    mmap::{DETACH_THRESHOLD, Mmap, clamped},
     os,
     search::FAST_SEARCH_LENGTH,
 };
@@ -68,7 +69,6 @@ impl Method for Seek {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
         let len = mmap.length(py)?;
         let from = match whence {
@@ -106,7 +106,6 @@ impl Method for Read {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let n = count(arguments.first())?.unwrap_or(usize::MAX);
         let (at, len) = (mmap.position(), mmap.length(py)?);
         mmap.consume(py, at, n.min(len.saturating_sub(at)))
@@ -198,7 +197,6 @@ impl Method for Write {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
             let at = mmap.position();
@@ -234,7 +232,6 @@ impl Method for WriteByte {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
@@ -263,6 +260,19 @@ impl Mmap {
         }
         self.run(py, |map| map.file_len())
     }
+
+    /// Raises FaultError if the file is shorter than the map, with the end of the file, relative to
+    /// the start of the map, as `offset`. Checks this with one fstat(). The file may become shorter
+    /// at any time after it.
+    ///
+    /// Raises io.UnsupportedOperation for a device and for a map created with trackfd=False.
+    fn verify(&self, py: Python<'_>) -> PyResult<()> {
+        let verified = self.run_detached(py, |map| match map.verify() {
+            Err(Error::Unsupported(reason)) => Ok(Err(reason)),
+            result => result.map(Ok),
+        })?;
+        verified.map_err(|reason| unsupported(py, reason))
+    }
 }
 
 impl Mmap {
@@ -284,18 +294,19 @@ impl Mmap {
     /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
     /// long, because most are short.
     fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let (start, near) = (start.min(end), end.min(start.saturating_add(DETACH_THRESHOLD)));
-        match self.run(py, |map| map.find(b"\n", start..near))? {
-            None if near < end => self.run_detached(py, |map| map.find(b"\n", near..end)),
+        let near = end.min(start.saturating_add(DETACH_THRESHOLD));
+        let find = |map: &Map, range| clamped(map, range, |range| map.find(b"\n", range));
+        match self.run(py, |map| find(map, start..near))? {
+            None if near < end => self.run_detached(py, |map| find(map, near..end)),
             found => Ok(found),
         }
     }
 }
 
 #[cold]
-fn beyond_end(error: safemap::Error, text: &'static str) -> PyErr {
+fn beyond_end(error: Error, text: &'static str) -> PyErr {
     match error {
-        safemap::Error::OutOfBounds { .. } => value_error(text),
+        Error::OutOfBounds { .. } => value_error(text),
         error => to_exception(error),
     }
 }

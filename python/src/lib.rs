@@ -36,7 +36,9 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Mmap>()?;
     module.add_class::<LineIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
-    module.add("FaultError", py.get_type::<FaultError>())?;
+    let fault_error = py.get_type::<FaultError>();
+    fault_error.setattr("offset", py.None())?;
+    module.add("FaultError", fault_error)?;
     module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
     constants::add(module)?;
     // CPython's module has no `__all__`: a star import takes all names without an underscore.

@@ -11,7 +11,7 @@ use crate::{
     argument::{OMITTED, Optional, optional_ssize},
     error::{finalized, to_exception},
     ffi::{Lock, ReturnValue, bytes_from, return_bytes, with_stable_bytes},
-    mmap::Mmap,
+    mmap::{Mmap, clamped},
     search::{Direction, from_end},
 };
 
@@ -38,7 +38,6 @@ impl Mmap {
         containing: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<LineIterator> {
         let (py, this) = (slf.py(), slf.get());
-        this.ensure_open()?;
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let keepends = keepends.map_or(Ok(true), |keepends| keepends.is_truthy())?;
         let lines = |needle: &[u8]| {
@@ -173,14 +172,15 @@ impl LineIterator {
     fn refill(&self, py: Python<'_>, reader: &mut Reader) -> PyResult<usize> {
         let offset = reader.offset;
         let space = reader.free_space();
+        let end = offset.saturating_add(space.len()).min(self.end.unwrap_or(usize::MAX));
         let read = self.map.get().run(py, |map| {
-            let left = map.len().min(self.end.unwrap_or(usize::MAX)).saturating_sub(offset);
-            let count = left.min(space.len());
-            match map.read_exact_at(&mut space[..count], offset) {
-                // Lines before the fault are returned first; then the next refill faults at once.
-                Err(Error::Fault { offset: fault }) if fault > offset => Ok(fault - offset),
-                result => result.map(|()| count),
-            }
+            clamped(map, offset..end, |range| {
+                match map.read_exact_at(&mut space[..range.len()], range.start) {
+                    // Lines before the fault come first; then the next refill faults at once.
+                    Err(Error::Fault { offset: fault }) if fault > offset => Ok(fault - offset),
+                    result => result.map(|()| range.len()),
+                }
+            })
         })?;
         reader.filled += read;
         reader.offset += read;

@@ -54,7 +54,6 @@ impl Method for Move {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        mmap.ensure_open()?;
         let (dest, src, count) =
             (ssize(&arguments[0])?, ssize(&arguments[1])?, ssize(&arguments[2])?);
         mmap.ensure_writable()?;
@@ -87,7 +86,6 @@ impl Mmap {
         size: Optional<'_, '_>,
         flags: Optional<'_, '_>,
     ) -> PyResult<()> {
-        self.ensure_open()?;
         let (offset, size, flags) = (offset.ssize_or(0)?, size.ssize_or(-1)?, flags.int_or(0)?);
         let range = flush_range(offset, size, self.length(py)?)
             .ok_or_else(|| value_error("flush values out of range"))?;
@@ -116,7 +114,6 @@ impl Mmap {
     /// change its file.
     #[pyo3(signature = (newsize, /))]
     fn resize(&self, py: Python<'_>, newsize: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.ensure_open()?;
         let newsize = ssize(newsize)?;
         self.ensure_open()?;
         self.ensure_resizable()?;
@@ -136,11 +133,11 @@ impl Mmap {
     /// Raises NotImplementedError on systems other than Linux.
     #[pyo3(signature = (name, /))]
     fn set_name(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.ensure_open()?;
         let name = str_argument(name)?;
         if name.contains('\0') {
             return Err(value_error("embedded null character"));
         }
+        self.ensure_open()?;
         if self.flags & MAP_ANONYMOUS == 0 {
             return Err(value_error("Cannot set annotation on non-anonymous mappings"));
         }
@@ -175,7 +172,6 @@ impl Mmap {
         start: Optional<'_, '_>,
         length: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        self.ensure_open()?;
         let prot = Protection::from_bits(int(prot)?);
         let range = self.range(py, &start, length)?;
         ensure_page_aligned(range.start)?;
@@ -193,7 +189,6 @@ impl Mmap {
         start: Optional<'_, '_>,
         length: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.lock(range))
     }
@@ -209,7 +204,6 @@ impl Mmap {
         start: Optional<'_, '_>,
         length: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        self.ensure_open()?;
         let range = self.range(py, &start, length)?;
         self.run_detached(py, |map| map.unlock(range))
     }

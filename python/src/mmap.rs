@@ -2,14 +2,12 @@
 
 use std::{
     ffi::c_int,
+    ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use pyo3::{
-    prelude::*,
-    types::{PyBytes, PyTuple},
-};
-use safemap::Map;
+use pyo3::{prelude::*, types::PyBytes};
+use safemap::{Error, Map};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
@@ -46,8 +44,9 @@ pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
 /// On Windows a fileno of 0 maps anonymous memory as well. Processes that use the same `tagname`
 /// share the memory. A file that is too short is extended. `repair` raises NotImplementedError.
 ///
-/// Reading or writing a part of the map that the file no longer contains raises FaultError, a
-/// subclass of OSError.
+/// Reading or writing a page of the map that the file no longer contains raises FaultError, a
+/// subclass of OSError. The rest of the file's last page reads as zeros, and bytes written there
+/// are lost; verify() raises FaultError then.
 #[pyclass(frozen, subclass, weakref, immutable_type, mapping, name = "mmap", module = "mmap")]
 pub(crate) struct Mmap {
     pub(crate) map: SharedMap,
@@ -72,7 +71,7 @@ impl Mmap {
         }
     }
 
-    /// Raises ValueError if the map is closed, which CPython's methods check first.
+    /// Raises ValueError if the map is closed.
     #[inline]
     pub(crate) fn ensure_open(&self) -> PyResult<()> {
         if self.map.is_closed() { Err(closed()) } else { Ok(()) }
@@ -179,8 +178,9 @@ impl Mmap {
     ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
             self.run_sized(py, len, |map| {
-                let left = map.len().saturating_sub(at).min(len);
-                Ok(map.read_uninit_at(&mut bytes[..left], at.min(map.len()))?.len())
+                clamped(map, at..at.saturating_add(len), |range| {
+                    Ok(map.read_uninit_at(&mut bytes[..range.len()], range.start)?.len())
+                })
             })
         })
     }
@@ -191,6 +191,23 @@ impl Mmap {
             Some(from) => map.copy_within(from..from + bytes.len(), at),
             None => map.write_at(bytes, at),
         })
+    }
+}
+
+/// Calls `call` with the part of `range` that is in the map. Another thread may have shortened the
+/// map since the caller read its length, and may do so before the call, which is then repeated.
+#[inline]
+pub(crate) fn clamped<R>(
+    map: &Map,
+    range: Range<usize>,
+    mut call: impl FnMut(Range<usize>) -> safemap::Result<R>,
+) -> safemap::Result<R> {
+    loop {
+        let end = range.end.min(map.len());
+        match call(range.start.min(end)..end) {
+            Err(Error::OutOfBounds { .. }) => {}
+            result => return result,
+        }
     }
 }
 
@@ -226,8 +243,15 @@ impl Mmap {
     }
 
     /// Closes the map.
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (exc_type, exc_value, traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (exc_type, exc_value, traceback);
         self.map.close(py)
     }
 

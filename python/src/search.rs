@@ -11,7 +11,7 @@ use crate::{
         Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int,
         with_stable_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap},
+    mmap::{DETACH_THRESHOLD, Mmap, clamped},
 };
 
 /// The fast path searches at most this many bytes. The slow path searches them again.
@@ -95,13 +95,10 @@ impl Direction {
         start: usize,
         end: usize,
     ) -> safemap::Result<Option<usize>> {
-        // Another thread may have shortened the map since the caller read its length.
-        let end = end.min(map.len());
-        let start = start.min(end);
-        match self {
-            Direction::Forward => map.find(needle, start..end),
-            Direction::Backward => map.rfind(needle, start..end),
-        }
+        clamped(map, start..end, |range| match self {
+            Direction::Forward => map.find(needle, range),
+            Direction::Backward => map.rfind(needle, range),
+        })
     }
 
     /// Splits `start..end` into the part to search first, and the rest. A search that ends in the
@@ -145,8 +142,9 @@ impl Mmap {
         arguments: &[Bound<'_, PyAny>],
         direction: Direction,
     ) -> PyResult<ReturnValue> {
-        self.ensure_open()?;
         with_stable_bytes(&arguments[0], |needle| {
+            // CPython converts the bounds after this check.
+            self.ensure_open()?;
             let (start, end) =
                 (optional_ssize(arguments.get(1))?, optional_ssize(arguments.get(2))?);
             let len = self.length(py)?;

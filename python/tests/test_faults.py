@@ -6,6 +6,7 @@ test_windows.py makes pages inaccessible instead.
 """
 
 import errno
+import io
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import sys
 import unittest
 
 import truncated
-from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, child, succeed
+from support import CLOSED, NO_TRUNCATION, PAGE, WINDOWS, FileCase, child, succeed
 
 import safemap
 
@@ -93,6 +94,36 @@ class PartialTransfers(FileCase):
             self.assertIsInstance(caught.exception, OSError)
             self.assertEqual(caught.exception.errno, errno.EFAULT)
             self.assertEqual(caught.exception.offset, PAGE)
+
+    def test_verify_reports_the_end_of_a_shorter_file(self):
+        m = self.map(content(3))
+        tail = safemap.mmap(self.opened(self.latest), PAGE, offset=PAGE)
+        self.addCleanup(tail.close)
+        self.assertIsNone(m.verify())
+        for kept, expected in ((2 * PAGE + 7, None), (PAGE + 5, 5), (PAGE, 0), (3, 0)):
+            os.truncate(self.latest, kept)
+            with self.assertRaises(safemap.FaultError) as caught:
+                m.verify()
+            error = caught.exception
+            self.assertEqual((error.errno, error.offset), (errno.EFAULT, kept))
+            if expected is None:
+                self.assertEqual((tail.verify(), m[kept]), (None, 0))
+                continue
+            with self.assertRaises(safemap.FaultError) as caught:
+                tail.verify()
+            self.assertEqual(caught.exception.offset, expected)
+
+    def test_verify_needs_a_file_with_a_length(self):
+        self.assertIsNone(self.anonymous().verify())
+        device = self.opened("/dev/zero", os.O_RDONLY)
+        maps = [self.map(b"abc", trackfd=False)]
+        maps.append(safemap.mmap(device, PAGE, access=safemap.ACCESS_COPY))
+        for m in maps:
+            with self.assertRaises(io.UnsupportedOperation):
+                m.verify()
+            m.close()
+            with self.assertRaisesRegex(ValueError, CLOSED):
+                m.verify()
 
     def test_a_write_across_the_border_stores_the_bytes_before_it_and_keeps_the_position(self):
         m = self.truncated_map()

@@ -108,6 +108,29 @@ class NewestInterface(FileCase):
         m = self.anonymous(2 * PAGE)
         self.assertIsNone(m.madvise(safemap.MADV_WILLNEED, 0, None))
 
+    def test_an_argument_is_converted_before_a_closed_map_is_reported(self):
+        m = self.map(b"abc")
+        m.close()
+        uses = ["read('a')", "find('a')", "rfind('a')", "write('a')", "write_byte('a')"]
+        uses += ["seek('a')", "seek(0, 'a')", "move(0, 0, 'a')", "resize('a')", "flush(0, 'a')"]
+        uses += ["set_name(1)", "madvise(0, 'a')"] if hasattr(m, "madvise") else ["set_name(1)"]
+        for use in uses:
+            with self.subTest(use), self.assertRaises(TypeError):
+                eval("m." + use)
+        # The bounds are converted after the check.
+        for use in ("read(1)", "find(b'a', 'a')", "write(b'a')", "seek(0)"):
+            with self.subTest(use), self.assertRaisesRegex(ValueError, CLOSED):
+                eval("m." + use)
+
+    def test_exit_takes_three_arguments(self):
+        m = self.map(b"abc")
+        for arguments in ((), (1,), (1, 2, 3, 4)):
+            with self.subTest(arguments), self.assertRaises(TypeError):
+                m.__exit__(*arguments)
+            self.assertFalse(m.closed)
+        self.assertIsNone(m.__exit__(None, None, None))
+        self.assertTrue(m.closed)
+
     def test_methods_have_the_signatures_of_the_newest_version(self):
         signatures = {
             "flush": "(self, offset=0, size=-1, /, *, flags=0)",

@@ -93,6 +93,18 @@ class Module(unittest.TestCase):
             if callable(method):
                 self.assertTrue(inspect.signature(method), name)
 
+    def test_the_class_has_a_signature_without_the_standard_module(self):
+        code = """
+            import inspect, safemap, sys
+            assert "mmap" not in sys.modules
+            print(list(inspect.signature(safemap.mmap).parameters)[:2])
+        """
+        self.assertEqual(succeed(self, code), "['fileno', 'length']\n")
+
+    def test_an_exception_that_safemap_did_not_raise_has_no_offset(self):
+        error = safemap.FaultError(14, "x")
+        self.assertEqual((error.errno, error.strerror, error.offset), (14, "x", None))
+
     def test_the_package_is_marked_as_typed(self):
         folder = os.path.dirname(safemap.__file__)
         self.assertTrue(os.path.exists(os.path.join(folder, "py.typed")))

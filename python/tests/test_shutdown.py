@@ -63,9 +63,9 @@ class Shutdown(FileCase):
         self.assertEqual(self.printed(code, data=b"x"), expected)
 
     def test_a_map_used_by_a_daemon_thread_can_be_closed(self):
-        for name in ("close", "__exit__"):
-            with self.subTest(name):
-                code = "last = Finalized(m.{})\nstart_daemon(m.find, b'x')".format(name)
+        for call in ("m.close", "m.__exit__, None, None, None"):
+            with self.subTest(call):
+                code = "last = Finalized({})\nstart_daemon(m.find, b'x')".format(call)
                 self.assertEqual(self.printed(DAEMON, code), "None\n")
 
     def test_lines_used_by_a_daemon_thread_raise(self):

@@ -189,6 +189,40 @@ class ConcurrentChanges(FileCase):
         )
         self.assertEqual(succeed(self, code), "done\n")
 
+    def test_reads_and_searches_return_what_a_shrink_leaves(self):
+        code = self.BEGIN + """
+        import sys, time
+        sys.setswitchinterval(1e-6)
+        LONG = 130 << 10
+        m = safemap.mmap(-1, LONG, **PRIVATE)
+        m[:LONG // 2] = b"x" * (LONG // 2)
+        def resize():
+            while not done.is_set():
+                m.resize(LONG)
+                m.resize(LONG // 2)
+        calls = [
+            lambda: m.find(b"q", 0), lambda: m.rfind(b"qq", 0), m.read, m.readline,
+            lambda: m[5:], lambda: next(m.lines(LONG // 2 - 9)),
+            lambda: list(m.lines(containing=b"q")),
+        ]
+        done = threading.Event()
+        thread = begin(resize)
+        try:
+            stop = time.monotonic() + 4
+            while time.monotonic() < stop:
+                for call in calls:
+                    m.seek(0)
+                    try:
+                        call()
+                    except safemap.FaultError:
+                        pass
+        finally:
+            done.set()
+            thread.join()
+        print("done")
+        """
+        self.assertEqual(succeed(self, code), "done\n")
+
     def test_a_search_survives_the_last_reference_to_its_map(self):
         code = (
             self.BEGIN

@@ -106,3 +106,13 @@ pub fn limit_file_size(len: u32) {
     // SAFETY: `limit` is initialised.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
 }
+
+/// Gives up the rights of root in this process. Returns false if it has none.
+#[must_use]
+pub fn drop_root_rights() -> bool {
+    const USER: libc::uid_t = 65_534;
+    // SAFETY: the call accesses no memory.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    // SAFETY: the call accesses no memory.
+    is_root && unsafe { libc::setreuid(USER, USER) } == 0
+}

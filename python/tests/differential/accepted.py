@@ -14,6 +14,8 @@ ARITY = re.compile(
 # an assignment before its index.
 CLOSED_LAST = sys.version_info >= (3, 14, 1)
 VALUE_FIRST = sys.version_info >= (3, 14, 8)
+# The methods whose arguments are converted.
+CONVERTING = "find flush madvise move read resize rfind seek set_name write write_byte".split()
 
 
 class Accepted:
@@ -76,8 +78,8 @@ TABLE = [
         lambda step, theirs, ours: "seekable" in step and raised(theirs, "AttributeError"),
     ),
     Accepted(
-        "from 3.14.1 on __exit__ takes three arguments; safemap accepts any number, as before",
-        lambda step, theirs, ours: calls(step, "__exit__") and arity(theirs) and not arity(ours),
+        "3.14.1: __exit__ takes three arguments; before, it took any number",
+        lambda step, theirs, ours: calls(step, "__exit__") and arity(ours),
         ends=True,
     ),
     Accepted(
@@ -151,10 +153,19 @@ TABLE = [
         ends=True,
     ),
     Accepted(
-        "from 3.14.1 on arguments are converted before the check whether the map is closed; safemap"
-        " checks before the conversion, too",
+        "3.14.1: arguments are converted before the check whether the map is closed",
         lambda step, theirs, ours: (
-            CLOSED_LAST and raised(theirs) and raised(ours, "ValueError", CLOSED)
+            calls(step, *CONVERTING) and raised(theirs, "ValueError", CLOSED) and raised(ours)
+        ),
+    ),
+    Accepted(
+        "from 3.14.1 on an assignment checks last whether the map is closed; safemap checks it"
+        " first, as before",
+        lambda step, theirs, ours: (
+            CLOSED_LAST
+            and not calls(step, *CONVERTING)
+            and raised(theirs)
+            and raised(ours, "ValueError", CLOSED)
         ),
     ),
     Accepted(

@@ -3,6 +3,7 @@
 mod allocate;
 mod device;
 mod length;
+mod residency;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::mem::MaybeUninit;
@@ -14,7 +15,7 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
-pub(crate) use length::{MAX_LEN, extend, set_len, status_len};
+pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
@@ -26,6 +27,18 @@ pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
         _ => None,
     };
     Ok(FileState { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
+}
+
+/// Returns whether the system reports which pages of the file are in memory, or `None` if that
+/// cannot be determined without its descriptor. `end` is the end of the map in the file.
+pub(crate) fn reports_residency(
+    file: Option<BorrowedFd<'_>>,
+    end: u64,
+) -> Option<io::Result<bool>> {
+    match file {
+        _ if !residency::MAY_BE_HIDDEN => Some(Ok(true)),
+        file => file.map(|file| residency::is_reported(file, &state(file)?, end)),
+    }
 }
 
 /// Returns the page size if the file is on hugetlbfs, whose block size is the page size. Other file

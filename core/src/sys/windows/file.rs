@@ -27,12 +27,22 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     Ok(FileState { len, huge_page: None })
 }
 
+/// Returns the file's length, or `None` if it is not a file on a disk.
+pub(crate) fn regular_len(file: BorrowedHandle<'_>) -> io::Result<Option<u64>> {
+    Ok(state(file)?.len)
+}
+
 /// Returns the file's length.
 pub(crate) fn status_len(file: BorrowedHandle<'_>) -> io::Result<u64> {
     let mut len = 0;
     // SAFETY: `len` is a local variable of the type that the call fills.
     check(unsafe { GetFileSizeEx(file.as_raw_handle(), &raw mut len) })?;
     Ok(u64::try_from(len).unwrap_or(0))
+}
+
+/// Returns whether the system reports which pages of the file are in memory.
+pub(crate) fn reports_residency(_: Option<BorrowedHandle<'_>>, _: u64) -> Option<io::Result<bool>> {
+    Some(Ok(true))
 }
 
 /// Makes the file at least `len` bytes long.

@@ -20,14 +20,16 @@ use crate::{
     mmap::Mmap,
 };
 
+// The signature has numbers: `inspect` looks up names in the standard module, if it is imported.
+const _: () = assert!(MAP_SHARED == 1 && PROT_READ | PROT_WRITE == 3 && ACCESS_DEFAULT == 0);
+
 #[pymethods]
 impl Mmap {
     #[new]
     #[pyo3(
         signature = (*args, **kwargs),
-        text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
-                          access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, \
-                          allocate=False)"
+        text_signature = "(fileno, length, flags=1, prot=3, access=0, offset=0, *, \
+                          trackfd=True, repair=False, allocate=False)"
     )]
     fn construct(
         py: Python<'_>,

@@ -20,6 +20,13 @@ pub(crate) fn status_len(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(u64::try_from(status(file)?.st_size).unwrap_or(0))
 }
 
+/// Returns the file's length, or `None` if it is not a regular file.
+pub(crate) fn regular_len(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let stat = status(file)?;
+    let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+    Ok(is_regular.then(|| u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
 /// Calls `fstat`.
 pub(super) fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
     let mut stat = MaybeUninit::<stat>::uninit();
