@@ -78,8 +78,8 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
     Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
 }
 
-/// Restores large maps while their files are cut. If a restoration succeeds and no damage is recorded,
-/// stores reach the file.
+/// Restores large maps while their files are cut. If a restoration succeeds and no damage is
+/// recorded, stores reach the file.
 pub(crate) fn restored(settings: &Settings) -> Result {
     let pages = settings.times(1 << 14, 1 << 18);
     let last = (pages - 1) * PAGE;
@@ -89,7 +89,10 @@ pub(crate) fn restored(settings: &Settings) -> Result {
     let mut failed = 0;
     for round in 1..=rounds {
         file.set_len(0);
-        assert!((0..pages).all(|page| read_directly(&map, page * PAGE) == 0), "missing pages read as zeros");
+        assert!(
+            (0..pages).all(|page| read_directly(&map, page * PAGE) == 0),
+            "missing pages read as zeros"
+        );
         file.set_len((pages * PAGE) as u64);
         failed += restore_beside_cuts(&map, &file, last, || read_directly(&map, last))?;
         if map.damage().is_some() && !settings.control {
@@ -100,7 +103,8 @@ pub(crate) fn restored(settings: &Settings) -> Result {
         file.open().read_exact_at(&mut byte, last as u64)?;
         assert_eq!(byte, [round as u8], "a store does not reach the file");
     }
-    let note = format!("maps of {} MiB; {failed} attempts failed because of a cut", pages * PAGE >> 20);
+    let note =
+        format!("maps of {} MiB; {failed} attempts failed because of a cut", pages * PAGE >> 20);
     Ok(Report::new(rounds, "restorations of a map while its file was cut").note(note))
 }
 
