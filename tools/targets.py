@@ -32,6 +32,7 @@ FRAMES = dict.fromkeys(
     [
         "a_reporter_of_faults_in_external_code_does_not_end_the_process",
         "a_reporter_that_raises_the_signal_again_does_not_end_the_process",
+        "copies::a_reporter_of_bus_errors_after_two_copies_does_not_end_the_process",
         "a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
         "many_threads_fault_while_a_reporter_is_there",
     ],
@@ -42,6 +43,7 @@ ADDRESSES = dict.fromkeys(
         "a_map_is_restored_when_the_file_has_grown_back",
         "a_private_map_keeps_its_changed_pages_when_it_is_restored",
         "external_code_reads_zeros_and_the_next_call_reports_the_offset",
+        "copies::memory_that_another_copy_repairs_reads_as_zeros",
         "maps_are_created_and_dropped_while_threads_fault",
         "repair_follows_a_map_that_moves",
     ],

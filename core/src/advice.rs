@@ -47,9 +47,10 @@ pub enum Advice {
     Free,
     /// Frees the pages and the blocks of the file behind them: both read as zeros (2.6.16).
     Remove,
-    /// Does not map the pages in children of `fork`. Access there returns
-    /// [`Error::Fault`](crate::Error::Fault). If the child maps something else at these addresses,
-    /// the map accesses that (2.6.16).
+    /// A child of `fork` does not inherit the pages: there, a call that accesses them returns
+    /// [`Error::Fault`](crate::Error::Fault), and one that changes them or resizes the map another
+    /// error. The library makes the pages inaccessible in the child. The kernel's own advice
+    /// (2.6.16) leaves a hole there, and the child's map would access what is mapped there next.
     DontFork,
     /// Cancels [`DontFork`](Advice::DontFork) (2.6.16).
     DoFork,

@@ -83,10 +83,21 @@
 //!   the faults in maps, until the crate puts its handler first again: when a map is created, and
 //!   when a thread first uses a map. On Linux a new map checks SIGSEGV only if
 //!   [`Options::protection`] forbids access; so do [`Map::protect`], [`Map::advise`] and a resize
-//!   that make pages inaccessible. This works for up to eight different handlers of each signal.
+//!   that make pages inaccessible. This works for at least 64 different handlers of each signal.
+//!   Each handler of a chain is a nested call on the signal stack, of which the crate's uses about
+//!   0.3 KiB.
+//! - **Several copies of the crate**, such as two versions of it or those of two extension modules,
+//!   find each other, up to 65 of them. The handler that is first handles the faults of all copies,
+//!   and then calls the handlers of other libraries. Copies in another namespace of the loader
+//!   (`dlmopen`) count as other libraries.
+//! - **A shared library that contains the crate is never unloaded** after it has created a map: the
+//!   crate opens it again with `dlopen` and `RTLD_NODELETE`. The loader is locked while it runs the
+//!   constructors of a library. So a constructor must not wait for a thread that creates the first
+//!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
-//! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`; see
+//! - **Fork handler.** Creating the first map registers a handler for forked children with
+//!   `pthread_atfork`, and on Linux maps a page that the kernel clears in a child; see
 //!   [below](#threads-and-fork).
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
@@ -95,20 +106,22 @@
 //! On Windows creating a map adds a vectored exception handler and removes the one that the
 //! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
 //! access violations and in-page errors of the accessors, and passes everything else on. A fault
-//! overwrites the thread's last error code; `fault_status` returns it.
-//!
-//! Handlers are registered for the lifetime of the process. A shared library that contains this
-//! crate must not be unloaded after it has created a map.
+//! overwrites the thread's last error code; `fault_status` returns it. A DLL that contains the crate
+//! is never unloaded after it has created a map (`GetModuleHandleEx` with
+//! `GET_MODULE_HANDLE_EX_FLAG_PIN`).
 //!
 //! # Threads and fork
 //!
 //! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
 //! `advise` and similar methods exclude each other for the same map.
 //!
-//! On Unix, `fork` waits until no thread is inside one of the latter methods, so that a child finds
-//! every map in a consistent state and no lock held. Children may use and drop the maps of their
-//! parent. Shared maps show the same memory in both processes; private maps are copied on write.
-//! This requires the C library's `fork`: raw `clone` calls bypass it.
+//! On Unix, `fork` waits for no call. A child finds every map in a consistent state: with the
+//! length before a concurrent resize or the one after it, the bytes, and no lock held. The first
+//! call that changes a map there completes or undoes what a thread of the parent had begun.
+//! Children may use and drop the maps of their parent. Shared maps show the same memory in both
+//! processes; private maps are copied on write. A child made by another call than the C library's
+//! `fork`, such as `_Fork`, notices that by itself: on Linux 4.14 by a word that the kernel clears,
+//! elsewhere by its process id.
 //!
 //! # Errors
 //!
@@ -182,6 +195,9 @@
 //! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
 //! | `&map[..]` | `unsafe { map.as_slice() }` |
 
+#[macro_use]
+mod symbol;
+
 mod access;
 mod advice;
 
@@ -250,6 +266,15 @@ pub fn granularity() -> usize {
 #[must_use]
 #[inline]
 pub fn forks() -> u64 {
+    sys::fork::current()
+}
+
+/// Fast path of [`forks`]: misses a fork that has not run the library's fork handler, until `forks`
+/// or a slow path has noticed it.
+#[doc(hidden)]
+#[must_use]
+#[inline]
+pub fn try_forks() -> u64 {
     sys::fork::count()
 }
 

@@ -49,6 +49,7 @@ impl Map {
         let Origin::File { file: Some(file), offset } = &self.origin else {
             return Err(Error::NoFile { call: "restore" });
         };
+        self.ensure_inherited()?;
         let file = sys::borrow(file);
         let regions = self.lock_regions();
         let file_len =

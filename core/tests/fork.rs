@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use safemap::{Error, Map, Options};
+use safemap::{Advice, Error, Map, Options};
 use safemap_testing::{PAGE, Stop, TempFile, pattern, process::Fork, succeeds_in_child};
 
 /// Runs `body` in a forked child and returns whether it returned true within 20 seconds.
@@ -60,5 +60,52 @@ fn a_fault_in_a_child_is_an_error_as_in_its_parent() {
         let faults = |map: &Map| matches!(map.get(5), Err(Error::Fault { offset: 5 }));
         assert!(holds_in_fork(|| faults(&map)));
         assert!(faults(&map));
+    });
+}
+
+/// Runs `call` on stalled memory in another thread, and forks while it waits.
+#[cfg(target_os = "linux")]
+fn fork_beside_stalled(call: impl Fn(&Map) + Sync) {
+    use safemap_testing::Stalled;
+
+    let map = Options::new().len(8 * PAGE).anonymous().unwrap();
+    map.set(0, 5).unwrap();
+    let rest = map.as_ptr().wrapping_add(PAGE);
+    let Ok(stalled) = Stalled::new(rest, 7 * PAGE) else {
+        println!("skipped: this process may not use userfaultfd");
+        return;
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| call(&map));
+        stalled.wait_for_call();
+        let (forked, is_forked) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            // Ends the call, and thereby a fork that waits for it.
+            let in_time = is_forked.recv_timeout(Duration::from_secs(5));
+            drop(stalled);
+            in_time.expect("the fork waited for the call");
+        });
+        let holds = holds_in_fork(|| {
+            map.get(0).is_ok_and(|byte| byte == 5)
+                && map.set(0, 6).is_ok()
+                && [8 * PAGE, 64 * PAGE].contains(&map.len())
+                && map.resize(9 * PAGE).is_ok()
+                && map.set(8 * PAGE, 1).is_ok()
+                && map.to_vec(..).is_ok()
+        });
+        let _ = forked.send(());
+        assert!(holds, "the child hung or could not use the map");
+    });
+    assert_eq!(map.get(0).unwrap(), 5);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fork_waits_for_no_call_that_touches_storage() {
+    succeeds_in_child(|| {
+        fork_beside_stalled(|map| map.lock(..).unwrap());
+        fork_beside_stalled(|map| map.advise(Advice::PopulateRead, ..).unwrap());
+        // Moves the memory, and waits while it copies the bytes.
+        fork_beside_stalled(|map| map.resize(64 * PAGE).unwrap());
     });
 }

@@ -13,6 +13,15 @@
     not(safemap_portable)
 ))]
 
+// musl loads no shared libraries into programs that are linked statically.
+#[cfg(not(target_env = "musl"))]
+#[path = "handlers/copies.rs"]
+mod copies;
+#[path = "handlers/numbered.rs"]
+mod numbered;
+#[path = "handlers/other_versions.rs"]
+mod other_versions;
+
 use std::{
     mem,
     os::{fd::AsRawFd, unix::process::ExitStatusExt},
@@ -30,12 +39,15 @@ use safemap::{Access, Error, Map, Options, Protection, Sharing};
 use safemap_testing::{
     PAGE, TempFile, output_of_child, pattern,
     process::Fork,
-    signal::{call, exit, install, install_plain, raise, replace, send, set},
+    signal::{alternate_stack, call, exit, install, install_plain, raise, replace, send, set},
     succeeds_in_child,
 };
 
 /// The exit status of a handler that was called as expected.
 const CALLED: i32 = 42;
+
+/// A signal stack for many nested handlers, in bytes. Those of Rust's threads are smaller.
+const LARGE_STACK: usize = 1 << 20;
 
 /// Returns the map of a file that was truncated. Creating it puts the library's handler first.
 fn truncated_map() -> (Map, TempFile) {
@@ -262,6 +274,40 @@ fn a_cycle_of_handlers_ends_at_the_earliest_one() {
         create_map();
         install_chain();
         create_map();
+        assert_fault(&map);
+        fault_outside_the_library();
+    });
+}
+
+#[test]
+fn the_library_is_first_again_after_64_handlers_that_chain() {
+    calls_the_handler(|| {
+        alternate_stack(Some(LARGE_STACK));
+        install(libc::SIGBUS, expect_fault_address, 0);
+        let (map, _file) = truncated_map();
+        for number in 0..numbered::COUNT {
+            numbered::install_number(libc::SIGBUS, number);
+            create_map();
+            assert_fault(&map);
+        }
+        assert_eq!(numbered::CALLS.load(SeqCst), 0);
+        fault_outside_the_library();
+    });
+}
+
+#[test]
+fn each_of_64_handlers_is_called_once() {
+    extern "C" fn expect_64_calls(_: c_int, _: *mut siginfo_t, _: *mut c_void) {
+        exit(if numbered::CALLS.load(SeqCst) == numbered::COUNT { CALLED } else { 1 });
+    }
+    calls_the_handler(|| {
+        alternate_stack(Some(LARGE_STACK));
+        install(libc::SIGBUS, expect_64_calls, 0);
+        let (map, _file) = truncated_map();
+        for number in 0..numbered::COUNT {
+            numbered::install_number(libc::SIGBUS, number);
+            create_map();
+        }
         assert_fault(&map);
         fault_outside_the_library();
     });

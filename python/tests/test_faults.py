@@ -316,6 +316,37 @@ fault(lose())
     def test_a_signal_handler_installed_after_the_map_gets_signals_that_are_sent(self):
         self.succeeds("fault(lose())\n" + self.HANDLER)
 
+    # Handlers that Python code installs after the map. CPython's handler returns to the instruction
+    # that faulted.
+    LATER_HANDLERS = """
+m, received = lose(), []
+n = safemap.mmap(-1, 1)
+n.protect(0)
+signal.signal(signal.SIGBUS, lambda number, frame: received.append(number))
+signal.signal(signal.SIGSEGV, lambda number, frame: received.append(number))
+"""
+
+    def test_a_map_made_after_a_signal_handler_makes_faults_of_earlier_maps_errors_again(self):
+        code = """
+safemap.mmap(-1, 1, prot=0).close()
+fault(m)
+try:
+    n[0]
+except OSError as error:
+    assert error.errno == errno.EFAULT, error
+else:
+    raise AssertionError("nothing was raised")
+signal.raise_signal(signal.SIGBUS)
+assert received == [signal.SIGBUS], received
+"""
+        self.succeeds(self.LATER_HANDLERS + code)
+
+    def test_a_fault_after_a_signal_handler_repeats_for_ever_without_another_map(self):
+        # The documentation says so. SIGALRM has no handler and ends the process.
+        for fault in ("m[5]", "n[0]"):
+            alarm = "signal.setitimer(signal.ITIMER_REAL, 0.5)\n"
+            self.is_terminated(self.LATER_HANDLERS + alarm + fault, signal.SIGALRM)
+
     def test_an_ignored_sigbus_stays_ignored_when_it_is_sent(self):
         code = """
 signal.signal(signal.SIGBUS, signal.SIG_IGN)

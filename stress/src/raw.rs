@@ -55,16 +55,6 @@ pub(crate) fn drop_privileges() -> io::Result<()> {
     check(unsafe { libc::setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) })
 }
 
-/// Gives this thread an alternate signal stack of `size` bytes, or takes it away.
-pub(crate) fn alternate_stack(size: Option<usize>) -> io::Result<()> {
-    let stack = Box::leak(vec![0_u8; size.unwrap_or(0)].into_boxed_slice());
-    let flags = if size.is_some() { 0 } else { libc::SS_DISABLE };
-    let stack =
-        libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: flags, ss_size: stack.len() };
-    // SAFETY: the memory is never freed.
-    check(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) })
-}
-
 fn check(result: c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -100,7 +90,7 @@ extern "C" fn chain(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
         None => signal::exit(HANDLED),
         // The instruction is executed again and terminates the process.
         Some(default) if default.sa_sigaction == libc::SIG_DFL => {
-            drop(signal::replace(number, Some(default)))
+            signal::replace(number, Some(default));
         }
         // SAFETY: in these scenarios the replaced handler takes three arguments.
         Some(action) => unsafe { signal::call(action.sa_sigaction, number, info, context) },

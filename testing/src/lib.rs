@@ -7,6 +7,8 @@ mod child;
 mod cuts;
 mod decode;
 mod file;
+#[cfg(unix)]
+mod library_copy;
 mod model;
 mod operation;
 #[cfg(unix)]
@@ -15,6 +17,8 @@ pub mod process;
 mod program;
 #[cfg(unix)]
 pub mod signal;
+#[cfg(target_os = "linux")]
+mod stalled;
 mod stop;
 mod sweep;
 
@@ -23,10 +27,14 @@ pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, te
 pub use cuts::restore_beside_cuts;
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
+#[cfg(unix)]
+pub use library_copy::LibraryCopy;
 pub use model::Model;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;
+#[cfg(target_os = "linux")]
+pub use stalled::Stalled;
 pub use stop::Stop;
 pub use sweep::{SWEEPS, Sweep};
 

@@ -89,6 +89,15 @@ impl Fork {
     }
 }
 
+/// Registers functions that run before each fork, and in each child.
+pub fn at_fork(before: Option<extern "C" fn()>, in_child: Option<extern "C" fn()>) {
+    let as_unsafe = |function: extern "C" fn()| function as unsafe extern "C" fn();
+    // SAFETY: the functions are safe to call.
+    let status =
+        unsafe { libc::pthread_atfork(before.map(as_unsafe), None, in_child.map(as_unsafe)) };
+    assert_eq!(status, 0);
+}
+
 /// Limits the size of files that this process may write. Beyond it calls fail with `EFBIG`.
 pub fn limit_file_size(len: u32) {
     // Without a handler SIGXFSZ would terminate the process.

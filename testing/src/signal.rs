@@ -68,6 +68,16 @@ pub fn send(process: libc::pid_t, signal: c_int) -> io::Result<()> {
     }
 }
 
+/// Gives this thread an alternate signal stack of `size` bytes, or takes it away.
+pub fn alternate_stack(size: Option<usize>) {
+    let stack = Box::leak(vec![0_u8; size.unwrap_or(0)].into_boxed_slice());
+    let flags = if size.is_some() { 0 } else { libc::SS_DISABLE };
+    let stack =
+        libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: flags, ss_size: stack.len() };
+    // SAFETY: the memory is never freed.
+    assert_eq!(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) }, 0);
+}
+
 /// Ends the process at once. Handlers and forked children may call it.
 pub fn exit(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions.

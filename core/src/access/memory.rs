@@ -7,14 +7,11 @@
 //! stays mapped.
 
 use std::{
-    io,
-    ptr::NonNull,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{
-            AtomicPtr, AtomicUsize,
-            Ordering::{Acquire, Release},
-        },
+    io, iter, mem,
+    ptr::{self, NonNull},
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicUsize,
+        Ordering::{Acquire, Release},
     },
 };
 
@@ -22,14 +19,18 @@ use super::Span;
 use crate::{
     Error, Result, accessor,
     sys::{
-        fault,
-        fork::ForkGuard,
+        fault, fork,
         in_use::{self, InUse, InUseCount},
+        lock::{Lock, Locked},
         region::Region,
+        request::MapRequest,
     },
 };
 
 /// Where the bytes of a map are.
+///
+/// A fork may copy this between any two stores of a thread that has locked the regions. Each store
+/// therefore leaves a state that [`Memory::lock`] can complete in the child.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// Address of the map's first byte; dangling as long as the map never had a region.
@@ -38,32 +39,46 @@ pub(crate) struct Memory {
     len: AtomicUsize,
     /// Offset of the map's first byte in its region, in bytes.
     lead: usize,
-    regions: Mutex<Regions>,
+    lock: Lock,
+    /// The current region, which leads to those that the map moved away from. Null for an empty map
+    /// without a reserve.
+    newest: AtomicPtr<Node>,
+    /// Address of the region whose bytes are being moved to another one, else 0. It may be
+    /// inaccessible.
+    leaving: AtomicUsize,
+    /// Whether the map became accessible again after a move that was not completed. A call on
+    /// another thread may have met a fault before.
+    restored: AtomicBool,
+    /// Private memory from the map's end up to here may hold bytes that were written before a
+    /// shrink.
+    dirty_end: AtomicUsize,
     in_use: InUseCount,
 }
 
+/// A region, and the one that was current before it. Calls on other threads may still use that one.
 #[derive(Debug)]
-struct Regions {
-    /// `None` for an empty map without a reserve.
-    current: Option<Region>,
-    /// Regions that the map moved away from; calls on other threads may still use them.
-    retired: Vec<Region>,
-    /// Private memory from the map's end up to here may hold bytes that were written before a
-    /// shrink.
-    dirty_end: usize,
+struct Node {
+    region: Region,
+    older: *mut Node,
 }
 
 impl Memory {
     pub(crate) fn new(region: Option<Region>, lead: usize, len: usize) -> Memory {
-        let base = region.as_ref().map_or(NonNull::dangling(), Region::base).as_ptr();
-        let lead_in_region = if region.is_some() { lead } else { 0 };
-        Memory {
-            base: AtomicPtr::new(base.wrapping_add(lead_in_region)),
+        let memory = Memory {
+            base: AtomicPtr::new(NonNull::dangling().as_ptr()),
             len: AtomicUsize::new(len),
             lead,
-            regions: Mutex::new(Regions { current: region, retired: Vec::new(), dirty_end: 0 }),
+            lock: Lock::new(),
+            newest: AtomicPtr::new(ptr::null_mut()),
+            leaving: AtomicUsize::new(0),
+            restored: AtomicBool::new(false),
+            dirty_end: AtomicUsize::new(0),
             in_use: InUseCount::new(false),
+        };
+        if let Some(region) = region {
+            memory.lock().move_to(region);
         }
+        memory
     }
 
     /// Counts the calls that use the memory, for a map whose view a resize may replace.
@@ -92,44 +107,81 @@ impl Memory {
         self.in_use.enter()
     }
 
-    /// Locks the regions. `fork` is blocked while the guard exists.
+    /// Locks the regions. In a forked child, completes or undoes what a thread of the parent had
+    /// begun.
     pub(crate) fn lock(&self) -> RegionsGuard<'_> {
-        let fork_guard = ForkGuard::new();
-        // Each step of a resize leaves the regions consistent, so a poisoned lock can be used.
-        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        RegionsGuard { memory: self, regions, _fork_guard: fork_guard }
+        let mut regions =
+            RegionsGuard { memory: self, reserved: Vec::new(), _locked: self.lock.lock() };
+        regions.complete();
+        regions
     }
 
     /// Unmaps all regions. Returns the first error, after all were unmapped.
-    pub(crate) fn unmap(self) -> io::Result<()> {
-        let regions = self.regions.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let all = regions.retired.into_iter().chain(regions.current);
-        all.map(Region::unmap).fold(Ok(()), io::Result::and)
+    pub(crate) fn unmap(mut self) -> io::Result<()> {
+        self.take_regions().map(Region::unmap).fold(Ok(()), io::Result::and)
     }
+
+    fn take_regions(&mut self) -> impl Iterator<Item = Region> + use<> {
+        let mut next = mem::replace(self.newest.get_mut(), ptr::null_mut());
+        iter::from_fn(move || {
+            // SAFETY: the list consists of nodes that `push` leaked, and this is its only user.
+            let node = unsafe { take(next) }?;
+            next = node.older;
+            Some(node.region)
+        })
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.take_regions().for_each(drop);
+    }
+}
+
+/// Frees a node that [`RegionsGuard::push`] leaked, and returns its contents.
+///
+/// # Safety
+///
+/// `node` is null, or the caller owns it.
+unsafe fn take(node: *mut Node) -> Option<Node> {
+    if node.is_null() {
+        return None;
+    }
+    // SAFETY: leaked as a slice of one node, which the caller owns.
+    Vec::from(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(node, 1)) }).pop()
 }
 
 /// The locked regions of a map.
-///
-/// The fields are dropped in this order, so `fork` continues after the lock is free.
 #[derive(Debug)]
 pub(crate) struct RegionsGuard<'a> {
     memory: &'a Memory,
-    regions: MutexGuard<'a, Regions>,
-    _fork_guard: ForkGuard,
+    /// Space for the next node.
+    reserved: Vec<Node>,
+    _locked: Locked<'a>,
 }
+
+// SAFETY: the pointers in `reserved` are used by the thread that has locked the regions only.
+unsafe impl Sync for RegionsGuard<'_> {}
 
 impl RegionsGuard<'_> {
     pub(crate) fn current(&self) -> Option<&Region> {
-        self.regions.current.as_ref()
+        self.all().next()
     }
 
     pub(crate) fn current_mut(&mut self) -> Option<&mut Region> {
-        self.regions.current.as_mut()
+        // SAFETY: null or a node of the list, which only this thread uses while it has the lock.
+        unsafe { self.memory.newest.load(Acquire).as_mut() }.map(|node| &mut node.region)
     }
 
-    /// All regions that are mapped, the current one last.
+    /// All regions that are mapped, the current one first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Region> {
-        self.regions.retired.iter().chain(&self.regions.current)
+        let mut next = self.memory.newest.load(Acquire);
+        iter::from_fn(move || {
+            // SAFETY: null or a node of the list. It is freed through `&mut self` only.
+            let node = unsafe { next.as_ref() }?;
+            next = node.older;
+            Some(&node.region)
+        })
     }
 
     /// How many bytes the map can have in its current region.
@@ -141,37 +193,96 @@ impl RegionsGuard<'_> {
     pub(crate) fn set_len(&self, len: usize) {
         assert!(len <= self.capacity(), "a length of {len} beyond the region");
         self.memory.len.store(len, Release);
+        fork::step();
     }
 
     /// Records that the bytes up to `end` may not be zeros.
     pub(crate) fn mark_dirty(&mut self, end: usize) {
-        self.regions.dirty_end = self.regions.dirty_end.max(end);
+        self.memory.dirty_end.fetch_max(end, Release);
+        fork::step();
     }
 
     /// Records that the bytes from `end` are zeros.
     pub(crate) fn mark_clean(&mut self, end: usize) {
-        self.regions.dirty_end = end;
+        self.memory.dirty_end.store(end, Release);
+        fork::step();
     }
 
     /// Returns the range from `start` that may hold bytes other than zero, if there is one.
     pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
-        let span = Span::of_region(self.regions.dirty_end.min(self.capacity())).rest(start);
+        let dirty_end = self.memory.dirty_end.load(Acquire);
+        let span = Span::of_region(dirty_end.min(self.capacity())).rest(start);
         (span.len() > 0).then_some(span)
     }
 
-    /// Reserves memory to retire the current region, so that [`RegionsGuard::move_to`] cannot fail.
-    pub(crate) fn reserve_retired(&mut self) -> io::Result<()> {
-        Ok(self.regions.retired.try_reserve(1)?)
+    /// Reserves memory for another region, so that [`RegionsGuard::move_to`] cannot fail.
+    pub(crate) fn reserve(&mut self) -> io::Result<()> {
+        Ok(self.reserved.try_reserve_exact(1)?)
+    }
+
+    /// Copies the first `len` bytes of the current region, which is private memory, to `region`,
+    /// and makes the current region inaccessible. If that fails, it is accessible again.
+    ///
+    /// [`RegionsGuard::move_to`] follows.
+    pub(crate) fn vacate(
+        &self,
+        region: &Region,
+        len: usize,
+        request: &MapRequest,
+    ) -> io::Result<()> {
+        let Some(old) = self.current() else { return Ok(()) };
+        self.memory.leaving.store(old.base().addr().get(), Release);
+        fork::step();
+        region.take_over(old, len, request).inspect_err(|_| self.complete_move())
     }
 
     /// Makes `region` the current one. The old region stays mapped until the map is dropped.
     pub(crate) fn move_to(&mut self, region: Region) {
-        let old = self.regions.current.replace(region);
+        self.push(region);
         self.publish_base();
-        if let Some(old) = old {
+        fork::step();
+        if let Some(old) = self.all().nth(1) {
             old.forget_pages();
-            self.regions.retired.push(old);
         }
+        fork::step();
+        self.memory.leaving.store(0, Release);
+    }
+
+    /// Completes what a thread of the parent process was doing when it forked, or what failed.
+    fn complete(&mut self) {
+        self.publish_base();
+        self.complete_move();
+    }
+
+    /// Makes the region accessible again that the map was leaving, or releases it if the map has
+    /// left it.
+    fn complete_move(&self) {
+        let leaving = self.memory.leaving.load(Acquire);
+        let is_left = |region: &&Region| region.base().addr().get() == leaving;
+        if leaving == 0 {
+            return;
+        }
+        if let Some(current) = self.current().filter(is_left) {
+            self.memory.restored.store(true, Release);
+            if current.allow_access().is_err() {
+                // The next call tries it again.
+                return;
+            }
+        } else if let Some(left) = self.all().find(is_left) {
+            left.forget_pages();
+        }
+        self.memory.leaving.store(0, Release);
+    }
+
+    /// Whether a page of the current region belongs to the parent process only
+    /// (`Advice::DontFork`).
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        self.current().is_some_and(Region::is_missing_pages)
+    }
+
+    /// Whether the current region became accessible again after a move that was not completed.
+    pub(super) fn has_restored_access(&self) -> bool {
+        self.memory.restored.load(Acquire)
     }
 
     /// Replaces the current region by `region`, of which the map has `len` bytes, while no call
@@ -213,17 +324,31 @@ impl RegionsGuard<'_> {
 
     fn install(&mut self, region: Option<Region>, len: usize) {
         self.remove_current();
-        self.regions.current = region;
+        if let Some(region) = region {
+            self.push(region);
+        }
         self.publish_base();
         self.set_len(len);
+    }
+
+    /// Makes `region` the first of the list, by one store.
+    fn push(&mut self, region: Region) {
+        let mut node = mem::take(&mut self.reserved);
+        node.push(Node { region, older: self.memory.newest.load(Acquire) });
+        let node: *mut [Node] = Box::into_raw(node.into_boxed_slice());
+        self.memory.newest.store(node.cast(), Release);
+        fork::step();
     }
 
     /// Unmaps the current region. On a system that does not count calls, one may still use it, so
     /// it stays mapped.
     fn remove_current(&mut self) {
-        let old = self.regions.current.take();
         if !in_use::COUNTED {
-            self.regions.retired.extend(old);
+            return;
+        }
+        // SAFETY: null or a node of the list, which only this thread uses while it has the lock.
+        if let Some(node) = unsafe { take(self.memory.newest.load(Acquire)) } {
+            self.memory.newest.store(node.older, Release);
         }
     }
 

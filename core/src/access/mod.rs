@@ -142,25 +142,36 @@ impl Map {
         buffer: *const u8,
         next: impl Fn(C) -> Result<(*mut u8, C)>,
     ) -> Result<C> {
+        let mut was_restored = false;
         while completion.fault() != 0 {
-            self.ensure_moved(base, completion.fault(), buffer)?;
+            self.ensure_moved(base, completion.fault(), buffer, &mut was_restored)?;
             (base, completion) = next(completion)?;
         }
         Ok(completion)
     }
 
     /// Checks that the memory has moved away from `base`, so that an operation that has faulted at
-    /// `address` can be repeated.
+    /// `address` can be repeated. It can also be repeated, once, if access was restored after a
+    /// move that was not completed.
     ///
     /// # Errors
     ///
     /// [`Error::Fault`] or [`Error::Buffer`] if the memory has not moved.
     #[cold]
-    fn ensure_moved(&self, base: *mut u8, address: usize, buffer: *const u8) -> Result<()> {
+    fn ensure_moved(
+        &self,
+        base: *mut u8,
+        address: usize,
+        buffer: *const u8,
+        was_restored: &mut bool,
+    ) -> Result<()> {
         fault::note();
         // A resize holds this lock until it has published the new base.
         let regions = self.lock_regions();
         if self.base() != base {
+            return Ok(());
+        }
+        if regions.has_restored_access() && !std::mem::replace(was_restored, true) {
             return Ok(());
         }
         let size = regions.current().map_or(0, Region::size);

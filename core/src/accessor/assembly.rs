@@ -17,22 +17,6 @@
 
 use std::{ptr, slice};
 
-/// The symbol of an accessor, without the underscore that Apple's systems prepend.
-macro_rules! symbol_name {
-    ($name:expr) => {
-        concat!(
-            "safemap_",
-            env!("CARGO_PKG_VERSION_MAJOR"),
-            "_",
-            env!("CARGO_PKG_VERSION_MINOR"),
-            "_",
-            env!("CARGO_PKG_VERSION_PATCH"),
-            "_",
-            $name
-        )
-    };
-}
-
 // Mach-O: the linker may move symbols apart. So no accessor falls through into the next one, and
 // the symbol at the end of the table is declared to be inside it.
 #[cfg(target_vendor = "apple")]

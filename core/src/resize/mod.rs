@@ -1,13 +1,15 @@
 //! `Map::resize` while other threads read and write the map. `docs/design.md` explains the rules.
 
 mod remap;
+#[cfg(all(test, unix))]
+mod tests;
 
 use crate::{
     Error, Flags, Map, Result,
     access::{RegionsGuard, Rounding, Span},
     map::{Origin, region_size},
     sys::{
-        self, BorrowedFile, fault,
+        self, BorrowedFile, fault, fork,
         region::{self, Region},
     },
 };
@@ -25,8 +27,10 @@ impl Map {
     /// [`Error::ReadOnly`]; [`Error::NoFile`] for an [`untracked`](crate::Options::untracked) map;
     /// [`Error::TooLong`]; [`Error::Unsupported`] for a private map of a file, whose bytes are not
     /// the file's, and for shared anonymous memory that is to grow beyond its
-    /// [`capacity`](Map::capacity); [`Error::Os`] if there is not enough memory or address space,
-    /// or the file cannot have that length. The file and the map are unchanged then.
+    /// [`capacity`](Map::capacity), and in a forked child that did not inherit all pages
+    /// ([`Advice::DontFork`](crate::Advice::DontFork)); [`Error::Os`] if there is not enough memory
+    /// or address space, or the file cannot have that length. The file and the map are unchanged
+    /// then.
     ///
     /// # Platforms
     ///
@@ -56,6 +60,7 @@ impl Map {
     pub fn resize(&self, new_len: usize) -> Result<()> {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
+        self.ensure_inherited()?;
         match &self.origin {
             Origin::File { .. } if !self.reaches_others() => {
                 Err(Error::Unsupported("a private map of a file cannot be resized"))
@@ -91,6 +96,15 @@ impl Map {
         self.lock_regions().capacity()
     }
 
+    /// Fails with [`Error::Unsupported`] if this process did not inherit all pages of the map
+    /// ([`Advice::DontFork`](crate::Advice::DontFork)).
+    pub(crate) fn ensure_inherited(&self) -> Result<()> {
+        match self.lock_regions().is_missing_pages() {
+            true => Err(Error::Unsupported("this process did not inherit all pages of the map")),
+            false => Ok(()),
+        }
+    }
+
     /// Does all that can fail before it changes the file, and changes the file before the map.
     fn resize_file(&self, file: BorrowedFile<'_>, offset: u64, new_len: usize) -> Result<()> {
         let end = file_end(offset, new_len)?;
@@ -103,7 +117,9 @@ impl Map {
         let old_len = self.len();
         // No call may begin beyond the new end while the file is cut there.
         regions.set_len(new_len.min(old_len));
-        if let Err(error) = self.set_file_len(file, end) {
+        let resized = self.set_file_len(file, end);
+        fork::step();
+        if let Err(error) = resized {
             regions.set_len(old_len);
             return Err(Error::os("resize")(error));
         }
@@ -138,8 +154,9 @@ impl Map {
         let mut regions = self.lock_regions();
         let old_len = self.len();
         if new_len < old_len {
-            regions.set_len(new_len);
+            // In this order, because a forked child may find the first step done alone.
             regions.mark_dirty(old_len);
+            regions.set_len(new_len);
             // This returns memory to the system. Growing tries it again if it fails, and does not
             // ignore the error.
             let _ = self.clear_dirty(&mut regions, new_len);
@@ -149,11 +166,9 @@ impl Map {
         let larger = self.larger_region(&mut regions, new_len, None)?;
         self.commit(larger.as_ref().or(regions.current()), new_len)?;
         if let Some(region) = larger {
-            if let Some(old) = regions.current() {
-                // `take_over` makes the old pages inaccessible, so late calls fault there.
-                fault::ensure_first_for_protection();
-                region.take_over(old, old_len, &self.request).map_err(Error::os("resize"))?;
-            }
+            // `vacate` makes the old pages inaccessible, so late calls fault there.
+            fault::ensure_first_for_protection();
+            regions.vacate(&region, old_len, &self.request).map_err(Error::os("resize"))?;
             regions.move_to(region);
         }
         regions.set_len(new_len);
@@ -172,7 +187,7 @@ impl Map {
         if new_len <= capacity {
             return Ok(None);
         }
-        regions.reserve_retired().map_err(Error::os("resize"))?;
+        regions.reserve().map_err(Error::os("resize"))?;
         let size = region_size(self.memory.lead(), new_len)?;
         let spacious_size = size.max(capacity.saturating_mul(2)).min(sys::size::MAX);
         let region = match self.request.spacious() {

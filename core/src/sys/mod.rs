@@ -12,8 +12,8 @@
 //! | `file`, `file_state::FileState` | file descriptors: state, length, duplicate, close |
 //! | `repair::Mark` | the lowest offset at which external code met a replaced page |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
-//! | `fork::ForkGuard` | fork guard: blocks `fork` until it is dropped |
-//! | `fork::count` | the number of forks of this process and its ancestors |
+//! | `fork::{count, current}` | the number of forks of this process and its ancestors |
+//! | `lock::Lock` | a lock that a fork releases in the child |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
 //! | `rlimit::ResourceLimit` | the resource limit that an errno suggests, and its name |
@@ -28,6 +28,7 @@
 mod advice;
 pub(crate) mod file_state;
 pub(crate) mod inaccessible;
+pub(crate) mod lock;
 pub(crate) mod pages;
 pub(crate) mod request;
 pub(crate) mod size;

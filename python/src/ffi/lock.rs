@@ -11,7 +11,7 @@ use std::{
 };
 
 use pyo3::prelude::*;
-use safemap::forks;
+use safemap::{forks, try_forks};
 
 use super::wait::wait_while;
 
@@ -34,7 +34,7 @@ impl<T> Lock<T> {
     /// Runs `call` on the value, or returns `None` if the lock is held.
     #[inline]
     pub(crate) fn try_with<R>(&self, _py: Python<'_>, call: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let (owner, locked) = (self.owner.load(Relaxed), forks() + 1);
+        let (owner, locked) = (self.owner.load(Relaxed), try_forks() + 1);
         if owner == locked || !self.try_lock(owner, locked) {
             return None;
         }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use pyo3::prelude::*;
-use safemap::{Error, Map, forks};
+use safemap::{Error, Map, forks, try_forks};
 
 use super::wait::wait_while;
 use crate::error::{closed, exported, finalized, to_exception};
@@ -229,7 +229,8 @@ impl SharedMap {
     pub(super) fn try_export(&self, _py: Python<'_>) -> Option<&Map> {
         let state = self.state.load(Acquire);
         // One comparison of the top bits: open, not resizing, and not forked since.
-        if state >> FORKS_SHIFT != forks() & (FORKS >> FORKS_SHIFT) || State(state).is_full(EXPORTS)
+        if state >> FORKS_SHIFT != try_forks() & (FORKS >> FORKS_SHIFT)
+            || State(state).is_full(EXPORTS)
         {
             return None;
         }

@@ -110,7 +110,8 @@ class Side:
         """The state of map and file, as far as it is visible without reading the map's bytes."""
         with open(self.path, "rb") as file:
             content = file.read()
-        references = sys.getrefcount(self.map)
+        # Without a map this would count references to None.
+        references = sys.getrefcount(self.map) if self.map is not None else None
         return {"map": self.map_state(), "file": content, "references": references}
 
     def map_state(self):

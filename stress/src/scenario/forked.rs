@@ -1,15 +1,25 @@
 //! A process with maps forks. Children exit, drop the maps, resize them or meet a fault.
 #![forbid(unsafe_code)]
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
-use safemap::{Access, Error, Map, Options, Sharing};
-use safemap_testing::{PAGE, Stop, TempFile, pattern, process::Fork};
+use safemap::{Access, Advice, Error, Map, Options, Sharing};
+use safemap_testing::{
+    PAGE, Stalled, Stop, TempFile, pattern,
+    process::{Fork, at_fork},
+};
 
 use super::file_and_map;
 use crate::{
     raw::read_directly,
-    report::{Report, Result, Settings},
+    report::{Report, Result, Settings, Skipped},
 };
 
 const LEN: usize = 4 * PAGE;
@@ -111,4 +121,68 @@ fn assert_child_ends(settings: &Settings, map: &Map, file: &TempFile) -> Result<
     let status = child.wait_timeout(Duration::from_secs(2))?.ok_or("a child hung")?;
     assert!(status.success(), "the child ended with {status}");
     Ok(())
+}
+
+/// Whether a call waits for pages. The fork handler of the control waits for that call.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn wait_for_call() {
+    while WAITING.load(Ordering::Acquire) {
+        thread::yield_now();
+    }
+}
+
+/// Forks while another thread waits for storage inside a call. Neither the fork nor the child may
+/// wait for that thread.
+pub(crate) fn beside_slow_storage(settings: &Settings) -> Result {
+    if settings.control {
+        at_fork(Some(wait_for_call), None);
+    }
+    let rounds = settings.times(30, 600);
+    (0..rounds).try_for_each(|round| fork_beside_slow_call(round).map(drop))?;
+    Ok(Report::new(rounds, "forks while another thread waits for pages that do not arrive"))
+}
+
+fn fork_beside_slow_call(round: usize) -> Result<()> {
+    let map = Options::new().len(LEN).anonymous()?;
+    map.set(0, 5)?;
+    let stalled = Stalled::new(map.as_ptr().wrapping_add(PAGE), LEN - PAGE)
+        .map_err(|error| Skipped::because(format!("userfaultfd: {error}")))?;
+    thread::scope(|scope| {
+        WAITING.store(true, Ordering::Release);
+        scope.spawn(|| {
+            let _ = match round % 3 {
+                0 => map.lock(..),
+                1 => map.advise(Advice::PopulateRead, ..),
+                _ => map.resize(20 * LEN),
+            };
+            WAITING.store(false, Ordering::Release);
+        });
+        stalled.wait_for_call();
+        let (forked, is_forked) = mpsc::channel::<()>();
+        let pages = scope.spawn(move || {
+            let in_time = is_forked.recv_timeout(Duration::from_secs(2));
+            // The pages arrive.
+            drop(stalled);
+            in_time
+        });
+        let ends =
+            Fork::run(|| i32::from(!uses_map_in_child(&map)))?.wait_timeout(Duration::from_secs(2));
+        let _ = forked.send(());
+        pages
+            .join()
+            .expect("the thread does not panic")
+            .map_err(|_| "a fork waited for storage")?;
+        let status = ends?.ok_or("a child hung")?;
+        assert!(status.success(), "the child ended with {status}");
+        Ok(())
+    })
+}
+
+fn uses_map_in_child(map: &Map) -> bool {
+    let unchanged = map.get(0).is_ok_and(|byte| byte == 5) && [LEN, 20 * LEN].contains(&map.len());
+    unchanged
+        && map.set(1, 6).is_ok()
+        && map.resize(30 * LEN).is_ok()
+        && map.set(30 * LEN - 1, 1).is_ok()
 }

@@ -14,12 +14,12 @@ use safemap_testing::{PAGE, TempFile, process::Fork, signal};
 
 use super::file_and_map;
 use crate::{
-    raw::{CHAINED, HANDLED, alternate_stack, install_chaining, install_ending, read_directly},
+    raw::{CHAINED, HANDLED, install_chaining, install_ending, read_directly},
     report::{Report, Result, Settings},
 };
 
 /// Returns a map whose file was truncated to one page.
-fn truncated_map() -> (TempFile, Map) {
+pub(super) fn truncated_map() -> (TempFile, Map) {
     let (file, map) = file_and_map(4);
     file.set_len(PAGE as u64);
     (file, map)
@@ -30,7 +30,7 @@ fn faults(settings: &Settings, map: &Map) -> bool {
 }
 
 /// Accesses the missing page in a forked child without the library, and returns the child.
-fn access_directly(map: &Map) -> Result<Fork> {
+pub(super) fn access_directly(map: &Map) -> Result<Fork> {
     Ok(Fork::run(|| i32::from(read_directly(map, PAGE)))?)
 }
 
@@ -83,9 +83,7 @@ pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
         for stack in [Some(Some(64 << 10)), Some(None), None] {
             let map = &map;
             scope.spawn(move || {
-                stack
-                    .map_or(Ok(()), alternate_stack)
-                    .expect("a thread may choose its signal stack");
+                stack.into_iter().for_each(signal::alternate_stack);
                 (0..rounds).for_each(|_| assert!(faults(settings, map)));
             });
         }

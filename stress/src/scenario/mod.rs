@@ -1,6 +1,7 @@
 //! The scenarios: names, functions and what `--control` removes.
 
 mod allocated;
+mod copies;
 mod failed_device;
 mod forked;
 mod full_disk;
@@ -60,6 +61,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("parallel search", parallel_search::run, "a lock around each search"),
     scenario("forked", forked::run, DIRECT),
     scenario("forked beside threads", forked::beside_threads, DIRECT),
+    scenario(
+        "forked beside slow storage",
+        forked::beside_slow_storage,
+        "a fork handler that waits",
+    ),
     scenario("killed", killed::run, "resize by way of length 0"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
@@ -69,6 +75,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("limit of locked memory", limits::locked_memory, MESSAGE),
     scenario("handler that chains", handlers::chaining, DIRECT),
     scenario("handler that does not chain", handlers::not_chaining, "no map created after it"),
+    scenario("copies of the crate", copies::run, "copies that do not find each other"),
     scenario("alternate stacks", handlers::alternate_stacks, DIRECT),
     scenario("signals sent", handlers::sent, "the signal is ignored"),
     scenario("stack overflow", stack_overflow::run, "a handler that does not chain"),

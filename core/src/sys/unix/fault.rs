@@ -12,17 +12,22 @@
 
 mod chain;
 mod context;
+mod copies;
 pub(super) mod mask;
+mod notes;
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod raised;
+mod record;
 mod replaced;
 mod resolve;
 mod thread_ready;
 mod ucontext;
+mod visits;
 
+use super::pin;
 use crate::accessor;
 use libc::c_int;
 use mask::SIGNALS;
@@ -58,9 +63,10 @@ pub(crate) fn is_ready() -> bool {
 /// unblocks the signals of faults.
 ///
 /// A handler that external code installed since the last call receives the faults that are not the
-/// library's.
+/// library's. The object that contains this code is never unloaded from now on.
 #[cold]
 pub(crate) fn ensure_first() {
+    pin::this_object();
     if accessor::FAULTS {
         install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS });
     }
@@ -72,6 +78,7 @@ pub(crate) fn note() {}
 /// Like [`ensure_first`], also for pages that are mapped and protected.
 #[cold]
 pub(crate) fn ensure_first_for_protection() {
+    pin::this_object();
     if accessor::FAULTS {
         install_all();
     }

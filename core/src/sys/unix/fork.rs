@@ -1,83 +1,187 @@
-//! The fork guard. After `fork` the child has one thread, so a lock that another thread of the
-//! parent held stays locked in the child.
+//! Forks: how a child finds out that it is one, and how often it and its ancestors forked.
 //!
-//! A thread that changes or inspects the regions of a map therefore holds a [`ForkGuard`]. `fork`
-//! waits until all guards are dropped and blocks new ones while it runs. The child finds every map
-//! in a consistent state.
+//! After `fork` the child has one thread. A lock that another thread of the parent held is void in
+//! the child: each lock records the number of forks at the time of locking.
+//!
+//! `pthread_atfork` alone cannot provide that number. A fork may have begun before the handlers
+//! were registered and end afterwards, and some calls that fork skip the handlers (`_Fork`). The
+//! child therefore checks by itself: on Linux by a word that the kernel clears in a child
+//! (`MADV_WIPEONFORK`, Linux 4.14), elsewhere by the process id.
 
 use std::{
-    sync::{
-        Once,
-        atomic::{
-            AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed, Release},
-        },
+    ptr,
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
     },
     thread,
 };
 
-/// The number of guards; in the upper half the number of forks that wait or run.
-static STATE: AtomicUsize = AtomicUsize::new(0);
-const FORK: usize = 1 << (usize::BITS / 2);
-
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Returns how often this process and its ancestors forked since the first map was made.
+/// Returns the number of forks that this process and its ancestors have noticed since the first map
+/// was made. Fast path of [`current`].
 #[inline]
 pub(crate) fn count() -> u64 {
     COUNT.load(Relaxed)
 }
 
-/// Blocks `fork` until it is dropped.
-#[derive(Debug)]
-pub(crate) struct ForkGuard;
+/// Like [`count`], and notices a fork that the handlers have missed.
+pub(crate) fn current() -> u64 {
+    if STATE.load(Acquire) != NOTICED || is_unnoticed() {
+        notice();
+    }
+    count()
+}
 
-impl ForkGuard {
-    /// Waits while a fork runs, which takes a short time.
-    pub(crate) fn new() -> ForkGuard {
-        loop {
-            let state = STATE.load(Acquire);
-            if state < FORK
-                && STATE.compare_exchange_weak(state, state + 1, AcqRel, Acquire).is_ok()
-            {
-                return ForkGuard;
-            }
-            if state >= FORK {
-                thread::yield_now();
-            }
+/// The id of this process when it last noticed a fork; 0 before the first map.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// A word that is `KNOWN` in a process that has noticed its fork, and 0 in a child until then. Null
+/// if the kernel does not clear memory.
+static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
+const KNOWN: u32 = 1;
+
+/// Whether a thread is noticing a fork.
+static STATE: AtomicU32 = AtomicU32::new(NOTICED);
+const NOTICED: u32 = 0;
+
+fn is_unnoticed() -> bool {
+    match word() {
+        Some(word) => word.load(Acquire) != KNOWN,
+        None => PROCESS.load(Acquire) != std::process::id(),
+    }
+}
+
+fn word() -> Option<&'static AtomicU32> {
+    // SAFETY: null, or a page that is never unmapped.
+    unsafe { WORD.load(Acquire).as_ref() }
+}
+
+/// Starts the new process: once, whichever thread of it comes first.
+#[cold]
+fn notice() {
+    let process = std::process::id();
+    loop {
+        // The state is the id of the process whose thread is noticing. Another id was copied by a
+        // fork, and its thread does not exist here.
+        let state = STATE.load(Acquire);
+        if state == process {
+            thread::yield_now();
+        } else if state == NOTICED && !is_unnoticed() {
+            return;
+        } else if STATE.compare_exchange(state, process, Acquire, Relaxed).is_ok() {
+            break;
         }
     }
+    if is_unnoticed() {
+        start(process);
+    }
+    STATE.store(NOTICED, Release);
 }
 
-impl Drop for ForkGuard {
-    fn drop(&mut self) {
-        STATE.fetch_sub(1, AcqRel);
+fn start(process: u32) {
+    super::repair::forget_handlers();
+    super::not_inherited::replace_in_child();
+    COUNT.fetch_add(1, Release);
+    PROCESS.store(process, Release);
+    if let Some(word) = word() {
+        word.store(KNOWN, Release);
     }
 }
 
-/// Installs the fork handlers of the process. Called when a map is made.
+/// Registers what a child needs in order to notice that it is one. Called when a map is made.
+///
+/// Not a `Once`, which a fork may copy while it runs. Two threads may register the handler at the
+/// same time: it has no effect when it is called again.
 pub(crate) fn watch() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the functions use only atomics, and stay loaded as long as this crate.
-        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-    });
-}
-
-extern "C" fn before() {
-    STATE.fetch_add(FORK, AcqRel);
-    while !STATE.load(Acquire).is_multiple_of(FORK) {
-        thread::yield_now();
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if PROCESS.load(Acquire) == 0 {
+        PROCESS.store(std::process::id(), Release);
     }
-}
-
-extern "C" fn in_parent() {
-    STATE.fetch_sub(FORK, AcqRel);
+    if WORD.load(Acquire).is_null() && !REGISTERED.load(Acquire) {
+        add_word();
+    }
+    current();
+    if !REGISTERED.load(Acquire) {
+        // SAFETY: the function uses only atomics and system calls, and stays loaded as long as
+        // this crate.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        REGISTERED.store(true, Release);
+    }
 }
 
 extern "C" fn in_child() {
-    // Other forks that wait belong to the parent.
-    STATE.store(0, Release);
-    COUNT.fetch_add(1, Relaxed);
-    super::repair::forget_handlers();
+    // An emulator may not clear the word.
+    if let Some(word) = word()
+        && PROCESS.load(Acquire) != std::process::id()
+    {
+        word.store(0, Release);
+    }
+    current();
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn add_word() {
+    const MADV_WIPEONFORK: i32 = 18;
+    let Some(page) = map_page() else { return };
+    let word = page.cast::<AtomicU32>();
+    // SAFETY: the page is mapped, and its zeros are a valid value.
+    unsafe { word.as_ref() }.store(KNOWN, Release);
+    // SAFETY: the page is mapped, and no other code knows it.
+    let is_wiped =
+        unsafe { libc::madvise(page.as_ptr().cast(), super::page_size(), MADV_WIPEONFORK) == 0 };
+    let is_first =
+        is_wiped && WORD.compare_exchange(ptr::null_mut(), word.as_ptr(), Release, Relaxed).is_ok();
+    if !is_first {
+        // SAFETY: no other code knows the page.
+        unsafe { libc::munmap(page.as_ptr().cast(), super::page_size()) };
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn map_page() -> Option<ptr::NonNull<u8>> {
+    use super::mmap::{MapCall, map_call};
+    use crate::flags::Protection;
+
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON;
+    let call = MapCall { at: ptr::null_mut(), len: super::page_size(), flags, fd: -1, offset: 0 };
+    // SAFETY: without MAP_FIXED the kernel chooses a free address range.
+    unsafe { map_call(Protection::READ | Protection::WRITE, &call) }.ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn add_word() {}
+
+/// A point between two steps at which a test forks.
+#[cfg(not(test))]
+#[inline]
+pub(crate) fn step() {}
+
+#[cfg(test)]
+pub(crate) use steps::step;
+
+/// Forks at a chosen step.
+#[cfg(test)]
+pub(crate) mod steps {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static ACTION: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+    }
+
+    /// Calls `action` at each step of `work`.
+    pub(crate) fn at_each(action: impl FnMut() + 'static, work: impl FnOnce()) {
+        ACTION.set(Some(Box::new(action)));
+        work();
+        ACTION.set(None);
+    }
+
+    pub(crate) fn step() {
+        // Steps of the action itself are none of its concern.
+        if let Some(mut action) = ACTION.take() {
+            action();
+            ACTION.set(Some(action));
+        }
+    }
 }

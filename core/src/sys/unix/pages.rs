@@ -2,10 +2,11 @@
 
 use std::{ffi::CStr, io, os::fd::BorrowedFd};
 
-use super::check;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::mmap::{MapCall, map_call};
+use super::{check, not_inherited};
 use crate::{
+    Advice,
     flags::Protection,
     sys::{
         pages::{FlushMode, Pages},
@@ -14,6 +15,14 @@ use crate::{
 };
 
 impl Pages<'_> {
+    /// Fails with `EFAULT` for pages that this process did not inherit from its parent.
+    fn ensure_inherited(self) -> io::Result<()> {
+        match not_inherited::is_missing(self.start().addr(), self.len()) {
+            true => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+            false => Ok(()),
+        }
+    }
+
     /// Writes changed pages to the file.
     pub(crate) fn flush(self, mode: FlushMode, _: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let flags = match mode {
@@ -25,26 +34,37 @@ impl Pages<'_> {
 
     /// Writes changed pages to the file with these flags of `msync`.
     pub(crate) fn flush_with(self, flags: i32) -> io::Result<()> {
+        self.ensure_inherited()?;
         // SAFETY: the pages are mapped (Pages).
         check(unsafe { libc::msync(self.start(), self.len(), flags) })
     }
 
+    /// Calls `madvise`, or records what the library does itself in a forked child.
     pub(crate) fn advise(self, number: i32) -> io::Result<()> {
+        self.ensure_inherited()?;
+        match Advice::from_raw(number) {
+            Advice::DontFork => return not_inherited::exclude(self.start().addr(), self.len()),
+            Advice::DoFork => return not_inherited::include(self.start().addr(), self.len()),
+            _ => {}
+        }
         // SAFETY: the pages are mapped (Pages), and no reference exists whose bytes could change.
         check(unsafe { libc::madvise(self.start(), self.len(), number) })
     }
 
     pub(crate) fn lock(self) -> io::Result<()> {
+        self.ensure_inherited()?;
         // SAFETY: the pages are mapped (Pages).
         check(unsafe { libc::mlock(self.start(), self.len()) })
     }
 
     pub(crate) fn unlock(self) -> io::Result<()> {
+        self.ensure_inherited()?;
         // SAFETY: the pages are mapped (Pages).
         check(unsafe { libc::munlock(self.start(), self.len()) })
     }
 
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
+        self.ensure_inherited()?;
         // SAFETY: the pages are mapped (Pages). Only accessors access them, which can take a fault.
         check(unsafe { libc::mprotect(self.start(), self.len(), protection.0) })
     }
@@ -72,6 +92,7 @@ impl Pages<'_> {
     /// Returns for each page whether it is in memory.
     #[cfg(not(target_os = "openbsd"))]
     pub(crate) fn resident(self) -> io::Result<Vec<bool>> {
+        self.ensure_inherited()?;
         let count = self.len().div_ceil(super::page_size());
         let mut statuses = Vec::new();
         statuses.try_reserve_exact(count)?;
@@ -89,6 +110,7 @@ impl Pages<'_> {
     /// Gives anonymous pages a name in `/proc/PID/maps` (Linux 5.17).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn name(self, name: &CStr) -> io::Result<()> {
+        self.ensure_inherited()?;
         const PR_SET_VMA: libc::c_int = 0x5356_4d41;
         const PR_SET_VMA_ANON_NAME: libc::c_ulong = 0;
         // SAFETY: the pages are mapped (Pages); the kernel copies the name.

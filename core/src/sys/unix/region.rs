@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    check, fault,
+    check, fault, fork,
     mmap::{MapCall, map_call, offset_of},
-    page_size,
+    not_inherited, page_size,
     repair::{Mark, Watch},
 };
 use crate::{
@@ -42,6 +42,8 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     /// In bytes, whole pages.
     size: usize,
+    /// How the pages were mapped.
+    request: MapRequest,
     watch: Option<Watch>,
 }
 
@@ -72,7 +74,7 @@ impl Region {
         let call = MapCall { at: ptr::null_mut(), len, flags: request.flags.0, fd, offset };
         // SAFETY: without MAP_FIXED the kernel chooses a free address range.
         let base = unsafe { map_call(request.protection, &call) }?;
-        Ok(Region { base, size, watch: None })
+        Ok(Region { base, size, request: *request, watch: None })
     }
 
     /// Like [`Region::new`], with a name by which other processes map the same memory.
@@ -115,6 +117,11 @@ impl Region {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
     }
 
+    /// Whether this process did not inherit all pages from its parent.
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        not_inherited::is_missing(self.base.addr().get(), self.size)
+    }
+
     /// Whether no page is replaced by zeros.
     pub(crate) fn is_intact(&self) -> bool {
         self.watch.as_ref().is_none_or(Watch::is_intact)
@@ -138,54 +145,41 @@ impl Region {
     fn release(&mut self) -> io::Result<()> {
         // From here on the signal handler must not map pages here.
         self.watch = None;
+        not_inherited::forget(self.base.addr().get(), self.size);
         // SAFETY: the region owns the pages and ends here. No reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
     }
 
     /// Moves the first `len` bytes of private memory from `old` to this region, and makes `old`
-    /// inaccessible. Both are regions of the same `request`.
+    /// inaccessible. On failure `old` may be inaccessible; [`Region::allow_access`] undoes that.
     ///
-    /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
-    /// accessible again.
+    /// The first step makes `old` read-only, so no concurrent write is lost. `old` keeps its bytes
+    /// until [`Region::forget_pages`]: a forked child may find that it is still the current region.
     ///
     /// The bytes are copied. `mremap` would avoid the copy, but it unmaps the target before it
     /// checks whether it can move. It cannot move a source with different kinds of pages (up to
     /// Linux 6.16). On failure a part of this region would then be unmapped, and another thread
     /// could map it.
-    pub(crate) fn take_over(
-        &self,
-        old: &Region,
-        len: usize,
-        request: &MapRequest,
-    ) -> io::Result<()> {
+    pub(crate) fn take_over(&self, old: &Region, len: usize, _: &MapRequest) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
+        fork::step();
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
-        let moved = match copied.fault {
-            0 => old.make_inaccessible(request),
-            _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
-        };
-        if moved.is_err() {
-            old.set_protection(request.protection)?;
+        fork::step();
+        if copied.fault != 0 {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
         }
-        moved
+        old.set_protection(Protection::NONE)?;
+        fork::step();
+        Ok(())
     }
 
-    /// Makes memory inaccessible whose bytes were moved. `forget_pages` releases it.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn make_inaccessible(&self, _: &MapRequest) -> io::Result<()> {
-        self.set_protection(Protection::NONE)
-    }
-
-    /// Makes memory inaccessible whose bytes were moved, and releases it: `madvise` does not
-    /// guarantee that here.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn make_inaccessible(&self, request: &MapRequest) -> io::Result<()> {
-        let flags = request.flags.0 | libc::MAP_FIXED;
-        let call =
-            MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
-        // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        unsafe { map_call(Protection::NONE, &call) }.map(drop)
+    /// Gives the pages the protection again with which they were mapped, after a move that was not
+    /// completed.
+    pub(crate) fn allow_access(&self) -> io::Result<()> {
+        self.set_protection(self.request.protection)?;
+        not_inherited::protect(self.base.addr().get(), self.size);
+        Ok(())
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
@@ -199,9 +193,24 @@ impl Region {
         // Locked pages would not be released.
         // SAFETY: the region owns the pages.
         unsafe { libc::munlock(self.base.as_ptr().cast(), self.size) };
-        // An error (locked pages) is ignored: it costs memory but loses no bytes.
-        // SAFETY: no bytes are lost. The bytes of a file are in the file, and those of private
-        // memory were moved before.
+        self.release_pages();
+    }
+
+    /// An error (locked pages) is ignored: it costs memory but loses no bytes. The bytes of a file
+    /// are in the file, and those of private memory were moved before.
+    fn release_pages(&self) {
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        if self.request.flags.0 & libc::MAP_ANON != 0 && !self.request.flags.is_shared() {
+            // `madvise` does not guarantee that the memory is released here.
+            let flags = self.request.flags.0 | libc::MAP_FIXED;
+            let call =
+                MapCall { at: self.base.as_ptr().cast(), len: self.size, flags, fd: -1, offset: 0 };
+            // SAFETY: the region owns the pages. Only accessors access them, which can take a
+            // fault.
+            let _ = unsafe { map_call(Protection::NONE, &call) };
+            return;
+        }
+        // SAFETY: the region owns the pages, and no bytes are lost.
         unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, libc::MADV_DONTNEED) };
     }
 }

@@ -31,6 +31,7 @@ use windows_sys::Win32::{
     },
 };
 
+use super::pin;
 use crate::accessor;
 
 const _: () = assert!(
@@ -58,13 +59,15 @@ pub(crate) fn is_ready() -> bool {
 /// Ensures that the library's handler is first.
 ///
 /// The handler is installed again before the previous installation is removed, so that one is
-/// installed at every moment.
+/// installed at every moment. Each copy of the crate in the process has its own handler, which
+/// resolves the faults of this copy only.
 #[cold]
 pub(crate) fn ensure_first() {
+    pin::this_object();
     if !accessor::FAULTS {
         return;
     }
-    // SAFETY: the handler has the right type, and stays loaded as long as this crate.
+    // SAFETY: the handler has the right type, and its object is never unloaded.
     let new = unsafe { AddVectoredExceptionHandler(1, Some(handler)) };
     if new.is_null() {
         return;

@@ -1,14 +1,4 @@
-//! The fork guard, which does nothing on Windows: there is no `fork`.
-
-/// Blocks nothing.
-#[derive(Debug)]
-pub(crate) struct ForkGuard;
-
-impl ForkGuard {
-    pub(crate) fn new() -> ForkGuard {
-        ForkGuard
-    }
-}
+//! Forks, which Windows does not have.
 
 pub(crate) fn watch() {}
 
@@ -16,3 +6,11 @@ pub(crate) fn watch() {}
 pub(crate) fn count() -> u64 {
     0
 }
+
+pub(crate) fn current() -> u64 {
+    0
+}
+
+/// A point at which tests fork on Unix.
+#[inline]
+pub(crate) fn step() {}

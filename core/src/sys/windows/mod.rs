@@ -7,6 +7,7 @@ pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
 mod pages;
+mod pin;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;

@@ -169,6 +169,11 @@ impl Region {
         Ok(())
     }
 
+    /// Returns false: there are no forks.
+    pub(crate) fn is_missing_pages(&self) -> bool {
+        false
+    }
+
     /// Whether no page is replaced by zeros.
     pub(crate) fn is_intact(&self) -> bool {
         true
@@ -228,6 +233,11 @@ impl Region {
             protect_old(request.protection)?;
         }
         moved
+    }
+
+    /// Does nothing: `take_over` has done it.
+    pub(crate) fn allow_access(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {

@@ -4,12 +4,16 @@
 //! The library then becomes first again with a new *generation* of its handler. Each generation has
 //! its own address and remembers which action it replaced. So a handler that calls generation 0 has
 //! the same effect as when it was installed, and a handler that is removed leaves no trace.
+//!
+//! Several copies of the crate may be in the process. The handler of any of them serves them all.
 
 use super::{
     context::{Cause, Context},
-    mask,
+    copies, mask,
+    record::{Functions, Handle},
     replaced::{DEFAULT, GENERATIONS, Replaced, is_same},
     resolve::resolve,
+    visits,
 };
 use libc::{c_int, c_void, siginfo_t};
 use std::{mem, ptr};
@@ -17,16 +21,32 @@ use std::{mem, ptr};
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 type PlainHandler = extern "C" fn(c_int);
 
-static HANDLERS: [Handler; GENERATIONS] = [
-    handler::<0>,
-    handler::<1>,
-    handler::<2>,
-    handler::<3>,
-    handler::<4>,
-    handler::<5>,
-    handler::<6>,
-    handler::<7>,
-];
+/// Eight generations of the handler for each first one.
+macro_rules! eight_handlers {
+    ($($first:literal)+) => {
+        [$([
+            handler::<{ $first }>,
+            handler::<{ $first + 1 }>,
+            handler::<{ $first + 2 }>,
+            handler::<{ $first + 3 }>,
+            handler::<{ $first + 4 }>,
+            handler::<{ $first + 5 }>,
+            handler::<{ $first + 6 }>,
+            handler::<{ $first + 7 }>,
+        ]),+]
+    };
+}
+
+static HANDLERS: [[Handler; 8]; GENERATIONS / 8] =
+    eight_handlers![0 8 16 24 32 40 48 56 64 72 80 88 96 104 112 120];
+
+/// What other copies of the crate may call.
+const FUNCTIONS: Functions = Functions {
+    resolve: resolve_for_another,
+    forward: forward_for_another,
+    owns: is_handler,
+    add: copies::add,
+};
 
 /// The signal handler. One instance exists for each generation.
 extern "C" fn handler<const GENERATION: usize>(
@@ -35,16 +55,58 @@ extern "C" fn handler<const GENERATION: usize>(
     context: *mut c_void,
 ) {
     // SAFETY: the kernel passes both for the duration of the signal; nothing else refers to them.
-    let mut context = unsafe { Context::new(signal, info, context) };
-    if !resolve(&mut context) {
-        forward(GENERATION, &mut context);
+    handle(GENERATION, &mut unsafe { Context::new(signal, info, context) });
+}
+
+fn handle(generation: usize, context: &mut Context<'_>) {
+    if !resolve(context) && !ask_copies(context, |copy| copy.resolve) {
+        forward(generation, context);
     }
 }
 
-/// Installs the handler for `signal`, unless one of its generations is the first handler already.
+/// Passes the signal to the other copies until one of them has handled it.
+fn ask_copies(context: &mut Context<'_>, function: impl Fn(&Functions) -> Handle) -> bool {
+    let (signal, (info, registers)) = (context.signal(), context.raw());
+    copies::others().any(|copy| function(&copy)(signal, info, registers) != 0)
+}
+
+/// Resolves the fault that the signal reports, for the handler of another copy. Returns 0 if it is
+/// none of this copy.
+extern "C" fn resolve_for_another(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: the other copy passes what the kernel has passed to it, and waits.
+    resolve(&mut unsafe { Context::new(signal, info, context) }).into()
+}
+
+/// Forwards the signal to what generation 0 replaced. Returns 0 if that has been done, or if there
+/// is no generation 0.
+extern "C" fn forward_for_another(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: the other copy passes what the kernel has passed to it, and waits.
+    let mut context = unsafe { Context::new(signal, info, context) };
+    let possible = Replaced::of(signal).get(0).is_some() && !visits::has(0, &mut context);
+    if possible {
+        visits::during(0, &mut context, |context| call_replaced(0, context));
+    }
+    possible.into()
+}
+
+extern "C" fn is_handler(address: usize) -> c_int {
+    HANDLERS.as_flattened().iter().any(|&handler| address == handler as usize).into()
+}
+
+/// Installs the handler for `signal`, unless a handler of this or of another copy is the first one
+/// already.
 ///
 /// Threads may call this concurrently: they claim the same generation.
 pub(super) fn ensure_first(signal: c_int) {
+    copies::find(&FUNCTIONS);
     let current = exchange(signal, None);
     if is_ours(&current) {
         return;
@@ -60,14 +122,16 @@ pub(super) fn ensure_first(signal: c_int) {
 
 fn action_of(generation: usize) -> libc::sigaction {
     let mut action = DEFAULT;
-    action.sa_sigaction = HANDLERS[generation] as usize;
+    action.sa_sigaction = HANDLERS.as_flattened()[generation] as usize;
     // SA_NODEFER: a fault inside a handler that this one calls must be resolved too.
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
     action
 }
 
+/// Whether the action is a handler of this or of another copy. Both serve all copies.
 fn is_ours(action: &libc::sigaction) -> bool {
-    HANDLERS.iter().any(|&handler| action.sa_sigaction == handler as usize)
+    let address = action.sa_sigaction;
+    is_handler(address) != 0 || copies::others().any(|copy| (copy.owns)(address) != 0)
 }
 
 /// Returns the action of a signal, and replaces it by `new` if that is given.
@@ -82,21 +146,19 @@ fn exchange(signal: c_int, new: Option<&libc::sigaction>) -> libc::sigaction {
 /// Forwards the signal to the action that this generation replaced.
 ///
 /// Two libraries that save each other as previous handler form a cycle. So a generation that is
-/// reached a second time for the same signal forwards to what generation 0 replaced.
+/// reached a second time for the same signal forwards to what generation 0 replaced. If that has
+/// been reached too, the other copies try theirs.
 fn forward(generation: usize, context: &mut Context<'_>) {
-    let visited = *context.visited_generations();
-    let generation = if visited & (1 << generation) == 0 { generation } else { 0 };
-    if visited & (1 << generation) != 0 {
-        return terminate(generation, context);
+    match [generation, 0].into_iter().find(|&generation| !visits::has(generation, context)) {
+        Some(unused) => visits::during(unused, context, |context| call_replaced(unused, context)),
+        None if ask_copies(context, |copy| copy.forward) => {}
+        None => terminate(generation, context),
     }
-    *context.visited_generations() = visited | (1 << generation);
-    call_replaced(generation, context);
-    *context.visited_generations() = visited;
 }
 
 fn call_replaced(generation: usize, context: &mut Context<'_>) {
     let replaced = Replaced::of(context.signal());
-    let action = replaced.get(generation);
+    let action = replaced.get(generation).unwrap_or(&DEFAULT);
     if action.sa_sigaction == libc::SIG_DFL {
         return terminate(generation, context);
     }
@@ -110,16 +172,33 @@ fn call_replaced(generation: usize, context: &mut Context<'_>) {
     if action.sa_flags & libc::SA_RESETHAND != 0 {
         replaced.set(generation, &DEFAULT);
     }
-    let mask = mask::block(&mask_of(&action, context.signal()));
-    call(&action, context);
+    let mask = mask_during(action, context.signal());
+    call(action, context);
     mask::restore(&mask);
     // Rust's own handler gives up by restoring the default action and relies on the instruction to
     // fault again. A signal that was sent does not come again.
-    if context.cause() == Cause::Other
-        && exchange(context.signal(), None).sa_sigaction == libc::SIG_DFL
-    {
+    if context.cause() == Cause::Other && is_default(context.signal()) {
         terminate(generation, context);
     }
+}
+
+// These two are not inlined, because their large variables would stay on the stack while the action
+// runs. Alternate signal stacks are small, and handlers may be nested in a long chain.
+
+#[inline(never)]
+fn is_default(signal: c_int) -> bool {
+    exchange(signal, None).sa_sigaction == libc::SIG_DFL
+}
+
+/// Blocks the signals that the kernel would block while the action runs. Returns the previous mask.
+#[inline(never)]
+fn mask_during(action: &libc::sigaction, signal: c_int) -> libc::sigset_t {
+    let mut mask = action.sa_mask;
+    if action.sa_flags & libc::SA_NODEFER == 0 {
+        // SAFETY: `mask` is a set, the signal exists.
+        unsafe { libc::sigaddset(&raw mut mask, signal) };
+    }
+    mask::block(&mask)
 }
 
 fn call(action: &libc::sigaction, context: &mut Context<'_>) {
@@ -135,17 +214,8 @@ fn call(action: &libc::sigaction, context: &mut Context<'_>) {
     }
 }
 
-/// The signals that the kernel would block while the action runs.
-fn mask_of(action: &libc::sigaction, signal: c_int) -> libc::sigset_t {
-    let mut mask = action.sa_mask;
-    if action.sa_flags & libc::SA_NODEFER == 0 {
-        // SAFETY: `mask` is a set, the signal exists.
-        unsafe { libc::sigaddset(&raw mut mask, signal) };
-    }
-    mask
-}
-
 /// Takes the default action, which terminates the process and reports the true cause.
+#[inline(never)]
 fn terminate(generation: usize, context: &mut Context<'_>) {
     exchange(context.signal(), Some(&DEFAULT));
     if context.cause() != Cause::Other {

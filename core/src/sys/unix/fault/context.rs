@@ -47,8 +47,8 @@ fn is_missing_page(signal: c_int, code: c_int) -> bool {
     signal == libc::SIGBUS && matches!(code, BUS_ADRERR | BUS_MCEERR_AR)
 }
 
-/// What `visited_generations` is after the signal was resolved. It has no bit of a generation.
-pub(super) const RESOLVED: usize = 1 << (usize::BITS - 1);
+/// What `last_visit` is after the signal was resolved. No visit has an odd address.
+pub(super) const RESOLVED: usize = 1;
 
 /// The arguments of a signal handler.
 pub(super) struct Context<'a> {
@@ -174,23 +174,24 @@ impl Context<'_> {
 
     /// Marks the signal, so that the remains of its frame are not taken for a pending fault.
     pub(super) fn set_resolved(&mut self) {
-        *self.visited_generations() |= RESOLVED;
+        *self.last_visit() = RESOLVED;
     }
 
-    /// The generations of the handler that have forwarded this signal, one bit each.
+    /// The address of the last visit (`visits`); 0 if no handler forwards this signal, [`RESOLVED`]
+    /// after it was resolved.
     ///
-    /// `uc_link` holds them: the kernel clears it and does not read it again.
+    /// `uc_link` holds it: the kernel clears it and does not read it again.
     #[cfg(not(target_os = "openbsd"))]
-    pub(super) fn visited_generations(&mut self) -> &mut usize {
+    pub(super) fn last_visit(&mut self) -> &mut usize {
         // SAFETY: a pointer has the size of a `usize`, and any value is valid.
         unsafe { &mut *(&raw mut self.registers.uc_link).cast() }
     }
 
-    /// The generations of the handler that have forwarded this signal, one bit each.
+    /// The address of the last visit (`visits`); 0 if no handler forwards this signal.
     ///
-    /// The last word of the `siginfo_t` holds them: of its 128 bytes a fault uses at most 32.
+    /// The last word of the `siginfo_t` holds it: of its 128 bytes a fault uses at most 32.
     #[cfg(target_os = "openbsd")]
-    pub(super) fn visited_generations(&mut self) -> &mut usize {
+    pub(super) fn last_visit(&mut self) -> &mut usize {
         let words = ptr::from_mut(self.info).cast::<usize>();
         // SAFETY: the word lies in the structure, which is aligned to words.
         let last = unsafe { words.add(size_of::<siginfo_t>() / size_of::<usize>() - 1) };

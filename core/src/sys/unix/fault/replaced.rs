@@ -8,13 +8,15 @@ use std::{
 
 use libc::c_int;
 
-pub(super) const GENERATIONS: usize = 8;
+/// Enough for 64 handlers of other libraries, which the documentation guarantees, and the one that
+/// was installed before the first map. A handler whose flags changed counts again.
+pub(super) const GENERATIONS: usize = 128;
 
 /// One table for SIGSEGV, one for SIGBUS.
 static REPLACED: [Replaced; 2] = [const { Replaced::new() }; 2];
 
 /// The action that each generation replaced; null if the generation is unused. The actions are
-/// leaked.
+/// leaked. Generations are used in ascending order.
 pub(super) struct Replaced([AtomicPtr<libc::sigaction>; GENERATIONS]);
 
 impl Replaced {
@@ -26,10 +28,10 @@ impl Replaced {
         &REPLACED[usize::from(signal == libc::SIGBUS)]
     }
 
-    pub(super) fn get(&self, generation: usize) -> libc::sigaction {
+    pub(super) fn get(&self, generation: usize) -> Option<&'static libc::sigaction> {
         let action = self.0[generation].load(Ordering::Acquire);
         // SAFETY: null, or stored by `set` or `claim`, which leak it.
-        unsafe { action.as_ref() }.copied().unwrap_or(DEFAULT)
+        unsafe { action.as_ref() }
     }
 
     pub(super) fn set(&self, generation: usize, action: &'static libc::sigaction) {
@@ -54,7 +56,7 @@ impl Replaced {
                 Err(_) => drop(unsafe { Box::from_raw(new) }),
             }
         }
-        is_same(&self.get(generation), action)
+        self.get(generation).is_some_and(|claimed| is_same(claimed, action))
     }
 }
 

@@ -9,29 +9,13 @@ pub(super) use flag::{is_ready, set};
 /// linker replaces both by a constant if it can.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f")))]
 mod flag {
-    /// The symbol of the flag. It contains the version, so that two versions of the crate can be
-    /// linked together.
-    macro_rules! name {
-        () => {
-            concat!(
-                "safemap_",
-                env!("CARGO_PKG_VERSION_MAJOR"),
-                "_",
-                env!("CARGO_PKG_VERSION_MINOR"),
-                "_",
-                env!("CARGO_PKG_VERSION_PATCH"),
-                "_thread_ready"
-            )
-        };
-    }
-
     std::arch::global_asm!(
-        concat!(".pushsection .tbss.", name!(), ",\"awT\",@nobits"),
-        concat!(".globl ", name!()),
-        concat!(".hidden ", name!()),
-        concat!(".type ", name!(), ",@tls_object"),
-        concat!(".size ", name!(), ", 1"),
-        concat!(name!(), ": .zero 1"),
+        concat!(".pushsection .tbss.", symbol_name!("thread_ready"), ",\"awT\",@nobits"),
+        concat!(".globl ", symbol_name!("thread_ready")),
+        concat!(".hidden ", symbol_name!("thread_ready")),
+        concat!(".type ", symbol_name!("thread_ready"), ",@tls_object"),
+        concat!(".size ", symbol_name!("thread_ready"), ", 1"),
+        concat!(symbol_name!("thread_ready"), ": .zero 1"),
         ".popsection",
     );
 
@@ -47,8 +31,8 @@ mod flag {
             // SAFETY: the flag belongs to this thread, and no reference to it exists.
             unsafe {
                 std::arch::asm!(
-                    concat!("lea rax, [rip + ", name!(), "@TLSDESC]"),
-                    concat!("call qword ptr [rax + ", name!(), "@TLSCALL]"),
+                    concat!("lea rax, [rip + ", symbol_name!("thread_ready"), "@TLSDESC]"),
+                    concat!("call qword ptr [rax + ", symbol_name!("thread_ready"), "@TLSCALL]"),
                     $instruction,
                     out("rax") result,
                     out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,

@@ -1,0 +1,140 @@
+//! Forks at every step of a resize. Each child finds the old length or the new one, the bytes, and
+//! the protection.
+
+#![allow(unsafe_code)]
+
+use std::{cell::Cell, rc::Rc};
+
+use crate::{Access, Map, Options, page_size, sys::fork::steps};
+
+/// Runs `body` in a forked child and returns whether it returned true. The child has 20 seconds.
+fn holds_in_fork(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child calls `_exit` below; locks of other threads are what is tested.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: no preconditions.
+        unsafe { libc::alarm(20) };
+        // SAFETY: no preconditions.
+        unsafe { libc::_exit(i32::from(!body())) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is valid for writes.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    status == 0
+}
+
+/// Whether the map has one of the lengths, the bytes of `expected` as far as it reaches, and can be
+/// written and resized.
+fn is_consistent(map: &Map, lens: [usize; 2], expected: &[u8]) -> bool {
+    let len = map.len();
+    let kept = len.min(lens[0]).min(lens[1]);
+    // The first call: it may have to make the memory accessible again.
+    let is_writable = map.set(0, expected[0]).is_ok();
+    let bytes = map.to_vec(..).unwrap();
+    let is_kept = bytes[..kept] == expected[..kept] && map.capacity() >= len;
+    let larger = lens[0].max(lens[1]) + 3 * page_size();
+    let grows = map.resize(larger).is_ok() && map.set(larger - 1, 1).is_ok();
+    let behind = map.to_vec(len..larger - 1).unwrap();
+    let are_zeros = behind.iter().all(|&byte| byte == 0);
+    lens.contains(&len) && is_kept && is_writable && grows && are_zeros
+}
+
+/// Resizes the map, forks at each step, and in each child forks again at each step of its first
+/// call.
+fn fork_at_every_step(make: impl Fn() -> Map, from: usize, to: usize) {
+    let map = Rc::new(make());
+    let expected: Rc<Vec<u8>> = Rc::new((0..from).map(|i| (i % 251) as u8).collect());
+    map.write_at(&expected, 0).unwrap();
+    let count = Rc::new(Cell::new(0));
+    let fork = {
+        let (map, expected, count) = (Rc::clone(&map), Rc::clone(&expected), Rc::clone(&count));
+        move || {
+            count.set(count.get() + 1);
+            let lens = [from, to];
+            assert!(
+                holds_in_fork(|| {
+                    let (map, expected) = (Rc::clone(&map), Rc::clone(&expected));
+                    let again = {
+                        let map = Rc::clone(&map);
+                        move || {
+                            assert!(holds_in_fork(|| map.set(0, 0).is_ok() && map.capacity() > 0));
+                        }
+                    };
+                    let mut holds = false;
+                    steps::at_each(again, || holds = is_consistent(&map, lens, &expected));
+                    holds
+                }),
+                "step {} from {from} to {to}",
+                count.get()
+            );
+        }
+    };
+    steps::at_each(fork, || map.resize(to).unwrap());
+    assert!(count.get() > 0 && is_consistent(&map, [from, to], &expected));
+}
+
+fn memory(len: usize) -> Map {
+    Options::new().len(len).anonymous().unwrap()
+}
+
+fn file(len: usize) -> Map {
+    let file = tempfile::tempfile().unwrap();
+    Options::new().access(Access::Write).len(len).extend().map(&file).unwrap()
+}
+
+#[test]
+fn a_child_is_consistent_at_every_step_of_moving_private_memory() {
+    let page = page_size();
+    fork_at_every_step(|| memory(2 * page), 2 * page, 9 * page);
+    fork_at_every_step(|| memory(2 * page + 7), 2 * page + 7, 300 * page);
+}
+
+#[test]
+fn a_child_is_consistent_at_every_step_of_shrinking_private_memory() {
+    let page = page_size();
+    fork_at_every_step(|| memory(5 * page), 5 * page, page + 5);
+    fork_at_every_step(|| memory(5 * page), 5 * page, 4 * page);
+}
+
+/// The file is the parent's as well, so the child must not write or resize it.
+fn is_a_consistent_view(map: &Map, lens: [usize; 2], expected: &[u8]) -> bool {
+    let kept = lens[0].min(lens[1]);
+    let bytes = map.to_vec(..kept);
+    lens.contains(&map.len())
+        && map.capacity() >= map.len()
+        && bytes.is_ok_and(|bytes| bytes == expected[..kept])
+}
+
+#[test]
+fn a_child_is_consistent_at_every_step_of_resizing_a_file() {
+    let page = page_size();
+    for [from, to] in [[2, 3], [3, 2], [2, 80], [5, 0]].map(|pair| pair.map(|pages| pages * page)) {
+        let map = Rc::new(file(from));
+        let expected: Vec<u8> = (0..from).map(|i| (i % 251) as u8).collect();
+        map.write_at(&expected, 0).unwrap();
+        let fork = {
+            let map = Rc::clone(&map);
+            move || assert!(holds_in_fork(|| is_a_consistent_view(&map, [from, to], &expected)))
+        };
+        steps::at_each(fork, || map.resize(to).unwrap());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_never_reads_pages_that_it_did_not_inherit() {
+    let page = page_size();
+    let map = Rc::new(memory(2 * page));
+    map.fill(7, ..).unwrap();
+    map.advise(crate::Advice::DontFork, ..page).unwrap();
+    let fork = {
+        let map = Rc::clone(&map);
+        move || {
+            // A move cancels the advice.
+            let is_right = || matches!(map.get(0), Ok(7) | Err(crate::Error::Fault { offset: 0 }));
+            let inherits_rest = || map.get(page).unwrap() == 7 && map.set(page, 8).is_ok();
+            assert!(holds_in_fork(|| is_right() && inherits_rest() && is_right()));
+        }
+    };
+    steps::at_each(fork, || map.resize(9 * page).unwrap());
+}
