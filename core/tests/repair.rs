@@ -148,8 +148,8 @@ fn a_write_to_a_read_only_map_is_not_repaired() {
     );
 }
 
-/// A wrong alignment is a SIGBUS, too, but its page is not missing. If the handler replaced it, good
-/// bytes would be lost, and the instruction would fail again.
+/// A wrong alignment is a SIGBUS, too, but its page is not missing. If the handler replaced it,
+/// good bytes would be lost, and the instruction would fail again.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
 fn a_wrong_alignment_is_not_repaired() {
@@ -206,7 +206,7 @@ fn a_cut_during_a_restoration_is_recorded() {
     succeeds_in_child(|| {
         let file = TempFile::sparse((PAGES * PAGE) as u64);
         let map = repaired(&file);
-        for round in 1..=20 {
+        for round in 1..=8 {
             file.set_len(0);
             assert!((0..PAGES).all(|page| read_directly(&map, page * PAGE) == 0));
             file.set_len((PAGES * PAGE) as u64);
