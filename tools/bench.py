@@ -125,7 +125,7 @@ def interpreter():
 
 
 def lint(steps):
-    """Checks the Rust benchmarks, which are a workspace of their own, and the page."""
+    """Checks the Rust benchmarks, which are a separate workspace, and the page."""
     steps.run("cargo fmt of bench/", ["cargo", "fmt", "--check", *MANIFEST])
     clippy = ["cargo", "clippy", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
     steps.run("cargo clippy of bench/", clippy + ["--", "-D", "warnings"])

@@ -1,10 +1,10 @@
 """Judges the samples of a benchmark by its aims.
 
-A benchmark prints lines of JSON. The first has the keys `question` (a name), `title` and `how`. Each
-other line is a row, with the keys `row` (its name), `unit` (`ns` or another), `samples` (pairs of a
-contender and its samples by round; the first contender is judged) and `aims` (the first contender
-takes at most `ratio` times what `against` takes, and `plus` more). A row that cannot be measured has
-`row` and `skipped`, the reason.
+A benchmark prints lines of JSON. The first has the keys `question` (a name), `title` and `how`.
+Each other line is a row, with the keys `row` (its name), `unit` (`ns` or another), `samples` (pairs
+of a contender and its samples by round; the first contender is judged) and `aims` (the first
+contender takes at most `ratio` times what `against` takes, and `plus` more). A row that cannot be
+measured has `row` and `skipped`, the reason.
 
 A judged row has `medians` instead of `samples`. Its aims have `reached` (the median ratio or
 difference of the rounds, and the range without the highest and the lowest tenth) and `met`: `yes`,
@@ -66,7 +66,7 @@ def verdict(reached, limit):
 
 
 def lower_bound(ordered):
-    """Returns a lower bound of the true median, right in 97 of 100 cases; the least of few values."""
+    """Returns a lower bound of the true median, right in 97 of 100 cases."""
     n = len(ordered)
     below, rank = 0.0, 0
     while rank < n // 2:

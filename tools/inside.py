@@ -1,7 +1,7 @@
-"""Inside: runs in the interpreter under test, runs tests there, and tells the counts on its last line as JSON.
+"""Runs tests in the interpreter that executes this script. The last line is the counts as JSON.
 
-`inside.py ours FOLDER` runs our tests, `inside.py cpython` the interpreter's own `test.test_mmap` on our module, and
-`inside.py standard` on the interpreter's own.
+`inside.py ours FOLDER` runs the tests of the package, `inside.py cpython` runs `test.test_mmap` of
+the interpreter on safemap, and `inside.py standard` runs it on the standard module.
 """
 
 import collections
@@ -12,37 +12,42 @@ import unittest
 
 
 def ours(folder):
-    """Finds the tests of a folder."""
+    """Returns the tests in a folder."""
     return unittest.defaultTestLoader.discover(folder, top_level_dir=folder)
 
 
 def cpython():
-    """Loads the interpreter's own tests with our module in the place of the one they test."""
-    # Before anything of the package `test` is imported, or that keeps the other one.
+    """Returns the tests of the interpreter, with safemap instead of the standard module."""
+    # Before `test` is imported, which would keep the standard module.
     sys.modules["mmap"] = importlib.import_module("safemap")
     tests = importlib.import_module("test.test_mmap")
     if tests.mmap is not sys.modules["safemap"]:
-        raise SystemExit("the interpreter's tests did not take our module")
+        raise SystemExit("the tests of the interpreter did not import safemap")
     return unittest.defaultTestLoader.loadTestsFromModule(tests)
 
 
 def standard():
-    """Loads the interpreter's own tests as they are."""
+    """Returns the tests of the interpreter."""
     return unittest.defaultTestLoader.loadTestsFromName("test.test_mmap")
 
 
 def run(suite):
-    """Runs the tests; the exit status is what they found."""
+    """Runs the tests and returns the exit status."""
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1, resultclass=Result).run(suite)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     reasons = collections.Counter(reason for _, reason in result.skipped)
-    told = {"passed": result.passed, "failed": failed, "skipped": len(result.skipped), "reasons": reasons}
-    print(json.dumps(told))
+    counts = {
+        "passed": result.passed,
+        "failed": failed,
+        "skipped": len(result.skipped),
+        "reasons": reasons,
+    }
+    print(json.dumps(counts))
     return 1 if failed else 0
 
 
 class Result(unittest.TextTestResult):
-    """Counts what passed, rather than what was begun."""
+    """Counts the tests that passed. `testsRun` counts those that started."""
 
     passed = 0
 
@@ -56,5 +61,5 @@ class Result(unittest.TextTestResult):
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    sys.exit(run({"ours": ours, "cpython": cpython, "standard": standard}[what](*rest)))
+    command, *rest = sys.argv[1:]
+    sys.exit(run({"ours": ours, "cpython": cpython, "standard": standard}[command](*rest)))

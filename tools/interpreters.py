@@ -53,11 +53,11 @@ class Interpreter:
 
 @functools.lru_cache(maxsize=None)
 def found():
-    """Each CPython from 3.11 up, one for each version, oldest first."""
+    """One CPython for each minor version from 3.11 up, with its tests if possible."""
+    able = [it for it in map(probe, candidates()) if it and it.numbers >= OLDEST]
     each = {}
-    for it in filter(None, map(probe, candidates())):
-        if it.numbers[:2] >= OLDEST:
-            each.setdefault(it.name, it)
+    for it in sorted(able, key=lambda it: (not it.has_tests, not it.has_pip)):
+        each.setdefault(it.minor, it)
     return sorted(each.values(), key=lambda it: (it.numbers, it.name))
 
 

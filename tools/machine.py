@@ -1,6 +1,7 @@
-"""Machine: a whole computer, emulated, whose own Linux runs the tests, where an emulator of programs stands between.
+"""Runs the tests in an emulated computer with its own Linux.
 
-It starts from an archive with the tests, the libraries that they need, and a shell, and tells on its console how they go.
+An emulator of programs differs from Linux in details. The computer starts from an archive with the
+tests, their libraries and a shell. Its console prints the results.
 """
 
 import re
@@ -11,7 +12,7 @@ from tools.cpio import Archive
 from tools.steps import Counts
 from tools.cross_toolchain import HOME
 
-# What the machine does when its kernel has come up.
+# The first program that the kernel starts.
 INIT = """#!/bin/busybox sh
 export PATH=/bin RUST_BACKTRACE=0
 /bin/busybox --install -s /bin
@@ -22,7 +23,7 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /dev/shm
 for it in /tests/*; do
-    echo "$it begins"
+    echo "$it starts"
     "$it"
     echo "$it ends with $?"
 done
@@ -31,35 +32,39 @@ poweroff -f
 FOLDERS = ("bin", "dev", "lib", "proc", "sys", "tests", "tmp")
 LIBRARIES = ("ld*.so.*", "libc.so.6", "libm.so.6", "libgcc_s.so.1")
 
-# Two processors, so that threads meet, and memory for the archive and for files. A kernel that panics ends the machine.
+# Two processors, so that threads run in parallel. A panic of the kernel ends the emulator.
 COMPUTER = "-smp 2 -m 2G -nodefaults -display none -serial stdio -no-reboot"
 APPEND = "quiet loglevel=1 panic=-1"
 
 
 class Machine:
-    """A kind of computer, and the kernel that it runs."""
+    """A kind of computer, and its kernel."""
 
     def __init__(self, emulator, needs, kernel, libraries, pages=""):
-        # The emulator's words, and which package brings it.
+        # The command of the emulator, and the package that contains it.
         self.emulator, self.needs, self.kernel = emulator, needs, kernel
-        # Where this machine keeps the other's C library.
+        # The directory of the C library for the emulated processor.
         self.libraries = Path(libraries)
         self.name = "Linux {}{}".format(kernels.LINUX, pages)
 
     def row(self, trial):
-        """Runs the tests of a target; what is known then."""
-        row = platforms.Row("{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds)
+        """Runs the tests of a target and returns the row of the table."""
+        row = platforms.Row(
+            "{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds
+        )
         missing = debian.lacks(kernels.NEEDS, self.needs)
         if missing:
             return row.skipped(trial.steps, debian.sentence(missing))
         if not self.kernel.ready(trial.steps):
-            return row.skipped(trial.steps, "Debian's kernel {} is not to be had here".format(self.kernel.flavour))
+            return row.skipped(
+                trial.steps, "Debian's kernel {} is not available".format(self.kernel.flavour)
+            )
         if trial.builds == "yes":
             row.add(self.test(trial.steps, row.target, trial.programs()))
         return row
 
     def test(self, steps, name, programs):
-        """Starts the machine with test programs, by their names; the counts."""
+        """Starts the computer with test programs by name and path. Returns the counts."""
         archive = HOME / "kernels" / "{}.cpio".format(self.kernel.flavour)
         archive.write_bytes(self.archive(programs))
         words = [*self.emulator.split(), *COMPUTER.split(), "-append", APPEND]
@@ -67,7 +72,7 @@ class Machine:
         return steps.run("tests " + name, words, read=lambda text: counted(text, programs)).counts
 
     def archive(self, programs):
-        """Packs all files that the machine knows."""
+        """Packs the files of the computer."""
         packed = Archive()
         for name in FOLDERS:
             packed.folder(name)
@@ -81,7 +86,7 @@ class Machine:
 
 
 def counted(text, programs):
-    """Counts what the programs said on the console. No programs are a failure, too."""
+    """Adds up the results of the programs on the console. No programs are a failure."""
     total, lines = Counts(failed=0 if programs else 1), text.replace("\r", "")
     for name in programs:
         total.add(counts_of(name, lines))
@@ -89,10 +94,15 @@ def counted(text, programs):
 
 
 def counts_of(name, text):
-    """Counts what one program said. One that was not heard to the end, or died of something else than a test, is a failure."""
-    heard = re.search(r"^/tests/{0} begins$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S)
-    said, status = heard.groups() if heard else ("", "")
-    counts = rust.counts(said)
-    if not counts.failed and (status != "0" or not rust.RESULT.search(said)):
+    """Counts the results of a program.
+
+    A program that did not end, or failed outside of a test, is a failure.
+    """
+    found = re.search(
+        r"^/tests/{0} starts$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S
+    )
+    output, status = found.groups() if found else ("", "")
+    counts = rust.counts(output)
+    if not counts.failed and (status != "0" or not rust.RESULT.search(output)):
         counts.failed = 1
     return counts

@@ -18,7 +18,7 @@ def run(steps, options):
     """Builds wheels into target/wheels, and prints their names."""
     folder = tools(steps)
     chosen = interpreters.found() if options.all else [interpreters.host()]
-    for it in {it.minor: it for it in chosen}.values() if folder else ():
+    for it in chosen if folder else ():
         print("               {}".format(build(steps, folder, it)), flush=True)
 
 

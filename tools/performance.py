@@ -22,7 +22,7 @@ def record(sections, python):
     """Writes the results of a run of all questions, and the page."""
     system = system_of_run(python)
     lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
-    # How a question is measured stands in the benchmark.
+    # The benchmark says how a question is measured.
     kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
     compact = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in kept]
     name = re.sub(r"[^a-z0-9]+", "-", system["processor"].lower()).strip("-")
@@ -84,8 +84,8 @@ def origin(system, sections):
     verdicts = [aim["met"] for section in sections for _, aim in section.aims()]
     counts = [verdicts.count(kind) for kind in ("yes", "noise", "no")]
     text = """Measured by `{command}` on an {processor} with {processors} processors, {system},
-    rustc {rustc}, CPython {python}, on {date}, commit {commit}. Of {} aims {} are met, {} are missed
-    by less than the noise, and {} are missed."""
+    rustc {rustc}, CPython {python}, on {date}, commit {commit}. Of {} aims {} are met, {} are
+    missed by less than the noise, and {} are missed."""
     return wrapped(text.format(len(verdicts), *counts, **system))
 
 

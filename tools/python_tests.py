@@ -31,12 +31,11 @@ def rows(steps, versions=()):
     chosen = [it for it in found if it.name.startswith(tuple(versions) or "")]
     if not chosen:
         steps.fail("Python tests", "no CPython to test")
-    wheels, made = {}, []
+    made = []
     for it in chosen if folder else ():
-        if it.minor not in wheels:
-            wheels[it.minor] = wheel(steps, folder, it)
-        if wheels[it.minor]:
-            made += rows_of(steps, it, package.environment(steps, folder, it, wheels[it.minor]))
+        built = wheel(steps, folder, it)
+        python = built and package.environment(steps, folder, it, built)
+        made += rows_of(steps, it, python) if python else []
     return made
 
 
@@ -50,8 +49,6 @@ def wheel(steps, folder, it):
 
 def rows_of(steps, it, python):
     """Runs both suites with an interpreter's environment; returns rows of the table."""
-    if python is None:
-        return []
     suites = {"python/tests": ["ours", TESTS], "test.test_mmap": ["cpython"]}
     if not it.has_tests:
         steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")

@@ -34,9 +34,13 @@ class Scenario:
 
 def options(parser):
     """Adds the options of the tool."""
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions, without sanitizers and fuzzer")
     parser.add_argument(
-        "--control", action="store_true", help="remove the protection; each scenario has to fail (implies --quick)"
+        "--quick", action="store_true", help="fewer repetitions, without sanitizers and fuzzer"
+    )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="remove the protection; each scenario has to fail (implies --quick)",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these scenarios only")
 
@@ -46,7 +50,9 @@ def run(steps, options):
     if sys.platform != "linux":
         steps.skip("stress", "the scenarios need Linux")
         return
-    times = sum(run_scenario(steps, scenario, options) for scenario in scenarios(steps, options.names))
+    times = sum(
+        run_scenario(steps, scenario, options) for scenario in scenarios(steps, options.names)
+    )
     if not (options.quick or options.control or options.names):
         sanitizers.run(steps)
     print("{} injected and survived".format(times))
@@ -65,7 +71,15 @@ def scenarios(steps, names):
 def rust_scenarios(steps):
     """Builds the Rust program and returns its scenarios."""
     target = TARGET / "stress"
-    build = ["cargo", "build", "--release", "--manifest-path", HOME / "Cargo.toml", "--target-dir", target]
+    build = [
+        "cargo",
+        "build",
+        "--release",
+        "--manifest-path",
+        HOME / "Cargo.toml",
+        "--target-dir",
+        target,
+    ]
     built = steps.run("cargo build of stress/", build)
     return listed(steps, [target / "release" / "stress"], [], "") if built.ok else []
 
@@ -91,19 +105,40 @@ def listed(steps, command, option, prefix):
 
 
 def lint(steps):
-    """Checks form and lints of the stress programs, and the form of the fuzzer. Each is a workspace."""
+    """Checks form and lints of the stress programs, and the form of the fuzzer.
+
+    Each is a workspace.
+    """
     for home in (HOME, ROOT / "fuzz"):
-        steps.run("cargo fmt of {}/".format(home.name), ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"])
+        steps.run(
+            "cargo fmt of {}/".format(home.name),
+            ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"],
+        )
     if sys.platform != "linux":
         return
-    clippy = ["cargo", "clippy", "--release", "--manifest-path", HOME / "Cargo.toml", "--target-dir", TARGET / "stress"]
+    clippy = [
+        "cargo",
+        "clippy",
+        "--release",
+        "--manifest-path",
+        HOME / "Cargo.toml",
+        "--target-dir",
+        TARGET / "stress",
+    ]
     steps.run("cargo clippy of stress/", clippy + ["--", "-D", "warnings"])
 
 
 def run_scenario(steps, scenario, options):
-    """Runs a scenario and prints its result. Returns how often it injected something and survived."""
+    """Runs a scenario and prints its result.
+
+    Returns how often it injected something and survived.
+    """
     started = time.monotonic()
-    flags = [flag for flag in ("--quick", "--control") if options.control or (options.quick and flag == "--quick")]
+    flags = [
+        flag
+        for flag in ("--quick", "--control")
+        if options.control or (options.quick and flag == "--quick")
+    ]
     command = namespace() + scenario.command + flags
     ended = isolated(command)
     report = report_of(ended)
@@ -111,7 +146,11 @@ def run_scenario(steps, scenario, options):
         steps.skip(scenario.name, report["skipped"])
         return 0
     result = sentence(report) if report else end_of(ended)
-    line = "{}, control ({})".format(scenario.name, scenario.control) if options.control else scenario.name
+    line = (
+        "{}, control ({})".format(scenario.name, scenario.control)
+        if options.control
+        else scenario.name
+    )
     good = (report is None) if options.control else (report is not None)
     counts = Counts(passed=1) if good else Counts(failed=1)
     steps.record("{}: {}".format(line, result), counts, time.monotonic() - started, False)
@@ -140,7 +179,11 @@ def end_of(ended):
     if ended.status < 0:
         return "terminated by " + signal.Signals(-ended.status).name
     text = ended.text.rsplit("Traceback (most recent call last):", 1)[-1]
-    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "note:", "thread ", "{"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if line and not line.startswith((" ", "note:", "thread ", "{"))
+    ]
     return "exit status {}: {}".format(ended.status, lines[0][:100] if lines else "no output")
 
 
@@ -173,7 +216,13 @@ def wait(command, folder, env, output):
     """Runs a command and returns its exit status; 124 if it hangs."""
     words = [str(word) for word in command]
     child = subprocess.Popen(
-        words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        words,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
     )
     try:
         return child.wait(TIMEOUT)
@@ -198,7 +247,7 @@ def kill_group(child):
 
 @functools.lru_cache(maxsize=None)
 def namespace():
-    """Returns the command prefix that creates a mount namespace; empty where that is not allowed."""
+    """Returns the prefix of a command with its own mount namespace. Empty if not allowed."""
     superuser = ["unshare", "--mount", "--propagation", "private", "--"]
     user = ["unshare", "--user", "--map-root-user"] + superuser[1:]
     return next((words for words in (superuser, user) if call(words + ["true"]).ok), [])

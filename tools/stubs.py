@@ -5,8 +5,9 @@ import re
 from tools import interpreters, package
 from tools.steps import TARGET
 
-# A type checker needs these methods. Python uses the C slots of a sequence.
-ALLOWED = ["mmap.__iter__", "mmap.__contains__"]
+# What a type checker needs and a runtime lacks. Iteration and `in` use the C slots of a sequence.
+# From CPython 3.12 on, each class with a buffer has the other two.
+ALLOWED = ["mmap.__iter__", "mmap.__contains__", "mmap.__buffer__", "mmap.__release_buffer__"]
 ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")
 
 

@@ -21,7 +21,7 @@ def question(name, title):
 
 
 def against(name, ratio, plus=0.0):
-    """Returns an aim: the first contender takes at most `ratio` times the named one, and `plus` s."""
+    """Returns an aim: the first contender takes at most `ratio` times another, and `plus` s."""
     return {"against": name, "ratio": ratio, "plus": plus * SECOND}
 
 
@@ -32,11 +32,11 @@ class Run:
         self.quick, self.only = quick, only
 
     def size(self, full):
-        """Returns a number of bytes, reduced in a quick run."""
+        """Returns a number of bytes, reduced by `--quick`."""
         return max(full // 256, min(full, 65536)) if self.quick else full
 
     def times(self, full):
-        """Returns a number of repetitions, reduced in a quick run."""
+        """Returns a number of repetitions, reduced by `--quick`."""
         return max(full // 256, 1) if self.quick else full
 
     def time(self, name, contenders, aims, rounds=None, repeat=None):
@@ -60,7 +60,7 @@ class Run:
             self.row(name, unit, samples, aims)
 
     def alternate(self, rounds, names, batch):
-        """Returns what `batch` measured for each contender, with another one first in each round."""
+        """Returns what `batch` measured for each contender. The first one changes each round."""
         names, samples = list(names), {key: [] for key in names}
         for number in range(min(2, rounds) if self.quick else rounds):
             start = number % len(names)

@@ -1,7 +1,7 @@
-/* An extension module that has nothing in it: what any import of one costs. */
+/* An extension module without content, to measure what any import costs. */
 #include <Python.h>
 
-static struct PyModuleDef empty = {PyModuleDef_HEAD_INIT, "empty", NULL, 0, NULL, NULL, NULL, NULL, NULL};
+static struct PyModuleDef empty = {PyModuleDef_HEAD_INIT, .m_name = "empty"};
 
 PyMODINIT_FUNC PyInit_empty(void)
 {

@@ -44,8 +44,8 @@ fn since(begun: Instant) -> f64 {
     begun.elapsed().as_nanos() as f64
 }
 
-/// Measures one piece of each contender's work per round. With `repeat` a batch is as many pieces as
-/// fill its length. Without `rounds` there are as many as take 1.5 s.
+/// Measures one piece of each contender's work per round. With `repeat` a batch is as many pieces
+/// as fill its length. Without `rounds` there are as many as take 1.5 s.
 pub(crate) fn alternate(
     run: &Run,
     rounds: Option<usize>,
@@ -67,7 +67,7 @@ pub(crate) fn alternate(
     samples
 }
 
-/// The pieces that fill a batch, and the nanoseconds that they take. The trials also warm up caches.
+/// The pieces that fill a batch, and the nanoseconds that they take. The trials warm up caches.
 fn batch(run: &Run, work: &mut Work<'_>) -> (u64, f64) {
     let mut pieces = 1;
     loop {

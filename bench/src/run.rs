@@ -33,12 +33,12 @@ impl Run {
         row.contains(&self.only)
     }
 
-    /// A number of bytes, reduced in a quick run.
+    /// A number of bytes, reduced by `--quick`.
     pub(crate) fn size(&self, bytes: usize) -> usize {
         if self.quick { (bytes / 256).max(64 * KIB).min(bytes) } else { bytes }
     }
 
-    /// The number of rounds, reduced in a quick run.
+    /// The number of rounds, reduced by `--quick`.
     pub(crate) fn rounds(&self, full: usize) -> usize {
         if self.quick { full.min(2) } else { full }
     }

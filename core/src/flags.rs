@@ -5,31 +5,77 @@
 use std::ops::BitOr;
 
 /// The allowed kinds of access to the pages of a map.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Options, Protection};
+///
+/// let read_write = Protection::READ | Protection::WRITE;
+/// let map = Options::new().len(4096).protection(read_write).anonymous()?;
+/// map.protect(.., Protection::READ)?;
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protection(pub(crate) i32);
 
 /// Flags for the creation of a mapping.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Flags, Options, Sharing};
+///
+/// let map = Options::new().exact_flags(Flags::PRIVATE).open("Cargo.toml")?;
+/// assert_eq!(map.sharing(), Sharing::Private);
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub(crate) i32);
 
 macro_rules! bits {
-    ($type:ident, $what:literal) => {
+    ($type:ident, $what:literal, $example:literal) => {
         impl $type {
             #[doc = concat!("Makes ", $what, " from the numbers in the C headers of the system.")]
             ///
             /// Windows defines numbers for combinations only; there the numbers are those of Linux.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use safemap::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("assert_eq!(", stringify!($type), "::from_bits(1), ", $example, ");")]
+            /// ```
             #[must_use]
             pub const fn from_bits(bits: i32) -> Self {
                 $type(bits)
             }
 
             #[doc = concat!("Returns ", $what, " as numbers in the C headers of the system.")]
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use safemap::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("assert_eq!(", $example, ".bits(), 1);")]
+            /// ```
             #[must_use]
             pub const fn bits(self) -> i32 {
                 self.0
             }
 
             /// Returns whether all bits of `other` are set.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use safemap::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("let both = ", $example, " | ", stringify!($type), "::from_bits(2);")]
+            #[doc = concat!("assert!(both.contains(", $example, "));")]
+            /// ```
             #[must_use]
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
@@ -46,8 +92,9 @@ macro_rules! bits {
     };
 }
 
-bits!(Protection, "protections");
-bits!(Flags, "flags");
+// POSIX names these values without fixing them; all supported systems use 1 for both.
+bits!(Protection, "protections", "Protection::READ");
+bits!(Flags, "flags", "Flags::SHARED");
 
 impl Flags {
     /// Whether writes to the map reach the file and other maps of it.
@@ -57,6 +104,18 @@ impl Flags {
 }
 
 /// The size of huge pages from a pool that the administrator has set up.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{HugePage, Options};
+///
+/// let mut options = Options::new();
+/// options.len(2 << 20).huge_pages(HugePage::Size(2 << 20));
+/// if let Err(error) = options.anonymous() {
+///     println!("no huge pages: {error}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugePage {
     /// The default size of the system.

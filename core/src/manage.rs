@@ -289,8 +289,9 @@ impl Map {
 
     /// Sets the protection of the pages that contain bytes of `range`.
     ///
-    /// Access that the protection forbids fails with [`Error::Fault`]. The [`Access`](crate::Access) of the map
-    /// does not change. A resize that moves the map restores its original protection.
+    /// Access that the protection forbids fails with [`Error::Fault`]. The result of
+    /// [`Map::access`] does not change. A resize that moves the map restores its original
+    /// protection.
     ///
     /// # Errors
     ///
@@ -299,7 +300,8 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was created with.
+    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was
+    /// created with.
     ///
     /// # Examples
     ///

@@ -520,12 +520,12 @@ impl Map {
 /// For the other modules of the crate.
 impl Map {
     /// Completes a new map: counts the calls that use it, if a resize may have to wait for them.
-    pub(crate) fn with_counted_calls(mut self) -> Map {
+    #[inline]
+    pub(crate) fn count_calls(&mut self) {
         let can_be_resized = !matches!(self.origin, Origin::File { file: None, .. });
         if self.reaches_others() && can_be_resized {
             self.memory.count_calls();
         }
-        self
     }
 
     #[inline]

@@ -532,9 +532,13 @@ impl Options {
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
-        let map = Map { memory, access, origin, request, name, mark: None, allocate }
-            .with_counted_calls();
-        if self.repair { map.watched() } else { Ok(map) }
+        // Changed through references from here: to move a map takes dozens of instructions.
+        let mut map = Map { memory, access, origin, request, name, mark: None, allocate };
+        map.count_calls();
+        if self.repair {
+            map.start_repair()?;
+        }
+        Ok(map)
     }
 
     /// Returns the state of the file, after extending it if [`Options::extend`] requires that.

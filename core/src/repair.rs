@@ -71,7 +71,7 @@ impl Map {
 
     /// Registers the map for repair: the fault handler replaces pages that external code cannot
     /// access.
-    pub(crate) fn watched(mut self) -> Result<Map> {
+    pub(crate) fn start_repair(&mut self) -> Result<()> {
         if !sys::repair::POSSIBLE {
             return Err(Error::Unsupported("repair is not supported on this platform"));
         }
@@ -81,8 +81,7 @@ impl Map {
         self.mark = Some(Arc::new(Mark::new()));
         let mut regions = self.lock_regions();
         let watched = regions.current_mut().map_or(Ok(()), |region| self.watch(region));
-        drop(regions);
-        watched.map(|()| self).map_err(Error::os("map"))
+        watched.map_err(Error::os("map"))
     }
 
     /// Registers a region of the map for repair, if the map was made with it.

@@ -53,7 +53,9 @@ words! {
     i32: u32, u32::cast_signed, i32::cast_unsigned;
     i64: u64, u64::cast_signed, i64::cast_unsigned;
     usize: u64, |bits| bits as usize, |word| word as u64;
-    isize: u64, |bits: u64| bits.cast_signed() as isize, |word: isize| (word as i64).cast_unsigned();
+    isize: u64,
+        |bits: u64| bits.cast_signed() as isize,
+        |word: isize| (word as i64).cast_unsigned();
     f32: u32, f32::from_bits, f32::to_bits;
     f64: u64, f64::from_bits, f64::to_bits;
 }

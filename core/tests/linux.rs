@@ -35,11 +35,10 @@ fn advice_of_linux_is_accepted_and_changes_no_bytes() {
     let bytes = pattern(3 * PAGE + 5);
     let file = TempFile::new(&bytes);
     let map = file.map();
-    let hints = [Advice::DontDump, Advice::DoDump, Advice::DontFork, Advice::DoFork];
-    for advice in hints {
-        map.advise(advice, ..).unwrap();
-        map.advise(advice, 17..5000).unwrap();
-        map.advise(advice, 17..17).unwrap();
+    for range in [0..bytes.len(), 17..5000, 17..17] {
+        for advice in [Advice::DontDump, Advice::DoDump, Advice::DontFork, Advice::DoFork] {
+            map.advise(advice, range.clone()).unwrap();
+        }
     }
     for advice in [Advice::PopulateRead, Advice::PopulateWrite, Advice::Cold, Advice::PageOut] {
         // Older kernels do not have it.

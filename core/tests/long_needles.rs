@@ -8,11 +8,12 @@ use safemap_testing::{
     PAGE, TempFile, memory_with, noise, succeeds_in_child, succeeds_while_truncated,
 };
 
-// Without accessors of its own a processor skips nothing. An emulated processor is slow.
+// The portable accessors skip nothing. An emulated processor is slow.
 const SKIPS: bool =
     cfg!(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)));
 const LEN: usize = if SKIPS { 1_400_000 } else { 150_000 };
-/// Lengths around the one from which offsets are skipped, and around the one of which more is unused.
+/// Lengths around the one from which offsets are skipped, and around the one of which more is
+/// unused.
 const LENGTHS: [usize; 10] = [511, 512, 513, 700, 1000, 1023, 1024, 1025, 4500, 20_000];
 
 /// Bytes over few letters, or of repeated words.

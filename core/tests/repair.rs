@@ -28,7 +28,8 @@ fn read_directly(map: &Map, at: usize) -> u8 {
     unsafe { byte.read_volatile() }
 }
 
-/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page only.
+/// Returns the offset that is reported for damage at `at`. On s390x the kernel reports the page
+/// only.
 const fn reported(at: usize) -> usize {
     if cfg!(target_arch = "s390x") { at - at % PAGE } else { at }
 }
@@ -45,6 +46,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
         assert_eq!(read_directly(&map, 2 * PAGE + 7), 0);
         assert_eq!(read_directly(&map, 10), 10);
         assert_eq!(map.damage(), Some(reported(2 * PAGE + 7)));
+        let expected = reported(2 * PAGE + 7);
         for refused in [
             map.get(0).map(drop),
             map.set(0, 1),
@@ -53,7 +55,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
             map.resize(10),
         ] {
             assert!(
-                matches!(refused, Err(Error::Damaged { offset }) if offset == reported(2 * PAGE + 7)),
+                matches!(refused, Err(Error::Damaged { offset }) if offset == expected),
                 "{refused:?}"
             );
         }
@@ -230,7 +232,8 @@ impl Drop for Neighbour {
 
 /// Damages every page of a map of more pages than the process may have mappings.
 ///
-/// `more` mappings exist besides, because it matters whether one mapping is left at the end or none.
+/// `more` mappings exist besides, because it matters whether one mapping is left at the end or
+/// none.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn exhaust_mappings(pages: usize, more: usize) {
     let _more: Vec<Map> =
@@ -246,7 +249,8 @@ fn exhaust_mappings(pages: usize, more: usize) {
     // The pages at both ends come first.
     let pages_in_order =
         [0, pages - 1].into_iter().chain((2..pages - 2).step_by(2)).chain((1..pages).step_by(2));
-    // SAFETY: the function has no preconditions and returns the address of a variable of this thread.
+    // SAFETY: the function has no preconditions and returns the address of a variable of this
+    // thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: `errno` is valid for writes by this thread.
     unsafe { errno.write(libc::EXFULL) };

@@ -189,7 +189,8 @@ fn private_memory_is_moved_while_other_threads_read_and_write_it() {
     }
 }
 
-/// `protect` must not make the old region writable again during a move. Bytes written there are lost.
+/// `protect` must not make the old region writable again during a move. Bytes written there are
+/// lost.
 #[test]
 fn no_write_is_lost_while_private_memory_moves_and_is_protected() {
     const STEP: usize = 4096;

@@ -47,7 +47,7 @@ fn pages_that_are_loaded_and_evicted_keep_their_bytes() {
     for advice in [Advice::WillNeed, Advice::PageOut] {
         for range in [0..bytes.len(), 17..5000, 17..17] {
             match map.advise(advice, range) {
-                // Older systems, and some systems altogether, do not have it.
+                // Some systems do not have this advice, others have it since a later version.
                 Err(error) => {
                     assert!(
                         matches!(error, Error::Os { call: "advise", .. } | Error::Unsupported(_)),

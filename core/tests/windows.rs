@@ -332,7 +332,8 @@ fn no_call_accesses_a_view_while_it_is_replaced() {
                         for answer in answers {
                             match answer {
                                 Ok(()) | Err(Error::OutOfBounds { .. }) => {}
-                                // The view shrank after the bounds check. No access was tried, so there is no status.
+                                // The view shrank after the bounds check. No access was
+                                // tried, so there is no status.
                                 Err(Error::Fault { .. }) => assert_eq!(fault_status(), None),
                                 other => panic!("{other:?}"),
                             }

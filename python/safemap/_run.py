@@ -115,7 +115,8 @@ def clear_main() -> dict[str, object]:
     """Resets the namespace of ``__main__`` to that of a new interpreter, and returns it."""
     names = vars(sys.modules["__main__"])
     # Depending on the version of Python, __annotations__ exists as well.
-    kept = {name: names[name] for name in ("__builtins__", "__annotations__") if name in names}
+    optional = ("__builtins__", "__annotations__")
+    kept: dict[str, object] = {name: names[name] for name in optional if name in names}
     names.clear()
     names.update(kept, __name__="__main__", __doc__=None, __package__=None)
     names.update(__loader__=BuiltinImporter, __spec__=None)

@@ -18,12 +18,12 @@ create_exception!(
     safemap,
     FaultError,
     PyOSError,
-    "A byte of the map cannot be accessed: the file was truncated, the disk is full, or the device\n\
-     failed.\n\n\
-     `errno` is EFAULT; on Windows `winerror` is the code that the system reports. `offset` is the\n\
-     offset of the byte in the map. The bytes before it were transferred.\n\n\
-     For a map created with repair=True: also if the byte was replaced by zero when a buffer of the\n\
-     memory was accessed."
+    "A byte of the map cannot be accessed: the file was truncated, the disk is full, or the\n\
+     device failed.\n\n\
+     `errno` is EFAULT; on Windows `winerror` is the code that the system reports. `offset` is\n\
+     the offset of the byte in the map. The bytes before it were transferred.\n\n\
+     For a map created with repair=True: also if the byte was replaced by zero when a buffer of\n\
+     the memory was accessed."
 );
 
 /// Converts an error of the core to an exception.
@@ -73,7 +73,7 @@ struct Fault {
 }
 
 impl PyErrArguments for Fault {
-    /// Creates the exception itself, which the interpreter accepts in place of its arguments.
+    /// Creates the exception itself, which the interpreter accepts instead of its arguments.
     ///
     /// It is created as late as this because up to CPython 3.11 an allocation may start a garbage
     /// collection, and a finalizer may use the map of the current call.

@@ -148,8 +148,8 @@ pub(crate) struct Readline;
 impl Method for Readline {
     const NAME: &'static CStr = c"readline";
     const DOC: &'static CStr = c"readline($self, /)\n--\n\n\
-        Returns the bytes up to and including the next newline, or all remaining bytes, and advances\n\
-        the position.";
+        Returns the bytes up to and including the next newline, or all remaining bytes, and\n\
+        advances the position.";
     const ARITY: (usize, usize) = (0, 0);
 
     #[inline]

@@ -38,8 +38,8 @@ impl Method for Move {
         let (dest, src, count) = (dest?, src?, count.filter(|&count| count < DETACH_THRESHOLD)?);
         let result =
             mmap.map.try_with(py, |map| match map.copy_within(src..src + count, dest) {
-                // Some bytes were copied, perhaps over bytes of the source: the slow path cannot repeat
-                // it.
+                // Some bytes were copied, perhaps over bytes of the source: the slow path cannot
+                // repeat it.
                 Err(error @ Error::Fault { .. }) => Some(Err(error)),
                 result => result.ok().map(Ok),
             })?;
@@ -183,7 +183,10 @@ impl Mmap {
     }
 
     /// Reads `length` bytes, starting at `start`, into memory and locks them there.
-    #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
+    #[pyo3(
+        signature = (start = OMITTED, length = None, /),
+        text_signature = "($self, start=0, length=None, /)"
+    )]
     fn lock(
         &self,
         py: Python<'_>,
@@ -196,7 +199,10 @@ impl Mmap {
     }
 
     /// Unlocks `length` bytes, starting at `start`, that lock() has locked.
-    #[pyo3(signature = (start = OMITTED, length = None, /), text_signature = "($self, start=0, length=None, /)")]
+    #[pyo3(
+        signature = (start = OMITTED, length = None, /),
+        text_signature = "($self, start=0, length=None, /)"
+    )]
     fn unlock(
         &self,
         py: Python<'_>,

@@ -238,7 +238,8 @@ impl Mmap {
         let access = access_name(this.access);
         let (position, offset) = (this.position(), this.offset);
         format!(
-            "<{name} closed=False, access={access}, length={length}, pos={position}, offset={offset}>"
+            "<{name} closed=False, access={access}, length={length}, pos={position}, \
+             offset={offset}>"
         )
     }
 }

@@ -71,7 +71,9 @@ class Programs:
         content = bytes(ord(rng.choice("ab\n\x00z")) for _ in range(rng.choice(SIZES)))
         with tempfile.TemporaryDirectory(prefix="safemap-") as folder:
             kinds = ("fast", safemap.mmap), ("slow", self.other)
-            sides = [Side(module_of(kind), os.path.join(folder, name), content) for name, kind in kinds]
+            sides = [
+                Side(module_of(kind), os.path.join(folder, name), content) for name, kind in kinds
+            ]
             try:
                 return self.compare(rng, Generator(rng, sides[0]), sides)
             finally:
@@ -82,7 +84,10 @@ class Programs:
         """Runs one step after the other on both sides, up to the first difference."""
         for number in range(STEPS_PER_PROGRAM):
             step = self.step(rng, generator, number)
-            results = [(plain(side.run(step)), plain(side.run("repr(m)")), content_of(side)) for side in sides]
+            results = [
+                (plain(side.run(step)), plain(side.run("repr(m)")), content_of(side))
+                for side in sides
+            ]
             if results[0] != results[1]:
                 return step, results[0][:2], results[1][:2]
 
@@ -101,7 +106,9 @@ class FaultPrograms(Programs):
             return "m = mmap.mmap(fd, 0, access=mmap.{})".format(access)
         if number == 1:
             kept = rng.randrange(3) * PAGE
-            return "m.protect(0, {})".format(kept) if WINDOWS else "os.truncate(fd, {})".format(kept)
+            return (
+                "m.protect(0, {})".format(kept) if WINDOWS else "os.truncate(fd, {})".format(kept)
+            )
         kinds = "find seek read write byte move index slice".split()
         return rng.choice(LINES) if rng.random() < 0.1 else getattr(generator, rng.choice(kinds))()
 

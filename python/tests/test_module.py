@@ -267,32 +267,41 @@ class Audit(unittest.TestCase):
     """
 
     def test_making_a_map_is_audited_once(self):
-        code = self.HOOK + """
+        code = (
+            self.HOOK
+            + """
         safemap.mmap(-1, 10)
         safemap.mmap(-1, 20, access=safemap.ACCESS_READ)
         if sys.platform != "win32":
             safemap.mmap(-1, 30, prot=safemap.PROT_READ)
         """
+        )
         printed = "-1 10 0 0\n-1 20 1 0\n" + ("" if WINDOWS else "-1 30 1 0\n")
         self.assertEqual(succeed(self, code), printed)
 
     def test_an_exception_of_the_audit_hook_precedes_the_systems_error(self):
-        code = self.HOOK + """
+        code = (
+            self.HOOK
+            + """
         try:
             safemap.mmap(999, 77)
         except RuntimeError as error:
             print(error)
         """
+        )
         self.assertEqual(succeed(self, code), "999 77 0 0\nforbidden\n")
 
     @unix_only("arguments are audited before they are checked")
     def test_only_valid_arguments_are_audited(self):
-        code = self.HOOK + """
+        code = (
+            self.HOOK
+            + """
         for args in [(-1, -1), (-1, 10, 1, 3, 1, -1), (-1, 10, 2, 3, 1), (999, 10)]:
             try:
                 safemap.mmap(*args)
             except (ValueError, OverflowError, OSError) as error:
                 print(type(error).__name__)
         """
+        )
         printed = "OverflowError\nOverflowError\nValueError\n999 10 0 0\nOSError\n"
         self.assertEqual(succeed(self, code), printed)

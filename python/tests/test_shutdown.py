@@ -59,7 +59,7 @@ class Shutdown(FileCase):
         m = safemap.mmap(os.open(sys.argv[1], os.O_RDWR), 1, trackfd=False)
         last = Finalized(m.size)
         """
-        expected = "UnsupportedOperation(9, \"can't get size with trackfd=False\")\n"
+        expected = 'UnsupportedOperation(9, "can\'t get size with trackfd=False")\n'
         self.assertEqual(self.printed(code, data=b"x"), expected)
 
     def test_a_map_used_by_a_daemon_thread_can_be_closed(self):

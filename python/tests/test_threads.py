@@ -136,7 +136,9 @@ class ConcurrentChanges(FileCase):
     """
 
     def test_close_waits_for_a_search_or_raises(self):
-        code = self.BEGIN + """
+        code = (
+            self.BEGIN
+            + """
         for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
             results = []
@@ -156,10 +158,13 @@ class ConcurrentChanges(FileCase):
             assert m.closed
         print("done")
         """
+        )
         self.assertEqual(succeed(self, code), "done\n")
 
     def test_a_search_survives_a_resize(self):
-        code = self.BEGIN + """
+        code = (
+            self.BEGIN
+            + """
         for size in [5, 2 * SIZE] * 5:
             m = safemap.mmap(-1, SIZE, **PRIVATE)
             m[0:3] = b"abc"
@@ -181,10 +186,13 @@ class ConcurrentChanges(FileCase):
             m.close()
         print("done")
         """
+        )
         self.assertEqual(succeed(self, code), "done\n")
 
     def test_a_search_survives_the_last_reference_to_its_map(self):
-        code = self.BEGIN + """
+        code = (
+            self.BEGIN
+            + """
         for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
             results = []
@@ -194,11 +202,14 @@ class ConcurrentChanges(FileCase):
             assert results == [-1], results
         print("done")
         """
+        )
         self.assertEqual(succeed(self, code), "done\n")
 
     @unix_only(NO_FORK)
     def test_a_child_forked_during_a_search_can_use_and_close_the_map(self):
-        code = self.BEGIN + """
+        code = (
+            self.BEGIN
+            + """
         warnings.simplefilter("ignore")
         for _ in range(10):
             m = safemap.mmap(-1, SIZE, **PRIVATE)
@@ -214,6 +225,7 @@ class ConcurrentChanges(FileCase):
             m.close()
         print("done")
         """
+        )
         self.assertEqual(succeed(self, code, timeout=60), "done\n")
 
     @unix_only(NO_FORK)

@@ -30,7 +30,7 @@ class Resizer:
             raise AssertionError("the other process answered {!r}".format(answer))
 
     def close(self):
-        """Ends the process, which restores the file, and returns how often it truncated the file."""
+        """Restores the file and ends the process. Returns the number of truncations."""
         return int(self.process.communicate(b"end\n", timeout=60)[0].split()[-1])
 
 
@@ -38,7 +38,9 @@ def main(path, *seed):
     """Runs in that process. With a seed it truncates the file continuously."""
     fd = os.open(path, os.O_RDWR)
     content = os.pread(fd, 1 << 30, 0)
-    truncations = continuously(fd, content, random.Random(int(*seed))) if seed else on_request(fd, content)
+    truncations = (
+        continuously(fd, content, random.Random(int(*seed))) if seed else on_request(fd, content)
+    )
     restore(fd, content)
     print(truncations)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one scenario of `scenarios/` and prints its report, or why it was skipped, as a line of JSON.
+"""Runs a scenario of `scenarios/` and prints its report, or why it was skipped, as a line of JSON.
 
 `x.py stress` runs it in its own process and directory, because a scenario may crash or hang.
 """
@@ -16,9 +16,13 @@ from settings import Settings, Skipped
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scenario", nargs="?", choices=scenarios.NAMES)
-    parser.add_argument("--list", action="store_true", help="print the scenarios, a line of JSON each")
+    parser.add_argument(
+        "--list", action="store_true", help="print the scenarios, a line of JSON each"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    parser.add_argument("--control", action="store_true", help="remove the protection; the scenario has to fail")
+    parser.add_argument(
+        "--control", action="store_true", help="remove the protection; the scenario has to fail"
+    )
     parser.add_argument("--seconds", type=float, help="the time, for scenarios that run for a time")
     parser.add_argument("--seed", type=int, default=1, help="of the random choices")
     options = parser.parse_args()

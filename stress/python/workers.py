@@ -11,7 +11,10 @@ TIMEOUT = 60
 
 
 class Workers:
-    """Threads that repeat a call each. The first exception stops all threads, and is raised at the end."""
+    """Threads that repeat a call each.
+
+    The first exception stops all threads, and is raised at the end.
+    """
 
     def __init__(self):
         self.stop, self.error, self.threads, self.calls = False, None, [], []
@@ -19,7 +22,9 @@ class Workers:
     def add(self, work, *args):
         """Adds a thread that repeats `work(*args)`."""
         self.calls.append(0)
-        self.threads.append(threading.Thread(target=self.repeat, args=(len(self.threads), work, args), daemon=True))
+        self.threads.append(
+            threading.Thread(target=self.repeat, args=(len(self.threads), work, args), daemon=True)
+        )
 
     def repeat(self, number, work, args):
         """Runs in a thread."""
@@ -42,7 +47,10 @@ class Workers:
             raise self.error
 
     def run(self, clock):
-        """Lets the threads work until the time is over or one has failed. Returns the number of calls."""
+        """Lets the threads work until the time is over or one has failed.
+
+        Returns the number of calls.
+        """
         with self:
             while clock and not self.stop:
                 time.sleep(0.01)

@@ -9,8 +9,8 @@ use crate::report::{Result, Skipped, require_mounts};
 
 const CONTROL: &str = "/sys/class/zram-control";
 
-/// A block device of compressed memory (zram). A write beyond its memory limit is an error. The device
-/// is removed when it is dropped.
+/// A block device of compressed memory (zram). A write beyond its memory limit is an error. The
+/// device is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Device {
     number: String,
@@ -22,7 +22,10 @@ impl Device {
     pub(crate) fn new(size: u64) -> Result<Device> {
         let unavailable = |_| Skipped::because("zram devices cannot be created here");
         require_mounts("creating devices")?;
-        let number = fs::read_to_string(format!("{CONTROL}/hot_add")).map_err(unavailable)?.trim().to_string();
+        let number = fs::read_to_string(format!("{CONTROL}/hot_add"))
+            .map_err(unavailable)?
+            .trim()
+            .to_string();
         let device = Device { path: PathBuf::from(format!("/dev/zram{number}")), number };
         device.set("disksize", size).map_err(unavailable)?;
         Ok(device)

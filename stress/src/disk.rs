@@ -15,7 +15,8 @@ use crate::{
     report::{Result, require_mounts},
 };
 
-/// A mounted file system. It is unmounted when it is dropped, or with the last process of the namespace.
+/// A mounted file system. It is unmounted when it is dropped, or with the last process of the
+/// namespace.
 #[derive(Debug)]
 pub(crate) struct Disk {
     mount_point: TempDir,
@@ -57,7 +58,11 @@ impl Disk {
     }
 
     fn mount(&self, arguments: &[&str]) -> Result<()> {
-        run_or_skip(Command::new("mount").args(arguments).arg(self.folder()), "mounting is not allowed here").map(drop)
+        run_or_skip(
+            Command::new("mount").args(arguments).arg(self.folder()),
+            "mounting is not allowed here",
+        )
+        .map(drop)
     }
 
     /// Unmounts the file system and mounts it again. Its page cache is empty then.
@@ -141,5 +146,9 @@ impl Drop for Filling {
 fn make_ext4(path: &Path) -> Result<()> {
     // Without a journal and lazy initialisation nothing is written in the background.
     let options = ["-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=0"];
-    run_or_skip(Command::new("mkfs.ext4").args(options).arg(path), "an ext4 file system cannot be created").map(drop)
+    run_or_skip(
+        Command::new("mkfs.ext4").args(options).arg(path),
+        "an ext4 file system cannot be created",
+    )
+    .map(drop)
 }

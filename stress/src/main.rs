@@ -1,16 +1,15 @@
 //! Injects truncations, full disks, signals, limits and kills while maps are in use.
 //!
-//! Without arguments it lists the scenarios, one line of JSON each. `stress NAME [--quick] [--control]`
-//! runs one of them and prints its report as the last line. The exit status is 0 if the scenario held.
-//! A scenario may be terminated by a signal or hang. `x.py stress` therefore runs each in its own
-//! process, directory and mount namespace.
+//! Without arguments it lists the scenarios, one line of JSON each. `stress NAME [--quick]
+//! [--control]` runs one of them and prints its report as the last line. The exit status is 0 if
+//! the scenario held. A scenario may be terminated by a signal or hang. `x.py stress` therefore
+//! runs each in its own process, directory and mount namespace.
 
 mod device;
 mod disk;
 mod process;
 mod raw;
 mod report;
-mod resizer;
 mod scenario;
 
 use std::{env, process::exit};
@@ -26,9 +25,10 @@ fn main() {
             list();
             Ok(())
         }
-        ["--resizer", path] => resizer::main(path),
         ["--worker", method, seed, path] => scenario::killed::work(method, seed, path),
-        ["--overflow", thread, handler, path] => scenario::stack_overflow::overflow(thread, handler, path),
+        ["--overflow", thread, handler, path] => {
+            scenario::stack_overflow::overflow(thread, handler, path)
+        }
         [name, ref options @ ..] => run(name, options).map(|report| println!("{report}")),
     };
     if let Err(error) = result {

@@ -50,9 +50,9 @@ pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
 
 /// Drops the privileges of the superuser.
 pub(crate) fn drop_privileges() -> io::Result<()> {
-    const NOBODY: libc::uid_t = 65534;
+    const UNPRIVILEGED: libc::uid_t = 65534;
     // SAFETY: `setresuid` has no preconditions.
-    check(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) })
+    check(unsafe { libc::setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) })
 }
 
 fn check(result: c_int) -> io::Result<()> {
@@ -89,7 +89,9 @@ extern "C" fn chain(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     match replaced {
         None => signal::exit(HANDLED),
         // The instruction is executed again and terminates the process.
-        Some(default) if default.sa_sigaction == libc::SIG_DFL => drop(signal::replace(number, Some(default))),
+        Some(default) if default.sa_sigaction == libc::SIG_DFL => {
+            drop(signal::replace(number, Some(default)))
+        }
         // SAFETY: in these scenarios the replaced handler takes three arguments.
         Some(action) => unsafe { signal::call(action.sa_sigaction, number, info, context) },
     }

@@ -87,5 +87,7 @@ impl Error for Skipped {}
 
 /// Fails unless this process has its own mount namespace, which the caller declares.
 pub(crate) fn require_mounts(action: &str) -> Result<()> {
-    env::var_os("SAFEMAP_MAY_MOUNT").map(drop).ok_or_else(|| Skipped::because(format!("{action} is not allowed here")))
+    env::var_os("SAFEMAP_MAY_MOUNT")
+        .map(drop)
+        .ok_or_else(|| Skipped::because(format!("{action} is not allowed here")))
 }

@@ -35,7 +35,8 @@ pub fn succeeds_in_child(body: impl FnOnce()) {
     assert!(status.success(), "the child ended with {status}\n{stdout}{stderr}");
 }
 
-/// As [`succeeds_in_child`], for a test that shrinks mapped files. Skipped where that is impossible.
+/// As [`succeeds_in_child`], for a test that shrinks mapped files. Skipped where that is
+/// impossible.
 pub fn succeeds_while_truncated(body: impl FnOnce()) {
     if can_truncate_mapped() {
         succeeds_in_child(body);

@@ -9,6 +9,7 @@ pub(crate) enum Step {
     /// An operation on the map.
     Do(Op),
     /// A change of the file's length through another descriptor.
+    #[cfg_attr(not(unix), allow(dead_code))] // Only `run_program` changes it.
     SetFileLen(usize),
 }
 

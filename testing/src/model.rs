@@ -248,7 +248,8 @@ impl Model {
     /// Panics unless both return the same, and have the same length and position afterwards.
     #[track_caller]
     pub fn step(&mut self, map: &Map, op: &Op) {
-        // A new cursor each time: what a cursor has read ahead is a copy, which the model does not have.
+        // A new cursor each time: what a cursor has read ahead is a copy, which the model does not
+        // have.
         let mut cursor = map.cursor();
         cursor.set_position(self.position);
         let (answer, expected) = (apply(map, &mut cursor, op), self.apply(op));

@@ -25,8 +25,8 @@ impl Fork {
     ///
     /// The error of `fork`.
     pub fn run(work: impl FnOnce() -> i32) -> io::Result<Fork> {
-        // SAFETY: only the calling thread exists in the child. `work` takes no locks of other threads
-        // except those whose state after a fork the caller tests.
+        // SAFETY: only the calling thread exists in the child. `work` takes no locks of other
+        // threads except those whose state after a fork the caller tests.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => exit(catch_unwind(AssertUnwindSafe(work)).unwrap_or(101)),

@@ -15,7 +15,7 @@ SIZE, PIECE = 16384, b"0123456789abcdef" * 4
 @contest.question("python_peers", "Python: small accesses, beside the alternatives")
 def peers(run):
     """A file of 16 KiB in the page cache, or shared memory of that size, accessed by statements on
-    local variables. `numpy.memmap` returns arrays and numbers of its own types; where the others
+    local variables. `numpy.memmap` returns arrays and its number types; where the others
     return bytes, its row converts to bytes as well. `SharedMemory.buf` is a `memoryview`, converted
     likewise. `pread` and `pwrite` are those of `os`. The aim: not slower than the standard module.
     """
@@ -36,7 +36,7 @@ def rows(run, fd, maps):
     """Prints one row for each kind of access. `call` does it by a system call."""
 
     def row(name, contender, call):
-        contenders = {contender: contender(contender, m) for contender, m in maps.items()}
+        contenders = {name: contender(name, m) for name, m in maps.items()}
         contenders["pread, pwrite"] = call
         run.time(name, contenders, [contest.against("mmap", 1.0)])
 

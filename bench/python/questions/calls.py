@@ -17,41 +17,43 @@ import safemap
 import contest
 
 # `m` is a writable map of 16 KiB of text lines, `i` an index.
-STATEMENTS = """m[i]
-m[-1]
-m[i] = 65
-m[i:i+8]
-m[i:i+64]
-m[i:i+4096]
-m[i:i+8] = eight
-m[i:i+64] = sixtyfour
-m[i:i+4096] = page
-m[::2]
-m[i:i+400:7]
-m[i:i+16:2] = eight
-m[::4] = page
-len(m)
-m.tell()
-m.seek(i)
-m.seek(0); m.read(16)
-m.seek(0); m.write(sixteen)
-m.seek(0); m.readline()
-m.read_byte()
-m.write_byte(65)
-m.find(b'7', 0)
-m.find(b'line 7', 0)
-m.rfind(b'line 7', 0)
-memoryview(m).release()
-m.move(0, 100, 50)
-for x in m: pass
-mmap(-1, 4096).close()
-mmap(fd, 0).close()""".splitlines()
+STATEMENTS = [
+    "m[i]",
+    "m[-1]",
+    "m[i] = 65",
+    "m[i:i+8]",
+    "m[i:i+64]",
+    "m[i:i+4096]",
+    "m[i:i+8] = eight",
+    "m[i:i+64] = sixtyfour",
+    "m[i:i+4096] = page",
+    "m[::2]",
+    "m[i:i+400:7]",
+    "m[i:i+16:2] = eight",
+    "m[::4] = page",
+    "len(m)",
+    "m.tell()",
+    "m.seek(i)",
+    "m.seek(0); m.read(16)",
+    "m.seek(0); m.write(sixteen)",
+    "m.seek(0); m.readline()",
+    "m.read_byte()",
+    "m.write_byte(65)",
+    "m.find(b'7', 0)",
+    "m.find(b'line 7', 0)",
+    "m.rfind(b'line 7', 0)",
+    "memoryview(m).release()",
+    "m.move(0, 100, 50)",
+    "for x in m: pass",
+    "mmap(-1, 4096).close()",
+    "mmap(fd, 0).close()",
+]
 # These advance the position, which must not pass the end of the map.
 REWOUND = ["m.read_byte()", "m.write_byte(65)"]
 # A batch repeats a statement ten thousand times, less often if it takes long.
 SHORTER = {"m[::2]": 100, "m[::4] = page": 100, "for x in m: pass": 10}
 SHORTER.update({"mmap(-1, 4096).close()": 1000, "mmap(fd, 0).close()": 1000})
-TEXT = b"".join(b"line %d of a log that somebody wrote\n" % i for i in range(1000))[:16384]
+TEXT = b"".join(b"line %d of a log that computer wrote\n" % i for i in range(1000))[:16384]
 
 # 1 within the rounding of a ratio to two digits.
 AIMS = [contest.against("mmap", 1.005)]

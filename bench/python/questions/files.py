@@ -21,8 +21,8 @@ NEEDLE = b"id=4711"
 @contest.question("python_lines", "Python: the lines of a log")
 def lines(run):
     """1 GiB of a log, 90 bytes a line. *All*: `m.lines()`, beside `iter(m.readline, b"")`, and
-    `open(path, "rb")` as an iterator. *That contain*: `m.lines(containing=needle)` for a needle that
-    one line of 11000 has, beside a test of each line. The lines are not kept. The aims: three times
+    `open(path, "rb")` as an iterator. *That contain*: `m.lines(containing=needle)` for a needle
+    in one line of 11000, beside a test of each line. The lines are not kept. The aims: three times
     as fast as `readline`, and 1.5 times as fast as a file."""
     block = data.text()
     aims = [contest.against("mmap readline", 1 / 3), contest.against("open", 1 / 1.5)]

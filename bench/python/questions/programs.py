@@ -18,7 +18,7 @@ import programs
 
 @contest.question("python_programs", "Python: whole programs")
 def whole(run):
-    """Each is a function in `bench/python/programs.py`, run as a process of its own with one module
+    """Each is a function in `bench/python/programs.py`, run as a separate process with one module
     and then with the other; the time includes the start of the interpreter and the imports. Both
     must print the same. Data is in the page cache. The aim: never slower than the standard module.
     """

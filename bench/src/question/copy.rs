@@ -63,7 +63,7 @@ fn at_random<'a, T>(step: usize, mut once: impl FnMut(usize) -> T + 'a) -> Work<
     many(move || once(offsets.next()))
 }
 
-/// Times `read` into a buffer of its own, at random offsets.
+/// Times `read` into a separate buffer, at random offsets.
 fn reading<'a, T>(len: usize, mut read: impl FnMut(&mut [u8], usize) -> T + 'a) -> Work<'a> {
     let mut buffer = vec![0; len];
     at_random(1, move |at| read(black_box(&mut buffer), at))

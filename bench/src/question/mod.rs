@@ -102,8 +102,9 @@ questions! {
     cold: cold::answer, "Rust: search a file that is not in the page cache",
         "512 MiB of text from the disk, for 16 bytes that do not occur: `find`, plain and after \
          `advise(Sequential)`; `memchr::memmem` on memmap2's slice and on blocks of 1 MiB that \
-         `read` fills (which misses matches across two blocks). Before each search `posix_fadvise` \
-         evicts the file from the page cache. A virtual disk may have a cache of its own.";
+         `read` fills (which misses matches across two blocks). Before each search \
+         `posix_fadvise` evicts the file from the page cache. A virtual disk may have a further \
+         cache.";
     sizes: sizes::answer, "Rust: does a byte cost more in a larger file?",
         "Map, find a byte that does not occur, unmap; the figures are for one mebibyte. *Real* \
          files are in the page cache. *Sparse* files are not, and the system allocates pages of \
@@ -111,7 +112,7 @@ questions! {
          in the same round.";
     maps: maps::answer, "Rust: does a map cost more if there are many others?",
         "That many maps of 4 KiB are made, a byte of each is accessed, and all are dropped; the \
-         figures are for one. *File*: without a descriptor of its own, because the limit of \
+         figures are for one. *File*: without keeping a descriptor, because the limit of \
          descriptors is lower. *Anonymous*: the system merges neighbours, so that 100 000 of them \
          stay below its limit of mappings (65530 by default). Beside memmap2, and beside 100 maps \
          in the same round.";

@@ -19,7 +19,7 @@ def _run_next() -> None:
     """Replaces this module in sys.modules by the next sitecustomize on the path."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]
-    ours = sys.modules.pop("sitecustomize")
+    this = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
     except ModuleNotFoundError as error:
@@ -27,7 +27,7 @@ def _run_next() -> None:
             raise
     finally:
         # The import of this module is still in progress and requires an entry.
-        sys.modules.setdefault("sitecustomize", ours)
+        sys.modules.setdefault("sitecustomize", this)
 
 
 if __name__ == "sitecustomize":

@@ -2,7 +2,8 @@
 //!
 //! PyO3 collects the items of its `#[pymethods]` blocks through the `inventory` crate. This file
 //! submits further items in the same way, so that no class is modified after its creation. The
-//! types of `pyo3::impl_` are not covered by semantic versioning; `Cargo.toml` pins PyO3's version.
+//! types of `pyo3::impl_` are not covered by semantic versioning; `Cargo.toml` requires one
+//! version.
 
 use std::ffi::{c_int, c_void};
 
@@ -26,7 +27,7 @@ const fn slot(slot: c_int, function: *mut c_void) -> PyType_Slot {
     PyType_Slot { slot, pfunc: function }
 }
 
-/// Adds every method and slot that has a fast path to a class. `$fast` says whether it is used, and
+/// Adds every method and slot that has a fast path to a class. `$fast` is whether it is used, and
 /// selects the functions of the slots.
 macro_rules! add_methods_and_slots {
     (

@@ -114,7 +114,8 @@ struct Long {
 
 /// Combines `PyUnstable_Long_IsCompact` and `PyUnstable_Long_CompactValue`.
 ///
-/// `PyLong_AsSsize_t` takes twice as long, and needs `PyErr_Occurred` to tell -1 from an error.
+/// `PyLong_AsSsize_t` takes twice as long, and needs `PyErr_Occurred` to distinguish -1 from an
+/// error.
 #[cfg(all(Py_3_12, target_pointer_width = "64"))]
 #[inline]
 fn compact_value(long: &Long) -> Option<isize> {

@@ -18,7 +18,7 @@ use safemap::{Error, Map, forks};
 use super::wait::wait_while;
 use crate::error::{closed, exported, finalized, to_exception};
 
-/// A map that one thread can close while others use it.
+/// A map that one thread can close while other threads use it.
 ///
 /// A call that stays attached to the interpreter needs no protection with the GIL, because `close`
 /// runs attached as well. A call that detaches first increments the in-use count, and `close` waits
@@ -270,7 +270,7 @@ impl SharedMap {
         }
     }
 
-    /// Changes the state of an open map as `decide` says, and waits if it says so.
+    /// Changes the state of an open map as `decide` returns, after waiting if it returns `Wait`.
     fn change(
         &self,
         py: Python<'_>,

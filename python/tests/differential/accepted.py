@@ -175,10 +175,12 @@ TABLE = [
     ),
     Accepted(
         "Windows: flushing 0 bytes at the end of the map does nothing",
-        lambda step, theirs, ours: WINDOWS
-        and calls(step, "flush")
-        and raised(theirs, "OSError", "WinError 87")
-        and returned(ours, "NoneType"),
+        lambda step, theirs, ours: (
+            WINDOWS
+            and calls(step, "flush")
+            and raised(theirs, "OSError", "WinError 87")
+            and returned(ours, "NoneType")
+        ),
     ),
     Accepted(
         "if the conversion of an argument resizes the map, the default end is the new end",

@@ -1,1 +1,1 @@
-"""The parts of the scenario `reentry`: calls, arguments and triggers that run code, actions, and the map."""
+"""The parts of the scenario `reentry`: calls, arguments, triggers, actions and the map."""

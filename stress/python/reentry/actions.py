@@ -127,11 +127,13 @@ def fail(subject):
 
 # The first one crashes the standard module.
 REFUSABLE = [
-    shrink, close, close_and_reuse, shrink_a_little, grow, grow_and_shrink, export, export_and_close, read, write, seek_to_end, truncate,
-    shrink_another, again, enter, initialise, close_descriptor, forbid, discard,
+    shrink, close, close_and_reuse, shrink_a_little, grow, grow_and_shrink, export,
+    export_and_close, read, write, seek_to_end, truncate, shrink_another, again, enter,
+    initialise, close_descriptor, forbid, discard,
 ]  # fmt: skip
 ACTIONS = [ignoring(act) for act in REFUSABLE] + [forget, fail]
-# After these, external code that reads the memory is terminated by a signal. safemap does not protect it.
+# After these, external code that reads the memory is terminated by a signal. safemap does not
+# protect it.
 FATAL = {"truncate", "shrink_another", "forbid"}
 
 
@@ -139,5 +141,10 @@ def fits(name, text):
     """Returns whether the result of the action in a call is defined."""
     if name in FATAL:
         return text not in EXTERNAL
-    # A call that names the map twice would not find it. In a `with` block the exception is raised later.
-    return len(re.findall(r"\bm\b", text)) == 1 if name == "forget" else name != "fail" or not text.startswith("with")
+    # A call that names the map twice would not find it. In a `with` block the exception is raised
+    # later.
+    return (
+        len(re.findall(r"\bm\b", text)) == 1
+        if name == "forget"
+        else name != "fail" or not text.startswith("with")
+    )

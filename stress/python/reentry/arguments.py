@@ -66,7 +66,10 @@ class Released(Bytes):
 
 
 class Sequence(Argument):
-    """A sequence that is neither bytes nor str. It has to be refused, also if its methods run code before."""
+    """A sequence that is neither bytes nor str.
+
+    It has to be refused, also if its methods run code before.
+    """
 
     def answer(self, *_):
         self.trigger.run()

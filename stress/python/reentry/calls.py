@@ -1,7 +1,7 @@
-"""Calls of every method, slot and constructor of the class, with arguments whose conversion may run code.
+"""Calls of every method, slot and constructor. The conversion of arguments may run code.
 
-Such an argument is written <letter:value>: i for an index, b for bytes (a number is a length), t for a truth value,
-s for a string, o for an object that is compared, k for the name of an argument.
+Such an argument is written <letter:value>: i for an index, b for bytes (a number is a length), t
+for a truth value, s for a string, o for an object that is compared, k for the name of an argument.
 """
 
 import functools
@@ -159,4 +159,6 @@ def compiled(text):
 def missing(cls):
     """Returns the attributes of the class that no call uses."""
     every = "\n".join(CALLS + BARE)
-    return sorted(name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every)
+    return sorted(
+        name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every
+    )

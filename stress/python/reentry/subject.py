@@ -50,7 +50,13 @@ class Subject:
             self.module.mmap.__setitem__(m, slice(None), INSIDE)
         self.module.mmap.seek(m, 30)
         self.tested = weakref.ref(m)
-        self.space = {"m": m, "mmap": self.module, "fd": self.fd, "operator": operator, "zlib": zlib}
+        self.space = {
+            "m": m,
+            "mmap": self.module,
+            "fd": self.fd,
+            "operator": operator,
+            "zlib": zlib,
+        }
 
     def call(self, code):
         """Makes a call. Returns its value or its exception, and whether it raised."""

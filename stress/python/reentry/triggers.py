@@ -29,7 +29,7 @@ class Hook:
 
 
 class Trigger:
-    """Fires a hook, in `run()`, which a method of an argument calls, or by what `around` installs for the call."""
+    """Fires a hook. Methods of arguments call `run`; `around` installs a function for the call."""
 
     # Whether the call raises the exception of the hook.
     propagates = True
@@ -49,9 +49,17 @@ class Trigger:
         """Returns the result of `__index__`."""
         return value
 
+    def install(self):
+        """Installs a function that fires the hook. Returns a function that uninstalls it."""
+        return lambda: None
+
     def around(self, call):
         """Makes the call."""
-        return call()
+        uninstall = self.install()
+        try:
+            return call()
+        finally:
+            uninstall()
 
 
 class Direct(Trigger):
@@ -113,15 +121,12 @@ class Collecting(Trigger):
     def pull(self):
         gc.collect(0)
 
-    def around(self, call):
+    def install(self):
         def callback(phase, info):
             self.hook.fire()
 
         gc.callbacks.append(callback)
-        try:
-            return call()
-        finally:
-            gc.callbacks.remove(callback)
+        return lambda: gc.callbacks.remove(callback)
 
 
 class Signalled(Trigger):
@@ -130,16 +135,16 @@ class Signalled(Trigger):
     def pull(self):
         signal.raise_signal(signal.SIGUSR2)
 
-    def around(self, call):
-        was = signal.signal(signal.SIGUSR2, lambda *_: self.hook.fire())
-        try:
-            return call()
-        finally:
-            signal.signal(signal.SIGUSR2, was)
+    def install(self):
+        previous = signal.signal(signal.SIGUSR2, lambda *_: self.hook.fire())
+        return lambda: signal.signal(signal.SIGUSR2, previous)
 
 
 class Threaded(Trigger):
-    """Another thread fires the hook while the call waits for it. It must not need a lock of the call."""
+    """Another thread fires the hook while the call waits for it.
+
+    It must not need a lock of the call.
+    """
 
     propagates = False
 
@@ -160,12 +165,9 @@ class Threaded(Trigger):
 class Traced(Trigger):
     """The trace function fires the hook when a method of an argument begins."""
 
-    def around(self, call):
+    def install(self):
         sys.settrace(self.trace)
-        try:
-            return call()
-        finally:
-            sys.settrace(None)
+        return lambda: sys.settrace(None)
 
     def trace(self, frame, event, argument):
         if frame.f_code.co_name in SPECIAL:
@@ -175,12 +177,9 @@ class Traced(Trigger):
 class Profiled(Trigger):
     """The profile function fires the hook before a method of the class begins."""
 
-    def around(self, call):
+    def install(self):
         sys.setprofile(self.profile)
-        try:
-            return call()
-        finally:
-            sys.setprofile(None)
+        return lambda: sys.setprofile(None)
 
     def profile(self, frame, event, argument):
         if event == "c_call" and is_map(getattr(argument, "__self__", None)):
@@ -188,20 +187,16 @@ class Profiled(Trigger):
 
 
 class Monitored(Trigger):
-    """A callback of sys.monitoring fires the hook when a method of an argument begins or a map is passed."""
+    """A callback of sys.monitoring fires the hook for methods of arguments and of maps."""
 
-    def around(self, call):
+    def install(self):
         monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
         events = monitoring.events
         monitoring.use_tool_id(tool, "stress")
         monitoring.register_callback(tool, events.PY_START, self.started)
         monitoring.register_callback(tool, events.CALL, self.called)
         monitoring.set_events(tool, events.PY_START | events.CALL)
-        try:
-            return call()
-        finally:
-            monitoring.set_events(tool, 0)
-            monitoring.free_tool_id(tool)
+        return lambda: (monitoring.set_events(tool, 0), monitoring.free_tool_id(tool))
 
     def started(self, code, offset):
         if code.co_name in SPECIAL:
@@ -221,11 +216,12 @@ class Warned(Trigger):
     def number(self, value):
         return self.Integer(value)
 
-    def around(self, call):
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.showwarning = lambda *_, **__: self.hook.fire()
-            return call()
+    def install(self):
+        caught = warnings.catch_warnings()
+        caught.__enter__()
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda *_, **__: self.hook.fire()
+        return lambda: caught.__exit__(None, None, None)
 
 
 class Audited(Trigger):
@@ -233,14 +229,11 @@ class Audited(Trigger):
 
     current = None
 
-    def around(self, call):
+    def install(self):
         if Audited.current is None:
             sys.addaudithook(Audited.listen)
         Audited.current = self.hook
-        try:
-            return call()
-        finally:
-            Audited.current = Hook()
+        return lambda: setattr(Audited, "current", Hook())
 
     @staticmethod
     def listen(event, arguments):
@@ -255,7 +248,17 @@ def is_map(thing):
 
 # These also run for methods that do not call `run`.
 OBSERVING = {Traced, Monitored}
-IN_ARGUMENTS = [Direct, Deleted, Collected, Referred, Collecting, Signalled, Threaded, Traced, Warned]
+IN_ARGUMENTS = [
+    Direct,
+    Deleted,
+    Collected,
+    Referred,
+    Collecting,
+    Signalled,
+    Threaded,
+    Traced,
+    Warned,
+]
 AROUND = [Profiled, Audited]
 if hasattr(sys, "monitoring"):
     IN_ARGUMENTS.append(Monitored)

@@ -1,4 +1,7 @@
-"""External code reads and writes views of a map with repair while its file is truncated, and maps are created and dropped."""
+"""External code reads and writes views of a map with repair while its file is truncated.
+
+Other maps are created and dropped at the same time.
+"""
 
 import contextlib
 import importlib
@@ -104,8 +107,14 @@ def run(settings):
         while clock and not workers.stop:
             subject.round(resizer, rounds)
             rounds += 1
-    note = "{} uses by {} kinds of external code, in threads; {} other maps were created, read and dropped{}".format(
-        subject.uses, len(subject.code), subject.others, "" if "numpy" in subject.names else "; without numpy"
+    note = (
+        "{} uses by {} kinds of external code, in threads; {} other maps were created, read and "
+        "dropped{}"
+    ).format(
+        subject.uses,
+        len(subject.code),
+        subject.others,
+        "" if "numpy" in subject.names else "; without numpy",
     )
     return report(resizer.close(), "truncations under views", note)
 
@@ -116,7 +125,12 @@ class Subject:
     def __init__(self, settings, path):
         import safemap
 
-        self.settings, self.safemap, self.readers, self.writers = settings, safemap, list(READERS), list(WRITERS)
+        self.settings, self.safemap, self.readers, self.writers = (
+            settings,
+            safemap,
+            list(READERS),
+            list(WRITERS),
+        )
         self.names = {name: importlib.import_module(name) for name in MODULES}
         self.names.update(CONTENT=CONTENT, PAGE=PAGE)
         if raised(lambda: importlib.import_module("numpy"), ImportError) is None:
@@ -136,13 +150,16 @@ class Subject:
             self.uses += 1
 
     def round(self, resizer, number):
-        """Truncates the file, runs external code in threads, checks the damage, and restores file and map."""
+        """Truncates the file, runs external code in threads, checks the damage and restores all."""
         rng = self.settings.rng
-        left = rng.choice([0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE])
+        left = rng.choice(
+            [0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE]
+        )
         texts = [rng.choice(self.readers) for _ in range(3)]
         if rng.random() < 0.3:
             texts.append(rng.choice(self.writers))
-        # This view is older than the truncation. In every other round the threads started before it, too.
+        # This view is older than the truncation. In every other round the threads started before
+        # it, too.
         view = memoryview(self.map)
         if number % 2 == 0:
             resizer.truncate(left)
@@ -163,18 +180,31 @@ class Subject:
         check(restored, "the map does not show its file after {}".format(texts))
 
     def check_bytes(self, seen, left):
-        """Remaining bytes are unchanged, bytes on missing pages are zeros, and others are either."""
+        """Checks that remaining bytes are unchanged, and that bytes on missing pages are zeros."""
         unchanged = seen[:left] == CONTENT[:left] and not int.from_bytes(seen, "little") & ~NUMBER
         check(unchanged, "{} bytes left, and other bytes in the view".format(left))
         missing = left - left % PAGE + PAGE
-        check(not seen[missing:].strip(b"\0"), "{} bytes left, and bytes on missing pages".format(left))
+        check(
+            not seen[missing:].strip(b"\0"),
+            "{} bytes left, and bytes on missing pages".format(left),
+        )
 
     def check_damage(self, first):
         """The damage is on a missing page, and the next call raises."""
         damage = self.map.damage
-        check(damage is not None and first <= damage < LENGTH, "damage at {}, first missing page at {}".format(damage, first))
-        calls = [lambda: self.map[0], lambda: self.map.find(b"x", 0), lambda: memoryview(self.map), lambda: self.map.write(b"x")]
-        error = raised(self.settings.rng.choice(calls + [self.map.restore]), self.safemap.FaultError)
+        check(
+            damage is not None and first <= damage < LENGTH,
+            "damage at {}, first missing page at {}".format(damage, first),
+        )
+        calls = [
+            lambda: self.map[0],
+            lambda: self.map.find(b"x", 0),
+            lambda: memoryview(self.map),
+            lambda: self.map.write(b"x"),
+        ]
+        error = raised(
+            self.settings.rng.choice(calls + [self.map.restore]), self.safemap.FaultError
+        )
         check(error is not None and 0 <= error.offset < LENGTH, "the next call did not raise")
 
     def create_and_drop(self, path):

@@ -17,7 +17,9 @@ def run(settings):
         settings.log("program {}".format(seed + count))
         steps += programs.run(seed + count)
         count += 1
-    return report(steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed))
+    return report(
+        steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed)
+    )
 
 
 class OffByOne:

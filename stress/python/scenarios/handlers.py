@@ -1,4 +1,7 @@
-"""Enables and disables Python's faulthandler around faults. Faults stay errors, and real crashes stay crashes."""
+"""Enables and disables Python's faulthandler around faults.
+
+Faults stay errors, and real crashes stay crashes.
+"""
 
 import os
 import signal
@@ -10,11 +13,14 @@ from settings import check, report
 
 CONTROL = "the standard mmap"
 
-# The beginning of every program. `truncated` returns a map whose file is empty; `fault` faults in several methods.
+# The beginning of every program. `truncated` returns a map whose file is empty; `fault` faults in
+# several methods.
 BEGIN = """
-import ctypes, errno, faulthandler, importlib, os, random, resource, signal, sys, tempfile, threading, time
+import ctypes, errno, faulthandler, importlib, os, random, resource
+import signal, sys, tempfile, threading, time
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-module, rounds, rng = importlib.import_module(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
+module, rounds = importlib.import_module(sys.argv[1]), int(sys.argv[2])
+rng = random.Random(int(sys.argv[3]))
 repair = {"repair": True} if sys.argv[1] == "safemap" else {}
 faults = 0
 
@@ -27,7 +33,8 @@ def truncated(**keywords):
 
 def fault(m):
     global faults
-    for use in (lambda: m[5], lambda: m.find(b"a", 0), lambda: m.__setitem__(7, 1), lambda: m[2:99999], lambda: m.write(b"x")):
+    uses = (lambda: m[5], lambda: m.find(b"a", 0), lambda: m.__setitem__(7, 1))
+    for use in (*uses, lambda: m[2:99999], lambda: m.write(b"x")):
         try:
             use()
         except OSError as error:
@@ -56,7 +63,10 @@ END = "\nprint(faults)"
 
 # Programs that must survive.
 SURVIVING = {
-    "enabled before": "faulthandler.enable()\nfor _ in range(rounds): fault(truncated()); repaired()",
+    "enabled before": """
+        faulthandler.enable()
+        for _ in range(rounds): fault(truncated()); repaired()
+    """,
     "enabled after": """
         m = truncated()
         faulthandler.enable()
@@ -98,7 +108,8 @@ SURVIVING = {
             if what == 1: faulthandler.disable()
             if what == 2: maps.append(truncated())
             if what == 3: repaired()
-            if what == 4: signal.signal(signal.SIGBUS, rng.choice([signal.SIG_DFL, signal.SIG_IGN, lambda *_: None]))
+            handlers = [signal.SIG_DFL, signal.SIG_IGN, lambda *_: None]
+            if what == 4: signal.signal(signal.SIGBUS, rng.choice(handlers))
             if what == 5 and len(maps) > 2: maps.pop(rng.randrange(len(maps))).close()
             # A handler installed after the last map is first until the next map is created.
             maps.append(truncated())
@@ -151,18 +162,27 @@ SURVIVING = {
 }
 
 # Programs that must be terminated by a signal, and what faulthandler reports.
+BUS_ERROR = (signal.SIGBUS, "Bus error")
+SEGMENTATION_FAULT = (signal.SIGSEGV, "Segmentation fault")
+IN_THREAD = "run([threading.Thread(target=faulthandler._sigsegv, args=(True,))])"
 CRASHES = {
-    "a bus error that is sent": ("os.kill(os.getpid(), signal.SIGBUS)", signal.SIGBUS, "Bus error"),
-    "a bus error that is raised": ("signal.raise_signal(signal.SIGBUS)", signal.SIGBUS, "Bus error"),
-    "a bus error to a thread": ("signal.pthread_kill(threading.get_ident(), signal.SIGBUS)", signal.SIGBUS, "Bus error"),
-    "a bus error of the standard module": ("import mmap; module = mmap; truncated()[5]", signal.SIGBUS, "Bus error"),
-    "a view without repair": ("memoryview(truncated())[5]", signal.SIGBUS, "Bus error"),
-    "a null pointer": ("ctypes.string_at(0)", signal.SIGSEGV, "Segmentation fault"),
-    "a segmentation fault that is raised": ("faulthandler._sigsegv()", signal.SIGSEGV, "Segmentation fault"),
-    "a segmentation fault in a thread": ("run([threading.Thread(target=faulthandler._sigsegv, args=(True,))])", signal.SIGSEGV, "Segmentation fault"),
-    "a stack overflow": ("faulthandler._stack_overflow()", signal.SIGSEGV, "Segmentation fault"),
+    "a bus error that is sent": ("os.kill(os.getpid(), signal.SIGBUS)", *BUS_ERROR),
+    "a bus error that is raised": ("signal.raise_signal(signal.SIGBUS)", *BUS_ERROR),
+    "a bus error to a thread": (
+        "signal.pthread_kill(threading.get_ident(), signal.SIGBUS)",
+        *BUS_ERROR,
+    ),
+    "a bus error of the standard module": (
+        "import mmap; module = mmap; truncated()[5]",
+        *BUS_ERROR,
+    ),
+    "a view without repair": ("memoryview(truncated())[5]", *BUS_ERROR),
+    "a null pointer": ("ctypes.string_at(0)", *SEGMENTATION_FAULT),
+    "a segmentation fault that is raised": ("faulthandler._sigsegv()", *SEGMENTATION_FAULT),
+    "a segmentation fault in a thread": (IN_THREAD, *SEGMENTATION_FAULT),
+    "a stack overflow": ("faulthandler._stack_overflow()", *SEGMENTATION_FAULT),
     "an abort": ("faulthandler._sigabrt()", signal.SIGABRT, "Aborted"),
-}  # fmt: skip
+}
 
 # The beginning of such a program, and whether faulthandler reports the crash.
 PRELUDES = {
@@ -170,9 +190,13 @@ PRELUDES = {
     "with faults": ("fault(truncated()); repaired()", False),
     "with faulthandler before": ("faulthandler.enable(); fault(truncated()); repaired()", True),
     "with faulthandler after": ("fault(truncated()); faulthandler.enable()", True),
-    "with faulthandler between": ("fault(truncated()); faulthandler.enable(); fault(truncated()); repaired()", True),
+    "with faulthandler between": (
+        "fault(truncated()); faulthandler.enable(); fault(truncated()); repaired()",
+        True,
+    ),
     "with faulthandler in rounds": (
-        "for _ in range(20): fault(truncated()); faulthandler.enable(); faulthandler.disable(); faulthandler.enable(); repaired()",
+        "for _ in range(20): fault(truncated()); faulthandler.enable(); faulthandler.disable(); "
+        "faulthandler.enable(); repaired()",
         True,
     ),
 }
@@ -186,9 +210,10 @@ def run(settings):
         crashes = settings.rng.sample(crashes, 12)
     for prelude, crash in crashes:
         check_crash(settings, module, prelude, crash)
-    note = "{} orders of handlers; {} real crashes were still crashes, and reported where faulthandler was enabled".format(
-        len(SURVIVING), len(crashes)
-    )
+    note = (
+        "{} orders of handlers; {} real crashes were still crashes, and reported where "
+        "faulthandler was enabled"
+    ).format(len(SURVIVING), len(crashes))
     return report(faults, "faults between handlers", note)
 
 
@@ -197,14 +222,19 @@ def start(settings, module, code):
     arguments = [module, str(settings.times(10, 200)), str(settings.seed)]
     command = [sys.executable, "-c", BEGIN + textwrap.dedent(code) + END, *arguments]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONFAULTHANDLER"}
-    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    return subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
+    )
 
 
 def faults_of(settings, module, name, code):
     """Runs a program that must survive, and returns the number of its faults."""
     settings.log(name)
     done = start(settings, module, code)
-    check(done.returncode == 0, "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]))
+    check(
+        done.returncode == 0,
+        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
+    )
     return int(done.stdout)
 
 
@@ -214,5 +244,11 @@ def check_crash(settings, module, prelude, crash):
     settings.log(name)
     (begin, reported), (code, number, message) = PRELUDES[prelude], CRASHES[crash]
     done = start(settings, module, begin + "\n" + code)
-    check(done.returncode == -number, "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]))
-    check(reported == ("Fatal Python error: " + message in done.stderr), "{}: {}".format(name, done.stderr[-2000:]))
+    check(
+        done.returncode == -number,
+        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
+    )
+    check(
+        reported == ("Fatal Python error: " + message in done.stderr),
+        "{}: {}".format(name, done.stderr[-2000:]),
+    )

@@ -1,4 +1,7 @@
-"""Creates and drops a million maps, which must leave nothing behind, and reaches limits of the system, which must change nothing."""
+"""Creates and drops a million maps, which must leave nothing behind.
+
+Then it reaches limits of the system. A refused call must change nothing.
+"""
 
 import contextlib
 import errno
@@ -26,16 +29,21 @@ def run(settings):
     rounds(settings, maps, times)
     after = Usage()
     kept = after.descriptors > before.descriptors or after.mappings > before.mappings + 8
-    check(not kept and after.resident <= before.resident + (4 << 10), "{} before, {} after".format(before, after))
+    check(
+        not kept and after.resident <= before.resident + (4 << 10),
+        "{} before, {} after".format(before, after),
+    )
     for limit in (descriptors, mappings, address_space):
         settings.log("limit of " + limit.__name__)
         limit(safemap, settings)
-    note = "{} ways; {} before, {} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(len(maps.ways), before, after)
+    note = "{} ways; {} before, {} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(
+        len(maps.ways), before, after
+    )
     return report(times, "maps created and dropped", note)
 
 
 def rounds(settings, maps, times):
-    """Creates so many maps, in all ways in turn."""
+    """Creates `times` maps, in all ways in turn."""
     for number in range(times):
         maps.ways[number % len(maps.ways)](maps)
         if number % 1000 == 0:
@@ -183,7 +191,7 @@ def limited(kind, soft):
 
 @contextlib.contextmanager
 def unchanged(safemap, settings):
-    """Creates a map of a file for a block, which must change neither map nor file and leave nothing behind."""
+    """Maps a file for a block. The block must change neither, and leave nothing behind."""
     content = bytes(range(256)) * (LENGTH // 256)
     path = settings.path(content)
     fd = os.open(path, os.O_RDWR)
@@ -201,7 +209,10 @@ def unchanged(safemap, settings):
 def expect_refusal(call, code):
     """Checks that `call` raises OSError with this errno."""
     error = raised(call, OSError)
-    check(error is not None and error.errno == code, "{!r}, not {}".format(error, errno.errorcode[code]))
+    check(
+        error is not None and error.errno == code,
+        "{!r}, not {}".format(error, errno.errorcode[code]),
+    )
 
 
 def descriptors(safemap, settings):
@@ -210,7 +221,12 @@ def descriptors(safemap, settings):
         many = []
         expect_refusal(lambda: [many.append(safemap.mmap(fd, 0)) for _ in range(100)], errno.EMFILE)
         check(10 <= len(many) <= 30, "{} maps".format(len(many)))
-        for keywords in ({}, {"repair": True}, {"access": standard.ACCESS_COPY}, {"allocate": True}):
+        for keywords in (
+            {},
+            {"repair": True},
+            {"access": standard.ACCESS_COPY},
+            {"allocate": True},
+        ):
             expect_refusal(lambda: safemap.mmap(fd, 0, **keywords), errno.EMFILE)
         # These maps need no descriptor.
         safemap.mmap(fd, 0, trackfd=False).close(), safemap.mmap(-1, 5).close()
@@ -231,7 +247,10 @@ def mappings(safemap, settings):
     with unchanged(safemap, settings) as (m, fd):
         content, many, count = m[:], [None] * limit, 0
         # The kernel does not merge mappings of the same page of a file.
-        while raised(lambda: many.__setitem__(count, safemap.mmap(fd, PAGE, trackfd=False)), OSError) is None:
+        while (
+            raised(lambda: many.__setitem__(count, safemap.mmap(fd, PAGE, trackfd=False)), OSError)
+            is None
+        ):
             count += 1
         for call in (
             lambda: safemap.mmap(fd, PAGE),
@@ -254,7 +273,9 @@ def address_space(safemap, settings):
             for _ in range(20):
                 expect_refusal(lambda: m.resize(1 << 30), errno.ENOMEM)
                 expect_refusal(lambda: safemap.mmap(-1, 1 << 30), errno.ENOMEM)
-                expect_refusal(lambda: safemap.mmap(-1, 1 << 30, flags=standard.MAP_PRIVATE), errno.ENOMEM)
+                expect_refusal(
+                    lambda: safemap.mmap(-1, 1 << 30, flags=standard.MAP_PRIVATE), errno.ENOMEM
+                )
                 check(raised(lambda: m * 2, TypeError) and m[:] == content, "the map has changed")
         m.resize(1 << 30)
         m.resize(LENGTH)

@@ -1,4 +1,7 @@
-"""Forks, spawns and kills processes that use maps. Children, parent and file must stay consistent."""
+"""Forks, spawns and kills processes that use maps.
+
+Children, parent and file must stay consistent.
+"""
 
 import contextlib
 import importlib
@@ -26,15 +29,25 @@ RECORD = 256
 
 def run(settings):
     warnings.simplefilter("ignore", DeprecationWarning)
-    children = forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
+    children = (
+        forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
+    )
     started = spawned(settings)
     kills = killed(settings)
-    note = "{} forked children, which fault, close, resize or leave maps open; {} by spawn and forkserver; {} killed while they wrote and resized"
-    return report(children + started + kills, "other processes", note.format(children, started, kills))
+    note = (
+        "{} forked children, which fault, close, resize or leave maps open; {} by spawn and "
+        "forkserver; {} killed while they wrote and resized"
+    )
+    return report(
+        children + started + kills, "other processes", note.format(children, started, kills)
+    )
 
 
 def fork(work, timeout=30):
-    """Forks a child that calls `work` and exits. SIGALRM terminates it after the timeout. Returns its id."""
+    """Forks a child that calls `work` and exits.
+
+    SIGALRM terminates it after the timeout. Returns its id.
+    """
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -54,7 +67,10 @@ def wait(*children):
     """Waits for children, which must exit with 0."""
     for pid in children:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        check(status == 0, "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)))
+        check(
+            status == 0,
+            "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)),
+        )
 
 
 class Maps:
@@ -64,7 +80,8 @@ class Maps:
         module, path = settings.module, settings.path(CONTENT)
         self.module, self.settings, self.path = module, settings, path
         self.file, self.copy, self.reader = (
-            map_file(module, path, **keywords) for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
+            map_file(module, path, **keywords)
+            for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
         )
         self.shared = module.mmap(-1, len(CONTENT))
         self.private = module.mmap(-1, len(CONTENT), flags=module.MAP_PRIVATE)
@@ -77,7 +94,11 @@ class Maps:
 
     def check_bytes(self):
         for m in self.all:
-            same = m[1:] == CONTENT[1:] and m.find(CONTENT[100:400], 0) == 100 and len(m) == len(CONTENT)
+            same = (
+                m[1:] == CONTENT[1:]
+                and m.find(CONTENT[100:400], 0) == 100
+                and len(m) == len(CONTENT)
+            )
             check(same, "other bytes")
 
     def check_faults(self):
@@ -103,7 +124,10 @@ class Maps:
 
 
 def forked(settings):
-    """Forks children of a process with maps. Private memory of a child is not visible to the parent."""
+    """Forks children of a process with maps.
+
+    Private memory of a child is not visible to the parent.
+    """
     maps = Maps(settings)
     maps.check_faults()
 
@@ -222,18 +246,27 @@ def spawned(settings):
     for method in ("spawn", "forkserver"):
         settings.log(method)
         context = multiprocessing.get_context(method)
-        arguments = [(settings.module.__name__, path, number % WORKERS, settings.folder) for number in range(count)]
+        arguments = [
+            (settings.module.__name__, path, number % WORKERS, settings.folder)
+            for number in range(count)
+        ]
         # Processes and no pool, because a pool does not report exit statuses.
         processes = [context.Process(target=write_and_fault, args=one) for one in arguments]
         for process in processes:
             process.start()
         for process in processes:
             process.join(60)
-            check(process.exitcode == 0, "a process by {} ended with {}".format(method, process.exitcode))
+            check(
+                process.exitcode == 0,
+                "a process by {} ended with {}".format(method, process.exitcode),
+            )
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
-            check(data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE, "a record is missing")
+            check(
+                data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE,
+                "a record is missing",
+            )
     return 2 * count
 
 
@@ -253,11 +286,17 @@ def write_and_fault(name, path, number, folder):
 
 
 def killed(settings):
-    """Kills processes that write and resize maps of one file. It has a length and bytes that they wrote."""
+    """Kills processes that write and resize maps of one file.
+
+    It has a length and bytes that they wrote.
+    """
     path = settings.path(bytes(SIZES[0]))
     descriptors = len(os.listdir("/proc/self/fd"))
     clock, kills = settings.clock(0.7, 12), 0
-    start = lambda number: fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)  # noqa: E731
+
+    def start(number):
+        return fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)
+
     workers = [start(number) for number in range(WORKERS)]
     try:
         while clock:
@@ -267,7 +306,10 @@ def killed(settings):
             pid, workers[number] = workers[number], None
             os.kill(pid, signal.SIGKILL)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            check(status == -signal.SIGKILL, "a worker ended with {} before it was killed".format(status))
+            check(
+                status == -signal.SIGKILL,
+                "a worker ended with {} before it was killed".format(status),
+            )
             kills += 1
             check_file(settings, path)
             workers[number] = start(number)
@@ -281,7 +323,10 @@ def killed(settings):
 
 
 def write_forever(module, path, number, rng):
-    """Writes, resizes and searches. Another process may truncate the file, which is an error of a call."""
+    """Writes, resizes and searches.
+
+    Another process may truncate the file, which is an error of a call.
+    """
     while True:
         m = map_file(module, path)
         for _ in range(rng.randrange(50)):

@@ -1,7 +1,8 @@
 """Code of the caller runs during a call and closes, resizes, exports or uses the same map.
 
-All calls, their arguments, triggers and actions are combined. The reference is a second map, for which the same
-action runs *before* an ordinary call. Results, positions, lengths and bytes of both have to be the same.
+All calls, their arguments, triggers and actions are combined. The reference is a second map, for
+which the same action runs *before* an ordinary call. Results, positions, lengths and bytes of both
+have to be the same.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from settings import check, report
 
 CONTROL = "the standard mmap"
 
-# A call, the number of the argument that runs code, its class, and the trigger; or the method that a subclass overrides.
+# A call, the number of the argument that runs code, its class, and the trigger; or the method that
+# a subclass overrides.
 Hooked = namedtuple("Hooked", "text at argument trigger override")
 # Kinds of maps for indirect triggers, for which the kind hardly matters.
 FEW_KINDS = ("file", "private")
@@ -42,15 +44,25 @@ def run(settings):
         reentry.one(*cases[done])
         done += 1
     check(not reentry.wrong, "\n".join(reentry.wrong))
-    note = "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
-        done, len(cases), len(reentry.texts), len(TRIGGERS), len(reentry.subclasses), len(reentry.actions), len(reentry.kinds)
+    note = (
+        "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
+            done,
+            len(cases),
+            len(reentry.texts),
+            len(TRIGGERS),
+            len(reentry.subclasses),
+            len(reentry.actions),
+            len(reentry.kinds),
+        )
     )
     return report(reentry.fired, "actions during a call", note)
 
 
 def some(settings, every, few):
-    """Returns all of them, or a few, in random order after the first, which crashes the standard module."""
-    return every[:1] + settings.rng.sample(every[1:], min(len(every) - 1, settings.times(few, len(every))))
+    """Returns all of them, or a few, in random order. The first one crashes the standard module."""
+    return every[:1] + settings.rng.sample(
+        every[1:], min(len(every) - 1, settings.times(few, len(every)))
+    )
 
 
 class Reentry:
@@ -61,7 +73,11 @@ class Reentry:
         self.tested, self.reference = Subject(settings.module), Subject(settings.module)
         self.kinds = [kind for kind in KINDS if kind != "repair" or not settings.control]
         # Truncation crashes the standard module as well, but for another reason.
-        self.actions = [act for act in actions.ACTIONS if not settings.control or act.__name__ not in actions.FATAL]
+        self.actions = [
+            act
+            for act in actions.ACTIONS
+            if not settings.control or act.__name__ not in actions.FATAL
+        ]
         self.texts = calls.CALLS + calls.BARE + calls.EXTERNAL
         # Hashes of the expected results.
         self.known = {}
@@ -82,7 +98,9 @@ class Reentry:
         """Yields each call with each hook."""
         for text in self.texts:
             for at, (letter, _) in enumerate(calls.arguments(text)):
-                for argument, trigger in itertools.product(arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS):
+                for argument, trigger in itertools.product(
+                    arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS
+                ):
                     yield Hooked(text, at, argument, trigger, None)
             for trigger in triggers.AROUND if not text.startswith("with") else ():
                 yield Hooked(text, None, None, trigger, None)
@@ -103,13 +121,23 @@ class Reentry:
         hook = triggers.Hook(lambda: action(self.tested))
         result = self.play(self.tested, hooked, hook, kind)
         self.fired += hook.ran
-        # Many triggers have the same expected result. It is computed once, unless the results differ.
-        key = hooked._replace(trigger=None), is_late(hooked, action), hooked.trigger.propagates, action, kind, hook.ran
+        # Many triggers have the same expected result. It is computed once, unless the results
+        # differ.
+        key = (
+            hooked._replace(trigger=None),
+            is_late(hooked, action),
+            hooked.trigger.propagates,
+            action,
+            kind,
+            hook.ran,
+        )
         if self.known.get(key) != hash(result):
             expected = self.expected(hooked, action, kind, hook.ran)
             self.known[key] = hash(expected)
             if result != expected:
-                self.wrong.append("{}\n  result   {}\n  expected {}".format(case, short(result), short(expected)))
+                self.wrong.append(
+                    "{}\n  result   {}\n  expected {}".format(case, short(result), short(expected))
+                )
         if self.fired % 500 == 0:
             gc.collect()
 
@@ -124,7 +152,7 @@ class Reentry:
         return self.end(subject, subject.outcome(*result))
 
     def expected(self, hooked, act, kind, ran):
-        """Returns the result of the call without a hook, with the action before it, or after it if it is late."""
+        """Returns the result of a call without a hook, and of the action before it or after it."""
         subject, nothing = self.reference, triggers.Hook()
         self.slot[0] = nothing
         self.begin(subject, hooked, kind, triggers.Trigger(nothing))
@@ -139,16 +167,26 @@ class Reentry:
 
     def act_late(self, subject, hooked, act):
         """Runs an action as during the release of a view. Its exception is ignored."""
-        with memoryview(subject.m) if hooked.override == "__release_buffer__" else contextlib.nullcontext():
+        with (
+            memoryview(subject.m)
+            if hooked.override == "__release_buffer__"
+            else contextlib.nullcontext()
+        ):
             failure(act, subject)
 
     def begin(self, subject, hooked, kind, trigger):
         """Creates the map and the arguments of the call."""
-        subject.begin(kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap)
+        subject.begin(
+            kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap
+        )
         subject.code = calls.compiled(hooked.text)
         for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
             value = str(subject.fd) if value == "FD" else value
-            own = hooked.argument(trigger, value) if number == hooked.at else arguments.plain(letter, value)
+            own = (
+                hooked.argument(trigger, value)
+                if number == hooked.at
+                else arguments.plain(letter, value)
+            )
             subject.space["a{}".format(number)] = own
 
     def end(self, subject, result):
@@ -160,7 +198,7 @@ class Reentry:
 
 
 def is_late(hooked, act):
-    """Returns whether the hook runs after the work of the call, or its action is possible only then."""
+    """Returns whether the action runs after the call, or is possible only then."""
     # `__buffer__` of this argument runs no code, but a trace function observes it.
     released = hooked.argument is arguments.Released and hooked.trigger not in triggers.OBSERVING
     return released or hooked.override == "__release_buffer__" or act is actions.forget
@@ -179,7 +217,9 @@ def described(hooked, action, kind):
     """Describes a case."""
     argument = hooked.argument and "argument {} {}".format(hooked.at, hooked.argument.__name__)
     manner = "overridden " + hooked.override if hooked.override else hooked.trigger.__name__
-    return "{}: {} {} {}, a {} map".format(hooked.text, argument or "around", manner, action.__name__, kind)
+    return "{}: {} {} {}, a {} map".format(
+        hooked.text, argument or "around", manner, action.__name__, kind
+    )
 
 
 def short(result):

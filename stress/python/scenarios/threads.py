@@ -25,13 +25,20 @@ LEGAL = frozenset(LETTERS)
 def run(settings):
     # Switches threads often.
     sys.setswitchinterval(0.0002)
-    private = lambda: settings.module.mmap(-1, SMALLEST * 2, flags=standard.MAP_PRIVATE)  # noqa: E731
+
+    def private():
+        return settings.module.mmap(-1, SMALLEST * 2, flags=standard.MAP_PRIVATE)
+
     shared = opener(settings)
     calls = sum(use_slots(settings, slots, settings.clock(*seconds)) for slots, seconds in (
-        ([Slot(opener(settings))], (0.7, 14)), ([Slot(shared) for _ in range(5)], (0.7, 14)), ([Slot(private)], (0.5, 8)),
+        ([Slot(opener(settings))], (0.7, 14)),
+        ([Slot(shared) for _ in range(5)], (0.7, 14)),
+        ([Slot(private)], (0.5, 8)),
     ))  # fmt: skip
     sys.setswitchinterval(0.005)
-    lock = "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
+    lock = (
+        "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
+    )
     note = "{} threads, {}; {}".format(THREADS, lock, parallel(settings))
     return report(calls, "calls while other threads use, resize and close the maps", note)
 
@@ -54,12 +61,16 @@ class Slot:
 
 
 def opener(settings):
-    """Returns a function that maps one file. Another map may truncate it, but not below the records."""
+    """Returns a function that maps one file.
+
+    Another map may truncate it, but not below the records.
+    """
     fd = os.open(settings.path(bytes(SMALLEST * 2)), os.O_RDWR)
     return lambda: settings.module.mmap(fd, 0)
 
 
-# Each takes a map, its length a moment ago and a random number generator, and returns the bytes that it read.
+# Each takes a map, its length a moment ago and a random number generator, and returns the bytes
+# that it read.
 CALLS = [
     lambda m, n, rng: bytes([m[rng.randrange(n)]]),
     lambda m, n, rng: bytes([m[-1]]),
@@ -87,7 +98,9 @@ CALLS = [
     # These write behind the records.
     lambda m, n, rng: nothing(m.__setitem__(rng.randrange(SMALLEST, n), rng.choice(LETTERS))),
     lambda m, n, rng: nothing(m.__setitem__(slice(SMALLEST, n), letters(rng, n - SMALLEST))),
-    lambda m, n, rng: nothing(m.__setitem__(slice(SMALLEST, n, 3), letters(rng, len(range(SMALLEST, n, 3))))),
+    lambda m, n, rng: nothing(
+        m.__setitem__(slice(SMALLEST, n, 3), letters(rng, len(range(SMALLEST, n, 3))))
+    ),
     lambda m, n, rng: nothing(m.move(SMALLEST, SMALLEST + 5, n - SMALLEST - 5)),
     lambda m, n, rng: nothing(m.move(n - (n - SMALLEST) // 2, SMALLEST, (n - SMALLEST) // 2)),
 ]
@@ -147,12 +160,13 @@ def use_slots(settings, slots, clock):
 def use_one(settings, slots, number, rng):
     """Makes one call of thread `number`."""
     m, which, index = rng.choice(slots).get(), rng.random(), rng.randrange(len(CALLS))
+    use = CALLS[index]
     name, call = (
         ("close", m.close) if which < 0.02
         else ("resize", lambda: m.resize(rng.randrange(SMALLEST, LARGEST))) if which < 0.12
         else ("view", lambda: export(m, number)) if which < 0.2
         else ("record", lambda: write_record(m, number, rng)) if which < 0.5
-        else ("call {}".format(index), lambda: check_bytes(CALLS[index](m, max(len(m), SMALLEST + 10), rng)))
+        else ("call {}".format(index), lambda: check_bytes(use(m, max(len(m), SMALLEST + 10), rng)))
     )  # fmt: skip
     settings.log(name)
     attempt(call)

@@ -1,4 +1,7 @@
-"""Calls every method while another process truncates the file and restores it. Each succeeds or raises FaultError."""
+"""Calls every method while another process truncates the file and restores it.
+
+Each succeeds or raises FaultError.
+"""
 
 import errno
 import operator
@@ -18,7 +21,9 @@ LEGAL = set(CONTENT) | set(b"abcde\x07\0")
 def run(settings):
     module, lists, path = settings.module, import_test("truncated"), settings.path(CONTENT)
     shared = map_file(module, path)
-    readers = [map_file(module, path, access=access) for access in (module.ACCESS_READ, module.ACCESS_COPY)]
+    readers = [
+        map_file(module, path, access=access) for access in (module.ACCESS_READ, module.ACCESS_COPY)
+    ]
     own = [map_file(module, path) for _ in range(THREADS)]
     operations = {text: compiled(text) for text in lists.READS + lists.WRITES + lists.HARMLESS}
     reading = [text for text in operations if text not in lists.WRITES]
@@ -29,7 +34,9 @@ def run(settings):
         m = own[number] if which < 0.6 else shared if which < 0.8 else settings.rng.choice(readers)
         text = settings.rng.choice(reading if m is readers[0] else list(operations))
         settings.log(text)
-        faults[number] += faulted(m, text, operations[text], settings.rng.randrange(len(CONTENT) - 100), m is own[number])
+        faults[number] += faulted(
+            m, text, operations[text], settings.rng.randrange(len(CONTENT) - 100), m is own[number]
+        )
 
     for number in range(THREADS):
         workers.add(call, number)
@@ -37,7 +44,9 @@ def run(settings):
     truncations = resizer.close()
     check_restored(shared, path)
     check(0 < faults < calls, "{} of {} calls met a fault".format(faults, calls))
-    note = "{} calls of {} kinds in {} threads, {} of them FaultError".format(calls, len(operations), THREADS, faults)
+    note = "{} calls of {} kinds in {} threads, {} of them FaultError".format(
+        calls, len(operations), THREADS, faults
+    )
     return report(truncations, "truncations by another process", note)
 
 
@@ -78,5 +87,8 @@ def check_restored(m, path):
     m[:] = CONTENT
     m.flush()
     with open(path, "rb") as file:
-        check(file.read() == m[:] == CONTENT and m.find(b"\n", 0) == PAGE - 1, "the map does not show its file")
+        check(
+            file.read() == m[:] == CONTENT and m.find(b"\n", 0) == PAGE - 1,
+            "the map does not show its file",
+        )
     m.close()

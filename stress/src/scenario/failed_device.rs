@@ -63,7 +63,8 @@ pub(crate) fn error_target(settings: &Settings) -> Result {
         return Err(Skipped::because("there is no device mapper here"));
     }
     let name = format!("safemap-stress-{}", std::process::id());
-    let dmsetup = |arguments: &[&str], reason| run_or_skip(Command::new("dmsetup").args(arguments), reason);
+    let dmsetup =
+        |arguments: &[&str], reason| run_or_skip(Command::new("dmsetup").args(arguments), reason);
     dmsetup(&["create", &name, "--table", "0 2048 error"], "the device cannot be created")?;
     // The name is removed now, and the device with its last user, however this process ends.
     let map = Map::open(control.with_file_name(&name));
@@ -95,6 +96,9 @@ fn loop_device(file: &Path) -> Result<PathBuf> {
     let device = PathBuf::from(name.trim());
     // A descriptor keeps the device until this process ends.
     std::mem::forget(File::open(&device)?);
-    run_or_skip(Command::new("losetup").arg("--detach").arg(&device), "the device cannot be detached")?;
+    run_or_skip(
+        Command::new("losetup").arg("--detach").arg(&device),
+        "the device cannot be detached",
+    )?;
     Ok(device)
 }

@@ -29,7 +29,11 @@ pub(crate) fn run(settings: &Settings) -> Result {
         let mut maps = Some(Maps {
             file: map,
             repaired: Options::new().access(Access::Write).repair().open(file.path())?,
-            shared: Options::new().len(LEN).sharing(Sharing::Shared).reserve(2 * LEN).anonymous()?,
+            shared: Options::new()
+                .len(LEN)
+                .sharing(Sharing::Shared)
+                .reserve(2 * LEN)
+                .anonymous()?,
             private: Options::new().len(LEN).anonymous()?,
         });
         let child = Fork::run(|| i32::from(!works_in_child(settings, round, &mut maps, &file)))?;
@@ -37,16 +41,24 @@ pub(crate) fn run(settings: &Settings) -> Result {
         assert_eq!(status.code(), Some(0), "child {round} ended with {status}");
         assert_unchanged_in_parent(&maps.ok_or("the child has a copy")?, &file)?;
     }
-    Ok(Report::new(rounds, "children that exit, drop maps, resize or fault, in turn").note("the parent's maps work"))
+    Ok(Report::new(rounds, "children that exit, drop maps, resize or fault, in turn")
+        .note("the parent's maps work"))
 }
 
-fn works_in_child(settings: &Settings, round: usize, owned: &mut Option<Maps>, file: &TempFile) -> bool {
+fn works_in_child(
+    settings: &Settings,
+    round: usize,
+    owned: &mut Option<Maps>,
+    file: &TempFile,
+) -> bool {
     let Some(maps) = owned.as_ref() else { return false };
     match round % 4 {
         0 => true,
         1 => owned.take().is_some(),
         2 => {
-            maps.file.resize(20 * LEN).is_ok() && maps.private.resize(20 * LEN).is_ok() && maps.shared.set(0, 9).is_ok()
+            maps.file.resize(20 * LEN).is_ok()
+                && maps.private.resize(20 * LEN).is_ok()
+                && maps.shared.set(0, 9).is_ok()
         }
         _ => {
             file.set_len(PAGE as u64);
@@ -69,8 +81,8 @@ fn assert_unchanged_in_parent(maps: &Maps, file: &TempFile) -> Result<()> {
     Ok(maps.file.resize(2 * LEN)?)
 }
 
-/// Forks while another thread resizes, meets faults and opens maps. The child must not wait for that
-/// thread, which does not exist there.
+/// Forks while another thread resizes, meets faults and opens maps. The child must not wait for
+/// that thread, which does not exist there.
 pub(crate) fn beside_threads(settings: &Settings) -> Result {
     let rounds = settings.times(60, 1000);
     let file = TempFile::new(&pattern(LEN));

@@ -65,9 +65,14 @@ pub(crate) fn not_chaining(settings: &Settings) -> Result {
             drop(Map::open(file.path())?);
         }
         assert!(faults(&Settings { control: false, ..*settings }, &map), "round {round}");
-        assert_eq!(access_directly(&map)?.wait()?.code(), Some(HANDLED), "the program handles other faults");
+        assert_eq!(
+            access_directly(&map)?.wait()?.code(),
+            Some(HANDLED),
+            "the program handles other faults"
+        );
     }
-    Ok(Report::new(rounds, "handlers installed later that do not chain").note("the next map comes first again"))
+    Ok(Report::new(rounds, "handlers installed later that do not chain")
+        .note("the next map comes first again"))
 }
 
 /// Faults in threads with their own alternate signal stack, with that of Rust, and without any.
@@ -83,7 +88,10 @@ pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
             });
         }
     });
-    Ok(Report::new(3 * rounds, "faults in threads with, without and with the default alternate stack"))
+    Ok(Report::new(
+        3 * rounds,
+        "faults in threads with, without and with the default alternate stack",
+    ))
 }
 
 /// Sends signals. They terminate the process, also while it handles faults.
@@ -112,8 +120,8 @@ pub(crate) fn sent(settings: &Settings) -> Result {
 
 /// Sends a signal until the process ends, and returns how often.
 ///
-/// The handler of Rust's runtime takes the first signal for a fault that will repeat, and uninstalls
-/// itself. So one signal may not suffice.
+/// The handler of Rust's runtime takes the first signal for a fault that will repeat, and
+/// uninstalls itself. So one signal may not suffice.
 fn assert_terminated_by(child: Fork, signal: i32) -> Result<usize> {
     for sent in 1..=20 {
         child.send(signal)?;

@@ -18,7 +18,8 @@ use crate::{
 };
 
 const WORKERS: usize = 4;
-/// The lengths that workers set. They are multiples of a word, because a truncation may split a word.
+/// The lengths that workers set. They are multiples of a word, because a truncation may split a
+/// word.
 const LENGTHS: [usize; 4] = [PAGE, 3 * PAGE + 16, 10 * PAGE, 40 * PAGE + 8];
 
 pub(crate) fn run(settings: &Settings) -> Result {

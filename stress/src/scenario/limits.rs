@@ -35,7 +35,9 @@ impl Refused<'_> {
             Some(source) => source.to_string(),
             None => error.to_string(),
         };
-        words.iter().for_each(|word| assert!(message.contains(word), "{message:?} does not name {word}"));
+        words
+            .iter()
+            .for_each(|word| assert!(message.contains(word), "{message:?} does not name {word}"));
         self.count += 1;
     }
 }
@@ -84,7 +86,8 @@ pub(crate) fn descriptors(settings: &Settings) -> Result {
         map.resize(50 * LEN)?;
         map.resize(LEN)?;
     }
-    Ok(Report::new(refused.count, "maps beyond the limit of descriptors").note("named RLIMIT_NOFILE"))
+    Ok(Report::new(refused.count, "maps beyond the limit of descriptors")
+        .note("named RLIMIT_NOFILE"))
 }
 
 pub(crate) fn mappings(settings: &Settings) -> Result {
@@ -128,7 +131,8 @@ pub(crate) fn address_space(settings: &Settings) -> Result {
         refused.expect(memory.resize(1 << 30), &MEMORY_LIMITS);
         assert_memory_works(&memory)?;
     }
-    Ok(Report::new(refused.count, "calls beyond the limit of address space").note("named RLIMIT_AS"))
+    Ok(Report::new(refused.count, "calls beyond the limit of address space")
+        .note("named RLIMIT_AS"))
 }
 
 /// The program ignores SIGXFSZ, which terminates a process otherwise.

@@ -33,7 +33,11 @@ pub(crate) fn failed_device(settings: &Settings) -> Result {
     })
 }
 
-fn repeat(settings: &Settings, injected: &'static str, round: impl Fn() -> Result<String>) -> Result {
+fn repeat(
+    settings: &Settings,
+    injected: &'static str,
+    round: impl Fn() -> Result<String>,
+) -> Result {
     let rounds = settings.times(2, 12);
     let messages: Vec<String> = (0..rounds).map(|_| round()).collect::<Result<_>>()?;
     Ok(Report::new(rounds, injected).note(format!("flush returns: {}", messages[0])))
@@ -41,7 +45,11 @@ fn repeat(settings: &Settings, injected: &'static str, round: impl Fn() -> Resul
 
 /// Stores bytes and expects an error of `flush`. After `repair` the same map works. Returns the
 /// message of the error.
-fn lose_and_store_again(settings: &Settings, disk: &Disk, repair: impl FnOnce() -> Result<()>) -> Result<String> {
+fn lose_and_store_again(
+    settings: &Settings,
+    disk: &Disk,
+    repair: impl FnOnce() -> Result<()>,
+) -> Result<String> {
     let file = TempFile::new_in(disk.folder(), b"");
     file.set_len(LEN as u64);
     let map = file.map();

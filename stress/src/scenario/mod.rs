@@ -31,7 +31,11 @@ pub(crate) struct Scenario {
     pub(crate) control: &'static str,
 }
 
-const fn scenario(name: &'static str, run: fn(&Settings) -> Result, control: &'static str) -> Scenario {
+const fn scenario(
+    name: &'static str,
+    run: fn(&Settings) -> Result,
+    control: &'static str,
+) -> Scenario {
     Scenario { name, run, control }
 }
 

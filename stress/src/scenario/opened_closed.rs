@@ -56,11 +56,14 @@ struct Usage {
 impl Usage {
     fn now() -> io::Result<Usage> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
         Ok(Usage {
             descriptors: fs::read_dir("/proc/self/fd")?.count(),
             mappings: fs::read_to_string("/proc/self/maps")?.lines().count(),
-            resident_kib: resident.and_then(|kib| kib.parse().ok()).ok_or(io::ErrorKind::InvalidData)?,
+            resident_kib: resident
+                .and_then(|kib| kib.parse().ok())
+                .ok_or(io::ErrorKind::InvalidData)?,
         })
     }
 }

@@ -28,7 +28,9 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let (map, other) = (file.map(), file.map());
     let lock = settings.control.then(Mutex::default);
     let (mut best, mut tries) = (Best::new(), 0);
-    while tries < MIN_TRIES || (best.ratio(best.shared) >= MAX_RATIO && tries < settings.times(400, 1500)) {
+    while tries < MIN_TRIES
+        || (best.ratio(best.shared) >= MAX_RATIO && tries < settings.times(400, 1500))
+    {
         best.measure(&map, &other, lock.as_ref());
         tries += 1;
     }
@@ -72,10 +74,15 @@ fn time(maps: &[&Map], lock: Option<&Mutex<()>>) -> Duration {
     let start = Barrier::new(maps.len());
     thread::scope(|scope| {
         let start = &start;
-        let workers: Vec<_> = maps.iter().map(|map| scope.spawn(move || search(map, lock, start))).collect();
-        let times = workers.into_iter().map(|worker| worker.join().expect("a search does not panic"));
+        let workers: Vec<_> =
+            maps.iter().map(|map| scope.spawn(move || search(map, lock, start))).collect();
+        let times =
+            workers.into_iter().map(|worker| worker.join().expect("a search does not panic"));
         let (starts, ends): (Vec<Instant>, Vec<Instant>) = times.unzip();
-        ends.into_iter().max().zip(starts.into_iter().min()).map_or(Duration::MAX, |(last, first)| last - first)
+        ends.into_iter()
+            .max()
+            .zip(starts.into_iter().min())
+            .map_or(Duration::MAX, |(last, first)| last - first)
     })
 }
 

@@ -26,12 +26,14 @@ pub(crate) fn run(settings: &Settings) -> Result {
         SWEEPS.iter().try_for_each(|sweep| sweep.run(&map, page.clone()))?;
         faults += 1 + SWEEPS.len() + writes.len();
     }
-    Ok(Report::new(faults, "accesses to forbidden pages").note(format!("allowed again {rounds} times")))
+    Ok(Report::new(faults, "accesses to forbidden pages")
+        .note(format!("allowed again {rounds} times")))
 }
 
 /// Uses maps that are created with less protection than access. Returns the number of faults.
 fn protected_from_the_start(file: &TempFile) -> safemap::Result<usize> {
-    let map = |protection| Options::new().access(Access::Write).protection(protection).open(file.path());
+    let map =
+        |protection| Options::new().access(Access::Write).protection(protection).open(file.path());
     let forbidden: Map = map(Protection::NONE)?;
     let read_only: Map = map(Protection::READ)?;
     SWEEPS.iter().for_each(|sweep| sweep.expect_fault(&forbidden, 0..LEN));

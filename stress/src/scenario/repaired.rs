@@ -1,5 +1,5 @@
-//! External code reads truncated maps with repair from many threads, while other maps are created and
-//! dropped.
+//! External code reads truncated maps with repair from many threads, while other maps are created
+//! and dropped.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -47,13 +47,15 @@ pub(crate) fn run(settings: &Settings) -> Result {
         }
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
-    let note =
-        format!("{READERS} threads each time; {} other maps were created, read and dropped", others.load(SeqCst));
+    let note = format!(
+        "{READERS} threads each time; {} other maps were created, read and dropped",
+        others.load(SeqCst)
+    );
     Ok(Report::new(rounds, "truncations under external readers").note(note))
 }
 
-/// Reads pages that are not adjacent. Each repaired page splits a mapping in three, and the number of
-/// mappings is limited.
+/// Reads pages that are not adjacent. Each repaired page splits a mapping in three, and the number
+/// of mappings is limited.
 pub(crate) fn scattered(settings: &Settings) -> Result {
     let pages = settings.times(40_000, 100_000);
     let len = (2 * pages * PAGE) as u64;
@@ -61,7 +63,10 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
     for _ in 0..settings.times(1, 3) {
         let map = open(settings, &file)?;
         file.set_len(0);
-        assert!((0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0), "missing pages read as zeros");
+        assert!(
+            (0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0),
+            "missing pages read as zeros"
+        );
         assert_eq!(map.damage(), Some(0));
         file.set_len(len);
         map.restore()?;
@@ -85,7 +90,10 @@ fn assert_reads_zeros(map: &Map, remaining: usize) {
         for reader in 0..READERS {
             scope.spawn(move || {
                 let mut offsets = (remaining..LEN / PAGE).map(|page| page * PAGE + reader + 1);
-                assert!(offsets.all(|at| read_directly(map, at) == 0), "missing pages read as zeros");
+                assert!(
+                    offsets.all(|at| read_directly(map, at) == 0),
+                    "missing pages read as zeros"
+                );
             });
         }
     });
@@ -94,7 +102,8 @@ fn assert_reads_zeros(map: &Map, remaining: usize) {
 /// Creates maps of the same file, reads them while the file may be truncated, and drops them.
 fn create_and_drop(settings: &Settings, file: &TempFile, stop: &Stop, count: &AtomicUsize) {
     while !stop.is_set() {
-        let maps: Vec<Map> = (0..3).map(|_| open(settings, file).expect("the file exists")).collect();
+        let maps: Vec<Map> =
+            (0..3).map(|_| open(settings, file).expect("the file exists")).collect();
         // A map that was created while the file was empty has nothing to read.
         for map in maps.iter().filter(|map| !map.is_empty()) {
             read_directly(map, map.len() - 1);

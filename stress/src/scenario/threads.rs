@@ -78,13 +78,20 @@ fn repeat<W: Borrow<Map>>(settings: &Settings, maps: impl Fn() -> Result<Maps<W>
     Ok(Report::new(records.into_inner(), "records written and read back").note(note))
 }
 
-fn run_threads(settings: &Settings, maps: &[Arc<Map>], witness: &Map, time: Duration, counts: &Counts) -> Result<()> {
+fn run_threads(
+    settings: &Settings,
+    maps: &[Arc<Map>],
+    witness: &Map,
+    time: Duration,
+    counts: &Counts,
+) -> Result<()> {
     let stop = &Stop::default();
     let (writers, others) = maps.split_at(WRITERS);
     let last: Vec<_> = thread::scope(|scope| {
         let writers = writers.iter().enumerate();
-        let writers: Vec<_> =
-            writers.map(|(owner, map)| scope.spawn(move || write_records(map, owner, stop))).collect();
+        let writers: Vec<_> = writers
+            .map(|(owner, map)| scope.spawn(move || write_records(map, owner, stop)))
+            .collect();
         for (seed, map) in others[1..].iter().enumerate() {
             scope.spawn(move || sweep(settings, map, seed, stop, &counts.sweeps));
         }
@@ -126,7 +133,11 @@ fn write_record(map: &Map, owner: usize, number: usize) -> safemap::Result<()> {
     assert!(read[..] == bytes, "record {number} of {owner} was not read as it was written");
     assert!(map.compare(&bytes, at)?.is_eq(), "record {number} of {owner}, compared");
     assert_eq!(map.load::<u64>(at)?, number as u64, "record {number} of {owner}, loaded");
-    assert_eq!(map.find(&bytes[100..], at..at + RECORD)?, Some(at + 100), "record {number} of {owner}, searched");
+    assert_eq!(
+        map.find(&bytes[100..], at..at + RECORD)?,
+        Some(at + 100),
+        "record {number} of {owner}, searched"
+    );
     Ok(())
 }
 
@@ -160,7 +171,8 @@ fn sweep(settings: &Settings, map: &Map, seed: usize, stop: &Stop, count: &Atomi
 fn resize(map: &Map, end: Instant, stop: &Stop) -> usize {
     let _stop = stop.set_on_drop();
     let mut rng = fastrand::Rng::with_seed(99);
-    let lens = (1..).map(|round: usize| BASE + rng.usize(..(round * PAGE / 8).clamp(1, LARGEST - BASE)));
+    let lens =
+        (1..).map(|round: usize| BASE + rng.usize(..(round * PAGE / 8).clamp(1, LARGEST - BASE)));
     let lens = lens.take_while(|_| Instant::now() < end && !stop.is_set());
     lens.map(|len| map.resize(len).expect("the disk has space")).count()
 }

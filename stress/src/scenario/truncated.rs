@@ -1,8 +1,10 @@
-//! Another process truncates a file while threads read, write, search, copy, fill and compare its map.
+//! Another process truncates a file while threads read, write, search, copy, fill and compare its
+//! map.
 #![forbid(unsafe_code)]
 
 use std::{
     os::unix::fs::FileExt,
+    process::Command,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -18,7 +20,6 @@ use super::file_and_map;
 use crate::{
     raw::read_directly,
     report::{Report, Result, Settings},
-    resizer::Resizer,
 };
 
 const LEN: usize = 64 * PAGE;
@@ -37,20 +38,29 @@ struct Shared {
 
 pub(crate) fn run(settings: &Settings) -> Result {
     let (file, map) = file_and_map(64);
-    let mut other = Resizer::start(file.path())?;
     let end = Instant::now() + settings.time(1500, 30_000);
     let faults = SWEEPS.iter().map(|_| AtomicUsize::new(0)).collect();
-    let shared = &Shared { map, stop: Stop::default(), calls: AtomicUsize::new(0), faults, wrong: Mutex::default() };
+    let shared = &Shared {
+        map,
+        stop: Stop::default(),
+        calls: AtomicUsize::new(0),
+        faults,
+        wrong: Mutex::default(),
+    };
     let rounds = thread::scope(|scope| {
         for (sweep, faults) in SWEEPS.iter().zip(&shared.faults) {
             scope.spawn(move || work(settings, sweep, faults, shared));
         }
         let _stop = shared.stop.set_on_drop();
         let rounds = (1..).take_while(|_| Instant::now() < end);
-        rounds.map(|round| truncate(round, &file, &mut other, shared).map(|()| 1)).sum::<Result<usize>>()
+        rounds.map(|round| truncate(round, &file, shared).map(|()| 1)).sum::<Result<usize>>()
     })?;
     let faults: usize = shared.counts().iter().sum();
-    let note = format!("{} threads, {} calls, of which {faults} faulted", SWEEPS.len(), shared.calls.load(SeqCst));
+    let note = format!(
+        "{} threads, {} calls, of which {faults} faulted",
+        SWEEPS.len(),
+        shared.calls.load(SeqCst)
+    );
     Ok(Report::new(rounds, "truncations by another process").note(note))
 }
 
@@ -69,6 +79,13 @@ fn work(settings: &Settings, sweep: &Sweep, faults: &AtomicUsize, shared: &Share
     }
 }
 
+/// Changes the length of the file in another process.
+fn set_len(file: &TempFile, len: usize) -> Result<()> {
+    let status =
+        Command::new("truncate").args(["-s", &len.to_string()]).arg(file.path()).status()?;
+    if status.success() { Ok(()) } else { Err(format!("truncate: {status}").into()) }
+}
+
 impl Shared {
     fn counts(&self) -> Vec<usize> {
         self.faults.iter().map(|faults| faults.load(SeqCst)).collect()
@@ -81,14 +98,14 @@ impl Shared {
 }
 
 /// Truncates the file until every thread has met a fault, and extends it. Then the map works again.
-fn truncate(round: usize, file: &TempFile, other: &mut Resizer, shared: &Shared) -> Result<()> {
+fn truncate(round: usize, file: &TempFile, shared: &Shared) -> Result<()> {
     let before = shared.counts();
-    other.set_len(round * 1237 % (SWEPT - PAGE))?;
+    set_len(file, round * 1237 % (SWEPT - PAGE))?;
     while shared.counts().iter().zip(&before).any(|(now, before)| now == before) {
         shared.assert_nothing_wrong();
         thread::sleep(Duration::from_micros(200));
     }
-    other.set_len(LEN)?;
+    set_len(file, LEN)?;
     shared.assert_nothing_wrong();
     let (at, byte) = (SWEPT + round % PAGE, round as u8);
     assert_eq!(shared.map.get(at)?, 0, "new bytes are zeros");

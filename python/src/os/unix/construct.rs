@@ -26,7 +26,8 @@ impl Mmap {
     #[pyo3(
         signature = (*args, **kwargs),
         text_signature = "(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, \
-                          access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, allocate=False)"
+                          access=ACCESS_DEFAULT, offset=0, *, trackfd=True, repair=False, \
+                          allocate=False)"
     )]
     fn construct(
         py: Python<'_>,

@@ -30,8 +30,8 @@ impl Mmap {
     #[new]
     #[pyo3(
         signature = (*args, **kwargs),
-        text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, trackfd=True, \
-                          repair=False, allocate=False)"
+        text_signature = "(fileno, length, tagname=None, access=ACCESS_DEFAULT, offset=0, *, \
+                          trackfd=True, repair=False, allocate=False)"
     )]
     fn construct(
         py: Python<'_>,
