@@ -1,5 +1,5 @@
-//! Several copies of the crate in one process, as in several extension modules, beside handlers of a
-//! program.
+//! Several copies of the crate in one process, as in several extension modules, beside handlers of
+//! a program.
 #![forbid(unsafe_code)]
 
 use std::{sync::Barrier, thread};
@@ -18,8 +18,8 @@ const COPIES: usize = 4;
 /// Handlers that the program installs in each process.
 const HANDLERS: usize = 10;
 
-/// Copies start concurrently. Then the program installs handlers, and one of the copies puts its own
-/// first again.
+/// Copies start concurrently. Then the program installs handlers, and one of the copies puts its
+/// own first again.
 pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(10, 60);
     for round in 0..rounds {
