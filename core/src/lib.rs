@@ -88,9 +88,9 @@
 //!   Each handler of a chain is a nested call on the signal stack, of which the crate's uses about
 //!   0.3 KiB.
 //! - **Several copies of the crate**, such as two versions of it or those of two extension modules,
-//!   find each other, up to 65 of them. The handler that is first handles the faults of all copies,
-//!   and then calls the handlers of other libraries. Copies in another namespace of the loader
-//!   (`dlmopen`) count as other libraries.
+//!   find each other, up to 65 of them. The first handler resolves the faults of all copies, and
+//!   forwards other signals to the handlers of other libraries. Copies in another namespace of the
+//!   loader (`dlmopen`) count as other libraries.
 //! - **A shared library that contains the crate is never unloaded** after it has created a map: the
 //!   crate opens it again with `dlopen` and `RTLD_NODELETE`. The loader is locked while it runs the
 //!   constructors of a library. So a constructor must not wait for a thread that creates the first
@@ -107,8 +107,8 @@
 //! On Windows creating a map adds a vectored exception handler and removes the one that the
 //! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
 //! access violations and in-page errors of the accessors, and passes everything else on. A fault
-//! overwrites the thread's last error code; `fault_status` returns it. A DLL that contains the crate
-//! is never unloaded after it has created a map (`GetModuleHandleEx` with
+//! overwrites the thread's last error code; `fault_status` returns it. A DLL that contains the
+//! crate is never unloaded after it has created a map (`GetModuleHandleEx` with
 //! `GET_MODULE_HANDLE_EX_FLAG_PIN`).
 //!
 //! # Threads and fork

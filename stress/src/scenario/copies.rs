@@ -1,4 +1,5 @@
-//! Several copies of the crate in one process, as in several extension modules, beside handlers of a program.
+//! Several copies of the crate in one process, as in several extension modules, beside handlers of
+//! a program.
 #![forbid(unsafe_code)]
 
 use std::{sync::Barrier, thread};
@@ -17,7 +18,8 @@ const COPIES: usize = 4;
 /// Handlers that the program installs in each process.
 const HANDLERS: usize = 10;
 
-/// Copies start concurrently. Then the program installs handlers, and one of the copies puts its own first again.
+/// Copies start concurrently. Then the program installs handlers, and one of the copies puts its
+/// own first again.
 pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(10, 60);
     for round in 0..rounds {
@@ -40,13 +42,7 @@ fn work(settings: &Settings, seed: u64) -> i32 {
         let install = random.choice([install_chaining, install_ending]).expect("one of two");
         [SIGBUS, SIGSEGV].into_iter().for_each(install);
         match random.usize(..=COPIES) {
-            COPIES => drop(
-                Options::new()
-                    .len(PAGE)
-                    .protection(Protection::NONE)
-                    .anonymous()
-                    .expect("map memory"),
-            ),
+            COPIES => create_protected_map(),
             copy => copies[copy].create_another_map(),
         }
         assert_all_report_faults(&copies, &map);
@@ -54,6 +50,12 @@ fn work(settings: &Settings, seed: u64) -> i32 {
     let child = access_directly(&map).and_then(|child| Ok(child.wait()?));
     assert_eq!(child.expect("fork").code(), Some(HANDLED));
     0
+}
+
+/// Creates and drops a map by the program's own copy.
+fn create_protected_map() {
+    let map = Options::new().len(PAGE).protection(Protection::NONE).anonymous();
+    map.expect("map memory");
 }
 
 /// Loads the copies and creates their maps in threads. A control's copies do not find each other.
