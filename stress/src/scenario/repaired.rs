@@ -78,8 +78,8 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
     Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
 }
 
-/// Restores large maps while their files are cut. If a restoration succeeds and no damage is recorded,
-/// stores reach the file.
+/// Restores large maps while their files are cut. If a restoration succeeds and no damage is
+/// recorded, stores reach the file.
 pub(crate) fn restored(settings: &Settings) -> Result {
     let pages = settings.times(1 << 14, 1 << 18);
     let last = (pages - 1) * PAGE;

@@ -82,7 +82,7 @@ fn notice() {
 
 fn start(process: u32) {
     super::repair::forget_handlers();
-    super::not_inherited::replace_in_child();
+    super::not_inherited::table::replace_in_child();
     COUNT.fetch_add(1, Release);
     PROCESS.store(process, Release);
     if let Some(word) = word() {
