@@ -43,7 +43,6 @@ ADDRESSES = dict.fromkeys(
         "a_map_is_restored_when_the_file_has_grown_back",
         "a_private_map_keeps_its_changed_pages_when_it_is_restored",
         "external_code_reads_zeros_and_the_next_call_reports_the_offset",
-        "copies::memory_that_another_copy_repairs_reads_as_zeros",
         "maps_are_created_and_dropped_while_threads_fault",
         "repair_follows_a_map_that_moves",
     ],
