@@ -45,7 +45,8 @@ pub enum Advice {
     /// Lets the system free pages of private anonymous memory when memory is short. Until the next
     /// write each page keeps its bytes or reads as zeros (4.5).
     Free,
-    /// Frees the pages and the blocks of the file behind them: both read as zeros (2.6.16).
+    /// Sets the bytes to zero, in the file too, and frees the whole pages with their blocks of the
+    /// file. Requires a writable shared map (2.6.16).
     Remove,
     /// A child of `fork` does not inherit the pages: there, a call that accesses them returns
     /// [`Error::Fault`](crate::Error::Fault), and one that changes them or resizes the map another
@@ -99,15 +100,19 @@ pub enum Advice {
 }
 
 impl Advice {
-    /// Returns whether the advice can discard bytes. If so, only pages that lie in the range as a
-    /// whole are advised.
+    /// Returns whether the advice can discard bytes of the file. If so, only pages that lie in the
+    /// range as a whole are advised.
+    pub(crate) fn drops_file_bytes(self) -> bool {
+        matches!(self, Advice::Remove | Advice::HwPoison)
+    }
+
+    /// Returns whether the advice can discard bytes of the map. If so, only pages of which all
+    /// bytes of the map lie in the range are advised.
     pub(crate) fn drops_bytes(self) -> bool {
         matches!(
             self,
             Advice::DontNeed
                 | Advice::Free
-                | Advice::Remove
-                | Advice::HwPoison
                 | Advice::WipeOnFork
                 | Advice::DontFork
                 | Advice::DontNeedLocked

@@ -4,8 +4,9 @@ use std::{ffi::CString, io, ops::RangeBounds};
 
 use crate::{
     Advice, Error, Map, Protection, Result,
-    access::Rounding,
+    access::{RegionsGuard, Rounding, Span},
     map::Origin,
+    mode::Sharing,
     sys::{
         self, BorrowedFile, fault,
         pages::{FlushMode, Pages},
@@ -196,7 +197,10 @@ impl Map {
     /// Advises the system how the pages of `range` will be used.
     ///
     /// Pages that the range covers in part are included. If the advice can discard bytes, they are
-    /// left out instead. A range that ends at the end of the map includes the whole last page.
+    /// left out instead, except for the last page of the map in a range that ends with the map.
+    ///
+    /// Bytes of the file outside the range never change. [`Advice::Remove`] frees the pages that
+    /// lie in the range as a whole, and writes zeros to the rest of the range.
     ///
     /// A resize that moves the map cancels the advice.
     ///
@@ -229,11 +233,39 @@ impl Map {
         if known.forbids() {
             fault::ensure_first_for_protection();
         }
-        let rounding = if known.drops_bytes() { Rounding::Inward } else { Rounding::Outward };
-        match self.pages(&regions, span, rounding) {
+        if known == Advice::Remove {
+            return self.remove(&regions, span, number);
+        }
+        match self.pages(&regions, span, rounding(known)) {
             Some(pages) => pages.advise(number).map_err(Error::os("advise")),
             None => Ok(()),
         }
+    }
+
+    /// Frees the whole pages of `span`, and writes zeros to its other bytes.
+    fn remove(&self, regions: &RegionsGuard<'_>, span: Span, number: i32) -> Result<()> {
+        self.ensure_intact()?;
+        let is_private = self.sharing() == Sharing::Private;
+        if !is_private && !self.reaches_others() {
+            let denied = io::Error::from_raw_os_error(sys::ACCESS_DENIED);
+            return Err(Error::os("advise")(denied));
+        }
+        // madvise(2) refuses private maps, so bytes outside the range are safe.
+        let rounding = if is_private { Rounding::Outward } else { Rounding::Inward };
+        let pages = self.pages(regions, span, rounding);
+        pages.map_or(Ok(()), |pages| pages.advise(number)).map_err(Error::os("advise"))?;
+        let (before, after) = self.edges(span);
+        self.zero_locked(regions, before)?;
+        self.zero_locked(regions, after)
+    }
+
+    /// The bytes of `span` before its first whole page, and those behind its last one.
+    fn edges(&self, span: Span) -> (Span, Span) {
+        let (lead, page) = (self.memory.lead(), self.request.page);
+        let start = (lead + span.start()).next_multiple_of(page) - lead - span.start();
+        let end = (lead + span.end()) / page * page;
+        let end = end.saturating_sub(lead + span.start()).max(start);
+        (span.part(0, start), span.rest(end))
     }
 
     /// Locks the pages that contain bytes of `range` in memory, so that they are not swapped out.
@@ -541,5 +573,16 @@ impl Map {
             Origin::File { file, .. } => file.as_ref().map(sys::borrow),
             Origin::Memory => None,
         }
+    }
+}
+
+/// Returns what becomes of pages that the range of an advice covers in part.
+fn rounding(advice: Advice) -> Rounding {
+    if advice.drops_file_bytes() {
+        Rounding::Inward
+    } else if advice.drops_bytes() {
+        Rounding::InwardToEnd
+    } else {
+        Rounding::Outward
     }
 }

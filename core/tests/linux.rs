@@ -74,6 +74,47 @@ fn a_hole_in_the_file_reads_as_zeros() {
     }
 }
 
+/// Offset and length of a map of the four pages of a file, and the range in it that is removed.
+const REMOVED: [(usize, usize, std::ops::Range<usize>); 7] = [
+    (0, 100, 0..100),
+    (0, 100, 20..50),
+    (0, 2 * PAGE + 100, 50..2 * PAGE + 100),
+    (0, 4 * PAGE, PAGE - 1..PAGE + 1),
+    (0, 4 * PAGE, 10..4 * PAGE - 10),
+    (300, 3 * PAGE, 5..2 * PAGE),
+    (300, 100, 0..100),
+];
+
+#[test]
+fn removing_a_range_sets_exactly_its_bytes_to_zero() {
+    for (offset, len, range) in REMOVED {
+        let mut bytes = vec![7; 4 * PAGE];
+        let file = TempFile::new(&bytes);
+        let mut options = Options::new();
+        options.access(Access::Write).offset(offset as u64).len(len);
+        let map = options.open(file.path()).unwrap();
+        match map.advise(Advice::Remove, range.clone()) {
+            Ok(()) => bytes[offset + range.start..offset + range.end].fill(0),
+            // Some file systems cannot punch holes.
+            Err(error) => assert!(matches!(error, Error::Os { .. }), "{error}"),
+        }
+        assert!(file.read() == bytes, "{offset} {len} {range:?}");
+    }
+}
+
+#[test]
+fn bytes_of_maps_that_cannot_change_their_file_are_not_removed() {
+    let file = TempFile::new(&[7; 2 * PAGE]);
+    for access in [Access::Read, Access::Copy] {
+        let map = Options::new().access(access).open(file.path()).unwrap();
+        for range in [0..2 * PAGE, 0..100] {
+            let refused = map.advise(Advice::Remove, range).unwrap_err();
+            assert!(matches!(refused, Error::Os { call: "advise", .. }), "{refused}");
+        }
+        assert_eq!(map.to_vec(..).unwrap(), [7; 2 * PAGE]);
+    }
+}
+
 #[test]
 fn advice_has_the_numbers_of_the_kernel() {
     for number in 0..200 {

@@ -15,6 +15,8 @@ pub(crate) enum Rounding {
     Outward,
     /// Leave it out.
     Inward,
+    /// Leave it out, unless it is the last page of the map and the range ends with the map.
+    InwardToEnd,
 }
 
 /// A guard that keeps the current region of a map mapped.
@@ -25,8 +27,7 @@ impl KeepsMapped for RegionsGuard<'_> {}
 impl KeepsMapped for InUse<'_> {}
 
 impl Map {
-    /// Returns the pages of `span`, or `None` if there are none. A range that ends with the map
-    /// includes the whole last page.
+    /// Returns the pages of `span`, or `None` if there are none.
     ///
     /// A call that changes the state of pages locks the regions, so that it does not change pages
     /// that a resize has just left. A flush may use an [`InUse`] guard, because the old and the new
@@ -41,11 +42,8 @@ impl Map {
         let (start, end) = (self.memory.lead() + span.start(), self.memory.lead() + span.end());
         let outward = rounding == Rounding::Outward;
         let start = if outward { start - start % page } else { start.next_multiple_of(page) };
-        let end = if outward || span.end() == self.len() {
-            end.next_multiple_of(page)
-        } else {
-            end - end % page
-        };
+        let to_end = rounding == Rounding::InwardToEnd && span.end() == self.len();
+        let end = if outward || to_end { end.next_multiple_of(page) } else { end - end % page };
         if span.len() == 0 || start >= end {
             return None;
         }
