@@ -249,7 +249,8 @@ impl Options {
     /// deriving them from access and sharing.
     ///
     /// Flags that other settings require are added: for anonymous memory, huge pages and a reserve.
-    /// If the flags contain the one for anonymous memory, [`Options::map`] ignores the file.
+    /// If the flags contain the one for anonymous memory, [`Options::map`] and [`Options::open`]
+    /// ignore the file, and the result is a map of memory.
     ///
     /// # Examples
     ///
@@ -461,9 +462,6 @@ impl Options {
     /// ```
     #[doc(alias = "mmap")]
     pub fn map(&self, file: impl AsFile) -> Result<Map> {
-        if self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS) {
-            return self.anonymous();
-        }
         self.create(Source::Borrowed(sys::borrow(&file)))
     }
 
@@ -511,6 +509,8 @@ impl Options {
     }
 
     fn create(&self, source: Source<'_>) -> Result<Map> {
+        let ignores_file = self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS);
+        let source = if ignores_file { Source::Memory } else { source };
         if self.name.is_some() && !region::HAS_NAMES {
             return Err(Error::Unsupported("named memory is not supported on this platform"));
         }

@@ -206,8 +206,14 @@ fn the_flag_for_anonymous_memory_overrides_the_file() {
     let file = TempFile::new(b"original");
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let flags = Flags::from_bits(libc::MAP_ANON);
-    let memory = Options::new().access(Access::Write).len(8).flags(flags).map(&open).unwrap();
-    assert!(memory.is_anonymous());
-    memory.resize(1).unwrap();
-    assert_eq!(file.read(), b"original");
+    let mut options = Options::new();
+    options.access(Access::Write).len(8).flags(flags);
+    for memory in [options.map(&open).unwrap(), options.open(file.path()).unwrap()] {
+        assert!(memory.is_anonymous());
+        memory.set(0, 1).unwrap();
+        memory.resize(16).unwrap();
+        assert_eq!(memory.get(0).unwrap(), 1);
+        memory.resize(1).unwrap();
+        assert_eq!(file.read(), b"original");
+    }
 }
