@@ -2,10 +2,12 @@
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
-use std::fs::File;
+use std::{fs::File, io::Read, path::Path, process::Command, thread};
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
-use safemap_testing::{PAGE, TempFile, pattern, process::drop_root_rights, succeeds_in_child};
+use safemap_testing::{
+    PAGE, Stop, TempFile, pattern, process::drop_root_rights, succeeds_in_child,
+};
 
 #[test]
 fn flags_are_added_to_the_implied_ones() {
@@ -170,4 +172,49 @@ fn residency_is_an_error_if_the_kernel_does_not_report_it() {
         memory.set(0, 1).unwrap();
         assert_eq!(memory.residency(..).unwrap(), [true]);
     });
+}
+
+/// The block device that shows a file. It is detached on drop.
+struct LoopDevice(String);
+
+impl LoopDevice {
+    /// Returns `None` if this process may not attach one.
+    fn new(file: &Path) -> Option<LoopDevice> {
+        let output = Command::new("losetup").args(["--find", "--show"]).arg(file).output().ok()?;
+        let name = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        output.status.success().then_some(LoopDevice(name))
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn mapping_a_block_device_does_not_move_its_file_position() {
+    const COUNT: u64 = 1 << 19;
+    let numbers: Vec<u8> = (0..COUNT).flat_map(u64::to_le_bytes).collect();
+    let file = TempFile::new(&numbers);
+    let Some(device) = LoopDevice::new(file.path()) else {
+        return println!("skipped: no loop device can be attached here");
+    };
+    let device = File::open(&device.0).unwrap();
+    let stop = Stop::default();
+    let wrong = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.is_set() {
+                assert_eq!(Options::new().map(&device).unwrap().len(), numbers.len());
+            }
+        });
+        let mut bytes = [0; 8];
+        let wrong = (0..COUNT).find(|&number| {
+            let read = (&device).read(&mut bytes).unwrap();
+            (read, u64::from_le_bytes(bytes)) != (8, number)
+        });
+        stop.set();
+        wrong
+    });
+    assert_eq!(wrong, None);
 }

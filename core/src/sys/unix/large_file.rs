@@ -5,6 +5,5 @@
 pub(super) use libc::{fstat, ftruncate, mmap, off_t, stat};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use libc::{
-    fstat64 as fstat, ftruncate64 as ftruncate, lseek64 as lseek, mmap64 as mmap, off64_t as off_t,
-    stat64 as stat,
+    fstat64 as fstat, ftruncate64 as ftruncate, mmap64 as mmap, off64_t as off_t, stat64 as stat,
 };

@@ -2,33 +2,29 @@
 
 pub(super) use system::{block_len, character_len};
 
-/// Linux: seeks to the end of a block device, and back to the previous position.
+/// Linux: an ioctl asks the driver. `lseek` would move the position that all duplicates of the descriptor share.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
-    use crate::sys::unix::large_file::{lseek, off_t};
+    use crate::sys::unix::check;
     use std::{
         io,
         os::fd::{AsRawFd, BorrowedFd},
     };
 
+    /// `<linux/fs.h>`: the number is derived from `size_t`, but the kernel stores 64 bits.
+    #[allow(clippy::unnecessary_cast)] // The types differ between versions of `libc`.
+    const BLKGETSIZE64: libc::Ioctl = libc::_IOR::<libc::size_t>(0x12, 114) as libc::Ioctl;
+
     pub(crate) fn block_len(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
-        let here = seek(file, 0, libc::SEEK_CUR)?;
-        let end = seek(file, 0, libc::SEEK_END)?;
-        seek(file, here, libc::SEEK_SET)?;
-        Ok(u64::try_from(end).ok())
+        let mut len = 0_u64;
+        // SAFETY: the request writes a number of this type.
+        check(unsafe { libc::ioctl(file.as_raw_fd(), BLKGETSIZE64, &raw mut len) })?;
+        Ok(Some(len))
     }
 
     /// Disks are block devices on Linux.
     pub(crate) fn character_len(_: BorrowedFd<'_>) -> Option<u64> {
         None
-    }
-
-    fn seek(file: BorrowedFd<'_>, by: off_t, from: libc::c_int) -> io::Result<off_t> {
-        // SAFETY: lseek touches no memory.
-        match unsafe { lseek(file.as_raw_fd(), by, from) } {
-            -1 => Err(io::Error::last_os_error()),
-            offset => Ok(offset),
-        }
     }
 }
 
