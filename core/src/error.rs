@@ -101,7 +101,8 @@ pub enum Error {
     /// Possible causes: the file was truncated, the disk is full and the byte lies in a hole of the
     /// file, the device failed, or the protection of the page forbids the access.
     Fault {
-        /// Offset in the map of the first byte that cannot be accessed.
+        /// Offset in the map of the first byte that cannot be accessed. A call that proceeds
+        /// backward, such as [`Map::rfind`](crate::Map::rfind), reports the byte that it met first.
         offset: usize,
     },
     /// A page of the map was replaced with zeros after code outside the library could not access

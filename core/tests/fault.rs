@@ -9,7 +9,7 @@ use std::{
 };
 
 use safemap::{Access, Error, Map, Options, Result, page_size};
-use safemap_testing::{PAGE, SWEEPS, TempFile, pattern, succeeds_while_truncated};
+use safemap_testing::{PAGE, SWEEPS, TempFile, noise, pattern, succeeds_while_truncated};
 
 const LEN: usize = 4 * PAGE;
 
@@ -278,4 +278,42 @@ fn verify_needs_a_file_with_a_length() {
     let untracked = Options::new().untracked().open(file.path()).unwrap();
     assert!(matches!(untracked.verify(), Err(Error::Unsupported(_))));
     Options::new().len(PAGE).anonymous().unwrap().verify().unwrap();
+}
+
+/// A needle is looked for by bytes at distances, so that the search meets a hole behind its start.
+#[test]
+fn searches_report_the_first_byte_that_cannot_be_read() {
+    succeeds_while_truncated(|| {
+        let file = TempFile::new(&letters(4 * PAGE));
+        let map = file.map();
+        file.set_len(2 * PAGE as u64);
+        for len in [2, 3, 16, 17, 64, 300, PAGE + 9] {
+            for seed in 0..20 {
+                let needle = needle(seed, len);
+                for start in [0, 2 * PAGE - 300, 2 * PAGE - 3] {
+                    match map.find(&needle, start..) {
+                        Ok(at) => assert!(at.is_some(), "{len} {seed} {start}"),
+                        Err(Error::Fault { offset }) => {
+                            assert_eq!(offset, 2 * PAGE, "{len} {seed} {start}");
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Random letters of a small alphabet, so that searches find many false candidates.
+fn letters(len: usize) -> Vec<u8> {
+    noise(1, len).into_iter().map(|byte| b'a' + byte % 4).collect()
+}
+
+fn needle(seed: u64, len: usize) -> Vec<u8> {
+    let letters = noise(seed, len).into_iter().map(|byte| b'a' + byte % 5);
+    if seed.is_multiple_of(2) {
+        letters.collect()
+    } else {
+        letters.map(|letter| letter ^ 64).collect()
+    }
 }

@@ -19,7 +19,7 @@ use memchr::{
 
 use skip::Skipper;
 
-use crate::{Error, Map, Result, access::Span, accessor::Probe};
+use crate::{Error, Map, Result, access::Span, accessor::Probe, sys::page_size};
 
 /// Bytes that the linear search copies at a time: they fit into the processor's first-level cache.
 const WINDOW: usize = 16 * 1024;
@@ -49,7 +49,10 @@ impl Map {
             [] => Ok(Some(span.start())),
             _ if needle.len() > span.len() => Ok(None),
             &[byte] => self.find_byte(span, byte),
-            _ => self.find_needle(needle, span),
+            _ => {
+                let found = self.find_needle(needle, span);
+                found.map_err(|error| self.first_fault(error, needle.len(), span))
+            }
         }
     }
 
@@ -92,6 +95,24 @@ impl Map {
             ScanEnd::BudgetSpent(index) => self.find_windowed(needle, span, index),
             ScanEnd::NoMatch => Ok(None),
         }
+    }
+
+    /// Returns the fault at the first byte that cannot be read.
+    ///
+    /// A candidate's bytes are read out of order, so `error` may be a fault behind the start of a
+    /// hole. The bytes before the last `reach` ones were read.
+    #[cold]
+    fn first_fault(&self, error: Error, reach: usize, span: Span) -> Error {
+        let Error::Fault { offset } = error else { return error };
+        let (lead, page) = (self.memory.lead(), page_size());
+        let mut at = offset.saturating_sub(reach).max(span.start());
+        while at < offset {
+            if let Err(first) = self.load_byte(span, at - span.start()) {
+                return first;
+            }
+            at = (lead + at + 1).next_multiple_of(page) - lead;
+        }
+        error
     }
 
     /// Looks for the needle at the `candidates` of `span`. If it is at none of them, the scan may
