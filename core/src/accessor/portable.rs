@@ -3,7 +3,7 @@
 //!
 //! No code here accesses a mapping. `sys::transfer` copies the bytes in pieces to local buffers. An
 //! accessor ends at the first piece that the system refuses. Two things differ from the other
-//! processors: each piece costs two system calls, and a word may be torn.
+//! processors: each piece costs system calls, and a word may be torn.
 
 // In tests on processors with assembly, some functions are not used.
 #![cfg_attr(test, allow(dead_code))]
