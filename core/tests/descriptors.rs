@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, Write};
 
 use safemap::{Access, Error, Options};
 use safemap_testing::{
@@ -25,7 +25,7 @@ fn files_of_the_program_are_untouched() {
     assert_eq!(map.to_vec(3..10).unwrap(), [3, 4, b'x', b'y', b'z', 8, 9]);
     assert_eq!(map.find(b"xyz", ..).unwrap(), Some(5));
     for file in &mut files {
-        assert_eq!(file.seek(SeekFrom::Current(0)).unwrap(), 7);
+        assert_eq!(file.stream_position().unwrap(), 7);
         assert_eq!(file.metadata().unwrap().len(), 7);
     }
 }
