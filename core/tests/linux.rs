@@ -2,11 +2,15 @@
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
-use std::{fs::File, io::Read, path::Path, process::Command, thread};
+use std::{
+    fs::File, io::Read, os::unix::process::ExitStatusExt, path::Path, process::Command, thread,
+};
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
 use safemap_testing::{
-    PAGE, Stop, TempFile, pattern, process::drop_root_rights, succeeds_in_child,
+    PAGE, Stop, TempFile, output_of_child, pattern,
+    process::{drop_root_rights, limit_file_size_with_signal},
+    succeeds_in_child,
 };
 
 #[test]
@@ -172,6 +176,32 @@ fn residency_is_an_error_if_the_kernel_does_not_report_it() {
         memory.set(0, 1).unwrap();
         assert_eq!(memory.residency(..).unwrap(), [true]);
     });
+}
+
+/// Rust programs do not ignore SIGXFSZ, unlike Python.
+#[test]
+fn a_resize_beyond_the_limit_of_file_sizes_is_an_error() {
+    succeeds_in_child(|| {
+        limit_file_size_with_signal(1 << 20);
+        let file = TempFile::new(b"0123456789");
+        let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+        for map in [file.map(), allocating] {
+            let refused = map.resize(1 << 30).unwrap_err();
+            assert_eq!(refused.os_code(), Some(27), "{refused}"); // EFBIG
+            assert_eq!((map.len(), file.file_len()), (10, 10));
+        }
+    });
+}
+
+#[test]
+fn after_a_refused_resize_calls_of_the_program_raise_the_signal_of_the_limit() {
+    let output = output_of_child(|| {
+        limit_file_size_with_signal(1 << 20);
+        let file = TempFile::new(b"0123456789");
+        file.map().resize(1 << 30).unwrap_err();
+        let _ = File::options().write(true).open(file.path()).unwrap().set_len(1 << 30);
+    });
+    assert_eq!(output.status.signal(), Some(25)); // SIGXFSZ
 }
 
 /// The block device that shows a file. It is detached on drop.

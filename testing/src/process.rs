@@ -102,6 +102,11 @@ pub fn at_fork(before: Option<extern "C" fn()>, in_child: Option<extern "C" fn()
 pub fn limit_file_size(len: u32) {
     // Without a handler SIGXFSZ would terminate the process.
     set(libc::SIGXFSZ, libc::SIG_IGN, 0);
+    limit_file_size_with_signal(len);
+}
+
+/// Limits the size of files that this process may write. Beyond it calls raise SIGXFSZ.
+pub fn limit_file_size_with_signal(len: u32) {
     let limit = libc::rlimit { rlim_cur: len.into(), rlim_max: len.into() };
     // SAFETY: `limit` is initialised.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);

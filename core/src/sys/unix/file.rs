@@ -4,6 +4,7 @@ mod allocate;
 mod device;
 mod length;
 mod residency;
+mod size_signal;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::mem::MaybeUninit;

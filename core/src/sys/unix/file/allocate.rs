@@ -39,13 +39,17 @@ fn release(file: BorrowedFd<'_>, end: u64) {
 /// Allocates `count` bytes behind the end of a file of `from` bytes. The length is unchanged.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
-    use super::super::{check, retry_interrupted};
-    retry_interrupted(|| {
+    use super::{
+        super::{check, retry_interrupted},
+        size_signal::without_signal,
+    };
+    let allocate = || {
         // SAFETY: fallocate accesses no memory.
         check(unsafe {
             libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, from, count)
         })
-    })
+    };
+    without_signal(|| retry_interrupted(allocate))
 }
 
 /// fcntl(2) of macOS: the space is counted from the end of what the file has allocated.

@@ -11,6 +11,7 @@ use super::super::{
     large_file::{fstat, ftruncate, off_t, stat},
     retry_interrupted,
 };
+use super::size_signal::without_signal;
 
 /// The largest length of a file, in bytes.
 pub(crate) const MAX_LEN: u64 = off_t::MAX as u64;
@@ -48,7 +49,8 @@ pub(crate) fn set_len(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     let len = offset(len)?;
     // SAFETY: ftruncate accesses no memory of this process. The pages of maps that it removes are
     // accessed by accessors only.
-    retry_interrupted(|| check(unsafe { ftruncate(file.as_raw_fd(), len) }))
+    let truncate = || check(unsafe { ftruncate(file.as_raw_fd(), len) });
+    without_signal(|| retry_interrupted(truncate))
 }
 
 /// Converts a length; fails with `EFBIG`.

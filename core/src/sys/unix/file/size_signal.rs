@@ -1,0 +1,79 @@
+//! SIGXFSZ, which terminates a program whose file would become longer than `RLIMIT_FSIZE`.
+
+pub(super) use system::without_signal;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::{io, mem::MaybeUninit, ptr};
+
+    /// Runs `call`. If it fails with EFBIG, the signal that the kernel has sent with it is removed.
+    ///
+    /// setrlimit(2): the kernel sends the signal to the calling thread, which blocks it during the
+    /// call. The actions of the process do not change.
+    pub(in super::super) fn without_signal(
+        call: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let set = signal_set();
+        let old = mask(libc::SIG_BLOCK, &set);
+        // The program may block the signal itself, and wait for it.
+        let was_pending = is_pending();
+        let result = call();
+        let too_large = |error: &io::Error| error.raw_os_error() == Some(libc::EFBIG);
+        if result.as_ref().is_err_and(too_large) && !was_pending {
+            remove(&set);
+        }
+        mask(libc::SIG_SETMASK, &old);
+        result
+    }
+
+    /// Takes the signal of `set` that is pending for this thread, if there is one.
+    fn remove(set: &libc::sigset_t) {
+        let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the set and the time are valid; the signal's data are not requested.
+        while unsafe { libc::sigtimedwait(set, ptr::null_mut(), &raw const no_time) } == -1
+            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
+    }
+
+    fn is_pending() -> bool {
+        let mut pending = MaybeUninit::uninit();
+        // SAFETY: the set has the type that sigpending fills.
+        if unsafe { libc::sigpending(pending.as_mut_ptr()) } == -1 {
+            return true;
+        }
+        // SAFETY: sigpending has filled the set; the signal exists.
+        unsafe { libc::sigismember(pending.as_ptr(), libc::SIGXFSZ) == 1 }
+    }
+
+    fn signal_set() -> libc::sigset_t {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: `set` has the size of a set.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: sigemptyset has initialised the set; the signal exists.
+        unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ) };
+        // SAFETY: sigemptyset has initialised it.
+        unsafe { set.assume_init() }
+    }
+
+    /// Changes the signal mask of this thread, and returns the previous one.
+    fn mask(how: libc::c_int, set: &libc::sigset_t) -> libc::sigset_t {
+        let mut old = MaybeUninit::uninit();
+        // SAFETY: both point to sets, and `how` is valid, so the call succeeds.
+        unsafe { libc::pthread_sigmask(how, set, old.as_mut_ptr()) };
+        // SAFETY: pthread_sigmask has initialised it.
+        unsafe { old.assume_init() }
+    }
+}
+
+/// Other systems send the signal to the process, so that blocking it in a thread does not help, or
+/// lack `sigtimedwait`.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use std::io;
+
+    pub(in super::super) fn without_signal(
+        call: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        call()
+    }
+}
