@@ -1,5 +1,5 @@
-//! Reading and writing maps after the program has closed all descriptors, as daemons do. The portable
-//! accessors use descriptors.
+//! Reading and writing maps after the program has closed all descriptors, as daemons do. The
+//! portable accessors may use descriptors.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
