@@ -2,7 +2,8 @@
 
 pub(super) use system::{block_len, character_len};
 
-/// Linux: an ioctl asks the driver. `lseek` would move the position that all duplicates of the descriptor share.
+/// Linux: an ioctl asks the driver. `lseek` would move the file position, which all duplicates of
+/// the descriptor share.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
     use crate::sys::unix::check;
