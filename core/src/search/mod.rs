@@ -49,10 +49,7 @@ impl Map {
             [] => Ok(Some(span.start())),
             _ if needle.len() > span.len() => Ok(None),
             &[byte] => self.find_byte(span, byte),
-            _ => {
-                let found = self.find_needle(needle, span);
-                found.map_err(|error| self.first_fault(error, needle.len(), span))
-            }
+            _ => self.find_needle(needle, span),
         }
     }
 
@@ -87,10 +84,10 @@ impl Map {
     fn find_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
         let candidates = span.len() - needle.len() + 1;
         let end = match skip::worthwhile(needle, candidates) {
-            Some(middle) => self.scan_skipping(needle, span, middle, candidates)?,
-            None => self.scan(&mut Scan::new(needle), span, 0..candidates)?,
+            Some(middle) => self.scan_skipping(needle, span, middle, candidates),
+            None => self.scan(&mut Scan::new(needle), span, 0..candidates),
         };
-        match end {
+        match end.map_err(|error| self.first_fault(error, needle.len(), span))? {
             ScanEnd::Found(index) => Ok(Some(span.start() + index)),
             ScanEnd::BudgetSpent(index) => self.find_windowed(needle, span, index),
             ScanEnd::NoMatch => Ok(None),
