@@ -185,7 +185,8 @@ pub(crate) mod steps {
         }
     }
 
-    /// Runs `body` in a forked child and returns whether it returned true. The child has 20 seconds.
+    /// Runs `body` in a forked child and returns whether it returned true. The child has 20
+    /// seconds.
     pub(crate) fn holds_in_fork(body: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child calls `_exit` below; locks of other threads are what is tested.
         let child = unsafe { libc::fork() };
