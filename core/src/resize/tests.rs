@@ -1,27 +1,12 @@
 //! Forks at every step of a resize. Each child finds the old length or the new one, the bytes, and
 //! the protection.
 
-#![allow(unsafe_code)]
-
 use std::{cell::Cell, rc::Rc};
 
-use crate::{Access, Map, Options, page_size, sys::fork::steps};
-
-/// Runs `body` in a forked child and returns whether it returned true. The child has 20 seconds.
-fn holds_in_fork(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child calls `_exit` below; locks of other threads are what is tested.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        // SAFETY: no preconditions.
-        unsafe { libc::alarm(20) };
-        // SAFETY: no preconditions.
-        unsafe { libc::_exit(i32::from(!body())) };
-    }
-    let mut status = 0;
-    // SAFETY: `status` is valid for writes.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    status == 0
-}
+use crate::{
+    Access, Map, Options, page_size,
+    sys::fork::steps::{self, holds_in_fork},
+};
 
 /// Whether the map has one of the lengths, the bytes of `expected` as far as it reaches, and can be
 /// written and resized.

@@ -184,4 +184,21 @@ pub(crate) mod steps {
             ACTION.set(Some(action));
         }
     }
+
+    /// Runs `body` in a forked child and returns whether it returned true. The child has 20
+    /// seconds.
+    pub(crate) fn holds_in_fork(body: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child calls `_exit` below; locks of other threads are what is tested.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: no preconditions.
+            unsafe { libc::alarm(20) };
+            // SAFETY: no preconditions.
+            unsafe { libc::_exit(i32::from(!body())) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is valid for writes.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        status == 0
+    }
 }
