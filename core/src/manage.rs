@@ -363,8 +363,23 @@ impl Map {
             });
         }
         fault::ensure_first_for_protection();
-        let pages = self.pages(&regions, span, Rounding::Outward);
-        pages.map_or(Ok(()), |pages| pages.protect(protection)).map_err(Error::os("protect"))
+        let Some(pages) = self.pages(&regions, span, Rounding::Outward) else { return Ok(()) };
+        pages.protect(protection).map_err(Error::os("protect"))?;
+        self.record_protection(&regions, span, protection).map_err(Error::os("protect"))
+    }
+
+    /// Records the protection of memory that a resize may move, and has to restore if it fails.
+    fn record_protection(
+        &self,
+        regions: &RegionsGuard<'_>,
+        span: Span,
+        protection: Protection,
+    ) -> io::Result<()> {
+        let is_moved = self.is_anonymous() && self.sharing() == Sharing::Private;
+        let Some(region) = regions.current().filter(|_| is_moved) else { return Ok(()) };
+        let lead = self.memory.lead();
+        let end = (lead + span.end()).next_multiple_of(self.request.page);
+        region.record_protection(lead + span.start()..end, protection, &self.request)
     }
 
     /// Returns for each page that contains bytes of `range` whether it is in memory.

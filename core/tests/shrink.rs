@@ -88,6 +88,27 @@ fn a_file_that_is_shrunk_during_a_call_is_a_result_or_a_fault() {
     });
 }
 
+/// A fill that runs beside a shrink may store bytes behind the new end afterwards.
+#[test]
+fn private_memory_is_zero_when_it_grows_after_a_fill_beside_a_shrink() {
+    const LEN: usize = 1 << 24;
+    let map = Options::new().len(LEN).anonymous().unwrap();
+    for round in 0..5 {
+        std::thread::scope(|scope| {
+            let fill = scope.spawn(|| map.fill(b'x', ..));
+            while map.get(0).unwrap() != b'x' {}
+            map.resize(SHORT).unwrap();
+            // On Windows the pages behind the new end are inaccessible.
+            let filled = fill.join().unwrap();
+            assert!(matches!(filled, Ok(()) | Err(Error::Fault { .. })), "{filled:?}");
+        });
+        map.resize(LEN).unwrap();
+        let stale = map.to_vec(SHORT..).unwrap().iter().position(|&byte| byte != 0);
+        assert_eq!(stale, None, "round {round}");
+        map.set(0, 0).unwrap();
+    }
+}
+
 #[test]
 fn memory_that_is_shrunk_during_a_call_is_a_result_or_a_fault() {
     for sharing in [Sharing::Private, Sharing::Shared] {

@@ -9,6 +9,8 @@ mod decode;
 mod file;
 #[cfg(unix)]
 mod library_copy;
+#[cfg(target_os = "linux")]
+pub mod memfd;
 mod model;
 mod operation;
 #[cfg(unix)]

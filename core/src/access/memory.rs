@@ -49,8 +49,8 @@ pub(crate) struct Memory {
     /// Whether the map became accessible again after a move that was not completed. A call on
     /// another thread may have met a fault before.
     restored: AtomicBool,
-    /// Private memory from the map's end up to here may hold bytes that were written before a
-    /// shrink.
+    /// The greatest length before a shrink, in this region. Private memory from the map's end up to
+    /// here may hold bytes: calls that began before the shrink may still store them.
     dirty_end: AtomicUsize,
     in_use: InUseCount,
 }
@@ -202,16 +202,10 @@ impl RegionsGuard<'_> {
         fork::step();
     }
 
-    /// Records that the bytes from `end` are zeros.
-    pub(crate) fn mark_clean(&mut self, end: usize) {
-        self.memory.dirty_end.store(end, Release);
-        fork::step();
-    }
-
-    /// Returns the range from `start` that may hold bytes other than zero, if there is one.
-    pub(crate) fn dirty_span(&self, start: usize) -> Option<Span> {
-        let dirty_end = self.memory.dirty_end.load(Acquire);
-        let span = Span::of_region(dirty_end.min(self.capacity())).rest(start);
+    /// Returns the part of `start..end` that may hold bytes other than zero, if there is one.
+    pub(crate) fn dirty_span(&self, start: usize, end: usize) -> Option<Span> {
+        let end = end.min(self.memory.dirty_end.load(Acquire)).min(self.capacity());
+        let span = Span::of_region(end).rest(start);
         (span.len() > 0).then_some(span)
     }
 
@@ -241,6 +235,7 @@ impl RegionsGuard<'_> {
         self.push(region);
         self.publish_base();
         fork::step();
+        self.memory.dirty_end.store(0, Release);
         if let Some(old) = self.all().nth(1) {
             old.forget_pages();
         }

@@ -18,9 +18,18 @@ impl Map {
     /// Changes the length of the map to `new_len` bytes.
     ///
     /// A file becomes `offset + new_len` bytes long. If the map shows only a part of it, the bytes
-    /// of the file behind the map are cut off. New bytes are zeros. Other threads may read and
-    /// write the map during the call. For them, bytes beyond the new end are
-    /// [`Error::OutOfBounds`], or [`Error::Fault`] in a call that has begun before.
+    /// of the file behind the map are cut off. Other threads may read and write the map during the
+    /// call. For them, bytes beyond the new end are [`Error::OutOfBounds`] after a shrink has
+    /// succeeded. Before that, calls return the bytes or [`Error::Fault`]; bytes that they store
+    /// there are lost.
+    ///
+    /// When the map grows, its new bytes are:
+    ///
+    /// | memory | new bytes |
+    /// |---|---|
+    /// | private, without a file | zeros. A call that runs while the map grows may store bytes. |
+    /// | shared, without a file | zeros, or what any process stored there before a shrink. They are not cleared, because forked processes may use them. |
+    /// | a file | what the file has there: zeros behind its end, or bytes that another process has appended. The rest of its last page may hold bytes that any map stored behind the end (tmpfs). |
     ///
     /// # Errors
     ///
@@ -105,29 +114,43 @@ impl Map {
         }
     }
 
-    /// Does all that can fail before it changes the file, and changes the file before the map.
+    /// Maps a larger region before it changes the file, and changes the file before the map.
     fn resize_file(&self, file: BorrowedFile<'_>, offset: u64, new_len: usize) -> Result<()> {
         let end = file_end(offset, new_len)?;
         let mut regions = self.lock_regions();
-        let larger = self.larger_region(
-            &mut regions,
-            new_len,
-            Some((file, offset - self.memory.lead() as u64)),
-        )?;
-        let old_len = self.len();
-        // No call may begin beyond the new end while the file is cut there.
-        regions.set_len(new_len.min(old_len));
-        let resized = self.set_file_len(file, end);
+        let start = Some((file, offset - self.memory.lead() as u64));
+        // The length of the map changes last, because the system may refuse to cut the file. Calls
+        // beyond the new end fault in between.
+        let larger = if self.request.page > sys::page_size() {
+            self.set_huge_len(&mut regions, file, end, |regions| {
+                self.larger_region(regions, new_len, start)
+            })?
+        } else {
+            let larger = self.larger_region(&mut regions, new_len, start)?;
+            self.set_file_len(file, end).map_err(Error::os("resize"))?;
+            larger
+        };
         fork::step();
-        if let Err(error) = resized {
-            regions.set_len(old_len);
-            return Err(Error::os("resize")(error));
-        }
         if let Some(region) = larger {
             regions.move_to(region);
         }
         regions.set_len(new_len);
         Ok(())
+    }
+
+    /// Changes the length of a file on hugetlbfs before `map` maps it: `mmap` would extend the file
+    /// by whole pages. If `map` fails, the file has its old length again.
+    fn set_huge_len<R>(
+        &self,
+        regions: &mut RegionsGuard<'_>,
+        file: BorrowedFile<'_>,
+        end: u64,
+        map: impl FnOnce(&mut RegionsGuard<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let old_end = sys::file::status_len(file).map_err(Error::os("resize"))?;
+        self.set_file_len(file, end).map_err(Error::os("resize"))?;
+        // The first error is the one to report.
+        map(regions).inspect_err(|_| drop(sys::file::set_len(file, old_end)))
     }
 
     fn set_file_len(&self, file: BorrowedFile<'_>, len: u64) -> std::io::Result<()> {
@@ -157,13 +180,17 @@ impl Map {
             // In this order, because a forked child may find the first step done alone.
             regions.mark_dirty(old_len);
             regions.set_len(new_len);
-            // This returns memory to the system. Growing tries it again if it fails, and does not
-            // ignore the error.
-            let _ = self.clear_dirty(&mut regions, new_len);
+            // This only returns memory to the system, so an error is ignored. Growing clears the
+            // bytes: calls in progress may store some until then.
+            if let Some(dirty) = regions.dirty_span(self.page_end(new_len), old_len) {
+                self.renew_pages(&regions, dirty);
+            }
             return Ok(());
         }
-        self.clear_dirty(&mut regions, old_len)?;
         let larger = self.larger_region(&mut regions, new_len, None)?;
+        if larger.is_none() {
+            self.clear_dirty(&regions, old_len, new_len)?;
+        }
         self.commit(larger.as_ref().or(regions.current()), new_len)?;
         if let Some(region) = larger {
             // `vacate` makes the old pages inaccessible, so late calls fault there.
@@ -205,17 +232,15 @@ impl Map {
         region.map_or(Ok(()), commit).map_err(Error::os("resize"))
     }
 
-    /// Sets the bytes from `start` to zero that were written before the map was shrunk.
-    fn clear_dirty(&self, regions: &mut RegionsGuard<'_>, start: usize) -> Result<()> {
-        let Some(dirty) = regions.dirty_span(start) else { return Ok(()) };
+    /// Sets the bytes of `start..end` to zero that were written before the map was shrunk.
+    fn clear_dirty(&self, regions: &RegionsGuard<'_>, start: usize, end: usize) -> Result<()> {
+        let Some(dirty) = regions.dirty_span(start, end) else { return Ok(()) };
         let in_first_page = self.page_end(start) - start;
         let pages = dirty.rest(in_first_page);
         // The system's zero pages cost no memory. Where it has none, all bytes are written.
         let rest =
             if self.renew_pages(regions, pages) { dirty.part(0, in_first_page) } else { dirty };
-        self.zero_locked(regions, rest)?;
-        regions.mark_clean(start);
-        Ok(())
+        self.zero_locked(regions, rest)
     }
 
     /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that

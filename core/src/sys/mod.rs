@@ -30,6 +30,7 @@ pub(crate) mod file_state;
 pub(crate) mod inaccessible;
 pub(crate) mod lock;
 pub(crate) mod pages;
+pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod size;
 

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io,
+    ops::Range,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
     sync::Arc,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     flags::{Flags, Protection},
-    sys::{request::MapRequest, size},
+    sys::{protections::Protections, request::MapRequest, size},
 };
 
 /// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
@@ -44,6 +45,7 @@ pub(crate) struct Region {
     size: usize,
     /// How the pages were mapped.
     request: MapRequest,
+    protections: Protections,
     watch: Option<Watch>,
 }
 
@@ -74,7 +76,8 @@ impl Region {
         let call = MapCall { at: ptr::null_mut(), len, flags: request.flags.0, fd, offset };
         // SAFETY: without MAP_FIXED the kernel chooses a free address range.
         let base = unsafe { map_call(request.protection, &call) }?;
-        Ok(Region { base, size, request: *request, watch: None })
+        let protections = Protections::default();
+        Ok(Region { base, size, request: *request, protections, watch: None })
     }
 
     /// Like [`Region::new`], with a name by which other processes map the same memory.
@@ -145,6 +148,7 @@ impl Region {
     fn release(&mut self) -> io::Result<()> {
         // From here on the signal handler must not map pages here.
         self.watch = None;
+        self.protections = Protections::default();
         not_inherited::forget(self.base.addr().get(), self.size);
         // SAFETY: the region owns the pages and ends here. No reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
@@ -174,17 +178,34 @@ impl Region {
         Ok(())
     }
 
-    /// Gives the pages the protection again with which they were mapped, after a move that was not
-    /// completed.
+    /// Records the protection of private memory, for a move that fails. Only the thread that has
+    /// locked the regions calls this.
+    pub(crate) fn record_protection(
+        &self,
+        range: Range<usize>,
+        protection: Protection,
+        request: &MapRequest,
+    ) -> io::Result<()> {
+        self.protections.set(range, protection, request.protection)
+    }
+
+    /// Gives the pages their protection again, after a move that was not completed.
     pub(crate) fn allow_access(&self) -> io::Result<()> {
-        self.set_protection(self.request.protection)?;
+        let protect = |range, protection| self.protect_part(range, protection);
+        self.protections.apply(self.size, self.request.protection, protect)?;
         not_inherited::protect(self.base.addr().get(), self.size);
         Ok(())
     }
 
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
+        self.protect_part(0..self.size, protection)
+    }
+
+    /// Sets the protection of the pages in `range`, which lies in the region.
+    fn protect_part(&self, range: Range<usize>, protection: Protection) -> io::Result<()> {
+        let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        check(unsafe { libc::mprotect(self.base.as_ptr().cast(), self.size, protection.0) })
+        check(unsafe { libc::mprotect(start.cast(), range.len(), protection.0) })
     }
 
     /// Releases page tables and private pages of a region that the map has left. The address space

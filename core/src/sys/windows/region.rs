@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io,
+    ops::Range,
     os::windows::io::{BorrowedHandle, OwnedHandle},
     ptr::{self, NonNull},
     sync::Arc,
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     flags::{Flags, Protection},
-    sys::{request::MapRequest, size},
+    sys::{protections::Protections, request::MapRequest, size},
 };
 
 /// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
@@ -49,6 +50,7 @@ pub(crate) struct Region {
     /// In bytes, whole pages.
     size: usize,
     kind: Kind,
+    protections: Protections,
 }
 
 #[derive(Debug)]
@@ -123,7 +125,8 @@ impl Region {
     ) -> io::Result<Region> {
         let size = round_up(len, request.page)?;
         let base = section::view(request, section, offset, len)?;
-        let region = Region { base, size, kind: Kind::View { _named: None } };
+        let kind = Kind::View { _named: None };
+        let region = Region { base, size, kind, protections: Protections::default() };
         if request.protection == Protection::NONE {
             // MapViewOfFile makes no view without access.
             region.set_protection(size, request)?;
@@ -137,7 +140,7 @@ impl Region {
         let base = unsafe { VirtualAlloc(ptr::null(), size, MEM_RESERVE, protection) };
         let base = NonNull::new(base.cast())
             .ok_or_else(|| allocation_error(io::Error::last_os_error()))?;
-        Ok(Region { base, size, kind: Kind::Private })
+        Ok(Region { base, size, kind: Kind::Private, protections: Protections::default() })
     }
 
     /// Commits memory for the first `len` bytes, if it is not committed yet.
@@ -209,19 +212,19 @@ impl Region {
     /// Moves the first `len` bytes of private memory from `old` to this region, where they are
     /// committed, and makes `old` inaccessible. Both are regions of the same `request`.
     ///
-    /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` is
-    /// accessible again.
+    /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` has
+    /// its protections again.
     pub(crate) fn take_over(
         &self,
         old: &Region,
         len: usize,
         request: &MapRequest,
     ) -> io::Result<()> {
-        if len == 0 {
+        let size = round_up(len, page_size())?.min(old.size);
+        let protect_old = |protection| old.protect_part(0..size, protection);
+        if size == 0 {
             return Ok(());
         }
-        let protect_old =
-            |protection| old.set_protection(len, &MapRequest { protection, ..*request });
         protect_old(Protection::READ)?;
         // SAFETY: `len` bytes lie in both regions, which do not overlap.
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
@@ -230,7 +233,8 @@ impl Region {
             _ => Err(error(super::BAD_ADDRESS.cast_unsigned())),
         };
         if moved.is_err() {
-            protect_old(request.protection)?;
+            let restore = |range, protection| old.protect_part(range, protection);
+            old.protections.apply(size, request.protection, restore)?;
         }
         moved
     }
@@ -240,12 +244,27 @@ impl Region {
         Ok(())
     }
 
+    /// Records the protection of private memory, for a move that fails. Only the thread that has
+    /// locked the regions calls this.
+    pub(crate) fn record_protection(
+        &self,
+        range: Range<usize>,
+        protection: Protection,
+        request: &MapRequest,
+    ) -> io::Result<()> {
+        self.protections.set(range, protection, request.protection)
+    }
+
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
-        let len = round_up(len, page_size())?.min(self.size);
+        let size = round_up(len, page_size())?.min(self.size);
+        self.protect_part(0..size, request.protection)
+    }
+
+    /// Sets the protection of the pages in `range`, which lies in the region and is committed.
+    fn protect_part(&self, range: Range<usize>, protection: Protection) -> io::Result<()> {
+        let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        unsafe {
-            protect(self.base.as_ptr().cast(), len, flags::of_pages(request.protection, false))
-        }
+        unsafe { protect(start.cast(), range.len(), flags::of_pages(protection, false)) }
     }
 
     /// Releases the memory of a region that the map has left. The address space stays reserved.
