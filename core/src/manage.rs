@@ -243,20 +243,34 @@ impl Map {
     }
 
     /// Frees the whole pages of `span`, and writes zeros to its other bytes.
+    ///
+    /// A read-only map cannot write them. The kernel frees its pages if the file is open for
+    /// writing, so they are freed if no byte outside `span` is lost.
     fn remove(&self, regions: &RegionsGuard<'_>, span: Span, number: i32) -> Result<()> {
         self.ensure_intact()?;
+        let (before, after) = self.edges(span);
+        let writes_edges = self.reaches_others();
         let is_private = self.sharing() == Sharing::Private;
-        if !is_private && !self.reaches_others() {
+        let has_edges = before.len() > 0 || (after.len() > 0 && !self.is_end_of_file(span));
+        if !is_private && !writes_edges && has_edges {
             let denied = io::Error::from_raw_os_error(sys::ACCESS_DENIED);
             return Err(Error::os("advise")(denied));
         }
         // madvise(2) refuses private maps, so bytes outside the range are safe.
-        let rounding = if is_private { Rounding::Outward } else { Rounding::Inward };
+        let rounding = if writes_edges { Rounding::Inward } else { Rounding::Outward };
         let pages = self.pages(regions, span, rounding);
         pages.map_or(Ok(()), |pages| pages.advise(number)).map_err(Error::os("advise"))?;
-        let (before, after) = self.edges(span);
+        if !writes_edges {
+            return Ok(());
+        }
         self.zero_locked(regions, before)?;
         self.zero_locked(regions, after)
+    }
+
+    /// Whether neither the map nor the file continues behind `span`.
+    fn is_end_of_file(&self, span: Span) -> bool {
+        let end = self.offset() + span.end() as u64;
+        span.end() == self.len() && self.file_len().is_ok_and(|file_len| file_len <= end)
     }
 
     /// The bytes of `span` before its first whole page, and those behind its last one.

@@ -122,6 +122,21 @@ fn bytes_of_maps_that_cannot_change_their_file_are_not_removed() {
 }
 
 #[test]
+fn a_read_only_map_removes_bytes_if_its_file_is_writable_and_no_others_are_lost() {
+    let file = TempFile::new(&[7; PAGE + 100]);
+    let part = Options::new().len(PAGE + 50).map(file.open()).unwrap();
+    assert!(matches!(part.advise(Advice::Remove, ..), Err(Error::Os { call: "advise", .. })));
+    let map = Options::new().map(file.open()).unwrap();
+    assert!(map.advise(Advice::Remove, 1..).is_err());
+    assert_eq!(file.read(), [7; PAGE + 100]);
+    if map.advise(Advice::Remove, ..).is_err() {
+        // Before Linux 6.7 the kernel frees no pages of read-only maps.
+        return;
+    }
+    assert_eq!(file.read(), [0; PAGE + 100]);
+}
+
+#[test]
 fn advice_has_the_numbers_of_the_kernel() {
     for number in 0..200 {
         let advice = Advice::from_raw(number);
