@@ -224,6 +224,12 @@ class Flags(FileCase):
         self.assertLess(ctypes.addressof(view), 1 << 31)
         del view
 
+    @unittest.skipUnless(hasattr(safemap, "MADV_REMOVE"), "Linux")
+    def test_bytes_of_the_file_behind_the_map_are_not_removed(self):
+        m = self.map(b"x" * (2 * PAGE), PAGE + 9)
+        m.madvise(safemap.MADV_REMOVE)
+        self.assertEqual(self.latest_content(), bytes(PAGE + 9) + b"x" * (PAGE - 9))
+
     def test_newer_advice_is_passed_to_the_system(self):
         m = self.anonymous(4 * PAGE, flags=safemap.MAP_PRIVATE)
         m[:4] = b"abcd"

@@ -190,7 +190,9 @@ class ConcurrentChanges(FileCase):
         self.assertEqual(succeed(self, code), "done\n")
 
     def test_reads_and_searches_return_what_a_shrink_leaves(self):
-        code = self.BEGIN + """
+        code = (
+            self.BEGIN
+            + """
         import sys, time
         sys.setswitchinterval(1e-6)
         LONG = 130 << 10
@@ -221,6 +223,7 @@ class ConcurrentChanges(FileCase):
             thread.join()
         print("done")
         """
+        )
         self.assertEqual(succeed(self, code), "done\n")
 
     def test_a_search_survives_the_last_reference_to_its_map(self):

@@ -193,7 +193,10 @@ class Generator:
         return self.rng.choice(pools.FLUSHES).format(self.number(), size)
 
     def advise(self):
-        """Gives advice, but not HWPOISON, nor FREE, after which the bytes are undefined."""
+        """Gives advice, but not HWPOISON, nor FREE, after which the bytes are undefined.
+
+        Nor REMOVE, for which CPython's module also discards bytes of the file behind the map.
+        """
         option = "mmap.MADV_" + self.rng.choice(pools.ADVICE)
         option = self.rng.choice([option] * 9 + ["12345", "-1", "None"])
         bounds = self.rng.choice(pools.ADVICE_RANGES).format(self.number(), self.number())

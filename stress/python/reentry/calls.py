@@ -108,6 +108,7 @@ m.__sizeof__() > 0
 m.__release_buffer__(m.__buffer__(0))
 m.sync()
 m.restore()
+m.verify()
 m.damage
 m.closed
 len(m)
