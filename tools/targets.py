@@ -48,13 +48,13 @@ UNEXAMINED = dict.fromkeys(
 # A handler that raises the signal again is recognised by the signal frame of the fault.
 FRAMES = dict.fromkeys(
     [
-        "a_reporter_of_faults_in_external_code_does_not_end_the_process",
-        "a_reporter_that_raises_the_signal_again_does_not_end_the_process",
+        "restored::a_reporter_of_faults_in_external_code_does_not_end_the_process",
+        "reporters::a_reporter_that_raises_the_signal_again_does_not_end_the_process",
         "copies::a_reporter_of_bus_errors_after_two_copies_does_not_end_the_process",
-        "a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
-        "a_signal_raised_after_a_report_on_an_alternate_stack_and_restore_terminates_the_process",
-        "a_signal_raised_deeper_in_the_stack_after_a_report_and_restore_terminates_the_process",
-        "many_threads_fault_while_a_reporter_is_there",
+        "reporters::a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
+        "restored::a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
+        "restored::a_signal_raised_deeper_in_the_stack_after_a_report_terminates_the_process",
+        "reporters::many_threads_fault_while_a_reporter_is_there",
     ],
     "qemu leaves the address of a SIGBUS out of the signal frame",
 )
