@@ -26,6 +26,7 @@ class Target(namedtuple("Target", FIELDS, defaults=[{}, None, None, False, True,
 ADVICE = dict.fromkeys(
     [
         "a_hole_in_the_file_reads_as_zeros",
+        "a_refused_resize_of_private_memory_keeps_the_protections",
         "a_read_only_map_removes_bytes_if_its_file_is_writable_and_no_others_are_lost",
         "bytes_of_maps_that_cannot_change_their_file_are_not_removed",
         "removing_a_range_sets_exactly_its_bytes_to_zero",
@@ -35,15 +36,12 @@ ADVICE = dict.fromkeys(
     ],
     "qemu accepts unknown advice, and ignores some",
 )
-# These failed in the emulator when they were new. Whether it is the cause was not examined.
-UNEXAMINED = dict.fromkeys(
+SANDBOXES = dict.fromkeys(
     [
-        "a_refused_resize_of_private_memory_keeps_the_protections",
-        "a_signal_handler_faults_during_a_repair_on_its_thread",
         "accesses_use_no_descriptors_of_the_program_without_access_to_own_memory",
         "faults_are_reported_with_and_without_access_to_own_memory",
     ],
-    "not examined under qemu",
+    "qemu refuses filters of system calls",
 )
 # A handler that raises the signal again is recognised by the signal frame of the fault.
 FRAMES = dict.fromkeys(
@@ -126,7 +124,7 @@ TARGETS = [
         linker="aarch64-linux-gnu-gcc",
         runner="qemu-aarch64 -p {} -L /usr/aarch64-linux-gnu",
         pages=(4096, 65536),
-        unfit={**ADVICE, **FRAMES, **UNEXAMINED},
+        unfit={**ADVICE, **FRAMES, **SANDBOXES},
         machines=[ARM_16K],
     ),
     Target(
