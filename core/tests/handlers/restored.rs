@@ -37,6 +37,16 @@ fn damage_and_restore(map: &Map, file: &TempFile) {
     map.restore().unwrap();
 }
 
+/// External code writes to a missing page, which the handler replaces. Then the file grows back.
+fn damage_by_write_and_restore(map: &Map, file: &TempFile) {
+    file.set_len(0);
+    // SAFETY: the byte is in the map, which outlives the call.
+    unsafe { map.as_mut_ptr().write_volatile(1) };
+    assert_eq!(map.damage(), Some(0));
+    file.set_len(PAGE as u64);
+    map.restore().unwrap();
+}
+
 /// Reads a byte without the library's accessors.
 fn read_directly(map: &Map, at: usize) -> u8 {
     // SAFETY: `at` is in the map, which outlives the call.
@@ -47,11 +57,7 @@ fn read_directly(map: &Map, at: usize) -> u8 {
 fn a_signal_raised_after_a_write_was_repaired_and_restored_terminates_the_process() {
     is_terminated_by(libc::SIGBUS, || {
         let (map, file) = restored_map();
-        file.set_len(0);
-        // SAFETY: the byte is in the map, which outlives the call.
-        unsafe { map.as_mut_ptr().write_volatile(1) };
-        file.set_len(PAGE as u64);
-        map.restore().unwrap();
+        damage_by_write_and_restore(&map, &file);
         raise_deeper(10);
         exit(1);
     });
@@ -99,22 +105,36 @@ fn a_signal_raised_in_a_handler_after_restore_terminates_the_process() {
     });
 }
 
+/// Another thread sends SIGBUS to this one, which makes no system call.
+fn wait_for_signal() -> ! {
+    // SAFETY: `pthread_self` has no preconditions.
+    let main = unsafe { libc::pthread_self() } as usize;
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        // SAFETY: the main thread does not end.
+        unsafe { libc::pthread_kill(main as libc::pthread_t, libc::SIGBUS) };
+        thread::sleep(Duration::from_secs(2));
+        exit(1);
+    });
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
 #[test]
 fn a_signal_from_another_thread_after_restore_terminates_the_process() {
     is_terminated_by(libc::SIGBUS, || {
         let (_map, _file) = restored_map();
-        // SAFETY: `pthread_self` has no preconditions.
-        let main = unsafe { libc::pthread_self() } as usize;
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(50));
-            // SAFETY: the main thread does not end.
-            unsafe { libc::pthread_kill(main as libc::pthread_t, libc::SIGBUS) };
-            thread::sleep(Duration::from_secs(2));
-            exit(1);
-        });
-        loop {
-            std::hint::spin_loop();
-        }
+        wait_for_signal();
+    });
+}
+
+#[test]
+fn a_signal_from_another_thread_after_a_write_was_restored_terminates_the_process() {
+    is_terminated_by(libc::SIGBUS, || {
+        let (map, file) = restored_map();
+        damage_by_write_and_restore(&map, &file);
+        wait_for_signal();
     });
 }
 
@@ -137,6 +157,8 @@ fn a_reporter_of_faults_in_external_code_does_not_end_the_process() {
             install_reporter(libc::SIGBUS, flags);
             damage_and_restore(&map, &file);
             damage_and_restore(&map, &file);
+            install_reporter(libc::SIGBUS, flags);
+            damage_by_write_and_restore(&map, &file);
         }
     });
 }
