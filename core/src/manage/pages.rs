@@ -76,8 +76,10 @@ impl Map {
     ///
     /// # Platforms
     ///
-    /// On Windows a map of a file never allows more than the [`Access`](crate::Access) that it was
-    /// created with.
+    /// - On Windows a map of a file never allows more than the [`Access`](crate::Access) that it
+    ///   was created with.
+    /// - On systems other than Linux, a resize that shortens private memory restores the original
+    ///   protection of the pages behind the new end.
     ///
     /// # Examples
     ///
@@ -111,7 +113,7 @@ impl Map {
     }
 
     /// Records the protection of memory that a resize may move, and has to restore if it fails.
-    fn record_protection(
+    pub(crate) fn record_protection(
         &self,
         regions: &RegionsGuard<'_>,
         span: Span,
