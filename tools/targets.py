@@ -26,6 +26,7 @@ class Target(namedtuple("Target", FIELDS, defaults=[{}, None, None, False, True,
 ADVICE = dict.fromkeys(
     [
         "a_hole_in_the_file_reads_as_zeros",
+        "a_refused_resize_of_private_memory_keeps_the_protections",
         "a_read_only_map_removes_bytes_if_its_file_is_writable_and_no_others_are_lost",
         "bytes_of_maps_that_cannot_change_their_file_are_not_removed",
         "removing_a_range_sets_exactly_its_bytes_to_zero",
@@ -35,26 +36,23 @@ ADVICE = dict.fromkeys(
     ],
     "qemu accepts unknown advice, and ignores some",
 )
-# These failed in the emulator when they were new. Whether it is the cause was not examined.
-UNEXAMINED = dict.fromkeys(
+SANDBOXES = dict.fromkeys(
     [
-        "a_refused_resize_of_private_memory_keeps_the_protections",
-        "a_signal_handler_faults_during_a_repair_on_its_thread",
         "accesses_use_no_descriptors_of_the_program_without_access_to_own_memory",
         "faults_are_reported_with_and_without_access_to_own_memory",
     ],
-    "not examined under qemu",
+    "qemu refuses filters of system calls",
 )
 # A handler that raises the signal again is recognised by the signal frame of the fault.
 FRAMES = dict.fromkeys(
     [
-        "a_reporter_of_faults_in_external_code_does_not_end_the_process",
-        "a_reporter_that_raises_the_signal_again_does_not_end_the_process",
+        "restored::a_reporter_of_faults_in_external_code_does_not_end_the_process",
+        "reporters::a_reporter_that_raises_the_signal_again_does_not_end_the_process",
         "copies::a_reporter_of_bus_errors_after_two_copies_does_not_end_the_process",
-        "a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
-        "a_signal_raised_after_a_report_on_an_alternate_stack_and_restore_terminates_the_process",
-        "a_signal_raised_deeper_in_the_stack_after_a_report_and_restore_terminates_the_process",
-        "many_threads_fault_while_a_reporter_is_there",
+        "reporters::a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
+        "restored::a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process",
+        "restored::a_signal_raised_deeper_in_the_stack_after_a_report_terminates_the_process",
+        "reporters::many_threads_fault_while_a_reporter_is_there",
     ],
     "qemu leaves the address of a SIGBUS out of the signal frame",
 )
@@ -126,7 +124,7 @@ TARGETS = [
         linker="aarch64-linux-gnu-gcc",
         runner="qemu-aarch64 -p {} -L /usr/aarch64-linux-gnu",
         pages=(4096, 65536),
-        unfit={**ADVICE, **FRAMES, **UNEXAMINED},
+        unfit={**ADVICE, **FRAMES, **SANDBOXES},
         machines=[ARM_16K],
     ),
     Target(
