@@ -61,7 +61,7 @@ def report(sections):
         for row in dict.fromkeys(row["row"] for row, aim in section.aims() if aim["met"] == "no"):
             known = performance.reason(section.name, row)
             without = "" if known else " (without a reason in bench/misses.md)"
-            print("missed: {}: {}{}".format(section.name, row, without))
+            print(f"missed: {section.name}: {row}{without}")
 
 
 def answer(steps, name, command, wheel):
@@ -75,8 +75,8 @@ def answer(steps, name, command, wheel):
     try:
         section = figures.read(ended.text) if ended.ok else None
     except (ValueError, LookupError, TypeError) as error:
-        ended.text += "\nthe output is invalid: {!r}".format(error)
-    line = "{}: {} aims".format(name, len(section.aims())) if section else name
+        ended.text += f"\nthe output is invalid: {error!r}"
+    line = f"{name}: {len(section.aims())} aims" if section else name
     counts = Counts(passed=1) if section else Counts(failed=1)
     steps.record(line, counts, time.monotonic() - begun, False)
     if not section:
@@ -97,7 +97,7 @@ def listed(steps, command):
     """Returns the names that a command prints."""
     ended = call(command)
     if not ended.ok:
-        steps.fail("bench", "{} cannot list its questions".format(command[-1]))
+        steps.fail("bench", f"{command[-1]} cannot list its questions")
         show(command, ended)
     return ended.text.split() if ended.ok else []
 

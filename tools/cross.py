@@ -87,7 +87,7 @@ class Trial:
 
     def row(self, page):
         """Runs the tests with pages of a size, if possible; returns the row."""
-        name = self.target.name + (", {} KiB pages".format(page // 1024) if page else "")
+        name = self.target.name + (f", {page // 1024} KiB pages" if page else "")
         row = Row(name, self.checks, self.builds)
         if not self.target.runs:
             row.why.append("nothing here runs its programs")

@@ -29,7 +29,7 @@ TEST_ONLY = re.compile(r"#\[cfg\(test\)\]")
 MODULE = re.compile(r"\bmod\s+(\w+)\s*([;{])")
 USE = re.compile(r"\buse\s+([^;]+);")
 KINDS = "fn|struct|enum|union|trait|type|const|static|macro_rules!"
-DEFINITION = re.compile(r"\b(?:{})\s+(?:mut\s+)?(\w+)".format(KINDS))
+DEFINITION = re.compile(rf"\b(?:{KINDS})\s+(?:mut\s+)?(\w+)")
 PATH = re.compile(r"(?<![\w:$])(\w+(?:\s*::\s*\w+)+)")
 VISIBILITY = re.compile(r"\bpub\s*\([^)]*\)")
 
@@ -216,7 +216,7 @@ def run(steps):
     begun = time.monotonic()
     edges = graph()
     found = cycles(edges)
-    name = "import cycles ({} files of the core)".format(len(edges))
+    name = f"import cycles ({len(edges)} files of the core)"
     steps.record(name, Counts(failed=len(found)), time.monotonic() - begun, False)
     for cycle in found:
         print("     " + " -> ".join(cycle))

@@ -45,19 +45,17 @@ class Machine:
         self.emulator, self.needs, self.kernel = emulator, needs, kernel
         # The directory of the C library for the emulated processor.
         self.libraries = Path(libraries)
-        self.name = "Linux {}{}".format(kernels.LINUX, pages)
+        self.name = f"Linux {kernels.LINUX}{pages}"
 
     def row(self, trial):
         """Runs the tests of a target and returns the row of the table."""
-        row = platforms.Row(
-            "{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds
-        )
+        row = platforms.Row(f"{trial.target.name}, {self.name}", trial.checks, trial.builds)
         missing = debian.lacks(kernels.NEEDS, self.needs)
         if missing:
             return row.skipped(trial.steps, debian.sentence(missing))
         if not self.kernel.ready(trial.steps):
             return row.skipped(
-                trial.steps, "Debian's kernel {} is not available".format(self.kernel.flavour)
+                trial.steps, f"Debian's kernel {self.kernel.flavour} is not available"
             )
         if trial.builds == "yes":
             row.add(self.test(trial.steps, row.target, trial.programs()))
@@ -65,7 +63,7 @@ class Machine:
 
     def test(self, steps, name, programs):
         """Starts the computer with test programs by name and path. Returns the counts."""
-        archive = HOME / "kernels" / "{}.cpio".format(self.kernel.flavour)
+        archive = HOME / "kernels" / f"{self.kernel.flavour}.cpio"
         archive.write_bytes(self.archive(programs))
         words = [*self.emulator.split(), *COMPUTER.split(), "-append", APPEND]
         words += ["-kernel", self.kernel.image, "-initrd", archive]
@@ -99,7 +97,7 @@ def counts_of(name, text):
     A program that did not end, or failed outside of a test, is a failure.
     """
     found = re.search(
-        r"^/tests/{0} starts$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S
+        rf"^/tests/{name} starts$(.*)/tests/{name} ends with (\d+)$", text, re.M | re.S
     )
     output, status = found.groups() if found else ("", "")
     counts = rust.counts(output)

@@ -19,7 +19,7 @@ def run(steps, options):
     folder = tools(steps)
     chosen = interpreters.found() if options.all else [interpreters.host()]
     for it in chosen if folder else ():
-        print("               {}".format(build(steps, folder, it)), flush=True)
+        print(f"               {build(steps, folder, it)}", flush=True)
 
 
 def tools(steps):
@@ -28,7 +28,7 @@ def tools(steps):
     if host is None:
         steps.fail("tools", "no CPython from 3.11 up with pip")
         return None
-    folder = TARGET / "tools-{}".format(host.name)
+    folder = TARGET / f"tools-{host.name}"
     done, wanted = folder / "complete", " ".join(REQUIREMENTS)
     if not (done.exists() and done.read_text() == wanted):
         # `--target` needs neither venv nor ensurepip, which Debian packages separately.
@@ -47,7 +47,7 @@ def build(steps, folder, it):
 def maturin(steps, folder, name, words, env=None):
     """Builds a wheel; returns its path in target/wheels, or None."""
     # A new folder, so that the only wheel there is this one.
-    out = TARGET / "wheel-{}".format(name)
+    out = TARGET / f"wheel-{name}"
     shutil.rmtree(str(out), ignore_errors=True)
     command = [folder / "bin" / interpreters.program("maturin"), "build", "--release"]
     command += ["--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out, *words]
@@ -59,7 +59,7 @@ def maturin(steps, folder, name, words, env=None):
 
 def environment(steps, folder, it, wheel):
     """Makes a new virtual environment with the wheel; returns its python, or None."""
-    home = TARGET / "venv-{}".format(it.name)
+    home = TARGET / f"venv-{it.name}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
     # Without pip, because Debian packages ensurepip separately.
     create = [it.executable, "-m", "venv", "--clear", "--without-pip", home]

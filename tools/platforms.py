@@ -59,4 +59,4 @@ def report(rows, write):
     kept = {line.split("|")[1].strip(): line for line in lines[1:]}
     kept.update((row.target, str(row)) for row in rows)
     table = "\n".join(head + [kept[target] for target in sorted(kept)])
-    PAGE.write_text("{}{}\n\n{}\n\n{}{}".format(before, BEGIN, table, END, after), "utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", "utf-8")

@@ -135,10 +135,10 @@ def findings(root, path):
         for match in pattern.finditer(prose):
             if not is_allowed(path, prose[max(0, match.start() - 2) : match.end() + 40]):
                 words = " ".join(match.group().split())
-                yield prose.count("\n", 0, match.start()) + 1, "{} ({})".format(words, use)
+                yield prose.count("\n", 0, match.start()) + 1, f"{words} ({use})"
     for number, line in enumerate(source.splitlines(), 1):
         if len(ADDRESS.sub("", line)) > WIDTH and not TABLE.match(line):
-            yield number, "{} columns".format(len(line))
+            yield number, f"{len(line)} columns"
 
 
 def is_allowed(path, text):
@@ -154,9 +154,9 @@ def subjects(root):
     for line in log.splitlines() if log else ():
         commit, subject = line.split(" ", 1)
         if len(subject) > SUBJECT_WIDTH:
-            yield "commit {}: subject of {} characters: {}".format(commit, len(subject), subject)
+            yield f"commit {commit}: subject of {len(subject)} characters: {subject}"
         if not SUBJECT.match(subject):
-            yield "commit {}: subject is not of the form `area: ...`: {}".format(commit, subject)
+            yield f"commit {commit}: subject is not of the form `area: ...`: {subject}"
 
 
 def git(root, *words):
@@ -221,7 +221,7 @@ def main():
         return 0
     found = ["{}:{}: {}".format(it, *each) for it in paths for each in sorted(findings(root, it))]
     found += [] if options.paths else subjects(root)
-    print("\n".join([*found, "{} findings".format(len(found))]))
+    print("\n".join([*found, f"{len(found)} findings"]))
     return 1 if found else 0
 
 

@@ -54,13 +54,13 @@ def rows_of(steps, it, python):
         steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")
         del suites["test.test_mmap"]
     # An empty folder, so that only the installed package can be imported.
-    scratch = TARGET / "scratch-{}".format(it.name)
+    scratch = TARGET / f"scratch-{it.name}"
     scratch.mkdir(parents=True, exist_ok=True)
     made = []
     for name, words in suites.items():
-        title = "{} on CPython {}".format(name, it.minor)
+        title = f"{name} on CPython {it.minor}"
         counts = suite(steps, title, [python, INSIDE, *words], ENVIRONMENT, scratch)
-        made.append(platforms.tested("{}, {}".format(rust.host(), title), counts, it.name))
+        made.append(platforms.tested(f"{rust.host()}, {title}", counts, it.name))
     return made
 
 
@@ -68,7 +68,7 @@ def suite(steps, name, command, env, folder):
     """Runs `inside.py`, prints why tests were skipped, and returns the counts."""
     ended = steps.run(name, command, env, folder, read=counts)
     for reason, times in sorted(summary(ended.text).get("reasons", {}).items()):
-        print("               {} skipped: {}".format(times, reason), flush=True)
+        print(f"               {times} skipped: {reason}", flush=True)
     return ended.counts
 
 

@@ -87,7 +87,7 @@ def valgrind(steps):
         ]
         words = [program] + VALGRIND[name]
         steps.run(
-            "valgrind on tests/{}.rs".format(name),
+            f"valgrind on tests/{name}.rs",
             command + words,
             {"QUICKCHECK_TESTS": "5"},
             read=rust.counts,
@@ -117,13 +117,9 @@ def fuzz(steps, seconds):
     corpus = target / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     command = [target / HOST / "release" / "operations", corpus, home / "corpus" / "operations"]
-    options = [
-        "-max_total_time={}".format(seconds),
-        "-max_len=512",
-        "-artifact_prefix={}/".format(target),
-    ]
+    options = [f"-max_total_time={seconds}", "-max_len=512", f"-artifact_prefix={target}/"]
     ended = steps.run(
-        "fuzzer for {} s".format(seconds), command + options, {"ASAN_OPTIONS": ASAN}, read=passed
+        f"fuzzer for {seconds} s", command + options, {"ASAN_OPTIONS": ASAN}, read=passed
     )
     done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
     print("               {} executions".format(done[-1] if done else "no"), flush=True)

@@ -55,7 +55,7 @@ def run(steps, options):
     )
     if not (options.quick or options.control or options.names):
         sanitizers.run(steps)
-    print("{} injected and survived".format(times))
+    print(f"{times} injected and survived")
 
 
 def scenarios(steps, names):
@@ -97,7 +97,7 @@ def listed(steps, command, option, prefix):
     """Returns the scenarios that a command lists."""
     ended = call(command + option)
     if not ended.ok:
-        steps.fail("scenarios of {}".format(command[-1]), "they cannot be listed")
+        steps.fail(f"scenarios of {command[-1]}", "they cannot be listed")
         show(command + option, ended)
         return []
     rows = [json.loads(line) for line in ended.text.splitlines()]
@@ -111,7 +111,7 @@ def lint(steps):
     """
     for home in (HOME, ROOT / "fuzz"):
         steps.run(
-            "cargo fmt of {}/".format(home.name),
+            f"cargo fmt of {home.name}/",
             ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"],
         )
     if sys.platform != "linux":
@@ -146,14 +146,10 @@ def run_scenario(steps, scenario, options):
         steps.skip(scenario.name, report["skipped"])
         return 0
     result = sentence(report) if report else end_of(ended)
-    line = (
-        "{}, control ({})".format(scenario.name, scenario.control)
-        if options.control
-        else scenario.name
-    )
+    line = f"{scenario.name}, control ({scenario.control})" if options.control else scenario.name
     good = (report is None) if options.control else (report is not None)
     counts = Counts(passed=1) if good else Counts(failed=1)
-    steps.record("{}: {}".format(line, result), counts, time.monotonic() - started, False)
+    steps.record(f"{line}: {result}", counts, time.monotonic() - started, False)
     if not good and not options.control:
         show(command, ended)
     return report["times"] if report else 0
@@ -227,7 +223,7 @@ def wait(command, folder, env, output):
     try:
         return child.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
-        output.write("hung: stopped after {} s\n".format(TIMEOUT).encode())
+        output.write(f"hung: stopped after {TIMEOUT} s\n".encode())
         # Python prints the stacks of its threads.
         child.send_signal(signal.SIGABRT)
         time.sleep(1)

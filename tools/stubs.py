@@ -24,7 +24,7 @@ def run(steps, options=None):
     home.mkdir(parents=True, exist_ok=True)
     prefixes = ("safemap", "safemap._safemap")
     for file, names in (("allowed.txt", ALLOWED), ("added.txt", ADDED)):
-        lines = ["{}.{}\n".format(prefix, name) for prefix in prefixes for name in names]
+        lines = [f"{prefix}.{name}\n" for prefix in prefixes for name in names]
         (home / file).write_text("".join(lines))
     # Typeshed's stub as of the newest CPython, under the package's name.
     typeshed = (folder / "mypy" / "typeshed" / "stdlib" / "mmap.pyi").read_text(encoding="utf-8")

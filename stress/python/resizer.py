@@ -27,7 +27,7 @@ class Resizer:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if answer != b"done\n":
-            raise AssertionError("the other process answered {!r}".format(answer))
+            raise AssertionError(f"the other process answered {answer!r}")
 
     def close(self):
         """Restores the file and ends the process. Returns the number of truncations."""

@@ -50,7 +50,7 @@ class Settings:
     def path(self, data=b""):
         """Creates a file with these bytes and returns its path."""
         self.files += 1
-        path = os.path.join(self.folder, "file-{}-{}".format(os.getpid(), self.files))
+        path = os.path.join(self.folder, f"file-{os.getpid()}-{self.files}")
         with open(path, "wb") as file:
             file.write(data)
         return path

@@ -145,7 +145,7 @@ def arguments(text):
 def with_names(text):
     """Returns the call with the arguments a0, a1 and so on."""
     count = itertools.count()
-    return ARGUMENT.sub(lambda _: "a{}".format(next(count)), text)
+    return ARGUMENT.sub(lambda _: f"a{next(count)}", text)
 
 
 @functools.lru_cache(maxsize=None)
@@ -160,6 +160,4 @@ def compiled(text):
 def missing(cls):
     """Returns the attributes of the class that no call uses."""
     every = "\n".join(CALLS + BARE)
-    return sorted(
-        name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every
-    )
+    return sorted(name for name in vars(cls) if name not in EXEMPT and f"m.{name}" not in every)

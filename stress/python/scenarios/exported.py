@@ -177,24 +177,21 @@ class Subject:
         view.release()
         self.map.restore()
         restored = self.map.damage is None and self.map[:] == bytes(self.map) == CONTENT
-        check(restored, "the map does not show its file after {}".format(texts))
+        check(restored, f"the map does not show its file after {texts}")
 
     def check_bytes(self, seen, left):
         """Checks that remaining bytes are unchanged, and that bytes on missing pages are zeros."""
         unchanged = seen[:left] == CONTENT[:left] and not int.from_bytes(seen, "little") & ~NUMBER
-        check(unchanged, "{} bytes left, and other bytes in the view".format(left))
+        check(unchanged, f"{left} bytes left, and other bytes in the view")
         missing = left - left % PAGE + PAGE
-        check(
-            not seen[missing:].strip(b"\0"),
-            "{} bytes left, and bytes on missing pages".format(left),
-        )
+        check(not seen[missing:].strip(b"\0"), f"{left} bytes left, and bytes on missing pages")
 
     def check_damage(self, first):
         """The damage is on a missing page, and the next call raises."""
         damage = self.map.damage
         check(
             damage is not None and first <= damage < LENGTH,
-            "damage at {}, first missing page at {}".format(damage, first),
+            f"damage at {damage}, first missing page at {first}",
         )
         calls = [
             lambda: self.map[0],

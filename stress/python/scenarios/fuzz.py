@@ -14,12 +14,10 @@ def run(settings):
         programs.safemap = OffByOne(programs.safemap)
     clock, seed, steps, count = settings.clock(3, 50), settings.seed * 1_000_000, 0, 0
     while clock:
-        settings.log("program {}".format(seed + count))
+        settings.log(f"program {seed + count}")
         steps += programs.run(seed + count)
         count += 1
-    return report(
-        steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed)
-    )
+    return report(steps, "random steps on both modules", f"{count} programs, from seed {seed} on")
 
 
 class OffByOne:

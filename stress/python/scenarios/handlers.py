@@ -211,9 +211,9 @@ def run(settings):
     for prelude, crash in crashes:
         check_crash(settings, module, prelude, crash)
     note = (
-        "{} orders of handlers; {} real crashes were still crashes, and reported where "
+        f"{len(SURVIVING)} orders of handlers; {len(crashes)} real crashes were still crashes, and reported where "
         "faulthandler was enabled"
-    ).format(len(SURVIVING), len(crashes))
+    )
     return report(faults, "faults between handlers", note)
 
 
@@ -231,24 +231,20 @@ def faults_of(settings, module, name, code):
     """Runs a program that must survive, and returns the number of its faults."""
     settings.log(name)
     done = start(settings, module, code)
-    check(
-        done.returncode == 0,
-        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
-    )
+    check(done.returncode == 0, f"{name}: exit status {done.returncode}\n{done.stderr[-2000:]}")
     return int(done.stdout)
 
 
 def check_crash(settings, module, prelude, crash):
     """Runs a program that must be terminated, and reported if faulthandler is enabled."""
-    name = "{} {}".format(crash, prelude)
+    name = f"{crash} {prelude}"
     settings.log(name)
     (begin, reported), (code, number, message) = PRELUDES[prelude], CRASHES[crash]
     done = start(settings, module, begin + "\n" + code)
     check(
-        done.returncode == -number,
-        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
+        done.returncode == -number, f"{name}: exit status {done.returncode}\n{done.stderr[-2000:]}"
     )
     check(
         reported == ("Fatal Python error: " + message in done.stderr),
-        "{}: {}".format(name, done.stderr[-2000:]),
+        f"{name}: {done.stderr[-2000:]}",
     )

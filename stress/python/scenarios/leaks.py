@@ -31,14 +31,12 @@ def run(settings):
     kept = after.descriptors > before.descriptors or after.mappings > before.mappings + 8
     check(
         not kept and after.resident <= before.resident + (4 << 10),
-        "{} before, {} after".format(before, after),
+        f"{before} before, {after} after",
     )
     for limit in (descriptors, mappings, address_space):
         settings.log("limit of " + limit.__name__)
         limit(safemap, settings)
-    note = "{} ways; {} before, {} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(
-        len(maps.ways), before, after
-    )
+    note = f"{len(maps.ways)} ways; {before} before, {after} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS"
     return report(times, "maps created and dropped", note)
 
 
@@ -49,7 +47,7 @@ def rounds(settings, maps, times):
         if number % 1000 == 0:
             if settings.control:
                 maps.leaked.append(maps.safemap.mmap(maps.fd, 0))
-            settings.log("map {}".format(number))
+            settings.log(f"map {number}")
             # Only the collector frees cycles.
             gc.collect(1)
     gc.collect()
@@ -67,7 +65,7 @@ class Usage:
             self.resident = int(file.read().split()[1]) * PAGE >> 10
 
     def __repr__(self):
-        return "{0.descriptors} descriptors, {0.mappings} mappings, {0.resident} KiB".format(self)
+        return f"{self.descriptors} descriptors, {self.mappings} mappings, {self.resident} KiB"
 
 
 class Maps:
@@ -202,17 +200,14 @@ def unchanged(safemap, settings):
     after = Usage()
     # The interpreter may have created a few mappings.
     left = after.descriptors != before.descriptors or after.mappings > before.mappings + 4
-    check(not left, "a refused call left something behind: {}, {} before".format(after, before))
+    check(not left, f"a refused call left something behind: {after}, {before} before")
     os.close(fd)
 
 
 def expect_refusal(call, code):
     """Checks that `call` raises OSError with this errno."""
     error = raised(call, OSError)
-    check(
-        error is not None and error.errno == code,
-        "{!r}, not {}".format(error, errno.errorcode[code]),
-    )
+    check(error is not None and error.errno == code, f"{error!r}, not {errno.errorcode[code]}")
 
 
 def descriptors(safemap, settings):
@@ -220,7 +215,7 @@ def descriptors(safemap, settings):
     with unchanged(safemap, settings) as (m, fd), limited(resource.RLIMIT_NOFILE, used + 20):
         many = []
         expect_refusal(lambda: [many.append(safemap.mmap(fd, 0)) for _ in range(100)], errno.EMFILE)
-        check(10 <= len(many) <= 30, "{} maps".format(len(many)))
+        check(10 <= len(many) <= 30, f"{len(many)} maps")
         for keywords in (
             {},
             {"repair": True},
@@ -241,7 +236,7 @@ def mappings(safemap, settings):
     with open("/proc/sys/vm/max_map_count") as file:
         limit = int(file.read())
     if limit > 200_000:
-        raise Skipped("the limit of mappings is {}".format(limit))
+        raise Skipped(f"the limit of mappings is {limit}")
     memory = safemap.mmap(-1, 3 * PAGE, flags=standard.MAP_PRIVATE)
     memory[:3] = b"abc"
     with unchanged(safemap, settings) as (m, fd):

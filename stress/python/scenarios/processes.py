@@ -69,7 +69,7 @@ def wait(*children):
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         check(
             status == 0,
-            "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)),
+            "a child " + ("hung" if status == -signal.SIGALRM else f"ended with {status}"),
         )
 
 
@@ -256,10 +256,7 @@ def spawned(settings):
             process.start()
         for process in processes:
             process.join(60)
-            check(
-                process.exitcode == 0,
-                "a process by {} ended with {}".format(method, process.exitcode),
-            )
+            check(process.exitcode == 0, f"a process by {method} ended with {process.exitcode}")
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
@@ -276,7 +273,7 @@ def write_and_fault(name, path, number, folder):
     m = map_file(module, path)
     m[number * PAGE : (number + 1) * PAGE] = bytes([65 + number]) * PAGE
     m.flush()
-    own = os.path.join(folder, "own-{}".format(os.getpid()))
+    own = os.path.join(folder, f"own-{os.getpid()}")
     with open(own, "w+b") as file:
         file.truncate(2 * PAGE)
         truncated = module.mmap(file.fileno(), 0)
@@ -306,10 +303,7 @@ def killed(settings):
             pid, workers[number] = workers[number], None
             os.kill(pid, signal.SIGKILL)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            check(
-                status == -signal.SIGKILL,
-                "a worker ended with {} before it was killed".format(status),
-            )
+            check(status == -signal.SIGKILL, f"a worker ended with {status} before it was killed")
             kills += 1
             check_file(settings, path)
             workers[number] = start(number)
@@ -349,8 +343,8 @@ def write_forever(module, path, number, rng):
 
 def check_file(settings, path):
     m = map_file(settings.module, path, access=settings.module.ACCESS_READ)
-    check(len(m) in SIZES, "no process set the length {}".format(len(m)))
+    check(len(m) in SIZES, f"no process set the length {len(m)}")
     # A worker may truncate the file during the read.
     with contextlib.suppress(OSError):
         other = set(m[:]) - set(range(65, 65 + WORKERS)) - {0}
-        check(not other, "bytes that no process wrote: {}".format(other))
+        check(not other, f"bytes that no process wrote: {other}")

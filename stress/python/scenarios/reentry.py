@@ -35,7 +35,7 @@ def run(settings):
     gc.disable()
     reentry = Reentry(settings)
     missing = calls.missing(settings.module.mmap)
-    check(settings.control or not missing, "no call of {}".format(missing))
+    check(settings.control or not missing, f"no call of {missing}")
     every = some(settings, list(reentry.hooked()), 1200)
     cases = some(settings, list(reentry.cases(every)), 5000)
     clock = settings.clock(6, 100)
@@ -44,17 +44,7 @@ def run(settings):
         reentry.one(*cases[done])
         done += 1
     check(not reentry.wrong, "\n".join(reentry.wrong))
-    note = (
-        "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
-            done,
-            len(cases),
-            len(reentry.texts),
-            len(TRIGGERS),
-            len(reentry.subclasses),
-            len(reentry.actions),
-            len(reentry.kinds),
-        )
-    )
+    note = f"{done} of {len(cases)} cases: {len(reentry.texts)} calls, {len(TRIGGERS)} triggers, {len(reentry.subclasses)} subclasses, {len(reentry.actions)} actions, {len(reentry.kinds)} kinds of maps"
     return report(reentry.fired, "actions during a call", note)
 
 
@@ -136,7 +126,7 @@ class Reentry:
             self.known[key] = hash(expected)
             if result != expected:
                 self.wrong.append(
-                    "{}\n  result   {}\n  expected {}".format(case, short(result), short(expected))
+                    f"{case}\n  result   {short(result)}\n  expected {short(expected)}"
                 )
         if self.fired % 500 == 0:
             gc.collect()
@@ -187,7 +177,7 @@ class Reentry:
                 if number == hooked.at
                 else arguments.plain(letter, value)
             )
-            subject.space["a{}".format(number)] = own
+            subject.space[f"a{number}"] = own
 
     def end(self, subject, result):
         """Returns the result with the state, and frees the map."""
@@ -215,7 +205,7 @@ def failure(act, subject):
 
 def described(hooked, action, kind):
     """Describes a case."""
-    argument = hooked.argument and "argument {} {}".format(hooked.at, hooked.argument.__name__)
+    argument = hooked.argument and f"argument {hooked.at} {hooked.argument.__name__}"
     manner = "overridden " + hooked.override if hooked.override else hooked.trigger.__name__
     return "{}: {} {} {}, a {} map".format(
         hooked.text, argument or "around", manner, action.__name__, kind

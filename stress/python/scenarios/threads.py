@@ -39,7 +39,7 @@ def run(settings):
     lock = (
         "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
     )
-    note = "{} threads, {}; {}".format(THREADS, lock, parallel(settings))
+    note = f"{THREADS} threads, {lock}; {parallel(settings)}"
     return report(calls, "calls while other threads use, resize and close the maps", note)
 
 
@@ -166,7 +166,7 @@ def use_one(settings, slots, number, rng):
         else ("resize", lambda: m.resize(rng.randrange(SMALLEST, LARGEST))) if which < 0.12
         else ("view", lambda: export(m, number)) if which < 0.2
         else ("record", lambda: write_record(m, number, rng)) if which < 0.5
-        else ("call {}".format(index), lambda: check_bytes(use(m, max(len(m), SMALLEST + 10), rng)))
+        else (f"call {index}", lambda: check_bytes(use(m, max(len(m), SMALLEST + 10), rng)))
     )  # fmt: skip
     settings.log(name)
     attempt(call)
@@ -174,7 +174,7 @@ def use_one(settings, slots, number, rng):
 
 def check_bytes(data):
     if not LEGAL.issuperset(data):
-        raise AssertionError("bytes that no thread wrote: {!r}".format(bytes(set(data) - LEGAL)))
+        raise AssertionError(f"bytes that no thread wrote: {bytes(set(data) - LEGAL)!r}")
 
 
 def write_record(m, number, rng):
@@ -183,7 +183,7 @@ def write_record(m, number, rng):
     data = bytes([97 + rng.randrange(26)]) * RECORD
     m[start : start + RECORD] = data
     same = m[start : start + RECORD] == data and m.find(data, start, start + RECORD) == start
-    check(same, "the record of {} was not read as it was written".format(number))
+    check(same, f"the record of {number} was not read as it was written")
 
 
 def export(m, number):
@@ -205,10 +205,10 @@ def parallel(settings):
         if best >= 1.5:
             break
     m.close()
-    text = "two searches in parallel are {:.2f} times as fast as one after the other".format(best)
+    text = f"two searches in parallel are {best:.2f} times as fast as one after the other"
     if best >= 1.5:
         return text
-    text += ", with {:.1f} processors idle".format(idle)
+    text += f", with {idle:.1f} processors idle"
     check(idle < 1.7, text)
     return text
 

@@ -43,10 +43,8 @@ def run(settings):
     calls, faults = workers.run(settings.clock(2.5, 40)), sum(faults)
     truncations = resizer.close()
     check_restored(shared, path)
-    check(0 < faults < calls, "{} of {} calls met a fault".format(faults, calls))
-    note = "{} calls of {} kinds in {} threads, {} of them FaultError".format(
-        calls, len(operations), THREADS, faults
-    )
+    check(0 < faults < calls, f"{faults} of {calls} calls met a fault")
+    note = f"{calls} calls of {len(operations)} kinds in {THREADS} threads, {faults} of them FaultError"
     return report(truncations, "truncations by another process", note)
 
 
@@ -66,7 +64,7 @@ def faulted(m, text, code, edge, alone):
         m.seek(edge)
         value = eval(code, names)
         if isinstance(value, bytes) and not LEGAL.issuperset(value):
-            raise AssertionError("{} read {!r}".format(text, value[:100]))
+            raise AssertionError(f"{text} read {value[:100]!r}")
     except OSError as error:
         if error.errno != errno.EFAULT or not 0 <= error.offset < len(CONTENT):
             raise

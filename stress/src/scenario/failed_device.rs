@@ -1,21 +1,9 @@
 //! The device under a mapped file fails, or a mapped block device shrinks.
 #![forbid(unsafe_code)]
 
-use std::{
-    fs::File,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs::File, path::PathBuf};
 
-use safemap::{Access, Advice, Map};
-use safemap_testing::{PAGE, SWEEPS, TempFile};
-
-use crate::{
-    disk::Disk,
-    process::run_or_skip,
-    report::{Report, Result, Settings, Skipped, require_mounts},
-};
+use super::*;
 
 const SIZE: u64 = 16 << 20;
 /// What remains of the device. It contains the metadata of the file system.

@@ -1,26 +1,12 @@
 //! A process with maps forks. Children exit, drop the maps, resize them or meet a fault.
 #![forbid(unsafe_code)]
 
-use std::{
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread,
-    time::Duration,
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    mpsc,
 };
 
-use safemap::{Access, Advice, Error, Map, Options, Sharing};
-use safemap_testing::{
-    PAGE, Stalled, Stop, TempFile, pattern,
-    process::{Fork, at_fork},
-};
-
-use super::file_and_map;
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings, Skipped},
-};
+use super::*;
 
 const LEN: usize = 4 * PAGE;
 

@@ -1,22 +1,7 @@
 //! Signal handlers that a program installs after the library's handler.
 #![forbid(unsafe_code)]
 
-use std::{
-    os::unix::process::ExitStatusExt,
-    sync::atomic::Ordering::SeqCst,
-    thread,
-    time::{Duration, Instant},
-};
-
-use libc::{SIG_IGN, SIGBUS, SIGSEGV};
-use safemap::{Error, Map};
-use safemap_testing::{PAGE, TempFile, process::Fork, signal};
-
-use super::file_and_map;
-use crate::{
-    raw::{CHAINED, HANDLED, install_chaining, install_ending, read_directly},
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 /// Returns a map whose file was truncated to one page.
 pub(super) fn truncated_map() -> (TempFile, Map) {

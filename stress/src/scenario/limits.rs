@@ -1,17 +1,11 @@
 //! Errors at limits of the system name the limit, and leave maps and files unchanged.
 #![forbid(unsafe_code)]
 
-use std::{error::Error as _, fs};
+use std::error::Error as _;
 
-use libc::{RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, SIG_DFL, SIGXFSZ};
-use safemap::{Error, Map, Options, Protection};
-use safemap_testing::{PAGE, pattern, signal};
+use libc::{RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, SIGXFSZ};
 
-use super::file_and_map;
-use crate::{
-    raw::{drop_privileges, limit},
-    report::{Report, Result, Settings, Skipped},
-};
+use super::*;
 
 const LEN: usize = 3 * PAGE;
 /// More maps than any limit here allows.

@@ -1,4 +1,5 @@
-//! The scenarios: names, functions and what `--control` removes.
+//! The scenarios: names, functions and what `--control` removes. Their files import what this module
+//! imports.
 
 mod allocated;
 mod copies;
@@ -18,10 +19,32 @@ pub(crate) mod stack_overflow;
 mod threads;
 mod truncated;
 
-use safemap::Map;
-use safemap_testing::{PAGE, TempFile, pattern};
+use std::{
+    fs,
+    ops::Range,
+    os::unix::{fs::FileExt, process::ExitStatusExt},
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::report::{Result, Settings};
+use libc::{SIG_DFL, SIG_IGN, SIGABRT, SIGBUS, SIGSEGV};
+use safemap::{Access, Advice, Error, Flags, HugePage, Map, Options, Protection, Sharing};
+use safemap_testing::{
+    LibraryCopy, PAGE, SWEEPS, Stalled, Stop, Sweep, TempFile, noise, pattern,
+    process::{Fork, at_fork},
+    restore_beside_cuts, signal,
+};
+
+use crate::{
+    device::Device,
+    disk::Disk,
+    process::{run_or_skip, this_program},
+    raw::*,
+    report::{Report, Result, Settings, Skipped, require_mounts},
+};
 
 /// A scenario.
 pub(crate) struct Scenario {

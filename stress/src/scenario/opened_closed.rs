@@ -1,12 +1,9 @@
 //! Maps that are opened and closed leave no descriptor, mapping or memory behind.
 #![forbid(unsafe_code)]
 
-use std::{fs, io};
+use std::io;
 
-use safemap::{Access, Map, Options};
-use safemap_testing::{PAGE, TempFile, pattern};
-
-use crate::report::{Report, Result, Settings};
+use super::*;
 
 pub(crate) fn run(settings: &Settings) -> Result {
     let file = TempFile::new(&pattern(10 * PAGE));

@@ -1,16 +1,9 @@
 //! Two threads search one map in about the time of one thread.
 #![forbid(unsafe_code)]
 
-use std::{
-    sync::{Barrier, Mutex},
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::{Barrier, Mutex};
 
-use safemap::Map;
-use safemap_testing::TempFile;
-
-use crate::report::{Report, Result, Settings, Skipped};
+use super::*;
 
 /// Fits into the caches, so that the cores do not compete for memory.
 const LEN: usize = 4 << 20;

@@ -2,19 +2,7 @@
 //! and dropped.
 #![forbid(unsafe_code)]
 
-use std::{
-    os::unix::fs::FileExt,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
-    thread,
-};
-
-use safemap::{Access, Map, Options};
-use safemap_testing::{PAGE, Stop, TempFile, pattern, restore_beside_cuts};
-
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const LEN: usize = 32 * PAGE;
 const READERS: usize = 4;

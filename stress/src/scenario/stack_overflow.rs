@@ -2,16 +2,9 @@
 //! replaced.
 #![forbid(unsafe_code)]
 
-use std::{hint::black_box, os::unix::process::ExitStatusExt, thread};
+use std::hint::black_box;
 
-use libc::{SIGABRT, SIGSEGV};
-use safemap_testing::{PAGE, TempFile, pattern};
-
-use crate::{
-    process::this_program,
-    raw::install_ending,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(4, 20);

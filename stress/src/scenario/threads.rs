@@ -1,23 +1,9 @@
 //! Threads write records and sweep while another thread resizes. No write is lost or torn.
 #![forbid(unsafe_code)]
 
-use std::{
-    borrow::Borrow,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::{borrow::Borrow, sync::Arc};
 
-use safemap::{Error, Map, Options};
-use safemap_testing::{PAGE, SWEEPS, Stop, TempFile, noise};
-
-use crate::{
-    raw::{address, read_address, read_directly},
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const WRITERS: usize = 4;
 const SWEEPERS: usize = 2;

@@ -2,25 +2,9 @@
 //! map.
 #![forbid(unsafe_code)]
 
-use std::{
-    os::unix::fs::FileExt,
-    process::Command,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::Mutex;
 
-use safemap::{Error, Map};
-use safemap_testing::{PAGE, SWEEPS, Stop, Sweep, TempFile};
-
-use super::file_and_map;
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const LEN: usize = 64 * PAGE;
 /// The threads use all but the last page, which shows that the map works again.
