@@ -9,7 +9,7 @@ import gc
 import mmap as standard
 import os
 import resource
-import weakref
+import weakref  # noqa: F401, which a way uses
 
 from settings import PAGE, Skipped, check, raised, report
 
@@ -36,17 +36,17 @@ def run(settings):
     for limit in (descriptors, mappings, address_space):
         settings.log("limit of " + limit.__name__)
         limit(safemap, settings)
-    note = f"{len(maps.ways)} ways; {before} before, {after} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS"
+    note = f"{len(maps.ways)} ways; {before} before, {after} after; limits: EMFILE, ENOMEM, RLIMIT_AS"
     return report(times, "maps created and dropped", note)
 
 
 def rounds(settings, maps, times):
     """Creates `times` maps, in all ways in turn."""
     for number in range(times):
-        maps.ways[number % len(maps.ways)](maps)
+        maps.create(number)
         if number % 1000 == 0:
             if settings.control:
-                maps.leaked.append(maps.safemap.mmap(maps.fd, 0))
+                maps.leaked.append(maps.names["mmap"](maps.names["fd"], 0))
             settings.log(f"map {number}")
             # Only the collector frees cycles.
             gc.collect(1)
@@ -68,105 +68,69 @@ class Usage:
         return f"{self.descriptors} descriptors, {self.mappings} mappings, {self.resident} KiB"
 
 
+# Ways to create a map and to drop it.
+WAYS = """
+mmap(fd, 0).close()
+mmap(fd, 0)
+with mmap(fd, 0, access=ACCESS_READ) as m: m[0]
+mmap(-1, LENGTH)[0] = 1
+mmap(-1, LENGTH, flags=MAP_PRIVATE)[-1] = 1
+mmap(fd, 0, access=ACCESS_COPY)[5] = 1
+mmap(fd, PAGE, offset=PAGE, trackfd=False)
+m = mmap(fd, 0); m.find(b"y"), m[::3], m.readline(), list(m[:3]), iter(m)
+m = mmap(fd, 0); m.seek(0); m.write(b"x" * 100)
+m = mmap(fd, 0); view = memoryview(m); raised(m.close, BufferError); del m; view[5]
+m = mmap(resized, 0); m.resize(3 * LENGTH); m.resize(LENGTH)
+m = mmap(-1, PAGE, flags=MAP_PRIVATE); m.resize(8 * PAGE); m.resize(PAGE)
+m = Subclass(fd, 0); m.cycle = m
+memoryview(mmap(fd, 0, repair=True))[7]
+repair(mmap(resized, 0, repair=True), resized)
+raised(lambda: mmap(fd, 100 * LENGTH), ValueError)
+raised(lambda: mmap(fd, 0, offset=1), OSError)
+raised(lambda: mmap(fd, 0, repair="x", trackfd=Unconvertible()), KeyError)
+raised(lambda: Failing(fd, 0), KeyError)
+raised(lambda: mmap(empty, 0), ValueError)
+raised(lambda: mmap(-1, 1 << 62), OSError)
+raised(lambda: mmap(12345, 5), OSError)
+m = mmap(fd, 0); weakref.finalize(m, int); raised(lambda: m.find(Unconvertible()), TypeError)
+""".strip().splitlines()
+
+
 class Maps:
-    """Ways to create maps and to drop them. Each method without an underscore is one."""
+    """What the ways use."""
 
     def __init__(self, safemap, settings):
-        self.safemap, self.leaked = safemap, []
-        self.fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
-        self.resized_fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
-        self.empty_fd = os.open(settings.path(), os.O_RDWR)
-        self.ways = [way for name, way in vars(Maps).items() if not name.startswith("_")]
-
-        class Cycle(safemap.mmap):
-            def __init__(self, *args, **keywords):
-                self.cycle = self
+        class Subclass(safemap.mmap):
+            """Its instances have attributes."""
 
         class Failing(safemap.mmap):
             def __init__(self, *args):
                 raise KeyError
 
-        self.Cycle, self.Failing = Cycle, Failing
+        self.ways, self.leaked = [compile(text, text, "exec") for text in WAYS], []
+        contents = {"fd": b"x" * LENGTH, "resized": b"x" * LENGTH, "empty": b""}
+        files = {name: os.open(settings.path(it), os.O_RDWR) for name, it in contents.items()}
+        self.names = {
+            **vars(safemap),
+            **globals(),
+            **files,
+            "Subclass": Subclass,
+            "Failing": Failing,
+        }
 
-    def closed(self):
-        self.safemap.mmap(self.fd, 0).close()
+    def create(self, number):
+        """Creates and drops a map in one of the ways."""
+        exec(self.ways[number % len(self.ways)], dict(self.names))
 
-    def dropped(self):
-        self.safemap.mmap(self.fd, 0)
 
-    def context(self):
-        with self.safemap.mmap(self.fd, 0, access=standard.ACCESS_READ) as m:
-            m[0]
-
-    def anonymous(self):
-        self.safemap.mmap(-1, LENGTH)[0] = 1
-
-    def private(self):
-        self.safemap.mmap(-1, LENGTH, flags=standard.MAP_PRIVATE)[-1] = 1
-
-    def copied(self):
-        self.safemap.mmap(self.fd, 0, access=standard.ACCESS_COPY)[5] = 1
-
-    def untracked(self):
-        self.safemap.mmap(self.fd, PAGE, offset=PAGE, trackfd=False)
-
-    def used(self):
-        m = self.safemap.mmap(self.fd, 0)
-        m.find(b"y"), m[::3], m.readline(), list(m[:3]), iter(m)
-        m.seek(0)
-        m.write(b"x" * 100)
-
-    def exported(self):
-        m = self.safemap.mmap(self.fd, 0)
-        view = memoryview(m)
-        raised(m.close, BufferError)
-        del m
-        view[5]
-
-    def resized(self):
-        m = self.safemap.mmap(self.resized_fd, 0)
-        m.resize(3 * LENGTH)
-        m.resize(LENGTH)
-
-    def moved(self):
-        m = self.safemap.mmap(-1, PAGE, flags=standard.MAP_PRIVATE)
-        m.resize(8 * PAGE)
-        m.resize(PAGE)
-
-    def subclass(self):
-        self.Cycle(self.fd, 0)
-
-    def with_repair(self):
-        memoryview(self.safemap.mmap(self.fd, 0, repair=True))[7]
-
-    def repaired(self):
-        m = self.safemap.mmap(self.resized_fd, 0, repair=True)
-        os.ftruncate(self.resized_fd, PAGE)
-        with memoryview(m) as view:
-            view[2 * PAGE], view[-1]
-        os.ftruncate(self.resized_fd, LENGTH)
-        if m.damage % PAGE == 0:
-            m.restore()
-
-    def refused(self):
-        raised(lambda: self.safemap.mmap(self.fd, 100 * LENGTH), ValueError)
-        raised(lambda: self.safemap.mmap(self.fd, 0, offset=1), OSError)
-        raised(lambda: self.safemap.mmap(self.fd, 0, repair="x", trackfd=Unconvertible()), KeyError)
-
-    def failed_after_creation(self):
-        raised(lambda: self.Failing(self.fd, 0), KeyError)
-
-    def empty(self):
-        raised(lambda: self.safemap.mmap(self.empty_fd, 0), ValueError)
-
-    def impossible(self):
-        raised(lambda: self.safemap.mmap(-1, 1 << 62), OSError)
-        raised(lambda: self.safemap.mmap(12345, 5), OSError)
-
-    def weakly_referenced(self):
-        m = self.safemap.mmap(self.fd, 0)
-        weakref.finalize(m, int)
-        raised(lambda: m.find(Unconvertible()), TypeError)
+def repair(m, fd):
+    """Reads pages that are missing, and restores the map."""
+    os.ftruncate(fd, PAGE)
+    with memoryview(m) as view:
+        view[2 * PAGE], view[-1]
+    os.ftruncate(fd, LENGTH)
+    if m.damage % PAGE == 0:
+        m.restore()
 
 
 class Unconvertible:

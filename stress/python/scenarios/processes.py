@@ -11,7 +11,6 @@ import random
 import signal
 import threading
 import time
-import traceback
 import warnings
 
 from settings import PAGE, check, map_file, raised, report
@@ -24,6 +23,8 @@ CONTENT = bytes(range(256)) * 64
 # The lengths that workers set before they are killed, and the length of their records.
 SIZES = [PAGE * pages for pages in (8, 9, 13, 30, 64)]
 WORKERS = 4
+# A process that takes longer hangs, and is killed. In seconds.
+TIMEOUT = 60
 RECORD = 256
 
 
@@ -43,34 +44,26 @@ def run(settings):
     )
 
 
-def fork(work, timeout=30):
-    """Forks a child that calls `work` and exits.
-
-    SIGALRM terminates it after the timeout. Returns its id.
-    """
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(timeout)
-            work()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    return pid
+def start(work, *arguments, method="fork"):
+    """Starts a process that calls `work` and exits, and returns it."""
+    process = multiprocessing.get_context(method).Process(target=work, args=arguments)
+    process.start()
+    return process
 
 
-def wait(*children):
-    """Waits for children, which must exit with 0."""
-    for pid in children:
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        check(
-            status == 0,
-            "a child " + ("hung" if status == -signal.SIGALRM else f"ended with {status}"),
-        )
+def wait(*processes):
+    """Waits for processes, which must exit with 0."""
+    for process in processes:
+        process.join(TIMEOUT)
+        status = kill(process)
+        check(status == 0, f"a process ended with {status}")
+
+
+def kill(process):
+    """Kills a process and returns its exit status."""
+    process.kill()
+    process.join()
+    return process.exitcode
 
 
 class Maps:
@@ -148,7 +141,7 @@ def forked(settings):
         maps.check_faults()
 
     def forks():
-        children = [fork(work) for work in (faults, closes, maps.check_bytes)]
+        children = [start(work) for work in (faults, closes, maps.check_bytes)]
         maps.check_bytes()
         wait(*children)
 
@@ -161,7 +154,7 @@ def forked(settings):
     rounds = settings.times(4, 60)
     for _ in range(rounds):
         settings.log("fork with maps")
-        wait(*[fork(work) for work in works])
+        wait(*[start(work) for work in works])
         maps.check_bytes(), maps.check_faults()
         private = maps.copy[0] == maps.private[0] == 0 and maps.shared[0] == 77
         check(private, "the parent does not see the bytes that it should")
@@ -185,7 +178,7 @@ def forked_with_repaired_view(settings):
     for _ in range(rounds):
         settings.log("fork with a repaired view")
         os.truncate(path, 0)
-        wait(fork(faults), fork(faults))
+        wait(start(faults), start(faults))
         check(m.damage is None, "the parent's map is damaged")
         with open(path, "r+b") as file:
             file.write(CONTENT)
@@ -235,7 +228,7 @@ def forked_beside_threads(settings):
             settings.log("fork beside threads")
             # A random moment of the calls.
             time.sleep(settings.rng.random() * 0.004)
-            wait(fork(works[number % len(works)]))
+            wait(start(works[number % len(works)]))
     m.close(), growing.close()
     return rounds
 
@@ -243,20 +236,12 @@ def forked_beside_threads(settings):
 def spawned(settings):
     """Starts processes that do not inherit the maps, and share a file."""
     path, count = settings.path(bytes(WORKERS * PAGE)), settings.times(2, 6)
+    name = settings.module.__name__
     for method in ("spawn", "forkserver"):
         settings.log(method)
-        context = multiprocessing.get_context(method)
-        arguments = [
-            (settings.module.__name__, path, number % WORKERS, settings.folder)
-            for number in range(count)
-        ]
         # Processes and no pool, because a pool does not report exit statuses.
-        processes = [context.Process(target=write_and_fault, args=one) for one in arguments]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(60)
-            check(process.exitcode == 0, f"a process by {method} ended with {process.exitcode}")
+        arguments = [(name, path, it % WORKERS, settings.folder) for it in range(count)]
+        wait(*[start(write_and_fault, *it, method=method) for it in arguments])
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
@@ -291,26 +276,24 @@ def killed(settings):
     descriptors = len(os.listdir("/proc/self/fd"))
     clock, kills = settings.clock(0.7, 12), 0
 
-    def start(number):
-        return fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)
+    def worker(number):
+        return start(write_forever, settings.module, path, number, random.Random(kills))
 
-    workers = [start(number) for number in range(WORKERS)]
+    workers = [worker(number) for number in range(WORKERS)]
     try:
         while clock:
             settings.log("kill")
             time.sleep(settings.rng.random() * 0.03)
             number = settings.rng.randrange(WORKERS)
-            pid, workers[number] = workers[number], None
-            os.kill(pid, signal.SIGKILL)
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            status = kill(workers[number])
             check(status == -signal.SIGKILL, f"a worker ended with {status} before it was killed")
             kills += 1
             check_file(settings, path)
-            workers[number] = start(number)
+            workers[number] = worker(number)
     finally:
-        for pid in filter(None, workers):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        # Each keeps a descriptor.
+        while workers:
+            kill(workers.pop())
     check_file(settings, path)
     check(len(os.listdir("/proc/self/fd")) == descriptors, "descriptors were left")
     return kills
