@@ -19,16 +19,11 @@ class Settings:
     """How a scenario is run."""
 
     def __init__(self, options, folder):
-        self.quick, self.control, self.seconds, self.seed = (
-            options.quick,
-            options.control,
-            options.seconds,
-            options.seed,
-        )
+        self.quick, self.control = options.quick, options.control
+        self.seconds, self.seed = options.seconds, options.seed
         self.folder, self.rng, self.files = folder, random.Random(options.seed), 0
-        self.log_file = os.open(
-            os.path.join(tempfile.gettempdir(), "last-step"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        )
+        log = os.path.join(tempfile.gettempdir(), "last-step")
+        self.log_file = os.open(log, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
 
     @property
     def module(self):

@@ -30,18 +30,12 @@ RECORD = 256
 
 def run(settings):
     warnings.simplefilter("ignore", DeprecationWarning)
-    children = (
-        forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
-    )
-    started = spawned(settings)
-    kills = killed(settings)
-    note = (
-        "{} forked children, which fault, close, resize or leave maps open; {} by spawn and "
-        "forkserver; {} killed while they wrote and resized"
-    )
-    return report(
-        children + started + kills, "other processes", note.format(children, started, kills)
-    )
+    children = forked(settings) + forked_beside_threads(settings)
+    children += forked_with_repaired_view(settings)
+    started, kills = spawned(settings), killed(settings)
+    note = f"{children} forked children, which fault, close, resize or leave maps open; {started} "
+    note += f"by spawn and forkserver; {kills} killed while they wrote and resized"
+    return report(children + started + kills, "other processes", note)
 
 
 def start(work, *arguments, method="fork"):
@@ -72,10 +66,9 @@ class Maps:
     def __init__(self, settings):
         module, path = settings.module, settings.path(CONTENT)
         self.module, self.settings, self.path = module, settings, path
-        self.file, self.copy, self.reader = (
-            map_file(module, path, **keywords)
-            for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
-        )
+        self.file = map_file(module, path)
+        self.copy = map_file(module, path, access=module.ACCESS_COPY)
+        self.reader = map_file(module, path, access=module.ACCESS_READ)
         self.shared = module.mmap(-1, len(CONTENT))
         self.private = module.mmap(-1, len(CONTENT), flags=module.MAP_PRIVATE)
         self.shared[:], self.private[:] = CONTENT, CONTENT
@@ -87,12 +80,8 @@ class Maps:
 
     def check_bytes(self):
         for m in self.all:
-            same = (
-                m[1:] == CONTENT[1:]
-                and m.find(CONTENT[100:400], 0) == 100
-                and len(m) == len(CONTENT)
-            )
-            check(same, "other bytes")
+            same = m[1:] == CONTENT[1:] and len(m) == len(CONTENT)
+            check(same and m.find(CONTENT[100:400], 0) == 100, "other bytes")
 
     def check_faults(self):
         for use in (lambda m: m[5], lambda m: m.find(b"x", 0), lambda m: m.__setitem__(PAGE, 1)):
@@ -117,10 +106,7 @@ class Maps:
 
 
 def forked(settings):
-    """Forks children of a process with maps.
-
-    Private memory of a child is not visible to the parent.
-    """
+    """Forks children of a process with maps. The parent does not see their private memory."""
     maps = Maps(settings)
     maps.check_faults()
 
@@ -245,10 +231,8 @@ def spawned(settings):
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
-            check(
-                data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE,
-                "a record is missing",
-            )
+            record = data[number * PAGE : (number + 1) * PAGE]
+            check(record == bytes([65 + number]) * PAGE, "a record is missing")
     return 2 * count
 
 
@@ -268,10 +252,7 @@ def write_and_fault(name, path, number, folder):
 
 
 def killed(settings):
-    """Kills processes that write and resize maps of one file.
-
-    It has a length and bytes that they wrote.
-    """
+    """Kills processes that write and resize maps of one file, and checks its length and bytes."""
     path = settings.path(bytes(SIZES[0]))
     descriptors = len(os.listdir("/proc/self/fd"))
     clock, kills = settings.clock(0.7, 12), 0
@@ -300,10 +281,7 @@ def killed(settings):
 
 
 def write_forever(module, path, number, rng):
-    """Writes, resizes and searches.
-
-    Another process may truncate the file, which is an error of a call.
-    """
+    """Writes, resizes and searches. If another process truncates the file, calls may fail."""
     while True:
         m = map_file(module, path)
         for _ in range(rng.randrange(50)):

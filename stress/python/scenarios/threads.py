@@ -36,10 +36,8 @@ def run(settings):
         ([Slot(private)], (0.5, 8)),
     ))  # fmt: skip
     sys.setswitchinterval(0.005)
-    lock = (
-        "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
-    )
-    note = f"{THREADS} threads, {lock}; {parallel(settings)}"
+    lock = "a" if getattr(sys, "_is_gil_enabled", lambda: True)() else "no"
+    note = f"{THREADS} threads, {lock} global lock; {parallel(settings)}"
     return report(calls, "calls while other threads use, resize and close the maps", note)
 
 

@@ -21,9 +21,8 @@ LEGAL = set(CONTENT) | set(b"abcde\x07\0")
 def run(settings):
     module, lists, path = settings.module, import_test("truncated"), settings.path(CONTENT)
     shared = map_file(module, path)
-    readers = [
-        map_file(module, path, access=access) for access in (module.ACCESS_READ, module.ACCESS_COPY)
-    ]
+    accesses = (module.ACCESS_READ, module.ACCESS_COPY)
+    readers = [map_file(module, path, access=access) for access in accesses]
     own = [map_file(module, path) for _ in range(THREADS)]
     operations = {text: compiled(text) for text in lists.READS + lists.WRITES + lists.HARMLESS}
     reading = [text for text in operations if text not in lists.WRITES]
@@ -34,9 +33,8 @@ def run(settings):
         m = own[number] if which < 0.6 else shared if which < 0.8 else settings.rng.choice(readers)
         text = settings.rng.choice(reading if m is readers[0] else list(operations))
         settings.log(text)
-        faults[number] += faulted(
-            m, text, operations[text], settings.rng.randrange(len(CONTENT) - 100), m is own[number]
-        )
+        edge = settings.rng.randrange(len(CONTENT) - 100)
+        faults[number] += faulted(m, text, operations[text], edge, m is own[number])
 
     for number in range(THREADS):
         workers.add(call, number)
@@ -44,7 +42,8 @@ def run(settings):
     truncations = resizer.close()
     check_restored(shared, path)
     check(0 < faults < calls, f"{faults} of {calls} calls met a fault")
-    note = f"{calls} calls of {len(operations)} kinds in {THREADS} threads, {faults} of them FaultError"
+    note = f"{calls} calls of {len(operations)} kinds in {THREADS} threads, {faults} of them "
+    note += "FaultError"
     return report(truncations, "truncations by another process", note)
 
 
@@ -85,8 +84,6 @@ def check_restored(m, path):
     m[:] = CONTENT
     m.flush()
     with open(path, "rb") as file:
-        check(
-            file.read() == m[:] == CONTENT and m.find(b"\n", 0) == PAGE - 1,
-            "the map does not show its file",
-        )
+        same = file.read() == m[:] == CONTENT and m.find(b"\n", 0) == PAGE - 1
+    check(same, "the map does not show its file")
     m.close()

@@ -1,5 +1,5 @@
-//! The scenarios: names, functions and what `--control` removes. Their files import what this module
-//! imports.
+//! The scenarios: names, functions and what `--control` removes. Their files import what this
+//! module imports.
 
 mod allocated;
 mod copies;
