@@ -4,14 +4,14 @@ import os
 import shutil
 
 from tools import interpreters
-from tools.steps import ROOT, TARGET, call, show
+from tools.steps import ROOT, TARGET, call, flag, show
 
 REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23", "ruff>=0.6"]
 
 
 def options(parser):
     """Adds the options of the tool `wheel`."""
-    parser.add_argument("--all", action="store_true", help="one for each CPython found")
+    flag(parser, "--all", "one for each CPython found")
 
 
 def run(steps, options):
@@ -37,6 +37,15 @@ def tools(steps):
             return None
         done.write_text(wanted)
     return folder
+
+
+def installed(steps, it=None):
+    """Builds the package for an interpreter, the host by default, and installs it into an
+    environment; returns the python of it and the wheel, or None for both."""
+    folder, it = tools(steps), it or interpreters.host()
+    wheel = build(steps, folder, it) if folder else None
+    python = environment(steps, folder, it, wheel) if wheel else None
+    return (python, wheel) if python else (None, None)
 
 
 def build(steps, folder, it):

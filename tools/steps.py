@@ -1,5 +1,6 @@
 """Runs the commands of a tool, counts tests, and measures the time of each step."""
 
+import json
 import os
 import subprocess
 import time
@@ -93,6 +94,20 @@ class Steps:
         seconds = time.monotonic() - self.begun
         print(total.format(len(self.times), seconds, cpu_of_children(), self.counts))
         return 1 if self.counts.failed else 0
+
+
+def last_line(text):
+    """The object in the last line of an output, which is JSON; None without it."""
+    try:
+        last = json.loads(text.rstrip().rsplit("\n", 1)[-1])
+    except ValueError:
+        return None
+    return last if isinstance(last, dict) else None
+
+
+def flag(parser, name, text):
+    """Adds an option without a value."""
+    parser.add_argument(name, action="store_true", help=text)
 
 
 def cpu_of_children():
