@@ -4,7 +4,7 @@ import re
 
 from tools import cross_toolchain, debian, platforms, rust, targets
 from tools.platforms import Row
-from tools.steps import call
+from tools.steps import call, flag
 
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 # All tests but those in the documentation.
@@ -16,11 +16,7 @@ PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
 def options(parser):
     """Adds this tool's options."""
     parser.add_argument("names", nargs="*", help="parts of targets' names; default: all targets")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="no type checks, no second page size, no emulated computers",
-    )
+    flag(parser, "--quick", "no type checks, no second page size, no emulated computers")
     platforms.options(parser)
 
 

@@ -186,9 +186,8 @@ def reached(aim):
     """Returns the median of an aim's rounds and their range, the limit and the verdict."""
     write = signed if "plus" in aim else quotient
     values = list(map(write, aim["reached"]))
-    text = "{} {} {} ({}–{})".format(
-        values[0], "beside" if "plus" in aim else "of", aim["against"], *values[1:]
-    )
+    relation = "beside" if "plus" in aim else "of"
+    text = "{} {} {} ({}–{})".format(values[0], relation, aim["against"], *values[1:])
     limit = aim.get("plus", aim.get("ratio"))
     return "{}, ≤ {}: {}".format(text, write(limit), aim["met"]) if limit else text
 

@@ -1,6 +1,6 @@
 """The table of targets: printed, and written into `docs/platforms.md`."""
 
-from tools.steps import ROOT, Counts
+from tools.steps import ROOT, Counts, flag
 
 PAGE = ROOT / "docs" / "platforms.md"
 COLUMNS = ["target", "type-checks", "builds", "tests run", "passed", "failed", "skipped", "why"]
@@ -43,7 +43,7 @@ def tested(name, counts, why=None, checked=True):
 
 def options(parser):
     """Adds the option of tools that make rows."""
-    parser.add_argument("--write", action="store_true", help="write rows to docs/platforms.md")
+    flag(parser, "--write", "write rows to docs/platforms.md")
 
 
 def report(rows, write):
