@@ -1,6 +1,5 @@
 //! Several copies of the crate in one process, as in several extension modules, beside handlers of
 //! a program.
-#![forbid(unsafe_code)]
 
 use std::sync::Barrier;
 

@@ -1,5 +1,4 @@
 //! Writes to a hole of a file on a full disk fail, and work when the disk has space again.
-#![forbid(unsafe_code)]
 
 use super::*;
 

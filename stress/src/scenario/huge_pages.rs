@@ -1,5 +1,4 @@
 //! Memory of huge pages while the pool of huge pages is empty, and when it is filled.
-#![forbid(unsafe_code)]
 
 use super::*;
 

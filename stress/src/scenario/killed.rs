@@ -1,5 +1,4 @@
 //! Processes that write and resize maps of a file are killed. The file must stay consistent.
-#![forbid(unsafe_code)]
 
 use std::process::{Child, Stdio};
 

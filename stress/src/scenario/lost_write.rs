@@ -1,5 +1,4 @@
 //! Bytes that the system loses when it writes them back are an error of `flush`.
-#![forbid(unsafe_code)]
 
 use super::*;
 

@@ -1,5 +1,4 @@
 //! Pages of a map are forbidden and allowed again.
-#![forbid(unsafe_code)]
 
 use super::*;
 
