@@ -17,7 +17,7 @@ from tools.steps import call
 # A release of Debian, and the version of Linux that it keeps.
 SUITE, LINUX = "trixie", "6.12"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-NEEDS = {"apt-get": "apt", "dpkg-deb": "dpkg", KEYS: "debian-archive-keyring"}
+NEEDS = {"apt-get": "apt", "cpio": "cpio", "dpkg-deb": "dpkg", KEYS: "debian-archive-keyring"}
 
 
 class Kernel:
