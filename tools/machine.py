@@ -96,7 +96,7 @@ def counted(text, programs):
 
 
 def counts_of(name, text):
-    """Counts the results of a program. No end, or a failure outside of a test, is one."""
+    """Counts the results of a program. One that did not end, or failed elsewhere, is a failure."""
     pattern = rf"^/tests/{name} starts$(.*)/tests/{name} ends with (\d+)$"
     found = re.search(pattern, text, re.M | re.S)
     output, status = found.groups() if found else ("", "")

@@ -1,5 +1,6 @@
 """The settings of a scenario, and functions that scenarios share."""
 
+import functools
 import importlib
 import os
 import random
@@ -70,6 +71,15 @@ def check(condition, message):
     """Raises AssertionError unless the condition is true."""
     if not condition:
         raise AssertionError(message)
+
+
+@functools.cache
+def compiled(text):
+    """Compiles code, as an expression if it is one."""
+    try:
+        return compile(text, text, "eval")
+    except SyntaxError:
+        return compile(text, text, "exec")
 
 
 def raised(call, *kinds):

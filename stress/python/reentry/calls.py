@@ -142,19 +142,11 @@ def arguments(text):
     return ARGUMENT.findall(text)
 
 
+@functools.cache
 def with_names(text):
     """Returns the call with the arguments a0, a1 and so on."""
     count = itertools.count()
     return ARGUMENT.sub(lambda _: f"a{next(count)}", text)
-
-
-@functools.lru_cache(maxsize=None)
-def compiled(text):
-    """Compiles the call, as an expression if it is one."""
-    try:
-        return compile(with_names(text), text, "eval")
-    except SyntaxError:
-        return compile(with_names(text), text, "exec")
 
 
 def missing(cls):

@@ -15,7 +15,7 @@ from collections import namedtuple
 
 from reentry import actions, arguments, calls, subclasses, triggers
 from reentry.subject import KINDS, Subject
-from settings import check, report
+from settings import check, compiled, report
 
 CONTROL = "the standard mmap"
 
@@ -154,7 +154,7 @@ class Reentry:
     def begin(self, subject, hooked, kind, trigger):
         """Creates the map and the arguments of the call."""
         subject.begin(kind, self.subclasses.get(hooked.override, self.settings.module.mmap))
-        subject.code = calls.compiled(hooked.text)
+        subject.code = compiled(calls.with_names(hooked.text))
         for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
             value = str(subject.fd) if value == "FD" else value
             is_hooked = number == hooked.at

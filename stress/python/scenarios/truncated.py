@@ -7,7 +7,7 @@ import errno
 import operator
 
 from resizer import Resizer
-from settings import PAGE, check, import_test, map_file, report
+from settings import PAGE, check, compiled, import_test, map_file, report
 from workers import Workers
 
 CONTROL = "the standard mmap"
@@ -24,17 +24,17 @@ def run(settings):
     accesses = (module.ACCESS_READ, module.ACCESS_COPY)
     readers = [map_file(module, path, access=access) for access in accesses]
     own = [map_file(module, path) for _ in range(THREADS)]
-    operations = {text: compiled(text) for text in lists.READS + lists.WRITES + lists.HARMLESS}
+    operations = lists.READS + lists.WRITES + lists.HARMLESS
     reading = [text for text in operations if text not in lists.WRITES]
     workers, resizer, faults = Workers(), Resizer(path, settings.seed), [0] * THREADS
 
     def call(number):
         which = settings.rng.random()
         m = own[number] if which < 0.6 else shared if which < 0.8 else settings.rng.choice(readers)
-        text = settings.rng.choice(reading if m is readers[0] else list(operations))
+        text = settings.rng.choice(reading if m is readers[0] else operations)
         settings.log(text)
         edge = settings.rng.randrange(len(CONTENT) - 100)
-        faults[number] += faulted(m, text, operations[text], edge, m is own[number])
+        faults[number] += faulted(m, text, edge, m is own[number])
 
     for number in range(THREADS):
         workers.add(call, number)
@@ -47,21 +47,13 @@ def run(settings):
     return report(truncations, "truncations by another process", note)
 
 
-def compiled(text):
-    """Compiles an operation, as an expression if it is one."""
-    try:
-        return compile(text, text, "eval")
-    except SyntaxError:
-        return compile(text, text, "exec")
-
-
-def faulted(m, text, code, edge, alone):
+def faulted(m, text, edge, alone):
     """Runs an operation from offset `edge` on. Returns whether it met a fault."""
     # The names that the operations use.
     names = {"m": m, "operator": operator, "i": edge + 75, "edge": edge, "n": 76}
     try:
         m.seek(edge)
-        value = eval(code, names)
+        value = eval(compiled(text), names)
         if isinstance(value, bytes) and not LEGAL.issuperset(value):
             raise AssertionError(f"{text} read {value[:100]!r}")
     except OSError as error:
