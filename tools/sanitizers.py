@@ -91,5 +91,4 @@ def fuzz(steps, seconds):
 
 def passed(text):
     """Counts a fuzzer that found nothing as a test that passed."""
-    found = re.search(r"^Done \d+ runs", text, re.M) is None
-    return Counts(passed=not found, failed=found)
+    return Counts(passed=1) if re.search(r"^Done \d+ runs", text, re.M) else Counts(failed=1)
