@@ -3,7 +3,7 @@
 import mmap
 from collections import namedtuple
 
-from tools.kernels import Kernel
+from tools import kernels
 from tools.machine import Machine
 
 # needs: what must be there besides the compiler, and the package that contains it.
@@ -105,17 +105,17 @@ I686 = {
 ARM_16K = Machine(
     "qemu-system-aarch64 -M virt -cpu max,pauth=off,sve=off",
     {"qemu-system-aarch64": "qemu-system-arm"},
-    Kernel("arm64", "arm64-16k"),
+    kernels.Kernel("arm64", "arm64-16k"),
     "/usr/aarch64-linux-gnu/lib",
     " with 16 KiB pages",
 )
 MAINFRAME = Machine(
     "qemu-system-s390x -M s390-ccw-virtio -cpu max",
     {"qemu-system-s390x": "qemu-system-misc"},
-    Kernel("s390x", "s390x"),
+    kernels.Kernel("s390x", "s390x"),
     "/usr/s390x-linux-gnu/lib",
 )
-NEEDS = (AARCH64, S390X, I686, ARM_16K.needs, MAINFRAME.needs)
+NEEDS = (AARCH64, S390X, I686, kernels.NEEDS, ARM_16K.needs, MAINFRAME.needs)
 
 TARGETS = [
     Target(
