@@ -231,7 +231,7 @@ impl Map {
         // `Advice::Other` may hold the number of a variant.
         let known = Advice::from_raw(number);
         if known.forbids() {
-            fault::ensure_first_for_protection();
+            fault::ensure_first_for_protection().map_err(Error::os("advise"))?;
         }
         if known == Advice::Remove {
             return self.remove(&regions, span, number);
@@ -376,7 +376,7 @@ impl Map {
                 multiple,
             });
         }
-        fault::ensure_first_for_protection();
+        fault::ensure_first_for_protection().map_err(Error::os("protect"))?;
         let Some(pages) = self.pages(&regions, span, Rounding::Outward) else { return Ok(()) };
         pages.protect(protection).map_err(Error::os("protect"))?;
         self.record_protection(&regions, span, protection).map_err(Error::os("protect"))
