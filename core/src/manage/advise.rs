@@ -58,7 +58,7 @@ impl Map {
         // `Advice::Other` may hold the number of a variant.
         let known = Advice::from_raw(number);
         if known.forbids() {
-            fault::ensure_first_for_protection();
+            fault::ensure_first_for_protection().map_err(Error::os("advise"))?;
         }
         if known == Advice::Remove {
             return self.remove(&regions, span, number);

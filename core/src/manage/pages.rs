@@ -106,7 +106,7 @@ impl Map {
                 multiple,
             });
         }
-        fault::ensure_first_for_protection();
+        fault::ensure_first_for_protection().map_err(Error::os("protect"))?;
         let Some(pages) = self.pages(&regions, span, Rounding::Outward) else { return Ok(()) };
         pages.protect(protection).map_err(Error::os("protect"))?;
         self.record_protection(&regions, span, protection).map_err(Error::os("protect"))
