@@ -41,15 +41,16 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Options {
-    access: Option<Access>,
+    pub(crate) access: Option<Access>,
     sharing: Option<Sharing>,
     protection: Option<Protection>,
     flags: Flags,
     exact_flags: Option<Flags>,
     huge_pages: Option<HugePage>,
-    offset: u64,
+    pub(crate) offset: u64,
     exact_offset: bool,
-    len: Option<usize>,
+    pub(crate) len: Option<usize>,
+    pub(crate) copy_limit: Option<usize>,
     reserve: usize,
     untracked: bool,
     repair: bool,
@@ -508,7 +509,7 @@ impl Options {
         self.create(Source::Memory)
     }
 
-    fn create(&self, source: Source<'_>) -> Result<Map> {
+    pub(crate) fn create(&self, source: Source<'_>) -> Result<Map> {
         let ignores_file = self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS);
         let source = if ignores_file { Source::Memory } else { source };
         if self.name.is_some() && !region::HAS_NAMES {
@@ -555,7 +556,7 @@ impl Options {
     }
 
     /// Returns the length of the map in bytes, checked against the length of the file.
-    fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
+    pub(crate) fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
         let Some(state) = state else {
             return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
         };
@@ -672,7 +673,7 @@ impl Options {
 }
 
 /// What a new map shows: a file, or memory.
-enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// A file that belongs to the caller.
     Borrowed(BorrowedFile<'a>),
     /// A file that the library opened.
