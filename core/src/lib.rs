@@ -212,13 +212,14 @@
 //! | `buffer.copy_from_slice(&map[a..b])` | [`Map::read_exact_at`] |
 //! | `map[a..b].copy_from_slice(bytes)` | [`Map::write_at`] |
 //! | `map[a..b].fill(byte)`, `map.copy_within(a..b, to)` | [`Map::fill`], [`Map::copy_within`] |
-//! | `u64::from_ne_bytes(map[a..a + 8].try_into()?)` | [`Map::load::<u64>(a)`](Map::load) |
+//! | `u64::from_ne_bytes(map[a..a + 8].try_into()?)` | [`Map::load::<u64>(a)`](Map::load), [`Map::load_le`], [`Map::load_be`] |
+//! | `parse(&map[a..b])` | [`Map::with_slice(a..b, parse)`](Map::with_slice), over a copy |
 //! | `memchr::memmem::find(&map, needle)` | [`Map::find`] |
 //! | `flush`, `flush_range(offset, len)`, `flush_async` | [`Map::flush`], [`Map::flush_range`], [`Map::flush_async`] |
 //! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
 //! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
 //! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
-//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
+//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
 //! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 
 #[macro_use]
@@ -246,6 +247,7 @@ mod slices;
 mod stream;
 mod sys;
 
+mod values;
 mod word;
 
 pub use access::copy_of;
@@ -256,8 +258,7 @@ pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
-pub use stream::Cursor;
-pub use stream::Lines;
+pub use stream::{Chunks, Cursor, Lines};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use word::Word;

@@ -534,7 +534,9 @@ impl Options {
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
         // Changed through references from here: to move a map takes dozens of instructions.
-        let mut map = Map { memory, access, origin, request, name, mark: None, allocate };
+        let has_fixed_len = self.len.is_some();
+        let mut map =
+            Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
         map.count_calls();
         if self.repair {
             map.start_repair()?;
