@@ -118,8 +118,8 @@ questions! {
          stay below its limit of mappings (65530 by default). Beside memmap2, and beside 100 maps \
          in the same round.";
     slices: slices::answer, "Rust: slices that do not change",
-        "`FileBytes` is opened and all its bytes are added; beside `std::fs::read`, and beside \
-         memmap2's slice, whose bytes may change. A memory file that is sealed is not copied. \
+        "`FileBytes` is opened and all its bytes are added; beside `std::fs::read`. A memory file \
+         that is sealed is not copied; beside memmap2's slice, whose bytes may change. \
          `Snapshot::get` copies 64 KiB *first* and nothing *again*. All files are in the page \
          cache.";
     threads: threads::answer, "Rust: do two threads do twice as much?",

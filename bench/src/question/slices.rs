@@ -1,7 +1,5 @@
 //! What does a slice cost whose bytes do not change?
 
-use std::fs::File;
-
 use safemap::{FileBytes, Options, Snapshot};
 use safemap_testing::memfd::memory_file;
 
@@ -14,7 +12,6 @@ pub(super) fn answer(run: &Run) -> Outcome {
         Row::new(format!("`FileBytes`, opened and summed, {}", sized(size)))
             .time("safemap", || sum(&FileBytes::open(path).expect("open a file")))
             .time("std::fs::read", || sum(&fs::read(path).expect("open a file")))
-            .time("memmap2", || sum(&peers::map(&File::open(path).expect("open a file"))))
             .aim("std::fs::read", aim)
             .done(run);
     }

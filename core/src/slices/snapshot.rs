@@ -8,7 +8,13 @@ use std::{
     path::Path,
     ptr::NonNull,
     slice,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
+    },
     thread,
     time::Duration,
 };
@@ -88,6 +94,7 @@ struct Shared {
     /// Private memory of `len` bytes; `None` for an empty file.
     region: Option<Region>,
     pieces: Box<[Piece]>,
+    complete: Complete,
 }
 
 const NO_LENGTH: Error =
@@ -149,8 +156,9 @@ impl Snapshot {
         }
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
         let region = (len > 0).then(|| reserve(len)).transpose()?;
-        let pieces = (0..len.div_ceil(piece::LEN)).map(|_| Piece::new()).collect();
-        Ok(Snapshot { shared: Arc::new(Shared { file, stamp, len, region, pieces }) })
+        let pieces: Box<[_]> = (0..len.div_ceil(piece::LEN)).map(|_| Piece::new()).collect();
+        let complete = Complete::new(pieces.len());
+        Ok(Snapshot { shared: Arc::new(Shared { file, stamp, len, region, pieces, complete }) })
     }
 
     /// Returns the length of the file when it was opened, in bytes.
@@ -294,7 +302,7 @@ impl Shared {
         let (mut index, end) = (span.start() / piece::LEN, span.end());
         while index * piece::LEN < end && span.len() > 0 {
             let needed = (end - index * piece::LEN).min(piece::LEN);
-            if self.pieces[index].ready() < needed {
+            if !self.complete.contains(index) && self.pieces[index].ready() < needed {
                 self.copy_piece(index, needed)?;
             }
             index += 1;
@@ -322,11 +330,20 @@ impl Shared {
         Ok(())
     }
 
+    /// The bytes of a piece.
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = index * piece::LEN;
+        start..self.len.min(start + piece::LEN)
+    }
+
     fn copy_claimed(&self, index: usize, claim: Claim<'_>, needed: usize) -> Result<()> {
         let (mut ready, start) = (claim.ready(), index * piece::LEN);
-        let read = self.read(start..self.len.min(start + piece::LEN), &claim, &mut ready);
+        let read = self.read(self.range(index), &claim, &mut ready);
         fork::step();
         claim.publish(ready);
+        if ready == self.range(index).len() {
+            self.complete.insert(index);
+        }
         match read {
             _ if ready >= needed => Ok(()),
             Ok(()) => Err(Error::Fault { offset: start + ready }),
@@ -363,6 +380,7 @@ impl Shared {
             return Ok(());
         };
         // First, because no slice of these pieces exists now.
+        self.complete.remove(pieces.clone());
         self.pieces[pieces.clone()].fill_with(Piece::new);
         let end = (pieces.end * piece::LEN).min(region.size());
         let start = region.base().as_ptr().wrapping_add(pieces.start * piece::LEN);
@@ -379,6 +397,34 @@ impl Shared {
             // SAFETY: `span` lies in the file, and the region is as long.
             Some(region) => unsafe { region.base().add(span.start()) },
             None => NonNull::dangling(),
+        }
+    }
+}
+
+/// The pieces of which all bytes are ready, a bit for each. The states of the pieces would fill the
+/// processor's cache.
+#[derive(Debug)]
+struct Complete(Box<[AtomicU64]>);
+
+impl Complete {
+    fn new(pieces: usize) -> Complete {
+        Complete((0..pieces.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    #[inline]
+    fn contains(&self, index: usize) -> bool {
+        // Acquire: the bytes were written before `insert`.
+        self.0[index / 64].load(Acquire) >> (index % 64) & 1 == 1
+    }
+
+    /// Inserts a piece. A fork may come first: the child uses the state of the piece.
+    fn insert(&self, index: usize) {
+        self.0[index / 64].fetch_or(1 << (index % 64), Release);
+    }
+
+    fn remove(&mut self, pieces: Range<usize>) {
+        for index in pieces {
+            *self.0[index / 64].get_mut() &= !(1 << (index % 64));
         }
     }
 }
