@@ -7,6 +7,8 @@ import re
 from tools import interpreters, platforms
 from tools.steps import TARGET, Counts, call
 
+# Optional features of the core.
+FEATURES = ["--features", "safemap/stable-deref,safemap/zerocopy"]
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 
 
@@ -17,7 +19,7 @@ def build(steps, options=None):
 
 def test(steps):
     """Tests the core, also with the portable accessors; returns rows of the table of targets."""
-    test = ["cargo", "test", "--no-fail-fast"]
+    test = ["cargo", "test", "--no-fail-fast", *FEATURES]
     native = steps.run("cargo test", test, read=counts)
     # Its own folder, because other flags would build everything anew each time.
     env = {"RUSTFLAGS": "--cfg safemap_portable", "CARGO_TARGET_DIR": str(TARGET / "portable")}
@@ -35,9 +37,10 @@ def lint(steps):
     # PyO3's build script asks an interpreter what to build for.
     env = {"PYO3_PYTHON": it.executable} if it else {}
     steps.run("cargo fmt", ["cargo", "fmt", "--all", "--check"])
-    clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    clippy = ["cargo", "clippy", "--workspace", "--all-targets", *FEATURES]
+    clippy += ["--", "-D", "warnings"]
     steps.run("cargo clippy", clippy, env)
-    doc = ["cargo", "doc", "--workspace", "--no-deps"]
+    doc = ["cargo", "doc", "--workspace", "--no-deps", *FEATURES]
     steps.run("cargo doc", doc, dict(env, RUSTDOCFLAGS="-D warnings"))
 
 

@@ -121,6 +121,25 @@ pub enum Error {
         /// Offset in the buffer.
         offset: usize,
     },
+    /// The bytes would have to be copied, and are more than the limit that was set.
+    ///
+    /// See [`Options::copy_limit`](crate::Options::copy_limit).
+    CopyLimit {
+        /// Number of bytes to copy. If the file has no length: of those that were read before the
+        /// limit was noticed.
+        len: usize,
+        /// The greatest number of bytes that may be copied.
+        limit: usize,
+        /// Why the bytes cannot be used without a copy.
+        reason: &'static str,
+    },
+    /// `call` needs the bytes alone, and other values share them.
+    ///
+    /// See [`Snapshot::forget`](crate::Snapshot::forget).
+    InUse {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -168,8 +187,10 @@ impl Error {
             Error::OutOfBounds { .. }
             | Error::BeyondFile { .. }
             | Error::TooLong { .. }
+            | Error::CopyLimit { .. }
             | Error::Unaligned { .. } => io::ErrorKind::InvalidInput,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
+            Error::InUse { .. } => io::ErrorKind::ResourceBusy,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
                 io::ErrorKind::Other
@@ -214,6 +235,10 @@ impl fmt::Display for Error {
             }
             Error::Buffer { offset } => {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
+            }
+            Error::InUse { call } => write!(f, "{call}: slices of the snapshot exist"),
+            Error::CopyLimit { len, limit, reason } => {
+                write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
             }
             Error::Unsupported(reason) => f.write_str(reason),
         }

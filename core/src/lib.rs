@@ -28,6 +28,8 @@
 //!
 //! - [`Options`] creates maps: access, offset, length, sharing, reserve, huge pages.
 //! - [`Map`] reads, writes, searches, resizes and flushes.
+//! - [`FileBytes`] and [`Snapshot`] are slices of files that do not change: of all bytes, or of the
+//!   parts that are needed.
 //! - [`Cursor`] implements [`Read`](std::io::Read), [`BufRead`](std::io::BufRead),
 //!   [`Write`](std::io::Write) and [`Seek`](std::io::Seek) for a map; [`Lines`] iterates over
 //!   lines.
@@ -158,10 +160,33 @@
 //! for it. The documentation of each method lists further differences under *Platforms*.
 //! `docs/platforms.md` in the repository has the test results of each target.
 //!
+//! # Slices
+//!
+//! A parser, a hash or a C library needs `&[u8]`. A slice of mapped memory is sound only as long as
+//! no process changes the file, which no process can guarantee ([`Map::as_slice`] is `unsafe`).
+//! These slices are sound, because their bytes do not change:
+//!
+//! | to get | use | cost |
+//! |---|---|---|
+//! | all bytes of a file | [`FileBytes::open`] | a copy, up to the end of the file |
+//! | some parts of a large file | [`Snapshot::get`] | a copy of each piece of 64 KiB, at first use |
+//! | bytes that this program writes first | [`Options::memfd`], then [`Map::seal`] | no copy (Linux, FreeBSD) |
+//! | a private mapping (`MAP_PRIVATE`) | none: pages that were not written show later changes of the file | |
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("file");
+//! std::fs::write(&path, "some text")?;
+//! let bytes = safemap::FileBytes::open(&path)?;
+//! std::fs::write(&path, "")?;
+//! assert_eq!(std::str::from_utf8(&bytes)?, "some text");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! None of them needs a signal handler. A [`Snapshot`] registers the fork handler.
+//!
 //! # When to use something else
 //!
-//! - **A parser or library needs `&[u8]`.** This crate copies; [`Map::as_slice`] is `unsafe`, with
-//!   the obligations of memmap2. Use it or memmap2 if nothing else changes the file.
 //! - **Small files that are read once.** [`std::fs::read`] is simpler, and creating a map takes 4
 //!   to 15 µs.
 //! - **The process must not have handlers for SIGBUS and SIGSEGV**, or has some that call no
@@ -187,14 +212,15 @@
 //! | `buffer.copy_from_slice(&map[a..b])` | [`Map::read_exact_at`] |
 //! | `map[a..b].copy_from_slice(bytes)` | [`Map::write_at`] |
 //! | `map[a..b].fill(byte)`, `map.copy_within(a..b, to)` | [`Map::fill`], [`Map::copy_within`] |
-//! | `u64::from_ne_bytes(map[a..a + 8].try_into()?)` | [`Map::load::<u64>(a)`](Map::load) |
+//! | `u64::from_ne_bytes(map[a..a + 8].try_into()?)` | [`Map::load::<u64>(a)`](Map::load), [`Map::load_le`], [`Map::load_be`] |
+//! | `parse(&map[a..b])` | [`Map::with_slice(a..b, parse)`](Map::with_slice), over a copy |
 //! | `memchr::memmem::find(&map, needle)` | [`Map::find`] |
 //! | `flush`, `flush_range(offset, len)`, `flush_async` | [`Map::flush`], [`Map::flush_range`], [`Map::flush_async`] |
 //! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
 //! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
 //! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
-//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
-//! | `&map[..]` | `unsafe { map.as_slice() }` |
+//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
+//! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 
 #[macro_use]
 mod symbol;
@@ -216,9 +242,12 @@ mod repair;
 mod resize;
 mod search;
 
+mod slices;
+
 mod stream;
 mod sys;
 
+mod values;
 mod word;
 
 pub use access::copy_of;
@@ -228,8 +257,8 @@ pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
-pub use stream::Cursor;
-pub use stream::Lines;
+pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
+pub use stream::{Chunks, Cursor, Lines};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use word::Word;

@@ -63,6 +63,8 @@ pub struct Map {
     pub(crate) mark: Option<Arc<Mark>>,
     /// Whether growing allocates space on the disk.
     pub(crate) allocate: bool,
+    /// Whether the map of a file was made with a length, and so does not follow the file's.
+    pub(crate) has_fixed_len: bool,
 }
 
 /// Where the bytes of a map come from.
@@ -519,11 +521,12 @@ impl Map {
 
 /// For the other modules of the crate.
 impl Map {
-    /// Completes a new map: counts the calls that use it, if a resize may have to wait for them.
+    /// Completes a new map: counts the calls that use it, if a call that moves it may have to wait
+    /// for them.
     #[inline]
     pub(crate) fn count_calls(&mut self) {
         let can_be_resized = !matches!(self.origin, Origin::File { file: None, .. });
-        if self.reaches_others() && can_be_resized {
+        if self.reaches_others() && can_be_resized || self.can_be_refreshed() {
             self.memory.count_calls();
         }
     }

@@ -26,6 +26,9 @@ fn main() {
             Ok(())
         }
         ["--worker", method, seed, path] => scenario::killed::work(method, seed, path),
+        ["--hostile", small, large, log, memory] => {
+            scenario::slices::attack(small, large, log, memory)
+        }
         ["--overflow", thread, handler, path] => {
             scenario::stack_overflow::overflow(thread, handler, path)
         }

@@ -24,6 +24,12 @@ pub(crate) fn write_directly(map: &Map, at: usize, byte: u8) {
     unsafe { map.as_mut_ptr().wrapping_add(at).write_volatile(byte) }
 }
 
+/// Returns the mapped memory, as memmap2 does.
+pub(crate) fn mapped_slice(map: &Map) -> &[u8] {
+    // SAFETY: none. The scenario is about files that change.
+    unsafe { map.as_slice() }
+}
+
 /// Returns the address of a byte of a map.
 pub(crate) fn address(map: &Map, at: usize) -> usize {
     map.as_ptr().wrapping_add(at).expose_provenance()

@@ -11,6 +11,7 @@ pub(crate) mod open;
 mod resident;
 mod sequential;
 mod sizes;
+mod slices;
 mod threads;
 
 use std::{
@@ -116,6 +117,11 @@ questions! {
          descriptors is lower. *Anonymous*: the system merges neighbours, so that 100 000 of them \
          stay below its limit of mappings (65530 by default). Beside memmap2, and beside 100 maps \
          in the same round.";
+    slices: slices::answer, "Rust: slices that do not change",
+        "`FileBytes` is opened and all its bytes are added; beside `std::fs::read`. A memory file \
+         that is sealed is not copied; beside memmap2's slice, whose bytes may change. \
+         `Snapshot::get` copies 64 KiB *first* and nothing *again*. All files are in the page \
+         cache.";
     threads: threads::answer, "Rust: do two threads do twice as much?",
         "The same work by one thread, and by two with half of it each, on one map. The limit is \
          two threads that compute without sharing anything: if that row is above 0.56 as well, \

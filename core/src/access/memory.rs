@@ -121,6 +121,16 @@ impl Memory {
         self.take_regions().map(Region::unmap).fold(Ok(()), io::Result::and)
     }
 
+    /// Unmaps the regions that the map has left, and returns the current one.
+    pub(crate) fn into_current(mut self) -> Option<Region> {
+        // Completes what a thread of the parent process had begun.
+        drop(self.lock());
+        let mut regions = self.take_regions();
+        let current = regions.next();
+        regions.for_each(drop);
+        current
+    }
+
     fn take_regions(&mut self) -> impl Iterator<Item = Region> + use<> {
         let mut next = mem::take(self.newest.get_mut());
         iter::from_fn(move || {

@@ -23,6 +23,8 @@ mod copy;
 mod external;
 mod memory;
 mod pages;
+#[cfg(feature = "zerocopy")]
+mod plain;
 mod search;
 mod slices;
 mod span;

@@ -71,7 +71,7 @@ impl Span {
     }
 
     #[inline]
-    pub(super) fn of(
+    pub(crate) fn of(
         call: &'static str,
         map_len: usize,
         range: impl RangeBounds<usize>,

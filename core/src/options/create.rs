@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Options {
-    pub(super) fn create(&self, source: Source<'_>) -> Result<Map> {
+    pub(crate) fn create(&self, source: Source<'_>) -> Result<Map> {
         let ignores_file = self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS);
         let source = if ignores_file { Source::Memory } else { source };
         if self.name.is_some() && !region::HAS_NAMES {
@@ -43,7 +43,9 @@ impl Options {
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
         // Changed through references from here: to move a map takes dozens of instructions.
-        let mut map = Map { memory, access, origin, request, name, mark: None, allocate };
+        let has_fixed_len = self.len.is_some();
+        let mut map =
+            Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
         map.count_calls();
         if self.repair {
             map.start_repair()?;
@@ -65,7 +67,7 @@ impl Options {
     }
 
     /// Returns the length of the map in bytes, checked against the length of the file.
-    fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
+    pub(crate) fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
         let Some(state) = state else {
             return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
         };

@@ -12,7 +12,7 @@ use crate::{
     mode::{Access, Sharing},
     sys::{self, AsFile},
 };
-use source::Source;
+pub(crate) use source::Source;
 
 /// A builder that sets how memory is mapped, then creates a [`Map`].
 ///
@@ -34,15 +34,16 @@ use source::Source;
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Options {
-    access: Option<Access>,
+    pub(crate) access: Option<Access>,
     sharing: Option<Sharing>,
     protection: Option<Protection>,
     flags: Flags,
     exact_flags: Option<Flags>,
     huge_pages: Option<HugePage>,
-    offset: u64,
+    pub(crate) offset: u64,
     exact_offset: bool,
-    len: Option<usize>,
+    pub(crate) len: Option<usize>,
+    pub(crate) copy_limit: Option<usize>,
     reserve: usize,
     untracked: bool,
     repair: bool,

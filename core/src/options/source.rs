@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What a new map shows: a file, or memory.
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// A file that belongs to the caller.
     Borrowed(BorrowedFile<'a>),
     /// A file that the library opened.

@@ -123,11 +123,19 @@ impl Map {
 
     /// Maps the first `len` bytes of the map; returns `None` if there are none.
     fn view(&self, change: &Change<'_>, len: usize) -> Result<Option<Region>> {
+        self.view_of(Some((change.file, change.offset - self.memory.lead() as u64)), len)
+    }
+
+    /// Maps `len` bytes of the map, whose region starts at an offset of a file.
+    pub(super) fn view_of(
+        &self,
+        file: Option<(BorrowedFile<'_>, u64)>,
+        len: usize,
+    ) -> Result<Option<Region>> {
         if len == 0 {
             return Ok(None);
         }
         let size = region_size(self.memory.lead(), len)?;
-        let file = Some((change.file, change.offset - self.memory.lead() as u64));
         let region = match &self.name {
             Some(name) => Region::named(&self.request, size, file, name),
             None => Region::new(&self.request, size, file),

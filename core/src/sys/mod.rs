@@ -9,7 +9,8 @@
 //! | `size` | arithmetic on the sizes of regions |
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
-//! | `file`, `file_state::FileState` | file descriptors: state, length, duplicate, close |
+//! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
+//! | `seals::Seals` | whether the content of a file can change |
 //! | `repair::Mark` | the lowest offset at which external code met a replaced page |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
@@ -32,6 +33,7 @@ pub(crate) mod lock;
 pub(crate) mod pages;
 pub(crate) mod protections;
 pub(crate) mod request;
+pub(crate) mod seals;
 pub(crate) mod size;
 
 #[cfg(unix)]

@@ -16,6 +16,7 @@ mod opened_closed;
 mod parallel_search;
 mod protected;
 mod repaired;
+pub(crate) mod slices;
 pub(crate) mod stack_overflow;
 mod threads;
 mod truncated;
@@ -82,6 +83,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("threads, private memory", threads::private_memory, DIRECT),
     scenario("threads, many maps", threads::many_maps, DIRECT),
     scenario("parallel search", parallel_search::run, "a lock around each search"),
+    scenario("slices", slices::run, "slices of mapped memory"),
     scenario("forked", forked::run, DIRECT),
     scenario("forked beside threads", forked::beside_threads, DIRECT),
     scenario("forked beside slow storage", forked::beside_slow_storage, SLOW_FORK),

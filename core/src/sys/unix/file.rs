@@ -3,8 +3,11 @@
 mod allocate;
 mod device;
 mod length;
+mod memory;
+mod read;
 mod residency;
 mod size_signal;
+mod stamp;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::mem::MaybeUninit;
@@ -17,6 +20,9 @@ use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
+pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use read::{has_offsets, read_at, read_next};
+pub(crate) use stamp::{Stamp, stamp};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {

@@ -104,6 +104,7 @@ pub(crate) fn watch() {
     }
     current();
     if !REGISTERED.load(Acquire) {
+        super::pin::this_object();
         // SAFETY: the function uses only atomics and system calls, and stays loaded as long as
         // this crate.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };

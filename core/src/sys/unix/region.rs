@@ -105,6 +105,23 @@ impl Region {
         Ok(())
     }
 
+    /// Commits memory for `range`. The kernel does that when a page is first accessed.
+    pub(crate) fn commit_range(&self, _: &MapRequest, _: Range<usize>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Asks for large pages, or for none. The kernel may do otherwise.
+    pub(crate) fn advise_large_pages(&self, wanted: bool) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let advice = if wanted { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
+            // SAFETY: the region owns the pages. Their content does not change.
+            unsafe { libc::madvise(self.base.as_ptr().cast(), self.size, advice) };
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let _ = wanted;
+    }
+
     /// Watches the region: pages that external code cannot access are replaced by zeros from now
     /// on, and `mark` records the damage.
     pub(crate) fn watch(
@@ -122,6 +139,46 @@ impl Region {
     /// Maps the file again where pages were replaced. `offset` is the file offset of the region.
     pub(crate) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.restore(file, offset))
+    }
+
+    /// Maps the file at the same addresses for reading only, so that no writable mapping of it is
+    /// left here. The mapping is private: a shared one could be made writable, and would keep the
+    /// file from being sealed.
+    ///
+    /// On failure the addresses may not belong to the region any more; see `elsewhere`.
+    pub(crate) fn show_for_reading(&mut self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        not_inherited::forget(self.base.addr().get(), self.size);
+        self.replace(Protection::READ, libc::MAP_PRIVATE, file, offset)
+    }
+
+    /// Maps the file at the same addresses as it was mapped first.
+    ///
+    /// On failure the addresses may not belong to the region any more; see `elsewhere`.
+    pub(crate) fn show_again(&mut self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        self.replace(self.request.protection, self.request.flags.0, file, offset)
+    }
+
+    /// Maps the file at other addresses, if that is possible. The old ones are not unmapped: a
+    /// replacement failed, after which other code may use them.
+    pub(crate) fn elsewhere(self, file: BorrowedFd<'_>, offset: u64) -> Option<Region> {
+        let region = Region::new(&self.request, self.size, Some((file, offset)));
+        std::mem::forget(self);
+        region.ok()
+    }
+
+    fn replace(
+        &mut self,
+        protection: Protection,
+        flags: i32,
+        file: BorrowedFd<'_>,
+        offset: u64,
+    ) -> io::Result<()> {
+        let (at, flags) = (self.base.as_ptr().cast(), flags | libc::MAP_FIXED);
+        let (fd, offset) = (file.as_raw_fd(), offset_of(offset)?);
+        let call = MapCall { at, len: self.size, flags, fd, offset };
+        // SAFETY: the region owns the pages, and is borrowed exclusively. Only accessors access
+        // them, none of which runs now.
+        unsafe { map_call(protection, &call) }.map(drop)
     }
 
     /// Whether this process did not inherit all pages from its parent.
@@ -228,7 +285,11 @@ impl Region {
     }
 
     /// Sets the protection of the pages in `range`, which lies in the region.
-    fn protect_part(&self, range: Range<usize>, protection: Protection) -> io::Result<()> {
+    pub(crate) fn protect_part(
+        &self,
+        range: Range<usize>,
+        protection: Protection,
+    ) -> io::Result<()> {
         let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
         check(unsafe { libc::mprotect(start.cast(), range.len(), protection.0) })

@@ -1,5 +1,9 @@
 //! File handles: state, length, writing to the device, closing.
 
+mod memory;
+mod read;
+mod stamp;
+
 use std::{
     io,
     os::windows::io::{AsRawHandle, BorrowedHandle, IntoRawHandle, OwnedHandle},
@@ -15,6 +19,9 @@ use windows_sys::Win32::{
 
 use super::{check, error, section};
 use crate::sys::file_state::FileState;
+pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use read::{has_offsets, read_at, read_next};
+pub(crate) use stamp::{Stamp, stamp};
 
 /// The largest length of a file, in bytes.
 pub(crate) const MAX_LEN: u64 = i64::MAX as u64;

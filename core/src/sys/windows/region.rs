@@ -145,8 +145,13 @@ impl Region {
 
     /// Commits memory for the first `len` bytes, if it is not committed yet.
     pub(crate) fn commit(&self, request: &MapRequest, len: usize) -> io::Result<()> {
+        self.commit_range(request, 0..len)
+    }
+
+    /// Commits memory for `range`, which starts with a page, if it is not committed yet.
+    pub(crate) fn commit_range(&self, request: &MapRequest, range: Range<usize>) -> io::Result<()> {
         let protection = flags::of_pages(request.protection, false);
-        let (mut at, end) = (0, round_up(len, page_size())?.min(self.size));
+        let (mut at, end) = (range.start, round_up(range.end, page_size())?.min(self.size));
         while at < end {
             let start = self.base.as_ptr().wrapping_add(at);
             let run = pages::state(start)?;
@@ -162,6 +167,24 @@ impl Region {
         }
         Ok(())
     }
+
+    /// Fails: no file can be sealed.
+    pub(crate) fn show_for_reading(&mut self, _: BorrowedHandle<'_>, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Fails: no file can be sealed.
+    pub(crate) fn show_again(&mut self, _: BorrowedHandle<'_>, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Returns the region, which was not replaced.
+    pub(crate) fn elsewhere(self, _: BorrowedHandle<'_>, _: u64) -> Option<Region> {
+        Some(self)
+    }
+
+    /// Does nothing: large pages require a privilege.
+    pub(crate) fn advise_large_pages(&self, _: bool) {}
 
     pub(crate) fn watch(&mut self, _: &MapRequest, _: usize, _: Arc<Mark>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -277,7 +300,11 @@ impl Region {
     }
 
     /// Sets the protection of the pages in `range`, which lies in the region and is committed.
-    fn protect_part(&self, range: Range<usize>, protection: Protection) -> io::Result<()> {
+    pub(crate) fn protect_part(
+        &self,
+        range: Range<usize>,
+        protection: Protection,
+    ) -> io::Result<()> {
         let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
         unsafe { protect(start.cast(), range.len(), flags::of_pages(protection, false)) }

@@ -1,0 +1,51 @@
+//! Reading a file by system calls.
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use super::{super::large_file::pread, length::offset};
+
+/// The most bytes of one call: macOS refuses more than `INT_MAX`.
+const MAX_READ: usize = 1 << 30;
+
+/// Reads bytes from `offset` on, as many as there are and fit into one call. Returns their number,
+/// 0 at the end of the file. They are initialised then.
+pub(crate) fn read_at(
+    file: BorrowedFd<'_>,
+    buffer: &mut [MaybeUninit<u8>],
+    from: u64,
+) -> io::Result<usize> {
+    let (to, len, from) = (buffer.as_mut_ptr().cast(), buffer.len().min(MAX_READ), offset(from)?);
+    // SAFETY: the kernel writes at most `len` bytes to `buffer`.
+    retried(|| unsafe { pread(file.as_raw_fd(), to, len, from) })
+}
+
+/// Reads the next bytes of a file that has no offsets, such as a pipe; otherwise as [`read_at`].
+pub(crate) fn read_next(file: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let (to, len) = (buffer.as_mut_ptr().cast(), buffer.len().min(MAX_READ));
+    // SAFETY: the kernel writes at most `len` bytes to `buffer`.
+    retried(|| unsafe { libc::read(file.as_raw_fd(), to, len) })
+}
+
+/// Returns whether the file has offsets. Pipes, sockets and terminals have none.
+pub(crate) fn has_offsets(file: BorrowedFd<'_>) -> bool {
+    // SAFETY: the call accesses no memory, and does not move the position.
+    unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_CUR) != -1 }
+}
+
+fn retried(call: impl Fn() -> libc::ssize_t) -> io::Result<usize> {
+    loop {
+        match usize::try_from(call()) {
+            Ok(count) => return Ok(count),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}

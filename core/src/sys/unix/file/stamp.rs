@@ -1,0 +1,28 @@
+//! What identifies the content of a file, as far as the file system records it.
+
+use std::{io, os::fd::BorrowedFd};
+
+use super::length::status;
+
+/// Device, number, length, and the times of the last changes of content and of metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp([i128; 7]);
+
+/// Returns the stamp of the file.
+pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
+    let stat = status(file)?;
+    #[cfg(target_os = "netbsd")]
+    let nanoseconds = [stat.st_mtimensec.into(), stat.st_ctimensec.into()];
+    #[cfg(not(target_os = "netbsd"))]
+    let nanoseconds = [stat.st_mtime_nsec.into(), stat.st_ctime_nsec.into()];
+    let [modified, changed] = nanoseconds;
+    Ok(Stamp([
+        stat.st_dev.into(),
+        stat.st_ino.into(),
+        stat.st_size.into(),
+        stat.st_mtime.into(),
+        modified,
+        stat.st_ctime.into(),
+        changed,
+    ]))
+}

@@ -1,0 +1,75 @@
+//! The examples do what they say.
+#![forbid(unsafe_code)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use safemap::{Error, FileBytes};
+use safemap_testing::{TempFile, pattern};
+
+#[allow(dead_code)]
+#[path = "../examples/key_value.rs"]
+mod key_value;
+#[allow(dead_code)]
+#[path = "../examples/search_lines.rs"]
+mod search_lines;
+#[allow(dead_code)]
+#[path = "../examples/tree_checksum.rs"]
+mod tree_checksum;
+
+#[test]
+fn lines_are_found_with_their_numbers() {
+    let text = b"error: one\nfine\n\nanother error, error\nfine\nerror";
+    let file = TempFile::new(text);
+    let bytes = FileBytes::open(file.path()).unwrap();
+    for needle in ["error", "fine", "another", "one\nfine", "missing", "e"] {
+        let lines: Vec<_> = (1..).zip(text.split(|&byte| byte == b'\n')).collect();
+        let contains = |line: &[u8]| String::from_utf8_lossy(line).contains(needle);
+        let expected: Vec<_> = lines.into_iter().filter(|(_, line)| contains(line)).collect();
+        if !needle.contains('\n') {
+            assert_eq!(search_lines::matching_lines(&bytes, needle.as_bytes()), expected);
+        }
+    }
+}
+
+#[test]
+fn a_checksum_depends_on_the_content_of_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("inner")).unwrap();
+    let paths = ["a", "empty", "inner/b"].map(|name| folder.path().join(name));
+    for (path, len) in paths.iter().zip([1_000_000, 0, 5]) {
+        fs::write(path, pattern(len)).unwrap();
+    }
+    assert_eq!(tree_checksum::files(folder.path()).unwrap(), paths);
+    let mut expected = tree_checksum::Checksum::default();
+    assert_eq!(tree_checksum::checksum(&paths[1]).unwrap(), expected.0);
+    expected.add(&pattern(1_000_000));
+    assert_eq!(tree_checksum::checksum(&paths[0]).unwrap(), expected.0);
+}
+
+#[test]
+fn values_are_found_by_their_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("index");
+    let keys: Vec<String> = (0..5000).map(|number| format!("key {number}")).collect();
+    let pairs: BTreeMap<&str, &str> = keys.iter().map(|key| (&key[..], &key[4..])).collect();
+    key_value::write(&path, &pairs).unwrap();
+    let index = key_value::Index::open(&path).unwrap();
+    let value = |key: &str| index.get(key.as_bytes()).unwrap().map(|value| value.to_vec());
+    assert!(keys.iter().all(|key| value(key).unwrap() == key.as_bytes()[4..]));
+    assert_eq!((value("key"), value("key 5000"), value("")), (None, None, None));
+    // What was read stays. What was not is an error, not wrong.
+    fs::write(&path, "").unwrap();
+    assert_eq!(value("key 1234").unwrap(), b"1234");
+}
+
+#[test]
+fn other_files_are_errors_for_the_index() {
+    let open = |bytes: &[u8]| key_value::Index::open(Path::new(TempFile::new(bytes).path()));
+    assert!(open(b"short").is_err());
+    let index = open(&[255; 100]).unwrap();
+    assert!(matches!(index.get(b"key"), Err(Error::OutOfBounds { .. } | Error::Unsupported(_))));
+}
