@@ -96,6 +96,13 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
+    /// `call` would have to replace memory of which a [`View`](crate::View) exists.
+    ///
+    /// Only on Windows, where a file that changes its length is mapped again.
+    InUse {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
     /// The byte of the map at `offset` cannot be accessed. Bytes before it were transferred.
     ///
     /// Possible causes: the file was truncated, the disk is full and the byte lies in a hole of the
@@ -170,6 +177,7 @@ impl Error {
             | Error::TooLong { .. }
             | Error::Unaligned { .. } => io::ErrorKind::InvalidInput,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
+            Error::InUse { .. } => io::ErrorKind::ResourceBusy,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
                 io::ErrorKind::Other
@@ -201,6 +209,7 @@ impl fmt::Display for Error {
             }
             Error::ReadOnly { call } => write!(f, "{call}: the map is read-only"),
             Error::NoFile { call } => write!(f, "{call}: the map keeps no file descriptor"),
+            Error::InUse { call } => write!(f, "{call}: a view of the map exists"),
             Error::Fault { offset } => write!(
                 f,
                 "byte {offset} of the map cannot be accessed: \
