@@ -125,6 +125,25 @@ fn every_access_reports_the_first_missing_byte() {
     });
 }
 
+#[test]
+fn a_short_search_reports_the_first_missing_byte_or_a_match_before_it() {
+    succeeds_while_truncated(|| {
+        let file = TempFile::new(&[7; LEN]);
+        let map = file.map();
+        map.set(2 * PAGE - 1, 9).unwrap();
+        file.set_len(2 * PAGE as u64);
+        for len in 1..=LONGEST {
+            for from in 2 * PAGE - len.min(70)..2 * PAGE {
+                let range = || from..from + len;
+                assert_eq!(map.find(&[9], range()).unwrap(), Some(2 * PAGE - 1));
+                if from + len > 2 * PAGE {
+                    assert!(is_fault_at(&map.find(&[8], range()), 2 * PAGE), "{from}, {len}");
+                }
+            }
+        }
+    });
+}
+
 /// Checks copies of `len` bytes of which those from `fault` on are missing.
 fn check_copies(map: &Map, view: &View<'_>, from: usize, len: usize, fault: usize) {
     let (read, bytes) = (fault - from.min(fault), &pattern(from + len)[from..]);

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use safemap::View;
+
 use super::{
     copy::{copy_in, copy_out},
     *,
@@ -24,10 +26,10 @@ const LENGTHS: [(usize, f64); 8] = [
 pub(super) fn answer(run: &Run) -> Outcome {
     let file = TempFile::new(&vec![1; MIB]);
     let (ours, mut theirs) = (file.map(), peers::map_mut(&file.open()));
-    let view = ours.view(..)?;
+    let view = || ours.view(..).expect(IN_BOUNDS);
     Row::new("load a u64 from a view")
-        .with("safemap", at_random(8, |at| view.load::<u64>(at).expect(IN_BOUNDS)))
-        .with(SLICE, at_random(8, |at| peers::load(&theirs, at)))
+        .with("safemap", at_random_in(view, 8, |it, at| it.load::<u64>(at).expect(IN_BOUNDS)))
+        .with(SLICE, at_random_in(|| &theirs[..], 8, |it, at| peers::load(it, at)))
         .aim(SLICE, 1.15)
         .done(run);
     Row::new("load a u64 from a map")
@@ -36,7 +38,7 @@ pub(super) fn answer(run: &Run) -> Outcome {
         .aim_plus(SLICE, 1.0, 0.6)
         .done(run);
     Row::new("store a u64 to a view")
-        .with("safemap", at_random(8, |at| view.store(at, 7_u64).expect(IN_BOUNDS)))
+        .with("safemap", at_random_in(view, 8, |it, at| it.store(at, 7_u64).expect(IN_BOUNDS)))
         .with(SLICE, at_random(8, |at| peers::store(&mut theirs, at, 7)))
         .aim(SLICE, 1.15)
         .done(run);
@@ -47,7 +49,7 @@ pub(super) fn answer(run: &Run) -> Outcome {
             .aim(SLICE, ratio)
             .done(run);
         Row::new(format!("copy_to from a view, {len} B"))
-            .with("safemap", reading(len, |to, at| view.copy_to(to, at).expect(IN_BOUNDS)))
+            .with("safemap", copying(view, len))
             .with(SLICE, reading(len, |to, at| copy_out(&theirs, at, to)))
             .aim(SLICE, ratio)
             .done(run);
@@ -69,15 +71,26 @@ pub(super) fn answer(run: &Run) -> Outcome {
     Ok(())
 }
 
-/// Times `once` at random multiples of `step`. The position in the list of offsets is a local
-/// variable: in memory, storing and loading it would take longer than an access.
+/// Times `once` at random multiples of `step`.
 fn at_random<'a, T>(step: usize, mut once: impl FnMut(usize) -> T + 'a) -> Work<'a> {
+    at_random_in(|| (), step, move |&(), at| once(at))
+}
+
+/// Times `once` on what `make` returns, at random multiples of `step`. That, and the position in
+/// the list of offsets, are local variables: to store and load them would take longer than an
+/// access.
+fn at_random_in<'a, S, T>(
+    make: impl Fn() -> S + 'a,
+    step: usize,
+    mut once: impl FnMut(&S, usize) -> T + 'a,
+) -> Work<'a> {
     let mut offsets = Offsets::below(256 * KIB, step);
     let offsets: [usize; 1024] = std::array::from_fn(|_| offsets.next());
     Box::new(move |times| {
+        let subject = make();
         let begun = Instant::now();
         for time in 0..times {
-            black_box(once(offsets[time as usize % 1024]));
+            black_box(once(&subject, offsets[time as usize % 1024]));
         }
         since(begun)
     })
@@ -87,4 +100,12 @@ fn at_random<'a, T>(step: usize, mut once: impl FnMut(usize) -> T + 'a) -> Work<
 fn reading<'a, T>(len: usize, mut read: impl FnMut(&mut [u8], usize) -> T + 'a) -> Work<'a> {
     let mut buffer = vec![0; len];
     at_random(1, move |at| read(black_box(&mut buffer), at))
+}
+
+/// Times copies from a view into a separate buffer, at random offsets.
+fn copying<'a>(view: impl Fn() -> View<'a> + 'a, len: usize) -> Work<'a> {
+    let mut buffer = vec![0; len];
+    at_random_in(view, 1, move |view, at| {
+        view.copy_to(black_box(&mut buffer), at).expect(IN_BOUNDS);
+    })
 }

@@ -298,7 +298,7 @@ impl Strided {
 /// `inline::is_home` in a thread that is ready.
 #[inline(always)]
 pub(super) unsafe fn copy_once(to: *mut u8, from: *const u8, n: usize) -> Result<(), usize> {
-    if n <= inline::COPIED {
+    if inline::COPIED.contains(&n) {
         // SAFETY: the caller guarantees it.
         return unsafe { inline::copy(to, from, n) }.then_some(()).ok_or(0);
     }

@@ -14,17 +14,40 @@
 //! As for accessors (`accessor`), and the caller has checked [`is_home`] or
 //! `sys::fault::can_inline`. Ranges must not overlap.
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)))]
+// Linux, because its linkers have been tried.
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
 #[macro_use]
 mod rows;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
+pub(super) use rows::table;
+
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)))]
 mod x86_64;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)))]
-pub(super) use rows::table;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)))]
 pub(crate) use x86_64::*;
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable))))]
+#[cfg(all(target_os = "linux", target_arch = "aarch64", not(safemap_portable)))]
+mod aarch64;
+#[cfg(all(target_os = "linux", target_arch = "aarch64", not(safemap_portable)))]
+pub(crate) use aarch64::*;
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+)))]
 mod called;
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+)))]
 pub(crate) use called::*;

@@ -3,6 +3,8 @@
 //! Inlining needs the linker to collect the exception table. That has not been tried on Apple's
 //! systems, on Windows, on the BSDs and on Android.
 
+use std::ops::RangeInclusive;
+
 use crate::accessor;
 
 /// Whether this code may run accessors without calling the crate.
@@ -50,8 +52,8 @@ words! {
     load64 store64;
 }
 
-/// Copies are not inlined.
-pub(crate) const COPIED: usize = 0;
+/// Copies are not inlined, unless there is nothing to copy.
+pub(crate) const COPIED: RangeInclusive<usize> = 0..=0;
 
 /// Never called with bytes to copy.
 ///
@@ -61,4 +63,18 @@ pub(crate) const COPIED: usize = 0;
 #[inline]
 pub(crate) unsafe fn copy(_dst: *mut u8, _src: *const u8, n: usize) -> bool {
     n == 0
+}
+
+/// Searches are not inlined.
+#[allow(clippy::reversed_empty_ranges)]
+pub(crate) const SEARCHED: RangeInclusive<usize> = 1..=0;
+
+/// Never called.
+///
+/// # Safety
+///
+/// None.
+#[inline]
+pub(crate) unsafe fn find(_at: *const u8, _n: usize, _byte: u8) -> Option<usize> {
+    None
 }

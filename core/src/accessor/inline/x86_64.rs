@@ -1,6 +1,12 @@
 //! The inlined forms of x86-64. r11 is the fault register.
 
-use std::arch::asm;
+use std::{
+    arch::{
+        asm,
+        x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8},
+    },
+    ops::RangeInclusive,
+};
 
 /// Whether this code is in the object that contains the crate.
 ///
@@ -85,8 +91,8 @@ words! {
     load64 "mov {value}, qword ptr" store64 "mov qword ptr [{base} + {at}], {value}";
 }
 
-/// The greatest length for [`copy`].
-pub(crate) const COPIED: usize = 64;
+/// The lengths for [`copy`].
+pub(crate) const COPIED: RangeInclusive<usize> = 0..=128;
 
 /// Mixing the two encodings in a function that was compiled for AVX is slow.
 #[cfg(target_feature = "avx")]
@@ -127,7 +133,7 @@ macro_rules! copy_block {
     }};
 }
 
-/// Copies `n` bytes, at most [`COPIED`]. Returns `false` after a fault.
+/// Copies `n` bytes, a length in [`COPIED`]. Returns `false` after a fault.
 ///
 /// # Safety
 ///
@@ -135,6 +141,25 @@ macro_rules! copy_block {
 #[inline(always)]
 pub(crate) unsafe fn copy(dst: *mut u8, src: *const u8, n: usize) -> bool {
     match n {
+        65.. => copy_block!(
+            dst, src, n, xmm_reg a b c d e f g h,
+            concat!(vector!("movups"), " {a}, xmmword ptr [{src}]"),
+            concat!(vector!("movups"), " {b}, xmmword ptr [{src} + 16]"),
+            concat!(vector!("movups"), " {c}, xmmword ptr [{src} + 32]"),
+            concat!(vector!("movups"), " {d}, xmmword ptr [{src} + 48]"),
+            concat!(vector!("movups"), " {e}, xmmword ptr [{src} + {n} - 64]"),
+            concat!(vector!("movups"), " {f}, xmmword ptr [{src} + {n} - 48]"),
+            concat!(vector!("movups"), " {g}, xmmword ptr [{src} + {n} - 32]"),
+            concat!(vector!("movups"), " {h}, xmmword ptr [{src} + {n} - 16]"),
+            concat!(vector!("movups"), " xmmword ptr [{dst}], {a}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + 16], {b}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + 32], {c}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + 48], {d}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + {n} - 64], {e}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + {n} - 48], {f}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + {n} - 32], {g}"),
+            concat!(vector!("movups"), " xmmword ptr [{dst} + {n} - 16], {h}"),
+        ),
         33.. => copy_block!(
             dst, src, n, xmm_reg a b c d,
             concat!(vector!("movups"), " {a}, xmmword ptr [{src}]"),
@@ -181,4 +206,77 @@ pub(crate) unsafe fn copy(dst: *mut u8, src: *const u8, n: usize) -> bool {
         ),
         0 => true,
     }
+}
+
+/// The lengths for [`find`].
+pub(crate) const SEARCHED: RangeInclusive<usize> = 16..=64;
+
+/// Loads 16 bytes from each of some addresses. `None` after a fault.
+macro_rules! load_block {
+    ($at:ident, $n:ident, $($value:ident $address:literal)+) => {{
+        let fault: usize;
+        $(let $value: __m128i;)+
+        // SAFETY: the caller may read the range; a fault continues at the end of the block.
+        unsafe {
+            asm!(
+                "xor r11d, r11d",
+                "771:",
+                $(concat!(
+                    vector!("movups"), " {", stringify!($value), "}, xmmword ptr [", $address, "]"
+                ),)+
+                "772:",
+                entry!(),
+                at = in(reg) $at,
+                n = in(reg) $n,
+                $($value = out(xmm_reg) $value,)+
+                out("r11") fault,
+                options(nostack),
+            );
+        }
+        (fault == 0).then_some([$($value),+])
+    }};
+}
+
+/// Finds the first `byte` in `n` bytes, a length in [`SEARCHED`]. Returns its index, or `n`; `None`
+/// after a fault.
+///
+/// # Safety
+///
+/// See the module above.
+#[inline(always)]
+pub(crate) unsafe fn find(at: *const u8, n: usize, byte: u8) -> Option<usize> {
+    let wanted = repeated(byte);
+    // The halves overlap, unless they fill a power of two.
+    let (half, found) = if n <= 32 {
+        let [a, b] = load_block!(at, n, a "{at}" b "{at} + {n} - 16")?;
+        (16, matches(a, wanted) | matches(b, wanted) << 16)
+    } else {
+        let [a, b, c, d] = load_block!(
+            at, n, a "{at}" b "{at} + 16" c "{at} + {n} - 32" d "{at} + {n} - 16"
+        )?;
+        let low = matches(a, wanted) | matches(b, wanted) << 16;
+        (32, low | matches(c, wanted) << 32 | matches(d, wanted) << 48)
+    };
+    let bit = found.trailing_zeros() as usize;
+    Some(match found {
+        0 => n,
+        _ if bit < half => bit,
+        _ => n + bit - 2 * half,
+    })
+}
+
+/// A vector of copies of `byte`.
+#[inline(always)]
+fn repeated(byte: u8) -> __m128i {
+    // SAFETY: every processor with this architecture has SSE2.
+    unsafe { _mm_set1_epi8(byte.cast_signed()) }
+}
+
+/// A bit for each byte that equals that of `wanted`.
+#[inline(always)]
+fn matches(bytes: __m128i, wanted: __m128i) -> u64 {
+    // SAFETY: as above.
+    let equal = unsafe { _mm_cmpeq_epi8(bytes, wanted) };
+    // SAFETY: as above.
+    unsafe { _mm_movemask_epi8(equal) }.cast_unsigned().into()
 }

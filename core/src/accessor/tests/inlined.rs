@@ -58,7 +58,7 @@ fn inlined_words_end_at_inaccessible_pages() {
 #[test]
 fn inlined_copies_equal_the_model_at_all_lengths() {
     let mut arena = Arena::new(seed());
-    for n in 0..=inline::COPIED {
+    for n in inline::COPIED {
         for (dst, src) in [(0, 300), (517, 3), (1000 - n / 2, 1000), (2000, 2000 - n / 2)] {
             // SAFETY: the ranges lie in the arena. All bytes are loaded before the first is stored.
             assert!(unsafe { inline::copy(arena.at(dst), arena.at(src), n) });
@@ -74,7 +74,7 @@ fn inlined_copies_end_at_inaccessible_pages() {
     for make_hole in [Arena::with_inaccessible_hole, Arena::with_read_only_hole] {
         let mut arena = make_hole(Arena::new(seed()));
         let (start, end) = (arena.hole.start, arena.hole.end);
-        for n in 0..=inline::COPIED {
+        for n in inline::COPIED {
             for at in (start - n..=start + 1).chain(end - n - 1..=end) {
                 check_copy(&mut arena, at, 100, n);
                 check_copy(&mut arena, 100, at, n);
@@ -100,6 +100,35 @@ fn check_copy(arena: &mut Arena, dst: usize, src: usize, n: usize) {
         }
     }
     arena.verify(dst..dst + n, format_args!("copy {src} to {dst}, {n} bytes"));
+}
+
+#[test]
+fn inlined_searches_equal_the_model_at_all_lengths() {
+    let mut arena = Arena::new(seed());
+    arena.refill(6);
+    for n in inline::SEARCHED {
+        for at in (0..100).chain(arena.len() - n - 20..=arena.len() - n) {
+            for byte in [1, 6, 7, 255] {
+                let expected = arena.model[at..at + n].iter().position(|&it| it == byte);
+                // SAFETY: the range lies in the arena.
+                let found = unsafe { inline::find(arena.at(at), n, byte) };
+                assert_eq!(found, Some(expected.unwrap_or(n)), "{at}, {n} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn inlined_searches_end_at_inaccessible_pages() {
+    let arena = Arena::new(seed()).with_inaccessible_hole();
+    let (start, end) = (arena.hole.start, arena.hole.end);
+    for n in inline::SEARCHED {
+        for at in (start - n..=start + 1).chain(end - n - 1..=end) {
+            // SAFETY: the range lies in the arena.
+            let found = unsafe { inline::find(arena.at(at), n, 0) };
+            assert_eq!(found.is_some(), (at..at + n).all(|at| arena.can_read(at)), "{at}, {n}");
+        }
+    }
 }
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
