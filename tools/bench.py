@@ -8,7 +8,7 @@ import sys
 import time
 
 from tools import figures, interpreters, package, performance
-from tools.steps import ROOT, TARGET, Counts, call, show
+from tools.steps import ROOT, TARGET, Counts, call, flag, show
 
 HOME = ROOT / "bench"
 FOLDER = TARGET / "bench"
@@ -21,12 +21,11 @@ INSTRUCTIONS = ["instructions", "rust_instructions"]
 
 def options(parser):
     """Adds the options of this tool to a parser."""
-    flag = lambda name, text: parser.add_argument(name, action="store_true", help=text)
     parser.add_argument("names", nargs="*", metavar="NAME", help="questions; by default all")
-    flag("--quick", "only show that the benchmarks work")
-    flag("--instructions", "count the instructions of short calls")
+    flag(parser, "--quick", "only show that the benchmarks work")
+    flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
-    flag("--summary", "write docs/performance.md from bench/results/")
+    flag(parser, "--summary", "write docs/performance.md from bench/results/")
 
 
 def run(steps, options):
@@ -61,7 +60,7 @@ def report(sections):
         for row in dict.fromkeys(row["row"] for row, aim in section.aims() if aim["met"] == "no"):
             known = performance.reason(section.name, row)
             without = "" if known else " (without a reason in bench/misses.md)"
-            print("missed: {}: {}{}".format(section.name, row, without))
+            print(f"missed: {section.name}: {row}{without}")
 
 
 def answer(steps, name, command, wheel):
@@ -75,8 +74,8 @@ def answer(steps, name, command, wheel):
     try:
         section = figures.read(ended.text) if ended.ok else None
     except (ValueError, LookupError, TypeError) as error:
-        ended.text += "\nthe output is invalid: {!r}".format(error)
-    line = "{}: {} aims".format(name, len(section.aims())) if section else name
+        ended.text += f"\nthe output is invalid: {error!r}"
+    line = f"{name}: {len(section.aims())} aims" if section else name
     counts = Counts(passed=1) if section else Counts(failed=1)
     steps.record(line, counts, time.monotonic() - begun, False)
     if not section:
@@ -97,31 +96,24 @@ def listed(steps, command):
     """Returns the names that a command prints."""
     ended = call(command)
     if not ended.ok:
-        steps.fail("bench", "{} cannot list its questions".format(command[-1]))
+        steps.fail("bench", f"{command[-1]} cannot list its questions")
         show(command, ended)
     return ended.text.split() if ended.ok else []
 
 
 def environment(steps):
     """Returns a python with the package (and numpy, if it can be installed), and the wheel."""
-    folder, chosen = package.tools(steps), interpreter()
-    wheel = package.build(steps, folder, chosen) if folder and chosen else None
-    python = package.environment(steps, folder, chosen, wheel) if wheel else None
+    # The interpreter of the aims, or the newest, with the GIL and without debugging.
+    able = [it for it in interpreters.found() if not it.suffix]
+    chosen = max(able, key=lambda it: (it.minor == PYTHON, it.numbers), default=None)
+    python, wheel = package.installed(steps, chosen)
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
-    install = [interpreters.host().executable, "-m", "pip", "--python", python, "install"]
-    install += ["--quiet", "--disable-pip-version-check", "numpy"]
-    ended = call(install, {"PYTHONPATH": str(folder)})
-    if not ended.ok:
+    pip = [*interpreters.pip(interpreters.host()), "--python", python, "install", "numpy"]
+    if not call(pip, {"PYTHONPATH": str(package.tools(steps))}).ok:
         steps.skip("numpy", "it cannot be installed here; its rows are missing")
     return python, wheel
-
-
-def interpreter():
-    """Returns the interpreter of the aims, or the newest, with the GIL and without debugging."""
-    able = [it for it in interpreters.found() if not it.suffix]
-    return max(able, key=lambda it: (it.minor == PYTHON, it.numbers), default=None)
 
 
 def lint(steps):

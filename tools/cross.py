@@ -4,7 +4,7 @@ import re
 
 from tools import cross_toolchain, debian, platforms, rust, targets
 from tools.platforms import Row
-from tools.steps import call
+from tools.steps import call, flag
 
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 # All tests but those in the documentation.
@@ -16,11 +16,7 @@ PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
 def options(parser):
     """Adds this tool's options."""
     parser.add_argument("names", nargs="*", help="parts of targets' names; default: all targets")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="no type checks, no second page size, no emulated computers",
-    )
+    flag(parser, "--quick", "no type checks, no second page size, no emulated computers")
     platforms.options(parser)
 
 
@@ -87,7 +83,7 @@ class Trial:
 
     def row(self, page):
         """Runs the tests with pages of a size, if possible; returns the row."""
-        name = self.target.name + (", {} KiB pages".format(page // 1024) if page else "")
+        name = self.target.name + (f", {page // 1024} KiB pages" if page else "")
         row = Row(name, self.checks, self.builds)
         if not self.target.runs:
             row.why.append("nothing here runs its programs")

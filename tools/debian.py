@@ -13,10 +13,7 @@ RUST = {
     "/usr/bin/cargo-clippy": "rust-web-clippy",
     "/usr/lib/rustlib/src/rust/library/std/Cargo.toml": "rust-web-src",
 }
-WINDOWS = {
-    "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
-    "/usr/lib/wine/wine64": "wine64",
-}
+WINDOWS = {"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64", "/usr/lib/wine/wine64": "wine64"}
 
 
 def lacks(*needs):

@@ -79,4 +79,4 @@ def lower_bound(ordered):
 
 def rounded(value):
     """Returns a number with four significant digits; all digits of a count."""
-    return round(value) if abs(value) >= 1e4 else float("{:.4g}".format(value))
+    return round(value) if abs(value) >= 1e4 else float(f"{value:.4g}")

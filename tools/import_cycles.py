@@ -5,12 +5,14 @@
 
 A file of `core/src` imports the files that define the items it names, in `use` declarations and in
 paths, through any re-exports. Method calls, test code (`#[cfg(test)]`) and `mod child;` do
-not count.
+not count. The ends of blocks are found by their indentation, which is rustfmt's.
 """
 
+import graphlib
 import re
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -25,101 +27,95 @@ COMMENT_OR_TEXT = re.compile(
     | r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\[^\n]+?|[^'\\\n])'""",
     re.S | re.X,
 )
-TEST_ONLY = re.compile(r"#\[cfg\(test\)\]")
-MODULE = re.compile(r"\bmod\s+(\w+)\s*([;{])")
+# An item with its attributes, up to a line that ends it, or to the end of its block.
+TEST_ONLY = re.compile(
+    r"^( *)#\[cfg\(test\)\]\n(?:\1#.*\n)*\1(?:[^\n]*[;}] *\n|(?s:.*?)^\1\})", re.M
+)
+INLINE = re.compile(r"^( *)(?:pub )?mod (\w+) \{\n(.*?)^\1\}", re.S | re.M)
+MODULE = re.compile(r"\bmod\s+(\w+)\s*;")
 USE = re.compile(r"\buse\s+([^;]+);")
-KINDS = "fn|struct|enum|union|trait|type|const|static|macro_rules!"
-DEFINITION = re.compile(r"\b(?:{})\s+(?:mut\s+)?(\w+)".format(KINDS))
+GROUP = re.compile(r"([\w:]*)\{([^{}]*)\}")
+DEFINITION = re.compile(
+    r"\b(?:fn|struct|enum|union|trait|type|const|static|macro_rules!)\s+(?:mut\s+)?(\w+)"
+)
 PATH = re.compile(r"(?<![\w:$])(\w+(?:\s*::\s*\w+)+)")
 VISIBILITY = re.compile(r"\bpub\s*\([^)]*\)")
 
 
-class Scope:
-    """A module: a file, or an inline module in one."""
+class Crate:
+    """The modules of a crate by their paths, which are tuples of names."""
 
-    def __init__(self, file, parent):
-        self.file, self.parent = file, parent
-        self.children, self.names, self.globs, self.items = {}, {}, [], set()
-        self.references = []
+    def __init__(self, source):
+        self.source, self.modules, self.references, self.edges = source, {()}, [], {}
+        # By module and name: the files that define an item, and the paths that it is imported from.
+        self.items, self.names = defaultdict(set), defaultdict(list)
+        self.globs = defaultdict(list)
+        self.read((), source / "lib.rs")
+        for file, module, path in self.references:
+            self.edges[file] |= self.resolve(module, path) - {file}
 
-    def root(self):
-        """The scope of the crate."""
-        return self.parent.root() if self.parent else self
+    def read(self, module, path):
+        """Reads the file of a module."""
+        text = COMMENT_OR_TEXT.sub(" ", path.read_text(encoding="utf-8"))
+        file = path.relative_to(self.source).as_posix()
+        self.edges.setdefault(file, set())
+        self.fill(module, file, VISIBILITY.sub("pub", TEST_ONLY.sub("", text)))
 
-    def resolve(self, path, seen=()):
-        """The files that define the item at `path`; none for modules and for other crates."""
-        first, rest = path[0], path[1:]
-        if not rest and first in ("crate", "self", "super"):
-            return set()
-        if first in ("crate", "self", "super"):
-            start = {"crate": self.root(), "self": self, "super": self.parent or self}[first]
-            return start.resolve(rest, seen)
-        found = set()
-        for child in self.children.get(first, []):
-            found |= child.resolve(rest, seen) if rest else set()
+    def fill(self, module, file, text):
+        """Reads the declarations and the references of a module, and its child modules."""
+        self.modules.add(module)
+        for _, name, inner in INLINE.findall(text):
+            self.fill((*module, name), file, inner)
+        text = INLINE.sub("", text)
+        for name in MODULE.findall(text):
+            path = self.source.joinpath(*module, name).with_suffix(".rs")
+            self.read((*module, name), path if path.exists() else path.with_suffix("") / "mod.rs")
+        for path, name in (leaf for tree in USE.findall(text) for leaf in leaves(tree)):
+            if name == "*":
+                self.globs[module].append(path[:-1])
+            else:
+                self.names[module, name].append(path)
+                self.references.append((file, module, path))
+        text = USE.sub("", text)
+        for name in DEFINITION.findall(text):
+            self.items[module, name].add(file)
+        self.references += [(file, module, segments(path)) for path in PATH.findall(text)]
+
+    def resolve(self, module, path, seen=()):
+        """Returns the files that define the item at `path`; none for modules and other crates."""
+        first, *rest = path
+        starts = {"crate": (), "self": module, "super": module[:-1]}
+        if first in starts:
+            return self.resolve(starts[first], rest, seen) if rest else set()
+        child, found = (*module, first), set()
+        if child in self.modules and rest:
+            found |= self.resolve(child, rest, seen)
         # A name that leads back to itself is another crate's: `use memchr::memchr`.
-        if (self, first) not in seen:
-            for other in self.names.get(first, []):
-                found |= self.resolve(other + rest, seen + ((self, first),))
-        if not found and first in self.items:
-            found = {self.file}
-        if not found and first not in self.children and first not in self.names:
-            found = set().union(*(self.resolve(glob + path, seen) for glob in self.globs))
+        if child not in seen:
+            for other in self.names.get((module, first), ()):
+                found |= self.resolve(module, [*other, *rest], (*seen, child))
+        found = found or self.items.get((module, first), set())
+        if not found and child not in self.modules and (module, first) not in self.names:
+            found = set().union(
+                *(self.resolve(module, [*it, *path], seen) for it in self.globs.get(module, ()))
+            )
         return found
 
-    def every(self):
-        """This scope and those in it."""
-        yield self
-        for same_name in self.children.values():
-            for child in same_name:
-                yield from child.every()
+
+def leaves(tree):
+    """Yields the paths and the names that a `use` declaration binds."""
+    while "{" in tree:
+        tree = GROUP.sub(lambda it: ",".join(it[1] + part.strip() for part in parts(it[2])), tree)
+    for leaf in parts(tree):
+        path, _, name = leaf.partition(" as ")
+        path = segments(path)
+        path = path[:-1] if path[-1] == "self" and len(path) > 1 else path
+        yield path, name.strip() or path[-1]
 
 
-def block_end(text, start):
-    """The index behind the block that begins at `start`, or behind the next semicolon."""
-    depth = 0
-    for at in range(start, len(text)):
-        if text[at] in "{([":
-            depth += 1
-        elif text[at] in "})]":
-            depth -= 1
-            if depth == 0 and text[at] == "}":
-                return at + 1
-        elif text[at] == ";" and depth == 0:
-            return at + 1
-    return len(text)
-
-
-def without_tests(text):
-    """The text without the items that only tests have."""
-    while True:
-        found = TEST_ONLY.search(text)
-        if not found:
-            return text
-        text = text[: found.start()] + text[block_end(text, found.end()) :]
-
-
-def leaves(tree, prefix=()):
-    """The paths and the names that a `use` declaration binds."""
-    tree = tree.strip()
-    if tree.endswith("}"):
-        head, _, inner = tree.partition("{")
-        prefix += segments(head)
-        depth, part = 0, ""
-        for character in inner[:-1] + ",":
-            depth += {"{": 1, "}": -1}.get(character, 0)
-            if character == "," and depth == 0:
-                if part.strip():
-                    yield from leaves(part, prefix)
-                part = ""
-            else:
-                part += character
-        return
-    path, _, name = tree.partition(" as ")
-    path = prefix + segments(path)
-    if path[-1] == "self" and len(path) > 1:
-        path = path[:-1]
-    yield path, name.strip() or path[-1]
+def parts(text):
+    """Splits a list at its commas."""
+    return [part for part in text.split(",") if part.strip()]
 
 
 def segments(path):
@@ -127,107 +123,26 @@ def segments(path):
     return tuple(part.strip() for part in path.split("::") if part.strip())
 
 
-def fill(scope, text, folder):
-    """Reads the declarations and the references of a scope; `folder` holds its child files."""
-    inline = MODULE.search(text)
-    while inline:
-        name, kind = inline.groups()
-        end = inline.end()
-        if kind == "{":
-            end = block_end(text, inline.end() - 1)
-            child = Scope(scope.file, scope)
-            scope.children.setdefault(name, []).append(child)
-            fill(child, text[inline.end() : end - 1], folder / name)
-        else:
-            scope.children.setdefault(name, []).append(read(folder, name, scope))
-        text = text[: inline.start()] + text[end:]
-        inline = MODULE.search(text)
-    for tree in USE.findall(text):
-        for path, name in leaves(tree):
-            if name == "*":
-                scope.globs.append(path[:-1])
-            else:
-                scope.names.setdefault(name, []).append(path)
-                scope.references.append(path)
-    text = USE.sub("", text)
-    scope.items = set(DEFINITION.findall(text))
-    scope.references += [segments(path) for path in PATH.findall(text)]
-
-
-def read(folder, name, parent):
-    """Reads the file of a module."""
-    file = folder / (name + ".rs")
-    inner = folder / name
-    if not file.exists():
-        file = inner / "mod.rs"
-    scope = Scope(file, parent)
-    fill(scope, clean(file), inner)
-    return scope
-
-
-def clean(file):
-    """The text of a file without comments, strings and test code."""
-    text = COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))
-    return VISIBILITY.sub("pub", without_tests(text))
-
-
-def graph(source=SOURCE):
-    """The files that each file imports, by their names below `source`."""
-    root = Scope(source / "lib.rs", None)
-    fill(root, clean(root.file), source)
-    edges = {}
-    for scope in root.every():
-        imported = edges.setdefault(scope.file.relative_to(source).as_posix(), set())
-        for path in scope.references:
-            others = scope.resolve(path) - {scope.file}
-            imported |= {file.relative_to(source).as_posix() for file in others}
-    return edges
-
-
-def cycle_from(edges, start):
-    """A shortest cycle through `start`, or `None`."""
-    came_from, queue = {}, [start]
-    for file in queue:
-        for other in sorted(edges.get(file, ())):
-            if other == start:
-                cycle = [start, file]
-                while file != start:
-                    file = came_from[file]
-                    cycle.append(file)
-                return cycle[::-1]
-            if other not in came_from:
-                came_from[other] = file
-                queue.append(other)
-    return None
-
-
-def cycles(edges):
-    """A shortest cycle through each file that has one; each cycle once."""
-    found = {}
-    for file in sorted(edges):
-        cycle = cycle_from(edges, file)
-        if cycle:
-            found.setdefault(frozenset(cycle), cycle)
-    return sorted(found.values(), key=len)
+def cycle(edges):
+    """Returns files of which each imports the next, the last one the first; None without any."""
+    try:
+        graphlib.TopologicalSorter(edges).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1][::-1]
 
 
 def run(steps):
-    """Checks the core: one step, a failure for each cycle."""
+    """Checks the core as a step."""
     begun = time.monotonic()
-    edges = graph()
-    found = cycles(edges)
-    name = "import cycles ({} files of the core)".format(len(edges))
-    steps.record(name, Counts(failed=len(found)), time.monotonic() - begun, False)
-    for cycle in found:
-        print("     " + " -> ".join(cycle))
-
-
-def main():
-    """Runs the check alone."""
-    steps = Steps()
-    run(steps)
-    return steps.close()
+    edges = Crate(SOURCE).edges
+    found = cycle(edges)
+    name = f"import cycles ({len(edges)} files of the core)"
+    steps.record(name, Counts(failed=bool(found)), time.monotonic() - begun, False)
+    if found:
+        print("     " + " -> ".join(found))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    alone = Steps()
+    run(alone)
+    sys.exit(alone.close())

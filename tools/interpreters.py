@@ -47,7 +47,7 @@ class Interpreter:
 
     def folder_of(self, package):
         """The folder of one of its packages."""
-        code = "import {0}; print({0}.__path__[0])".format(package)
+        code = f"import {package}; print({package}.__path__[0])"
         return Path(call([self.executable, "-I", "-c", code]).text.strip())
 
 

@@ -17,7 +17,7 @@ from tools.steps import call
 # A release of Debian, and the version of Linux that it keeps.
 SUITE, LINUX = "trixie", "6.12"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-NEEDS = {"apt-get": "apt", "dpkg-deb": "dpkg", KEYS: "debian-archive-keyring"}
+NEEDS = {"apt-get": "apt", "cpio": "cpio", "dpkg-deb": "dpkg", KEYS: "debian-archive-keyring"}
 
 
 class Kernel:
@@ -54,7 +54,7 @@ class Kernel:
         for name in ("lists/partial", "archives/partial"):
             (self.apt / name).mkdir(parents=True)
         (self.apt / "status").touch()
-        source = "deb [signed-by={}] {} {} main\n".format(KEYS, mirror, SUITE)
+        source = f"deb [signed-by={KEYS}] {mirror} {SUITE} main\n"
         (self.apt / "sources.list").write_text(source)
 
     def call(self, *command):
@@ -70,13 +70,13 @@ class Kernel:
             "Dir::State": self.apt,
             "Dir::State::Status": self.apt / "status",
         }
-        words = ["--option={}={}".format(name, value) for name, value in settings.items()]
+        words = [f"--option={name}={value}" for name, value in settings.items()]
         return call([*command, *words], cwd=self.apt)
 
     def names(self):
         """Names the packages of this kernel, newest first."""
-        named = self.call("apt-cache", "pkgnames", "linux-image-{}.".format(LINUX)).text.split()
-        ours = [name for name in named if re.match(r"[^+]*\+[^-]*-{}$".format(self.flavour), name)]
+        named = self.call("apt-cache", "pkgnames", f"linux-image-{LINUX}.").text.split()
+        ours = [name for name in named if re.match(rf"[^+]*\+[^-]*-{self.flavour}$", name)]
         return sorted(ours, key=lambda it: [*map(int, re.findall(r"\d+", it))], reverse=True)
 
     def download(self, packages):

@@ -5,12 +5,13 @@ tests, their libraries and a shell. Its console prints the results.
 """
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from tools import debian, kernels, platforms, rust
-from tools.cpio import Archive
-from tools.steps import Counts
 from tools.cross_toolchain import HOME
+from tools.steps import Counts, call
 
 # The first program that the kernel starts.
 INIT = """#!/bin/busybox sh
@@ -30,6 +31,7 @@ done
 poweroff -f
 """
 FOLDERS = ("bin", "dev", "lib", "proc", "sys", "tests", "tmp")
+PACK = 'find * | cpio --quiet --create --format=newc --owner=0:0 > "$0"'
 LIBRARIES = ("ld*.so.*", "libc.so.6", "libm.so.6", "libgcc_s.so.1")
 
 # Two processors, so that threads run in parallel. A panic of the kernel ends the emulator.
@@ -45,44 +47,44 @@ class Machine:
         self.emulator, self.needs, self.kernel = emulator, needs, kernel
         # The directory of the C library for the emulated processor.
         self.libraries = Path(libraries)
-        self.name = "Linux {}{}".format(kernels.LINUX, pages)
+        self.name = f"Linux {kernels.LINUX}{pages}"
 
     def row(self, trial):
         """Runs the tests of a target and returns the row of the table."""
-        row = platforms.Row(
-            "{}, {}".format(trial.target.name, self.name), trial.checks, trial.builds
-        )
+        row = platforms.Row(f"{trial.target.name}, {self.name}", trial.checks, trial.builds)
         missing = debian.lacks(kernels.NEEDS, self.needs)
         if missing:
             return row.skipped(trial.steps, debian.sentence(missing))
         if not self.kernel.ready(trial.steps):
-            return row.skipped(
-                trial.steps, "Debian's kernel {} is not available".format(self.kernel.flavour)
-            )
+            why = f"Debian's kernel {self.kernel.flavour} is not available"
+            return row.skipped(trial.steps, why)
         if trial.builds == "yes":
             row.add(self.test(trial.steps, row.target, trial.programs()))
         return row
 
     def test(self, steps, name, programs):
         """Starts the computer with test programs by name and path. Returns the counts."""
-        archive = HOME / "kernels" / "{}.cpio".format(self.kernel.flavour)
-        archive.write_bytes(self.archive(programs))
+        archive = HOME / "kernels" / f"{self.kernel.flavour}.cpio"
+        self.pack(archive, programs)
         words = [*self.emulator.split(), *COMPUTER.split(), "-append", APPEND]
         words += ["-kernel", self.kernel.image, "-initrd", archive]
         return steps.run("tests " + name, words, read=lambda text: counted(text, programs)).counts
 
-    def archive(self, programs):
-        """Packs the files of the computer."""
-        packed = Archive()
-        for name in FOLDERS:
-            packed.folder(name)
-        packed.program("init", INIT.encode())
-        packed.program("bin/busybox", self.kernel.shell.read_bytes())
-        for library in (found for pattern in LIBRARIES for found in self.libraries.glob(pattern)):
-            packed.program("lib/" + library.name, library.read_bytes())
-        for name, program in programs.items():
-            packed.program("tests/" + name, Path(program).read_bytes())
-        return packed.whole()
+    def pack(self, archive, programs):
+        """Packs the files of the computer into an archive."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for name in FOLDERS:
+                (root / name).mkdir()
+            (root / "init").write_text(INIT)
+            shutil.copy(self.kernel.shell, root / "bin" / "busybox")
+            for library in (it for pattern in LIBRARIES for it in self.libraries.glob(pattern)):
+                shutil.copy(library, root / "lib")
+            for name, program in programs.items():
+                shutil.copy(program, root / "tests" / name)
+            for path in root.rglob("*"):
+                path.chmod(0o755)
+            call(["sh", "-c", PACK, archive], cwd=root)
 
 
 def counted(text, programs):
@@ -94,13 +96,9 @@ def counted(text, programs):
 
 
 def counts_of(name, text):
-    """Counts the results of a program.
-
-    A program that did not end, or failed outside of a test, is a failure.
-    """
-    found = re.search(
-        r"^/tests/{0} starts$(.*)/tests/{0} ends with (\d+)$".format(name), text, re.M | re.S
-    )
+    """Counts the results of a program. One that did not end, or failed elsewhere, is a failure."""
+    pattern = rf"^/tests/{name} starts$(.*)/tests/{name} ends with (\d+)$"
+    found = re.search(pattern, text, re.M | re.S)
     output, status = found.groups() if found else ("", "")
     counts = rust.counts(output)
     if not counts.failed and (status != "0" or not rust.RESULT.search(output)):

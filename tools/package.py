@@ -4,14 +4,14 @@ import os
 import shutil
 
 from tools import interpreters
-from tools.steps import ROOT, TARGET, call, show
+from tools.steps import ROOT, TARGET, call, flag, show
 
 REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23", "ruff>=0.6"]
 
 
 def options(parser):
     """Adds the options of the tool `wheel`."""
-    parser.add_argument("--all", action="store_true", help="one for each CPython found")
+    flag(parser, "--all", "one for each CPython found")
 
 
 def run(steps, options):
@@ -19,7 +19,7 @@ def run(steps, options):
     folder = tools(steps)
     chosen = interpreters.found() if options.all else [interpreters.host()]
     for it in chosen if folder else ():
-        print("               {}".format(build(steps, folder, it)), flush=True)
+        print(f"               {build(steps, folder, it)}", flush=True)
 
 
 def tools(steps):
@@ -28,7 +28,7 @@ def tools(steps):
     if host is None:
         steps.fail("tools", "no CPython from 3.11 up with pip")
         return None
-    folder = TARGET / "tools-{}".format(host.name)
+    folder = TARGET / f"tools-{host.name}"
     done, wanted = folder / "complete", " ".join(REQUIREMENTS)
     if not (done.exists() and done.read_text() == wanted):
         # `--target` needs neither venv nor ensurepip, which Debian packages separately.
@@ -39,6 +39,15 @@ def tools(steps):
     return folder
 
 
+def installed(steps, it=None):
+    """Builds the package for an interpreter, the host by default, and installs it into an
+    environment; returns the python of it and the wheel, or None for both."""
+    folder, it = tools(steps), it or interpreters.host()
+    wheel = build(steps, folder, it) if folder else None
+    python = environment(steps, folder, it, wheel) if wheel else None
+    return (python, wheel) if python else (None, None)
+
+
 def build(steps, folder, it):
     """Builds the wheel for an interpreter with the tools of a folder; returns its path, or None."""
     return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
@@ -47,7 +56,7 @@ def build(steps, folder, it):
 def maturin(steps, folder, name, words, env=None):
     """Builds a wheel; returns its path in target/wheels, or None."""
     # A new folder, so that the only wheel there is this one.
-    out = TARGET / "wheel-{}".format(name)
+    out = TARGET / f"wheel-{name}"
     shutil.rmtree(str(out), ignore_errors=True)
     command = [folder / "bin" / interpreters.program("maturin"), "build", "--release"]
     command += ["--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out, *words]
@@ -59,7 +68,7 @@ def maturin(steps, folder, name, words, env=None):
 
 def environment(steps, folder, it, wheel):
     """Makes a new virtual environment with the wheel; returns its python, or None."""
-    home = TARGET / "venv-{}".format(it.name)
+    home = TARGET / f"venv-{it.name}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
     # Without pip, because Debian packages ensurepip separately.
     create = [it.executable, "-m", "venv", "--clear", "--without-pip", home]

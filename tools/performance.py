@@ -94,12 +94,12 @@ def overview(sections):
     lines = ["| question | beside | ratio | aims met | command |", "|---|---|---|---|---|"]
     for section in sections:
         judged, commit = {}, section.head.get("commit")
-        title = section.title + (" (commit {})".format(commit) if commit else "")
+        title = section.title + (f" (commit {commit})" if commit else "")
         for row in section.rows:
             for aim in row.get("aims", ()):
                 judged.setdefault(aim["against"], []).append((row, aim))
         for against, pairs in judged.items():
-            command = "`x.py bench {}`".format(section.name)
+            command = f"`x.py bench {section.name}`"
             cells = [title, against, span(pairs), met(pairs), command]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -145,7 +145,7 @@ def reason(section, row):
     for patterns, text in blocks:
         for pattern in re.split(r"## | \| |\n", patterns):
             expression = ".*".join(map(re.escape, pattern.split("*")))
-            if re.fullmatch(expression, "{}: {}".format(section, row)):
+            if re.fullmatch(expression, f"{section}: {row}"):
                 return " ".join(text.split())
     return None
 
@@ -170,7 +170,7 @@ def table(section):
             lines.append("| " + " | ".join([row["row"], *cells]) + " |")
         else:
             lines.append("| {row} | not measured: {skipped} |".format(**row))
-    head = [section.title, section.head["how"], "`python3 x.py bench {}`".format(section.name)]
+    head = [section.title, section.head["how"], f"`python3 x.py bench {section.name}`"]
     return "## " + "\n\n".join([*head, "\n".join(lines)])
 
 
@@ -179,16 +179,15 @@ def change(row, before):
     if before is None or not row["aims"]:
         return "–"
     old, new = ratio_of_medians(before), ratio_of_medians(row)
-    return "{} ({:+.1%})".format(quotient(old), new / old - 1)
+    return f"{quotient(old)} ({new / old - 1:+.1%})"
 
 
 def reached(aim):
     """Returns the median of an aim's rounds and their range, the limit and the verdict."""
     write = signed if "plus" in aim else quotient
     values = list(map(write, aim["reached"]))
-    text = "{} {} {} ({}–{})".format(
-        values[0], "beside" if "plus" in aim else "of", aim["against"], *values[1:]
-    )
+    relation = "beside" if "plus" in aim else "of"
+    text = "{} {} {} ({}–{})".format(values[0], relation, aim["against"], *values[1:])
     limit = aim.get("plus", aim.get("ratio"))
     return "{}, ≤ {}: {}".format(text, write(limit), aim["met"]) if limit else text
 
@@ -198,7 +197,7 @@ def shown(value, unit="ns"):
     if value is None:
         return ""
     if unit != "ns":
-        return "{:.0f}".format(value) if unit == "instructions" else "{:.4g} {}".format(value, unit)
+        return f"{value:.0f}" if unit == "instructions" else f"{value:.4g} {unit}"
     sizes = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))
     size, name = next((pair for pair in sizes if value >= pair[0]), (1, "ns"))
     return "{:.{}} {}".format(value / size, "3g" if value / size < 999.5 else "0f", name)
@@ -206,7 +205,7 @@ def shown(value, unit="ns"):
 
 def quotient(value):
     """Returns a ratio with two digits after the point, or two significant ones."""
-    return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def signed(nanoseconds):

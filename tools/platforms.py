@@ -1,6 +1,6 @@
 """The table of targets: printed, and written into `docs/platforms.md`."""
 
-from tools.steps import ROOT, Counts
+from tools.steps import ROOT, Counts, flag
 
 PAGE = ROOT / "docs" / "platforms.md"
 COLUMNS = ["target", "type-checks", "builds", "tests run", "passed", "failed", "skipped", "why"]
@@ -43,7 +43,7 @@ def tested(name, counts, why=None, checked=True):
 
 def options(parser):
     """Adds the option of tools that make rows."""
-    parser.add_argument("--write", action="store_true", help="write rows to docs/platforms.md")
+    flag(parser, "--write", "write rows to docs/platforms.md")
 
 
 def report(rows, write):
@@ -59,4 +59,4 @@ def report(rows, write):
     kept = {line.split("|")[1].strip(): line for line in lines[1:]}
     kept.update((row.target, str(row)) for row in rows)
     table = "\n".join(head + [kept[target] for target in sorted(kept)])
-    PAGE.write_text("{}{}\n\n{}\n\n{}{}".format(before, BEGIN, table, END, after), "utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", "utf-8")

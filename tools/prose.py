@@ -12,6 +12,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 # Subjects are checked from the commit after this one on.
@@ -71,26 +72,17 @@ GROUPS = {
 }
 
 # Comments, strings and names of functions, by the ends of files' names.
-RUST = re.compile(
-    r"(?P<comment>//[^\n]*|/\*.*?\*/)"
-    r"|\bb?r(?P<hashes>#*)\".*?\"(?P=hashes)"
-    r"|(?P<string>\"(?:\\.|[^\"\\])*\")"
-    r"|'(?:\\[^\n']+|\\'|[^'\\\n])'"
-    r"|\bfn (?P<name>\w+)",
-    re.S,
-)
-PYTHON = re.compile(
-    r"(?P<comment>#[^\n]*)"
-    r"|(?P<string>(?P<quote>\"\"\"|'''|\"|')(?:\\.|.)*?(?P=quote))"
-    r"|\bdef (?P<name>\w+)",
-    re.S,
-)
-ASSEMBLY = re.compile(r"(?P<comment>//[^\n]*|#[ !][^\n]*|/\*.*?\*/)", re.S)
-HASHES = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|(?P<comment>(?:^|(?<=\s))#[^\n]*)", re.M)
-SOURCES = dict.fromkeys([".rs", ".c"], RUST)
-SOURCES.update(dict.fromkeys([".py", ".pyi"], PYTHON))
-SOURCES.update(dict.fromkeys([".toml", ".yml", ""], HASHES))
-SOURCES.update({".s": ASSEMBLY, ".md": None})
+RUST = r"""(?P<comment>//[^\n]*|/\*.*?\*/) | \bfn[ ](?P<name>\w+)
+    | \bb?r(?P<hashes>\#*)".*?"(?P=hashes) | (?P<string>"(?:\\.|[^"\\])*")
+    | '(?:\\[^\n']+|\\'|[^'\\\n])'"""
+PYTHON = r"""(?P<comment>\#[^\n]*) | \bdef[ ](?P<name>\w+)
+    | (?P<string>(?P<quote>\"\"\"|'''|"|')(?:\\.|.)*?(?P=quote))"""
+ASSEMBLY = r"(?P<comment>//[^\n]*|\#[ !][^\n]*|/\*.*?\*/)"
+HASHES = r"""(?P<comment>(?:^|(?<=\s))\#[^\n]*) | "(?:\\.|[^"\\\n])*" | '[^'\n]*'"""
+LANGUAGES = [(RUST, ".rs .c"), (PYTHON, ".py .pyi"), (ASSEMBLY, ".s"), (HASHES, ".toml .yml")]
+FLAGS = re.S | re.M | re.X
+SOURCES = {end: re.compile(it, FLAGS) for it, ends in LANGUAGES for end in ends.split()}
+SOURCES.update({"": SOURCES[".toml"], ".md": None})
 
 MARKERS = re.compile(r"^[ \t]*(//[/!]?|#!?|/?\*+/?)", re.M)
 CODE = re.compile(r"^ *(```|~~~).*?^ *\1[^\n]*$|<!--.*?-->|``[^`]+``|`[^`]+`", re.S | re.M)
@@ -135,10 +127,10 @@ def findings(root, path):
         for match in pattern.finditer(prose):
             if not is_allowed(path, prose[max(0, match.start() - 2) : match.end() + 40]):
                 words = " ".join(match.group().split())
-                yield prose.count("\n", 0, match.start()) + 1, "{} ({})".format(words, use)
+                yield prose.count("\n", 0, match.start()) + 1, f"{words} ({use})"
     for number, line in enumerate(source.splitlines(), 1):
         if len(ADDRESS.sub("", line)) > WIDTH and not TABLE.match(line):
-            yield number, "{} columns".format(len(line))
+            yield number, f"{len(line)} columns"
 
 
 def is_allowed(path, text):
@@ -154,9 +146,9 @@ def subjects(root):
     for line in log.splitlines() if log else ():
         commit, subject = line.split(" ", 1)
         if len(subject) > SUBJECT_WIDTH:
-            yield "commit {}: subject of {} characters: {}".format(commit, len(subject), subject)
+            yield f"commit {commit}: subject of {len(subject)} characters: {subject}"
         if not SUBJECT.match(subject):
-            yield "commit {}: subject is not of the form `area: ...`: {}".format(commit, subject)
+            yield f"commit {commit}: subject is not of the form `area: ...`: {subject}"
 
 
 def git(root, *words):
@@ -185,13 +177,11 @@ def files(root, named):
 
 def counts(root, paths):
     """Prints how often each group of words occurs in 10,000 words, in each folder and in all."""
-    folders = {}
-    for path in paths:
-        if is_allowed(path, ""):
-            continue
+    folders = defaultdict(str)
+    for path in (it for it in paths if not is_allowed(it, "")):
         prose = prose_of(path, (root / path).read_text(encoding="utf-8"))
         for name in (path.parts[0] if len(path.parts) > 1 else "files at the top", "all"):
-            folders[name] = folders.get(name, "") + prose
+            folders[name] += prose
     print("{:>8}  {}".format("words", "  ".join(GROUPS)))
     for name, prose in sorted(folders.items(), key=lambda it: it[0] == "all"):
         words = len(WORD.findall(prose))
@@ -221,7 +211,7 @@ def main():
         return 0
     found = ["{}:{}: {}".format(it, *each) for it in paths for each in sorted(findings(root, it))]
     found += [] if options.paths else subjects(root)
-    print("\n".join([*found, "{} findings".format(len(found))]))
+    print("\n".join([*found, f"{len(found)} findings"]))
     return 1 if found else 0
 
 

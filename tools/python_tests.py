@@ -1,10 +1,9 @@
 """Runs the package's tests and CPython's own tests of mmap, on each CPython found."""
 
-import json
 import sys
 
 from tools import interpreters, package, platforms, rust
-from tools.steps import ROOT, TARGET, Counts
+from tools.steps import ROOT, TARGET, Counts, last_line
 
 INSIDE = ROOT / "tools" / "inside.py"
 TESTS = ROOT / "python" / "tests"
@@ -27,24 +26,17 @@ def rows(steps, versions=()):
     found = interpreters.found()
     print("found CPython: " + ", ".join(it.name for it in found))
     print("not found: " + ", ".join(interpreters.missing()), flush=True)
-    folder = package.tools(steps)
     chosen = [it for it in found if it.name.startswith(tuple(versions) or "")]
     if not chosen:
         steps.fail("Python tests", "no CPython to test")
     made = []
-    for it in chosen if folder else ():
-        built = wheel(steps, folder, it)
-        python = built and package.environment(steps, folder, it, built)
-        made += rows_of(steps, it, python) if python else []
+    for it in chosen:
+        if it.threaded and it.numbers < (3, 14):
+            steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
+        else:
+            python, _ = package.installed(steps, it)
+            made += rows_of(steps, it, python) if python else []
     return made
-
-
-def wheel(steps, folder, it):
-    """The wheel for an interpreter, or None."""
-    if it.threaded and it.numbers < (3, 14):
-        steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
-        return None
-    return package.build(steps, folder, it)
 
 
 def rows_of(steps, it, python):
@@ -54,37 +46,28 @@ def rows_of(steps, it, python):
         steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")
         del suites["test.test_mmap"]
     # An empty folder, so that only the installed package can be imported.
-    scratch = TARGET / "scratch-{}".format(it.name)
+    scratch = TARGET / f"scratch-{it.name}"
     scratch.mkdir(parents=True, exist_ok=True)
     made = []
     for name, words in suites.items():
-        title = "{} on CPython {}".format(name, it.minor)
+        title = f"{name} on CPython {it.minor}"
         counts = suite(steps, title, [python, INSIDE, *words], ENVIRONMENT, scratch)
-        made.append(platforms.tested("{}, {}".format(rust.host(), title), counts, it.name))
+        made.append(platforms.tested(f"{rust.host()}, {title}", counts, it.name))
     return made
 
 
 def suite(steps, name, command, env, folder):
     """Runs `inside.py`, prints why tests were skipped, and returns the counts."""
     ended = steps.run(name, command, env, folder, read=counts)
-    for reason, times in sorted(summary(ended.text).get("reasons", {}).items()):
-        print("               {} skipped: {}".format(times, reason), flush=True)
+    for reason, times in sorted((last_line(ended.text) or {}).get("reasons", {}).items()):
+        print(f"               {times} skipped: {reason}", flush=True)
     return ended.counts
 
 
 def counts(text):
     """Reads the last line of `inside.py`; counts nothing if it did not get there."""
-    last = summary(text)
+    last = last_line(text)
     return Counts(last["passed"], last["failed"], last["skipped"]) if last else Counts()
-
-
-def summary(text):
-    """The last line of `inside.py`, which is JSON."""
-    try:
-        last = json.loads(text.rstrip().rsplit("\n", 1)[-1])
-    except ValueError:
-        return {}
-    return last if isinstance(last, dict) else {}
 
 
 def lint(steps):

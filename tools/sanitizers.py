@@ -39,94 +39,54 @@ ASAN = "handle_segv=0:handle_sigbus=0:allocator_may_return_null=1"
 
 def run(steps):
     """Runs the sanitizer, valgrind and the fuzzer."""
-    address_sanitizer(steps)
-    valgrind(steps)
-    fuzz(steps, FUZZING)
-
-
-def nightly():
-    """Returns whether there is a nightly compiler for this computer."""
     version = call(["cargo", "+nightly", "-vV"])
-    return version.ok and HOST in version.text
+    if version.ok and HOST in version.text:
+        address_sanitizer(steps)
+        fuzz(steps, FUZZING)
+    else:
+        steps.skip("address sanitizer, fuzzer", "no nightly toolchain was found")
+    valgrind(steps)
 
 
 def address_sanitizer(steps):
     """Runs the core's tests with AddressSanitizer."""
-    if not nightly():
-        steps.skip("address sanitizer", "no nightly toolchain was found")
-        return
     env = {"RUSTFLAGS": "-Zsanitizer=address", "ASAN_OPTIONS": ASAN}
-    command = [
-        "cargo",
-        "+nightly",
-        "test",
-        "--package",
-        "safemap",
-        "--tests",
-        "--lib",
-        "--no-fail-fast",
-    ]
-    words = ["--target", HOST, "--target-dir", TARGET / "asan", "--"]
+    command = "cargo +nightly test --package safemap --tests --lib --no-fail-fast".split()
+    command += ["--target", HOST, "--target-dir", TARGET / "asan"]
     # The sanitizer installs alternate signal stacks, on which Rust reports no stack overflow.
-    words += ["--skip", "rust_still_reports_a_stack_overflow"]
-    steps.run("address sanitizer on core's tests", command + words, env, read=rust.counts)
+    command += ["--", "--skip", "rust_still_reports_a_stack_overflow"]
+    steps.run("address sanitizer on core's tests", command, env, read=rust.counts)
 
 
 def valgrind(steps):
-    """Runs some of the core's tests under memcheck."""
+    """Builds the core's tests and runs some of them under memcheck."""
     if shutil.which("valgrind") is None:
         steps.skip("valgrind", "it was not found")
         return
-    for name, program in test_programs():
-        command = [
-            "valgrind",
-            "--quiet",
-            "--error-exitcode=9",
-            "--leak-check=full",
-            "--errors-for-leak-kinds=definite",
-        ]
-        words = [program] + VALGRIND[name]
-        steps.run(
-            "valgrind on tests/{}.rs".format(name),
-            command + words,
-            {"QUICKCHECK_TESTS": "5"},
-            read=rust.counts,
-        )
-
-
-def test_programs():
-    """Builds the tests for valgrind, and returns names and paths."""
     build = ["cargo", "test", "--package", "safemap", "--no-run", "--message-format", "json"]
-    return sorted(item for item in rust.programs(call(build).text).items() if item[0] in VALGRIND)
+    programs, few = rust.programs(call(build).text), {"QUICKCHECK_TESTS": "5"}
+    command = "valgrind --quiet --error-exitcode=9 --leak-check=full".split()
+    command.append("--errors-for-leak-kinds=definite")
+    for name, more in VALGRIND.items():
+        words = [*command, programs.get(name), *more]
+        steps.run(f"valgrind on tests/{name}.rs", words, few, read=rust.counts)
 
 
 def fuzz(steps, seconds):
     """Builds and runs the fuzzer. New files of the corpus are stored outside the repository."""
-    if not nightly():
-        steps.skip("fuzzer", "no nightly toolchain was found")
-        return
     home, target = ROOT / "fuzz", TARGET / "fuzz"
-    flags = COVERAGE + " -Zsanitizer=address -Cdebug-assertions"
+    env = {"RUSTFLAGS": COVERAGE + " -Zsanitizer=address -Cdebug-assertions"}
     build = ["cargo", "+nightly", "build", "--release", "--manifest-path", home / "Cargo.toml"]
-    if not steps.run(
-        "build of the fuzzer",
-        build + ["--target", HOST, "--target-dir", target],
-        {"RUSTFLAGS": flags},
-    ).ok:
+    build += ["--target", HOST, "--target-dir", target]
+    if not steps.run("build of the fuzzer", build, env).ok:
         return
     corpus = target / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     command = [target / HOST / "release" / "operations", corpus, home / "corpus" / "operations"]
-    options = [
-        "-max_total_time={}".format(seconds),
-        "-max_len=512",
-        "-artifact_prefix={}/".format(target),
-    ]
-    ended = steps.run(
-        "fuzzer for {} s".format(seconds), command + options, {"ASAN_OPTIONS": ASAN}, read=passed
-    )
+    command += [f"-max_total_time={seconds}", "-max_len=512", f"-artifact_prefix={target}/"]
+    ended = steps.run(f"fuzzer for {seconds} s", command, {"ASAN_OPTIONS": ASAN}, read=passed)
     done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
-    print("               {} executions".format(done[-1] if done else "no"), flush=True)
+    print(f"               {done[-1] if done else 'no'} executions", flush=True)
 
 
 def passed(text):

@@ -1,5 +1,6 @@
 """Runs the commands of a tool, counts tests, and measures the time of each step."""
 
+import json
 import os
 import subprocess
 import time
@@ -27,7 +28,7 @@ class Counts:
         self.skipped += other.skipped
 
     def __str__(self):
-        return "{} passed, {} failed, {} skipped".format(self.passed, self.failed, self.skipped)
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 class Ended:
@@ -69,18 +70,18 @@ class Steps:
         self.cpu = cpu
         self.counts.add(counts)
         mark = "FAIL" if counts.failed else "ok"
-        line = "{}: {}".format(name, counts) if counted else name
-        print("{:<4} {:6.1f} s  {}".format(mark, seconds, line), flush=True)
+        line = f"{name}: {counts}" if counted else name
+        print(f"{mark:<4} {seconds:6.1f} s  {line}", flush=True)
 
     def skip(self, name, why):
         """Counts one skipped thing, and prints the reason."""
         self.counts.skipped += 1
-        print("skip           {}: {}".format(name, why), flush=True)
+        print(f"skip           {name}: {why}", flush=True)
 
     def fail(self, name, why):
         """Counts one failure, and prints the reason."""
         self.counts.failed += 1
-        print("FAIL           {}: {}".format(name, why), flush=True)
+        print(f"FAIL           {name}: {why}", flush=True)
 
     def close(self):
         """Prints the longest steps, the total time and the counts; returns the exit status."""
@@ -88,11 +89,25 @@ class Steps:
         if len(long) > 1:
             print("\nlongest steps: wall time, processor time of commands")
         for wall, cpu, name in long if len(long) > 1 else ():
-            print("{:7.1f} s {:7.1f} s  {}".format(wall, cpu, name))
+            print(f"{wall:7.1f} s {cpu:7.1f} s  {name}")
         total = "\n{} steps in {:.0f} s, {:.0f} s of processor time: {}"
         seconds = time.monotonic() - self.begun
         print(total.format(len(self.times), seconds, cpu_of_children(), self.counts))
         return 1 if self.counts.failed else 0
+
+
+def last_line(text):
+    """The object in the last line of an output, which is JSON; None without it."""
+    try:
+        last = json.loads(text.rstrip().rsplit("\n", 1)[-1])
+    except ValueError:
+        return None
+    return last if isinstance(last, dict) else None
+
+
+def flag(parser, name, text):
+    """Adds an option without a value."""
+    parser.add_argument(name, action="store_true", help=text)
 
 
 def cpu_of_children():
@@ -117,7 +132,7 @@ def call(command, env=None, cwd=ROOT):
         return Ended(127, str(error))
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode("utf-8", "replace")
-        return Ended(124, "{}\nstopped after {} s".format(output, TIMEOUT))
+        return Ended(124, f"{output}\nstopped after {TIMEOUT} s")
     return Ended(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
@@ -125,4 +140,4 @@ def show(command, ended):
     """Prints the whole output of a command that failed."""
     print("---- {}".format(" ".join(str(word) for word in command)))
     print(ended.text.rstrip())
-    print("---- exit status {}".format(ended.status), flush=True)
+    print(f"---- exit status {ended.status}", flush=True)

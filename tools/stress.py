@@ -5,43 +5,35 @@ describes its options and its report. A scenario that is terminated, hangs or re
 failed. With `--control` its protection is removed, and it has to fail.
 """
 
+import contextlib
 import functools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import namedtuple
 from pathlib import Path
 
-from tools import interpreters, package, sanitizers
-from tools.steps import ROOT, TARGET, Counts, Ended, call, show
+from tools import package, sanitizers
+from tools.steps import ROOT, TARGET, Counts, Ended, call, flag, last_line, show
 
 HOME = ROOT / "stress"
+BUILD = ["--release", "--manifest-path", HOME / "Cargo.toml", "--target-dir", TARGET / "stress"]
 
 # A scenario that takes longer hangs. In seconds.
 TIMEOUT = 300
 
-
-class Scenario:
-    """A name, a command, and what the control removes."""
-
-    def __init__(self, name, command, control):
-        self.name, self.command, self.control = name, command, control
+# A name, a command, and what the control removes.
+Scenario = namedtuple("Scenario", "name command control")
 
 
 def options(parser):
     """Adds the options of the tool."""
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer repetitions, without sanitizers and fuzzer"
-    )
-    parser.add_argument(
-        "--control",
-        action="store_true",
-        help="remove the protection; each scenario has to fail (implies --quick)",
-    )
+    flag(parser, "--quick", "fewer repetitions, without sanitizers and fuzzer")
+    flag(parser, "--control", "remove the protection; each has to fail (implies --quick)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these scenarios only")
 
 
@@ -50,12 +42,10 @@ def run(steps, options):
     if sys.platform != "linux":
         steps.skip("stress", "the scenarios need Linux")
         return
-    times = sum(
-        run_scenario(steps, scenario, options) for scenario in scenarios(steps, options.names)
-    )
+    times = sum(run_scenario(steps, it, options) for it in scenarios(steps, options.names))
     if not (options.quick or options.control or options.names):
         sanitizers.run(steps)
-    print("{} injected and survived".format(times))
+    print(f"{times} injected and survived")
 
 
 def scenarios(steps, names):
@@ -70,25 +60,13 @@ def scenarios(steps, names):
 
 def rust_scenarios(steps):
     """Builds the Rust program and returns its scenarios."""
-    target = TARGET / "stress"
-    build = [
-        "cargo",
-        "build",
-        "--release",
-        "--manifest-path",
-        HOME / "Cargo.toml",
-        "--target-dir",
-        target,
-    ]
-    built = steps.run("cargo build of stress/", build)
-    return listed(steps, [target / "release" / "stress"], [], "") if built.ok else []
+    built = steps.run("cargo build of stress/", ["cargo", "build", *BUILD])
+    return listed(steps, [TARGET / "stress" / "release" / "stress"], [], "") if built.ok else []
 
 
 def python_scenarios(steps):
     """Builds the package, installs it into an environment and returns the scenarios that use it."""
-    folder, host = package.tools(steps), interpreters.host()
-    wheel = package.build(steps, folder, host) if folder else None
-    python = package.environment(steps, folder, host, wheel) if wheel else None
+    python, _ = package.installed(steps)
     command = [python, "-X", "faulthandler", HOME / "python" / "run.py"]
     return listed(steps, command, ["--list"], "python ") if python else []
 
@@ -97,7 +75,7 @@ def listed(steps, command, option, prefix):
     """Returns the scenarios that a command lists."""
     ended = call(command + option)
     if not ended.ok:
-        steps.fail("scenarios of {}".format(command[-1]), "they cannot be listed")
+        steps.fail(f"scenarios of {command[-1]}", "they cannot be listed")
         show(command + option, ended)
         return []
     rows = [json.loads(line) for line in ended.text.splitlines()]
@@ -105,55 +83,31 @@ def listed(steps, command, option, prefix):
 
 
 def lint(steps):
-    """Checks form and lints of the stress programs, and the form of the fuzzer.
-
-    Each is a workspace.
-    """
+    """Checks form and lints of the stress programs, and the form of the fuzzer, which are separate
+    workspaces."""
     for home in (HOME, ROOT / "fuzz"):
-        steps.run(
-            "cargo fmt of {}/".format(home.name),
-            ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"],
-        )
-    if sys.platform != "linux":
-        return
-    clippy = [
-        "cargo",
-        "clippy",
-        "--release",
-        "--manifest-path",
-        HOME / "Cargo.toml",
-        "--target-dir",
-        TARGET / "stress",
-    ]
-    steps.run("cargo clippy of stress/", clippy + ["--", "-D", "warnings"])
+        command = ["cargo", "fmt", "--check", "--manifest-path", home / "Cargo.toml"]
+        steps.run(f"cargo fmt of {home.name}/", command)
+    if sys.platform == "linux":
+        clippy = ["cargo", "clippy", *BUILD, "--", "-D", "warnings"]
+        steps.run("cargo clippy of stress/", clippy)
 
 
 def run_scenario(steps, scenario, options):
-    """Runs a scenario and prints its result.
-
-    Returns how often it injected something and survived.
-    """
+    """Runs a scenario, prints its result, and returns how often it survived an injection."""
     started = time.monotonic()
-    flags = [
-        flag
-        for flag in ("--quick", "--control")
-        if options.control or (options.quick and flag == "--quick")
-    ]
+    flags = ["--quick"] * (options.quick or options.control) + ["--control"] * options.control
     command = namespace() + scenario.command + flags
     ended = isolated(command)
     report = report_of(ended)
     if report and "skipped" in report:
         steps.skip(scenario.name, report["skipped"])
         return 0
-    result = sentence(report) if report else end_of(ended)
-    line = (
-        "{}, control ({})".format(scenario.name, scenario.control)
-        if options.control
-        else scenario.name
-    )
-    good = (report is None) if options.control else (report is not None)
-    counts = Counts(passed=1) if good else Counts(failed=1)
-    steps.record("{}: {}".format(line, result), counts, time.monotonic() - started, False)
+    control = f", control ({scenario.control})" if options.control else ""
+    line = f"{scenario.name}{control}: {sentence(report) if report else end_of(ended)}"
+    good = bool(report) != options.control
+    counts = Counts(passed=good, failed=not good)
+    steps.record(line, counts, time.monotonic() - started, False)
     if not good and not options.control:
         show(command, ended)
     return report["times"] if report else 0
@@ -162,16 +116,12 @@ def run_scenario(steps, scenario, options):
 def sentence(report):
     """Describes a report in words."""
     note = "; " + report["note"] if report["note"] else ""
-    return "survived {} {}{}".format(report["times"], report["injected"], note)
+    return f"survived {report['times']} {report['injected']}{note}"
 
 
 def report_of(ended):
     """Returns the report in the last line of the output; None if the scenario failed."""
-    try:
-        last = json.loads(ended.text.rstrip().rsplit("\n", 1)[-1])
-    except ValueError:
-        return None
-    return last if isinstance(last, dict) and ended.ok else None
+    return last_line(ended.text) if ended.ok else None
 
 
 def end_of(ended):
@@ -179,29 +129,22 @@ def end_of(ended):
     if ended.status < 0:
         return "terminated by " + signal.Signals(-ended.status).name
     text = ended.text.rsplit("Traceback (most recent call last):", 1)[-1]
-    lines = [
-        line
-        for line in text.splitlines()
-        if line and not line.startswith((" ", "note:", "thread ", "{"))
-    ]
-    return "exit status {}: {}".format(ended.status, lines[0][:100] if lines else "no output")
+    others = (" ", "note:", "thread ", "{")
+    lines = [line for line in text.splitlines() if line and not line.startswith(others)]
+    return f"exit status {ended.status}: {lines[0][:100] if lines else 'no output'}"
 
 
 def isolated(command):
     """Runs a command in a temporary directory and its own process group, and removes both."""
-    folder = tempfile.mkdtemp(prefix="safemap-stress-")
-    env = dict(os.environ, TMPDIR=folder, RUST_BACKTRACE="0", PYTHONDONTWRITEBYTECODE="1")
-    if namespace():
-        env["SAFEMAP_MAY_MOUNT"] = "1"
-    try:
-        # Not a pipe, which a process that is left over would keep open.
-        with tempfile.TemporaryFile() as output:
-            status = wait(command, folder, env, output)
-            output.seek(0)
-            text = output.read().decode("utf-8", "replace")
-            return Ended(status, text + last_step(folder) if status else text)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # Output to a file, because a process that is left over would keep a pipe open.
+    with (
+        tempfile.TemporaryDirectory(prefix="safemap-stress-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as output,
+    ):
+        status = wait(command, folder, output)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+        return Ended(status, text + last_step(folder) if status else text)
 
 
 def last_step(folder):
@@ -212,37 +155,26 @@ def last_step(folder):
     return "\nlast step: " + path.read_bytes().split(b"\0")[0].decode("utf-8", "replace")
 
 
-def wait(command, folder, env, output):
+def wait(command, folder, output):
     """Runs a command and returns its exit status; 124 if it hangs."""
-    words = [str(word) for word in command]
-    child = subprocess.Popen(
-        words,
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
+    env = dict(os.environ, TMPDIR=folder, RUST_BACKTRACE="0", PYTHONDONTWRITEBYTECODE="1")
+    env.update({"SAFEMAP_MAY_MOUNT": "1"} if namespace() else {})
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+    words = list(map(str, command))
+    child = subprocess.Popen(words, cwd=folder, env=env, start_new_session=True, **streams)
     try:
         return child.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
-        output.write("hung: stopped after {} s\n".format(TIMEOUT).encode())
+        output.write(f"hung: stopped after {TIMEOUT} s\n".encode())
         # Python prints the stacks of its threads.
         child.send_signal(signal.SIGABRT)
         time.sleep(1)
         return 124
     finally:
-        kill_group(child)
-
-
-def kill_group(child):
-    """Kills a child and the processes that it left in its process group."""
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    child.wait()
+        # Also the processes that the child has left.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 @functools.lru_cache(maxsize=None)

@@ -2,7 +2,7 @@
 
 import re
 
-from tools import interpreters, package
+from tools import package
 from tools.steps import TARGET
 
 # What a type checker needs and a runtime lacks. Iteration and `in` use the C slots of a sequence.
@@ -15,16 +15,14 @@ ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")
 
 def run(steps, options=None):
     """Runs stubtest twice in an environment of the host with the package."""
-    folder, host = package.tools(steps), interpreters.host()
-    wheel = package.build(steps, folder, host) if folder else None
-    python = package.environment(steps, folder, host, wheel) if wheel else None
+    python, _ = package.installed(steps)
     if python is None:
         return
-    home = TARGET / "stubs"
+    home, folder = TARGET / "stubs", package.tools(steps)
     home.mkdir(parents=True, exist_ok=True)
     prefixes = ("safemap", "safemap._safemap")
     for file, names in (("allowed.txt", ALLOWED), ("added.txt", ADDED)):
-        lines = ["{}.{}\n".format(prefix, name) for prefix in prefixes for name in names]
+        lines = [f"{prefix}.{name}\n" for prefix in prefixes for name in names]
         (home / file).write_text("".join(lines))
     # Typeshed's stub as of the newest CPython, under the package's name.
     typeshed = (folder / "mypy" / "typeshed" / "stdlib" / "mmap.pyi").read_text(encoding="utf-8")

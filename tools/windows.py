@@ -55,4 +55,4 @@ def lint(steps, toolchain, package, *words):
     """Runs clippy; a warning is an error. Returns whether there was none."""
     command = toolchain.command("clippy", "--package", package, *words)
     command += ["--", "-D", "warnings", *FALSE_ALARMS]
-    return steps.run("cargo clippy of {} for Windows".format(package), command, toolchain.env).ok
+    return steps.run(f"cargo clippy of {package} for Windows", command, toolchain.env).ok

@@ -72,7 +72,7 @@ def has_tests(steps):
     """Copies the tests, which that build lacks, from another CPython of the version."""
     found = [it for it in interpreters.found() if it.minor == VERSION and it.has_tests]
     if not found:
-        steps.skip("CPython for Windows", "no CPython {} with its tests".format(VERSION))
+        steps.skip("CPython for Windows", f"no CPython {VERSION} with its tests")
         return False
     source, tests = found[0].folder_of("test"), LIBRARY / "test"
     shutil.rmtree(str(tests), ignore_errors=True)

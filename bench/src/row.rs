@@ -50,6 +50,11 @@ impl<'a> Row<'a> {
         self
     }
 
+    /// Adds a contender whose sample is known.
+    pub(crate) fn known(self, name: &'static str, sample: f64) -> Row<'a> {
+        self.with(name, Box::new(move |_| sample))
+    }
+
     /// Adds a contender that is called repeatedly.
     pub(crate) fn time<T>(self, name: &'static str, once: impl FnMut() -> T + 'a) -> Row<'a> {
         self.with(name, many(once))

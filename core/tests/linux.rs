@@ -8,7 +8,9 @@ use std::{
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
 use safemap_testing::{
-    PAGE, Stop, TempFile, output_of_child, pattern,
+    PAGE, Stop, TempFile,
+    memfd::memory_file,
+    output_of_child, pattern,
     process::{drop_root_rights, limit_file_size_with_signal},
     succeeds_in_child,
 };
@@ -262,4 +264,27 @@ fn mapping_a_block_device_does_not_move_its_file_position() {
         wrong
     });
     assert_eq!(wrong, None);
+}
+
+/// The table of new bytes in `Map::resize`: tmpfs does not clear the rest of the last page.
+#[test]
+fn a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end() {
+    let file = memory_file(false).unwrap();
+    file.set_len(PAGE as u64).unwrap();
+    let [map, other] = [(); 2].map(|()| Options::new().access(Access::Write).map(&file).unwrap());
+    map.fill(1, ..).unwrap();
+    map.resize(100).unwrap();
+    assert_eq!(other.to_vec(100..).unwrap(), vec![0; PAGE - 100]);
+    other.write_at(b"stored behind the end", 200).unwrap();
+    map.resize(PAGE).unwrap();
+    let found = map.to_vec(200..221).unwrap();
+    if found == [0; 21] {
+        return println!("skipped: this version of Linux clears the rest of the page");
+    }
+    assert_eq!(found, b"stored behind the end");
+    assert_eq!(map.get(100).unwrap(), 0);
+    // Pages that end before the map are cut with their bytes.
+    map.resize(0).unwrap();
+    map.resize(PAGE).unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), vec![0; PAGE]);
 }

@@ -10,11 +10,15 @@ use std::{
         Barrier,
         atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use safemap::{Access, Error, Map, Options};
 use safemap_testing::{
-    PAGE, Stop, TempFile, output_of_child, pattern, restore_beside_cuts, signal::install_plain,
+    PAGE, Stop, TempFile, output_of_child, pattern,
+    process::Fork,
+    restore_beside_cuts,
+    signal::{alternate_stack, install_plain},
     succeeds_in_child,
 };
 
@@ -250,6 +254,9 @@ fn a_cut_during_a_restoration_is_recorded() {
 
 /// The handler of another signal faults in the same map, on the thread that repairs or restores it.
 /// If that thread did not block the signal, the handler would fault for ever.
+///
+/// The timer's signal interrupts any thread. On another thread the fault of its handler may be
+/// resolved after the file has grown back, which `restore` reports. A forked child has one thread.
 #[test]
 fn a_signal_handler_faults_during_a_repair_on_its_thread() {
     const PAGES: usize = 64;
@@ -259,12 +266,14 @@ fn a_signal_handler_faults_during_a_repair_on_its_thread() {
         let page = CALLS.fetch_add(1, SeqCst) % PAGES;
         // SAFETY: the map outlives the timer. The test is about a missing page there.
         unsafe { BASE.load(SeqCst).wrapping_add(page * PAGE).read_volatile() };
+        set_timer(100);
     }
-    succeeds_in_child(|| {
+    let child = Fork::run(|| {
         let file = TempFile::new(&pattern(PAGES * PAGE));
         let map = repaired(&file);
         BASE.store(map.as_mut_ptr(), SeqCst);
-        enlarge_alternate_stack();
+        // Three signal frames do not fit on the one that Rust gives to a thread.
+        alternate_stack(Some(1 << 18));
         install_plain(libc::SIGALRM, read_a_page, libc::SA_RESTART);
         set_timer(100);
         while CALLS.load(SeqCst) < 5000 {
@@ -274,22 +283,18 @@ fn a_signal_handler_faults_during_a_repair_on_its_thread() {
             map.restore().unwrap();
         }
         set_timer(0);
+        0
     });
+    let status = child.unwrap().wait_timeout(Duration::from_secs(60)).unwrap();
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }
 
-/// Three signal frames do not fit on the alternate stack that Rust gives to a thread.
-fn enlarge_alternate_stack() {
-    const SIZE: usize = 1 << 18;
-    let memory = Box::leak(vec![0_u8; SIZE].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIZE };
-    // SAFETY: the memory is never freed. The previous stack is not requested.
-    assert_eq!(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) }, 0);
-}
-
-/// Sends SIGALRM to this process every so many microseconds; with 0, no more.
+/// Sends SIGALRM to this process once, after so many microseconds; with 0, never.
+///
+/// Async-signal-safe.
 fn set_timer(microseconds: libc::suseconds_t) {
-    let time = libc::timeval { tv_sec: 0, tv_usec: microseconds };
-    let timer = libc::itimerval { it_interval: time, it_value: time };
+    let time = |microseconds| libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: time(0), it_value: time(microseconds) };
     // SAFETY: `timer` is initialised. The previous one is not requested.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
@@ -323,7 +328,7 @@ fn maps_are_created_and_dropped_while_threads_fault() {
                 });
             }
             start.wait();
-            std::thread::sleep(std::time::Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(300));
             stop.set();
         });
     });

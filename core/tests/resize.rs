@@ -1,7 +1,7 @@
 //! Growing and shrinking maps.
 #![forbid(unsafe_code)]
 
-use safemap::{Access, Error, Map, Options, Sharing, page_size};
+use safemap::{Access, Error, Map, Options, Protection, Sharing, page_size};
 use safemap_testing::{PAGE, Stop, TempFile, pattern};
 
 #[test]
@@ -101,6 +101,19 @@ fn private_memory_grows_and_keeps_its_bytes() {
             assert_eq!(map.to_vec(..).unwrap(), model, "after resizing to {len}");
         }
     }
+}
+
+#[test]
+fn only_linux_keeps_the_protection_of_pages_behind_the_end() {
+    let map = Options::new().len(4 * PAGE).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    map.protect(PAGE.., Protection::READ).unwrap();
+    map.resize(2 * PAGE).unwrap();
+    map.resize(4 * PAGE).unwrap();
+    assert_eq!(map.to_vec(2 * PAGE..).unwrap(), vec![0; 2 * PAGE]);
+    let is_kept = cfg!(any(target_os = "linux", target_os = "android"));
+    let writable: Vec<bool> = (0..4).map(|page| map.set(page * PAGE, 1).is_ok()).collect();
+    assert_eq!(writable, [true, false, !is_kept, !is_kept]);
 }
 
 #[test]

@@ -16,18 +16,18 @@ class Resizer:
 
     def truncate(self, length):
         """Truncates the file and waits until it is done."""
-        self.request(str(length))
+        self.request(length)
 
     def restore(self):
         """Restores the file and waits until it is done."""
         self.request("restore")
 
     def request(self, line):
-        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.write(f"{line}\n".encode())
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if answer != b"done\n":
-            raise AssertionError("the other process answered {!r}".format(answer))
+            raise AssertionError(f"the other process answered {answer!r}")
 
     def close(self):
         """Restores the file and ends the process. Returns the number of truncations."""
@@ -38,9 +38,8 @@ def main(path, *seed):
     """Runs in that process. With a seed it truncates the file continuously."""
     fd = os.open(path, os.O_RDWR)
     content = os.pread(fd, 1 << 30, 0)
-    truncations = (
-        continuously(fd, content, random.Random(int(*seed))) if seed else on_request(fd, content)
-    )
+    truncate = continuously if seed else on_request
+    truncations = truncate(fd, content, *map(int, seed))
     restore(fd, content)
     print(truncations)
 
@@ -63,9 +62,9 @@ def on_request(fd, content):
     return truncations
 
 
-def continuously(fd, content, rng):
+def continuously(fd, content, seed):
     """Truncates and restores until there is a line on standard input."""
-    truncations = 0
+    truncations, rng = 0, random.Random(seed)
     while not select.select([0], [], [], 0)[0]:
         os.ftruncate(fd, rng.choice([0, rng.randrange(len(content))]))
         truncations += 1

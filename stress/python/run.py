@@ -16,13 +16,10 @@ from settings import Settings, Skipped
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scenario", nargs="?", choices=scenarios.NAMES)
-    parser.add_argument(
-        "--list", action="store_true", help="print the scenarios, a line of JSON each"
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    parser.add_argument(
-        "--control", action="store_true", help="remove the protection; the scenario has to fail"
-    )
+    flag = lambda name, text: parser.add_argument(name, action="store_true", help=text)
+    flag("--list", "print the scenarios, a line of JSON each")
+    flag("--quick", "fewer repetitions")
+    flag("--control", "remove the protection; the scenario has to fail")
     parser.add_argument("--seconds", type=float, help="the time, for scenarios that run for a time")
     parser.add_argument("--seed", type=int, default=1, help="of the random choices")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """The settings of a scenario, and functions that scenarios share."""
 
+import functools
 import importlib
 import os
 import random
@@ -19,16 +20,11 @@ class Settings:
     """How a scenario is run."""
 
     def __init__(self, options, folder):
-        self.quick, self.control, self.seconds, self.seed = (
-            options.quick,
-            options.control,
-            options.seconds,
-            options.seed,
-        )
+        self.quick, self.control = options.quick, options.control
+        self.seconds, self.seed = options.seconds, options.seed
         self.folder, self.rng, self.files = folder, random.Random(options.seed), 0
-        self.log_file = os.open(
-            os.path.join(tempfile.gettempdir(), "last-step"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        )
+        log = os.path.join(tempfile.gettempdir(), "last-step")
+        self.log_file = os.open(log, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
 
     @property
     def module(self):
@@ -50,7 +46,7 @@ class Settings:
     def path(self, data=b""):
         """Creates a file with these bytes and returns its path."""
         self.files += 1
-        path = os.path.join(self.folder, "file-{}-{}".format(os.getpid(), self.files))
+        path = os.path.join(self.folder, f"file-{os.getpid()}-{self.files}")
         with open(path, "wb") as file:
             file.write(data)
         return path
@@ -75,6 +71,15 @@ def check(condition, message):
     """Raises AssertionError unless the condition is true."""
     if not condition:
         raise AssertionError(message)
+
+
+@functools.cache
+def compiled(text):
+    """Compiles code, as an expression if it is one."""
+    try:
+        return compile(text, text, "eval")
+    except SyntaxError:
+        return compile(text, text, "exec")
 
 
 def raised(call, *kinds):

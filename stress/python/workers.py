@@ -1,8 +1,6 @@
 """Threads that repeat calls until they are stopped, and must not hang."""
 
 import faulthandler
-import os
-import sys
 import threading
 import time
 
@@ -22,9 +20,8 @@ class Workers:
     def add(self, work, *args):
         """Adds a thread that repeats `work(*args)`."""
         self.calls.append(0)
-        self.threads.append(
-            threading.Thread(target=self.repeat, args=(len(self.threads), work, args), daemon=True)
-        )
+        args = (len(self.threads), work, args)
+        self.threads.append(threading.Thread(target=self.repeat, args=args, daemon=True))
 
     def repeat(self, number, work, args):
         """Runs in a thread."""
@@ -59,10 +56,7 @@ class Workers:
 
 def join(threads):
     """Waits for threads. If one does not end, prints the stacks of all and ends the process."""
-    end = time.monotonic() + TIMEOUT
+    faulthandler.dump_traceback_later(TIMEOUT, exit=True)
     for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-        if thread.is_alive():
-            print("a thread hangs", file=sys.stderr, flush=True)
-            faulthandler.dump_traceback(all_threads=True)
-            os._exit(3)
+        thread.join()
+    faulthandler.cancel_dump_traceback_later()

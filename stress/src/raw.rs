@@ -1,10 +1,10 @@
-//! Direct access to mapped memory, limits of the process, and handlers of a program.
+//! Direct access to mapped memory, and handlers of a program.
 //!
 //! The functions are not sound: some exist to be terminated by a signal.
 #![allow(unsafe_code)]
 
 use std::{
-    io, ptr,
+    ptr,
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst},
 };
 
@@ -33,30 +33,6 @@ pub(crate) fn address(map: &Map, at: usize) -> usize {
 pub(crate) fn read_address(address: usize) -> u8 {
     // SAFETY: it was the address of a map's byte. The scenario is about whether it still is.
     unsafe { ptr::with_exposed_provenance::<u8>(address).read_volatile() }
-}
-
-/// A resource that `setrlimit` limits.
-pub(crate) type Resource = libc::__rlimit_resource_t;
-
-/// Sets the soft limit of a resource.
-pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is valid for writes.
-    check(unsafe { libc::getrlimit(resource, &raw mut limit) })?;
-    limit.rlim_cur = value;
-    // SAFETY: `limit` is initialised.
-    check(unsafe { libc::setrlimit(resource, &raw const limit) })
-}
-
-/// Drops the privileges of the superuser.
-pub(crate) fn drop_privileges() -> io::Result<()> {
-    const UNPRIVILEGED: libc::uid_t = 65534;
-    // SAFETY: `setresuid` has no preconditions.
-    check(unsafe { libc::setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) })
-}
-
-fn check(result: c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The exit status of a process whose own handler was called.

@@ -2,8 +2,6 @@
 
 use std::{error::Error, os::unix::process::parent_id};
 
-use serde_json::json;
-
 use super::*;
 
 type Access<M> = fn(&mut M, usize, &mut [u8]);
@@ -43,11 +41,9 @@ fn show<T>(result: T) {
 pub(super) fn answer(run: &Run) -> Outcome {
     if installed("valgrind", "instructions") {
         let counts = counted("safemap")?.into_iter().zip(counted("memmap2")?);
-        for (call, (ours, theirs)) in CALLS.iter().zip(counts).filter(|(call, _)| run.asks(call.0))
-        {
-            let samples = json!([["safemap", [ours]], ["memmap2", [theirs]]]);
-            let (row, unit) = (call.0, "instructions");
-            println!("{}", json!({"row": row, "unit": unit, "samples": samples, "aims": []}));
+        for ((name, ..), (ours, theirs)) in CALLS.into_iter().zip(counts) {
+            let row = Row::new(name).unit("instructions").rounds(1);
+            row.known("safemap", ours).known("memmap2", theirs).done(run);
         }
     }
     Ok(())

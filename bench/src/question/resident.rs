@@ -13,7 +13,7 @@ pub(super) fn answer(run: &Run) -> Outcome {
         .with("safemap, bounded", peak(|note| bounded(&file, note)))
         .with("safemap", peak(|note| unbounded(&file, note)))
         .with(SLICE, peak(|note| theirs(&file, note)))
-        .with("two windows", Box::new(|_| (2 * WINDOW / MIB) as f64))
+        .known("two windows", (2 * WINDOW / MIB) as f64)
         .aim("two windows", 1.0)
         .done(run);
     Row::new(format!("time, {}", sized(size)))

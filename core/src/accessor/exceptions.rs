@@ -5,33 +5,17 @@
 //! sorts both parts by address. It is built before the first handler is installed.
 
 use std::{
-    ptr, slice,
+    ptr,
     sync::atomic::{
         AtomicPtr,
         Ordering::{AcqRel, Acquire},
     },
 };
 
-use super::inline;
-
-/// One instruction or several in succession: start, end and fixup, each as the distance from the
-/// field itself.
-#[repr(C)]
-pub(super) struct Entry {
-    start: i32,
-    end: i32,
-    fixup: i32,
-}
-
-impl Entry {
-    fn covers(&self, pc: usize) -> bool {
-        resolve(&self.start) <= pc && pc < resolve(&self.end)
-    }
-}
-
-fn resolve(distance: &i32) -> usize {
-    ptr::from_ref(distance).addr().wrapping_add_signed(*distance as isize)
-}
+use super::{
+    entry::{Entry, between},
+    inline,
+};
 
 unsafe extern "C" {
     #[link_name = symbol_name!("exception_table")]
@@ -44,15 +28,6 @@ unsafe extern "C" {
 pub(super) fn table() -> &'static [Entry] {
     // SAFETY: the two symbols enclose whole entries, which never change (assemble!).
     unsafe { between(&raw const TABLE, &raw const TABLE_END) }
-}
-
-/// # Safety
-///
-/// Whole entries, which never change, lie between the two addresses.
-pub(super) unsafe fn between(start: *const Entry, end: *const Entry) -> &'static [Entry] {
-    let count = (end.addr() - start.addr()) / size_of::<Entry>();
-    // SAFETY: the caller guarantees it.
-    unsafe { slice::from_raw_parts(start, count) }
 }
 
 type Index = Vec<&'static Entry>;
@@ -75,7 +50,7 @@ fn sorted() -> Option<Index> {
     let mut index = Index::new();
     index.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).ok()?;
     index.extend(parts.into_iter().flatten());
-    index.sort_unstable_by_key(|entry| resolve(&entry.start));
+    index.sort_unstable_by_key(|entry| entry.start());
     Some(index)
 }
 
@@ -95,19 +70,19 @@ pub(super) fn fixup(pc: usize) -> Option<usize> {
         Some(index) => find(index, pc),
         None => [table(), inline::table()].into_iter().flatten().find(|entry| entry.covers(pc)),
     };
-    entry.map(|entry| resolve(&entry.fixup))
+    entry.map(|entry| entry.fixup())
 }
 
 /// The last entry that starts at `pc` or before it, if it covers `pc`.
 fn find(index: &Index, pc: usize) -> Option<&'static Entry> {
-    let after = index.partition_point(|entry| resolve(&entry.start) <= pc);
+    let after = index.partition_point(|entry| entry.start() <= pc);
     index[..after].last().copied().filter(|entry| entry.covers(pc))
 }
 
 /// The fixups of the accessors, and those of inlined instructions.
 #[cfg(test)]
 pub(super) fn fixups() -> Option<Vec<usize>> {
-    Some(table().iter().chain(inline::table()).map(|entry| resolve(&entry.fixup)).collect())
+    Some(table().iter().chain(inline::table()).map(|entry| entry.fixup()).collect())
 }
 
 /// Panics unless the index has the same entries as the tables.
@@ -116,10 +91,10 @@ pub(super) fn check_index() {
     // SAFETY: an index is never freed or changed.
     let index = unsafe { INDEX.load(Acquire).as_ref() }.expect("the index was built");
     for entry in [table(), inline::table()].into_iter().flatten() {
-        for pc in resolve(&entry.start)..resolve(&entry.end) {
+        for pc in entry.start()..entry.end() {
             assert!(find(index, pc).is_some_and(|found| ptr::eq(found, entry)));
         }
-        let after = find(index, resolve(&entry.end));
-        assert!(after.is_none_or(|after| resolve(&after.start) == resolve(&entry.end)));
+        let after = find(index, entry.end());
+        assert!(after.is_none_or(|after| after.start() == entry.end()));
     }
 }

@@ -21,6 +21,8 @@
 #[macro_use]
 mod assembly;
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
+mod entry;
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
 mod exceptions;
 pub(crate) mod inline;
 mod outcome;

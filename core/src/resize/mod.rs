@@ -10,6 +10,7 @@ use crate::{
     map::{Origin, region_size},
     sys::{
         self, BorrowedFile, fault, fork,
+        pages::Pages,
         region::{self, Region},
     },
 };
@@ -196,7 +197,7 @@ impl Map {
         self.commit(larger.as_ref().or(regions.current()), new_len)?;
         if let Some(region) = larger {
             // `vacate` makes the old pages inaccessible, so late calls fault there.
-            fault::ensure_first_for_protection();
+            fault::ensure_first_for_protection().map_err(Error::os("resize"))?;
             regions.vacate(&region, old_len, &self.request).map_err(Error::os("resize"))?;
             regions.move_to(region);
         }
@@ -248,8 +249,11 @@ impl Map {
     /// Replaces the pages of `span`, which starts with a page, by zero pages. Returns whether that
     /// succeeded.
     fn renew_pages(&self, regions: &RegionsGuard<'_>, span: Span) -> bool {
-        self.pages(regions, span, Rounding::Outward)
-            .is_none_or(|pages| pages.renew(&self.request).is_ok())
+        let Some(pages) = self.pages(regions, span, Rounding::Outward) else { return true };
+        // A move that fails must not give them the protection that they had before.
+        let is_recorded = !Pages::RENEWING_RESETS_PROTECTION
+            || self.record_protection(regions, span, self.request.protection).is_ok();
+        is_recorded && pages.renew(&self.request).is_ok()
     }
 
     /// The start of the first page at `at` or behind it.

@@ -20,8 +20,10 @@ use safemap_testing::{
 
 use super::{
     LARGE_STACK, assert_fault, calls_the_handler, expect_fault_address, expect_sigbus,
-    fault_outside_the_library, install_chain, install_reporter, is_terminated_by,
+    fault_outside_the_library, is_terminated_by,
     numbered::{CALLS, install_number},
+    order::install_chain,
+    reporters::install_reporter,
     truncated_map, unexpected,
 };
 

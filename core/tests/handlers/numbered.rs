@@ -22,25 +22,17 @@ extern "C" fn handler<const NUMBER: usize>(
     unsafe { call(REPLACED[NUMBER].load(SeqCst), signal, info, context) };
 }
 
-macro_rules! eight_handlers {
-    ($($first:literal)+) => {
-        [$([
-            handler::<{ $first }>,
-            handler::<{ $first + 1 }>,
-            handler::<{ $first + 2 }>,
-            handler::<{ $first + 3 }>,
-            handler::<{ $first + 4 }>,
-            handler::<{ $first + 5 }>,
-            handler::<{ $first + 6 }>,
-            handler::<{ $first + 7 }>,
-        ]),+]
-    };
+macro_rules! handlers {
+    ($($number:literal)+) => { [$(handler::<$number>),+] };
 }
 
-static HANDLERS: [[Handler; 8]; COUNT / 8] = eight_handlers![0 8 16 24 32 40 48 56];
+static HANDLERS: [Handler; COUNT] = handlers![
+     0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+    32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
+];
 
 /// Installs the handler with this number. Each may be installed once.
 pub(super) fn install_number(signal: c_int, number: usize) {
-    let replaced = install(signal, HANDLERS[number / 8][number % 8], libc::SA_NODEFER);
+    let replaced = install(signal, HANDLERS[number], libc::SA_NODEFER);
     REPLACED[number].store(replaced.sa_sigaction, SeqCst);
 }

@@ -56,7 +56,7 @@ def searches(step):
 # A reason that begins with a version: from that version on the standard module does as safemap.
 TABLE = [
     Accepted(
-        "PyO3 words errors about the number and names of arguments; CPython's versions differ too",
+        "PyO3 words some errors about the number and names of arguments; CPython's versions differ",
         lambda step, theirs, ours: arity(theirs) and arity(ours),
     ),
     Accepted(

@@ -1,6 +1,6 @@
 """What a hook does to the map during a call."""
 
-import functools
+import contextlib
 import gc
 import mmap as standard
 import os
@@ -11,73 +11,25 @@ from reentry.subject import LENGTH, reuse_memory
 from settings import PAGE
 
 
-def ignoring(act):
-    """Returns the action without exceptions that a refusal raises."""
+REFUSALS = (BufferError, ValueError, TypeError, OSError, IndexError, AttributeError)
 
-    @functools.wraps(act)
-    def tried(subject):
-        try:
-            act(subject)
-        except (BufferError, ValueError, TypeError, OSError, IndexError, AttributeError):
-            pass
 
+def ignoring(act, name=""):
+    """Returns the action, with a name and without exceptions that a refusal raises."""
+
+    def tried(*arguments):
+        with contextlib.suppress(*REFUSALS):
+            act(*arguments)
+
+    tried.__name__ = name
     return tried
-
-
-def close(subject):
-    subject.m.close()
-
-
-def close_and_reuse(subject):
-    """Other mappings take the addresses at once."""
-    subject.m.close()
-    reuse_memory(subject)
-
-
-def shrink(subject):
-    subject.m.resize(10)
-
-
-def shrink_a_little(subject):
-    subject.m.resize(LENGTH - 2 * PAGE)
-
-
-def grow(subject):
-    subject.m.resize(LENGTH + 100 * PAGE)
-
-
-def grow_and_shrink(subject):
-    subject.m.resize(LENGTH + 200 * PAGE), subject.m.resize(PAGE)
-
-
-def export(subject):
-    """Exports a view that stays."""
-    subject.views.append(memoryview(subject.m))
 
 
 def export_and_close(subject):
     """Exports a view. While it exists the map can be neither closed nor shrunk."""
     with memoryview(subject.m):
-        ignoring(close)(subject)
-        ignoring(shrink)(subject)
-
-
-def read(subject):
-    subject.m.read(), subject.m.readline(), subject.m[:], subject.m.find(b"z", 0)
-
-
-def write(subject):
-    subject.m[0:9] = b"written\n!"
-    subject.m.seek(LENGTH - 50), subject.m.write(b"needle")
-
-
-def seek_to_end(subject):
-    subject.m.seek(0, 2)
-
-
-def truncate(subject):
-    """Truncates the file after the first bytes of the map."""
-    os.ftruncate(subject.file, PAGE + 50)
+        ignoring(subject.m.close)()
+        ignoring(subject.m.resize)(10)
 
 
 def shrink_another(subject):
@@ -93,32 +45,9 @@ def forget(subject):
     gc.collect(0)
 
 
-def again(subject):
-    """Makes the same call again."""
-    subject.call(subject.code)
-
-
 def enter(subject):
     with subject.m:
         subject.m.tell()
-
-
-def initialise(subject):
-    subject.m.__init__()
-
-
-def close_descriptor(subject):
-    """Closes the descriptor that the map was created with."""
-    os.close(subject.fd)
-
-
-def forbid(subject):
-    """Forbids access to a page."""
-    subject.m.protect(0, PAGE, PAGE)
-
-
-def discard(subject):
-    subject.m.madvise(standard.MADV_DONTNEED)
 
 
 def fail(subject):
@@ -126,12 +55,37 @@ def fail(subject):
 
 
 # The first one crashes the standard module.
-REFUSABLE = [
-    shrink, close, close_and_reuse, shrink_a_little, grow, grow_and_shrink, export,
-    export_and_close, read, write, seek_to_end, truncate, shrink_another, again, enter,
-    initialise, close_descriptor, forbid, discard,
-]  # fmt: skip
-ACTIONS = [ignoring(act) for act in REFUSABLE] + [forget, fail]
+REFUSABLE = {
+    "shrink": lambda it: it.m.resize(10),
+    "close": lambda it: it.m.close(),
+    # Other mappings take the addresses at once.
+    "close_and_reuse": lambda it: (it.m.close(), reuse_memory(it)),
+    "shrink_a_little": lambda it: it.m.resize(LENGTH - 2 * PAGE),
+    "grow": lambda it: it.m.resize(LENGTH + 100 * PAGE),
+    "grow_and_shrink": lambda it: (it.m.resize(LENGTH + 200 * PAGE), it.m.resize(PAGE)),
+    # The view stays.
+    "export": lambda it: it.views.append(memoryview(it.m)),
+    "export_and_close": export_and_close,
+    "read": lambda it: (it.m.read(), it.m.readline(), it.m[:], it.m.find(b"z", 0)),
+    "write": lambda it: (
+        it.m.__setitem__(slice(0, 9), b"written\n!"),
+        it.m.seek(LENGTH - 50),
+        it.m.write(b"needle"),
+    ),
+    "seek_to_end": lambda it: it.m.seek(0, 2),
+    # After the first bytes of the map.
+    "truncate": lambda it: os.ftruncate(it.file, PAGE + 50),
+    "shrink_another": shrink_another,
+    # Makes the same call again.
+    "again": lambda it: it.call(it.code),
+    "enter": enter,
+    "initialise": lambda it: it.m.__init__(),
+    # The one that the map was created with.
+    "close_descriptor": lambda it: os.close(it.fd),
+    "forbid": lambda it: it.m.protect(0, PAGE, PAGE),
+    "discard": lambda it: it.m.madvise(standard.MADV_DONTNEED),
+}
+ACTIONS = [ignoring(act, name) for name, act in REFUSABLE.items()] + [forget, fail]
 # After these, external code that reads the memory is terminated by a signal. safemap does not
 # protect it.
 FATAL = {"truncate", "shrink_another", "forbid"}
@@ -143,8 +97,6 @@ def fits(name, text):
         return text not in EXTERNAL
     # A call that names the map twice would not find it. In a `with` block the exception is raised
     # later.
-    return (
-        len(re.findall(r"\bm\b", text)) == 1
-        if name == "forget"
-        else name != "fail" or not text.startswith("with")
-    )
+    if name == "forget":
+        return len(re.findall(r"\bm\b", text)) == 1
+    return name != "fail" or not text.startswith("with")

@@ -142,24 +142,14 @@ def arguments(text):
     return ARGUMENT.findall(text)
 
 
+@functools.cache
 def with_names(text):
     """Returns the call with the arguments a0, a1 and so on."""
     count = itertools.count()
-    return ARGUMENT.sub(lambda _: "a{}".format(next(count)), text)
-
-
-@functools.lru_cache(maxsize=None)
-def compiled(text):
-    """Compiles the call, as an expression if it is one."""
-    try:
-        return compile(with_names(text), text, "eval")
-    except SyntaxError:
-        return compile(with_names(text), text, "exec")
+    return ARGUMENT.sub(lambda _: f"a{next(count)}", text)
 
 
 def missing(cls):
     """Returns the attributes of the class that no call uses."""
     every = "\n".join(CALLS + BARE)
-    return sorted(
-        name for name in vars(cls) if name not in EXEMPT and "m.{}".format(name) not in every
-    )
+    return sorted(name for name in vars(cls) if name not in EXEMPT and f"m.{name}" not in every)

@@ -32,27 +32,11 @@ def fits(name, text):
 
 
 def subclass(base, name, slot):
+    is_attribute = name in ("closed", "damage")
     own = getattr(base, name)
-    if name in ("closed", "damage"):
-        return type("mmap", (base,), {name: property(attribute(own, slot))})
-    return type("mmap", (base,), {name: method(own, slot)})
 
-
-def attribute(own, slot):
-    """Returns the getter of an attribute."""
-
-    def get(self):
+    def overriding(*arguments, **named):
         slot[0].fire()
-        return own.__get__(self)
+        return (own.__get__ if is_attribute else own)(*arguments, **named)
 
-    return get
-
-
-def method(own, slot):
-    """Returns a method."""
-
-    def call(*arguments, **named):
-        slot[0].fire()
-        return own(*arguments, **named)
-
-    return call
+    return type("mmap", (base,), {name: property(overriding) if is_attribute else overriding})

@@ -1,5 +1,6 @@
 """The map under test, its file with a margin on both sides, and what actions leave behind."""
 
+import contextlib
 import mmap as standard
 import operator
 import os
@@ -50,13 +51,8 @@ class Subject:
             self.module.mmap.__setitem__(m, slice(None), INSIDE)
         self.module.mmap.seek(m, 30)
         self.tested = weakref.ref(m)
-        self.space = {
-            "m": m,
-            "mmap": self.module,
-            "fd": self.fd,
-            "operator": operator,
-            "zlib": zlib,
-        }
+        self.space = {"m": m, "mmap": self.module, "fd": self.fd}
+        self.space.update(operator=operator, zlib=zlib)
 
     def call(self, code):
         """Makes a call. Returns its value or its exception, and whether it raised."""
@@ -90,10 +86,8 @@ class Subject:
         self.space.clear()
         for thing in self.views + self.others:
             thing.release() if isinstance(thing, memoryview) else thing.close()
-        try:
+        with contextlib.suppress(OSError):
             os.close(self.fd)
-        except OSError:
-            pass
         if written:
             raise AssertionError("bytes were written outside of the map")
 

@@ -1,11 +1,14 @@
 """Triggers: ways in which code of the caller runs during a call."""
 
+import contextlib
 import gc
 import signal
 import sys
 import threading
 import warnings
 import weakref
+
+from settings import check
 
 # A thread that does not end for so long hangs. In seconds.
 TIMEOUT = 30
@@ -44,6 +47,7 @@ class Trigger:
 
     def pull(self):
         """Fires the hook, directly or indirectly."""
+        self.hook.fire()
 
     def number(self, value):
         """Returns the result of `__index__`."""
@@ -64,9 +68,6 @@ class Trigger:
 
 class Direct(Trigger):
     """The method fires the hook."""
-
-    def pull(self):
-        self.hook.fire()
 
 
 class Deleted(Trigger):
@@ -141,10 +142,7 @@ class Signalled(Trigger):
 
 
 class Threaded(Trigger):
-    """Another thread fires the hook while the call waits for it.
-
-    It must not need a lock of the call.
-    """
+    """Another thread fires the hook. The call waits for it, and must not hold a lock it needs."""
 
     propagates = False
 
@@ -152,14 +150,11 @@ class Threaded(Trigger):
         thread = threading.Thread(target=self.quietly, daemon=True)
         thread.start()
         thread.join(TIMEOUT)
-        if thread.is_alive():
-            raise AssertionError("another thread waits for the call, which waits for it")
+        check(not thread.is_alive(), "another thread waits for the call, which waits for it")
 
     def quietly(self):
-        try:
+        with contextlib.suppress(KeyError):
             self.hook.fire()
-        except KeyError:
-            pass
 
 
 class Traced(Trigger):
@@ -217,11 +212,11 @@ class Warned(Trigger):
         return self.Integer(value)
 
     def install(self):
-        caught = warnings.catch_warnings()
-        caught.__enter__()
+        caught = contextlib.ExitStack()
+        caught.enter_context(warnings.catch_warnings())
         warnings.simplefilter("always")
         warnings.showwarning = lambda *_, **__: self.hook.fire()
-        return lambda: caught.__exit__(None, None, None)
+        return caught.close
 
 
 class Audited(Trigger):

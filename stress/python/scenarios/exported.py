@@ -107,15 +107,9 @@ def run(settings):
         while clock and not workers.stop:
             subject.round(resizer, rounds)
             rounds += 1
-    note = (
-        "{} uses by {} kinds of external code, in threads; {} other maps were created, read and "
-        "dropped{}"
-    ).format(
-        subject.uses,
-        len(subject.code),
-        subject.others,
-        "" if "numpy" in subject.names else "; without numpy",
-    )
+    note = f"{subject.uses} uses by {len(subject.code)} kinds of external code, in threads; "
+    note += f"{subject.others} other maps were created, read and dropped"
+    note += "" if "numpy" in subject.names else "; without numpy"
     return report(resizer.close(), "truncations under views", note)
 
 
@@ -125,12 +119,8 @@ class Subject:
     def __init__(self, settings, path):
         import safemap
 
-        self.settings, self.safemap, self.readers, self.writers = (
-            settings,
-            safemap,
-            list(READERS),
-            list(WRITERS),
-        )
+        self.settings, self.safemap = settings, safemap
+        self.readers, self.writers = list(READERS), list(WRITERS)
         self.names = {name: importlib.import_module(name) for name in MODULES}
         self.names.update(CONTENT=CONTENT, PAGE=PAGE)
         if raised(lambda: importlib.import_module("numpy"), ImportError) is None:
@@ -152,9 +142,8 @@ class Subject:
     def round(self, resizer, number):
         """Truncates the file, runs external code in threads, checks the damage and restores all."""
         rng = self.settings.rng
-        left = rng.choice(
-            [0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE]
-        )
+        lengths = [0, 1, PAGE, rng.randrange(LENGTH - PAGE), rng.randrange(PAGES - 1) * PAGE]
+        left = rng.choice(lengths)
         texts = [rng.choice(self.readers) for _ in range(3)]
         if rng.random() < 0.3:
             texts.append(rng.choice(self.writers))
@@ -177,34 +166,23 @@ class Subject:
         view.release()
         self.map.restore()
         restored = self.map.damage is None and self.map[:] == bytes(self.map) == CONTENT
-        check(restored, "the map does not show its file after {}".format(texts))
+        check(restored, f"the map does not show its file after {texts}")
 
     def check_bytes(self, seen, left):
         """Checks that remaining bytes are unchanged, and that bytes on missing pages are zeros."""
         unchanged = seen[:left] == CONTENT[:left] and not int.from_bytes(seen, "little") & ~NUMBER
-        check(unchanged, "{} bytes left, and other bytes in the view".format(left))
+        check(unchanged, f"{left} bytes left, and other bytes in the view")
         missing = left - left % PAGE + PAGE
-        check(
-            not seen[missing:].strip(b"\0"),
-            "{} bytes left, and bytes on missing pages".format(left),
-        )
+        check(not seen[missing:].strip(b"\0"), f"{left} bytes left, and bytes on missing pages")
 
     def check_damage(self, first):
         """The damage is on a missing page, and the next call raises."""
         damage = self.map.damage
-        check(
-            damage is not None and first <= damage < LENGTH,
-            "damage at {}, first missing page at {}".format(damage, first),
-        )
-        calls = [
-            lambda: self.map[0],
-            lambda: self.map.find(b"x", 0),
-            lambda: memoryview(self.map),
-            lambda: self.map.write(b"x"),
-        ]
-        error = raised(
-            self.settings.rng.choice(calls + [self.map.restore]), self.safemap.FaultError
-        )
+        is_missing = damage is not None and first <= damage < LENGTH
+        check(is_missing, f"damage at {damage}, first missing page at {first}")
+        calls = [lambda m: m[0], lambda m: m.find(b"x", 0), memoryview, lambda m: m.write(b"x")]
+        call = self.settings.rng.choice([*calls, self.safemap.mmap.restore])
+        error = raised(lambda: call(self.map), self.safemap.FaultError)
         check(error is not None and 0 <= error.offset < LENGTH, "the next call did not raise")
 
     def create_and_drop(self, path):

@@ -3,6 +3,8 @@
 The programs are those of the differential test. Their number depends on the time.
 """
 
+import types
+
 from settings import import_test, report
 
 CONTROL = "a map that finds one byte too late"
@@ -11,29 +13,21 @@ CONTROL = "a map that finds one byte too late"
 def run(settings):
     programs = import_test("test_differential")
     if settings.control:
-        programs.safemap = OffByOne(programs.safemap)
+        programs.safemap = off_by_one(programs.safemap)
     clock, seed, steps, count = settings.clock(3, 50), settings.seed * 1_000_000, 0, 0
     while clock:
-        settings.log("program {}".format(seed + count))
+        settings.log(f"program {seed + count}")
         steps += programs.run(seed + count)
         count += 1
-    return report(
-        steps, "random steps on both modules", "{} programs, from seed {} on".format(count, seed)
-    )
+    return report(steps, "random steps on both modules", f"{count} programs, from seed {seed} on")
 
 
-class OffByOne:
-    """The module with a class whose `find` is wrong."""
+def off_by_one(module):
+    """Returns the module with a class whose `find` is wrong."""
 
-    def __init__(self, module):
-        self.module = module
+    class mmap(module.mmap):
+        def find(self, *arguments):
+            found = super().find(*arguments)
+            return found + 1 if found > 0 else found
 
-        class mmap(module.mmap):
-            def find(self, *arguments):
-                found = super().find(*arguments)
-                return found + 1 if found > 0 else found
-
-        self.mmap = mmap
-
-    def __getattr__(self, name):
-        return getattr(self.module, name)
+    return types.SimpleNamespace(**{**vars(module), "mmap": mmap})

@@ -164,14 +164,12 @@ SURVIVING = {
 # Programs that must be terminated by a signal, and what faulthandler reports.
 BUS_ERROR = (signal.SIGBUS, "Bus error")
 SEGMENTATION_FAULT = (signal.SIGSEGV, "Segmentation fault")
+TO_THREAD = "signal.pthread_kill(threading.get_ident(), signal.SIGBUS)"
 IN_THREAD = "run([threading.Thread(target=faulthandler._sigsegv, args=(True,))])"
 CRASHES = {
     "a bus error that is sent": ("os.kill(os.getpid(), signal.SIGBUS)", *BUS_ERROR),
     "a bus error that is raised": ("signal.raise_signal(signal.SIGBUS)", *BUS_ERROR),
-    "a bus error to a thread": (
-        "signal.pthread_kill(threading.get_ident(), signal.SIGBUS)",
-        *BUS_ERROR,
-    ),
+    "a bus error to a thread": (TO_THREAD, *BUS_ERROR),
     "a bus error of the standard module": (
         "import mmap; module = mmap; truncated()[5]",
         *BUS_ERROR,
@@ -184,21 +182,19 @@ CRASHES = {
     "an abort": ("faulthandler._sigabrt()", signal.SIGABRT, "Aborted"),
 }
 
+BETWEEN = "fault(truncated()); faulthandler.enable(); fault(truncated()); repaired()"
+IN_ROUNDS = """for _ in range(20):
+    fault(truncated()); faulthandler.enable()
+    faulthandler.disable(); faulthandler.enable(); repaired()
+"""
 # The beginning of such a program, and whether faulthandler reports the crash.
 PRELUDES = {
     "without faults": ("", False),
     "with faults": ("fault(truncated()); repaired()", False),
     "with faulthandler before": ("faulthandler.enable(); fault(truncated()); repaired()", True),
     "with faulthandler after": ("fault(truncated()); faulthandler.enable()", True),
-    "with faulthandler between": (
-        "fault(truncated()); faulthandler.enable(); fault(truncated()); repaired()",
-        True,
-    ),
-    "with faulthandler in rounds": (
-        "for _ in range(20): fault(truncated()); faulthandler.enable(); faulthandler.disable(); "
-        "faulthandler.enable(); repaired()",
-        True,
-    ),
+    "with faulthandler between": (BETWEEN, True),
+    "with faulthandler in rounds": (IN_ROUNDS, True),
 }
 
 
@@ -210,45 +206,32 @@ def run(settings):
         crashes = settings.rng.sample(crashes, 12)
     for prelude, crash in crashes:
         check_crash(settings, module, prelude, crash)
-    note = (
-        "{} orders of handlers; {} real crashes were still crashes, and reported where "
-        "faulthandler was enabled"
-    ).format(len(SURVIVING), len(crashes))
+    note = f"{len(SURVIVING)} orders of handlers; {len(crashes)} real crashes were still crashes, "
+    note += "and reported where faulthandler was enabled"
     return report(faults, "faults between handlers", note)
 
 
-def start(settings, module, code):
-    """Runs a program."""
+def start(settings, module, code, status, name):
+    """Runs a program, which must end with this status. Returns its output and its errors."""
+    settings.log(name)
     arguments = [module, str(settings.times(10, 200)), str(settings.seed)]
     command = [sys.executable, "-c", BEGIN + textwrap.dedent(code) + END, *arguments]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONFAULTHANDLER"}
-    return subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
-    )
+    done = subprocess.run(command, env=env, capture_output=True, text=True, input="", timeout=100)
+    errors = done.stderr[-2000:]
+    check(done.returncode == status, f"{name}: exit status {done.returncode}\n{errors}")
+    return done.stdout, done.stderr
 
 
 def faults_of(settings, module, name, code):
     """Runs a program that must survive, and returns the number of its faults."""
-    settings.log(name)
-    done = start(settings, module, code)
-    check(
-        done.returncode == 0,
-        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
-    )
-    return int(done.stdout)
+    return int(start(settings, module, code, 0, name)[0])
 
 
 def check_crash(settings, module, prelude, crash):
     """Runs a program that must be terminated, and reported if faulthandler is enabled."""
-    name = "{} {}".format(crash, prelude)
-    settings.log(name)
     (begin, reported), (code, number, message) = PRELUDES[prelude], CRASHES[crash]
-    done = start(settings, module, begin + "\n" + code)
-    check(
-        done.returncode == -number,
-        "{}: exit status {}\n{}".format(name, done.returncode, done.stderr[-2000:]),
-    )
-    check(
-        reported == ("Fatal Python error: " + message in done.stderr),
-        "{}: {}".format(name, done.stderr[-2000:]),
-    )
+    name = f"{crash} {prelude}"
+    _, errors = start(settings, module, begin + "\n" + code, -number, name)
+    is_right = reported == ("Fatal Python error: " + message in errors)
+    check(is_right, f"{name}: {errors[-2000:]}")

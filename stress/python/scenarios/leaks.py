@@ -9,7 +9,7 @@ import gc
 import mmap as standard
 import os
 import resource
-import weakref
+import weakref  # noqa: F401, which a way uses
 
 from settings import PAGE, Skipped, check, raised, report
 
@@ -29,15 +29,13 @@ def run(settings):
     rounds(settings, maps, times)
     after = Usage()
     kept = after.descriptors > before.descriptors or after.mappings > before.mappings + 8
-    check(
-        not kept and after.resident <= before.resident + (4 << 10),
-        "{} before, {} after".format(before, after),
-    )
+    kept = kept or after.resident > before.resident + (4 << 10)
+    check(not kept, f"{before} before, {after} after")
     for limit in (descriptors, mappings, address_space):
         settings.log("limit of " + limit.__name__)
         limit(safemap, settings)
-    note = "{} ways; {} before, {} after; limits: EMFILE, ENOMEM of mappings, RLIMIT_AS".format(
-        len(maps.ways), before, after
+    note = (
+        f"{len(maps.ways)} ways; {before} before, {after} after; limits: EMFILE, ENOMEM, RLIMIT_AS"
     )
     return report(times, "maps created and dropped", note)
 
@@ -45,11 +43,11 @@ def run(settings):
 def rounds(settings, maps, times):
     """Creates `times` maps, in all ways in turn."""
     for number in range(times):
-        maps.ways[number % len(maps.ways)](maps)
+        maps.create(number)
         if number % 1000 == 0:
             if settings.control:
-                maps.leaked.append(maps.safemap.mmap(maps.fd, 0))
-            settings.log("map {}".format(number))
+                maps.leaked.append(maps.names["mmap"](maps.names["fd"], 0))
+            settings.log(f"map {number}")
             # Only the collector frees cycles.
             gc.collect(1)
     gc.collect()
@@ -67,108 +65,67 @@ class Usage:
             self.resident = int(file.read().split()[1]) * PAGE >> 10
 
     def __repr__(self):
-        return "{0.descriptors} descriptors, {0.mappings} mappings, {0.resident} KiB".format(self)
+        return f"{self.descriptors} descriptors, {self.mappings} mappings, {self.resident} KiB"
+
+
+# Ways to create a map and to drop it.
+WAYS = """
+mmap(fd, 0).close()
+mmap(fd, 0)
+with mmap(fd, 0, access=ACCESS_READ) as m: m[0]
+mmap(-1, LENGTH)[0] = 1
+mmap(-1, LENGTH, flags=MAP_PRIVATE)[-1] = 1
+mmap(fd, 0, access=ACCESS_COPY)[5] = 1
+mmap(fd, PAGE, offset=PAGE, trackfd=False)
+m = mmap(fd, 0); m.find(b"y"), m[::3], m.readline(), list(m[:3]), iter(m)
+m = mmap(fd, 0); m.seek(0); m.write(b"x" * 100)
+m = mmap(fd, 0); view = memoryview(m); raised(m.close, BufferError); del m; view[5]
+m = mmap(resized, 0); m.resize(3 * LENGTH); m.resize(LENGTH)
+m = mmap(-1, PAGE, flags=MAP_PRIVATE); m.resize(8 * PAGE); m.resize(PAGE)
+m = Subclass(fd, 0); m.cycle = m
+memoryview(mmap(fd, 0, repair=True))[7]
+repair(mmap(resized, 0, repair=True), resized)
+raised(lambda: mmap(fd, 100 * LENGTH), ValueError)
+raised(lambda: mmap(fd, 0, offset=1), OSError)
+raised(lambda: mmap(fd, 0, repair="x", trackfd=Unconvertible()), KeyError)
+raised(lambda: Failing(fd, 0), KeyError)
+raised(lambda: mmap(empty, 0), ValueError)
+raised(lambda: mmap(-1, 1 << 62), OSError)
+raised(lambda: mmap(12345, 5), OSError)
+m = mmap(fd, 0); weakref.finalize(m, int); raised(lambda: m.find(Unconvertible()), TypeError)
+""".strip().splitlines()
 
 
 class Maps:
-    """Ways to create maps and to drop them. Each method without an underscore is one."""
+    """What the ways use."""
 
     def __init__(self, safemap, settings):
-        self.safemap, self.leaked = safemap, []
-        self.fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
-        self.resized_fd = os.open(settings.path(b"x" * LENGTH), os.O_RDWR)
-        self.empty_fd = os.open(settings.path(), os.O_RDWR)
-        self.ways = [way for name, way in vars(Maps).items() if not name.startswith("_")]
-
-        class Cycle(safemap.mmap):
-            def __init__(self, *args, **keywords):
-                self.cycle = self
+        class Subclass(safemap.mmap):
+            """Its instances have attributes."""
 
         class Failing(safemap.mmap):
             def __init__(self, *args):
                 raise KeyError
 
-        self.Cycle, self.Failing = Cycle, Failing
+        self.ways, self.leaked = [compile(text, text, "exec") for text in WAYS], []
+        contents = {"fd": b"x" * LENGTH, "resized": b"x" * LENGTH, "empty": b""}
+        files = {name: os.open(settings.path(it), os.O_RDWR) for name, it in contents.items()}
+        self.names = {**vars(safemap), **globals(), **files}
+        self.names.update(Subclass=Subclass, Failing=Failing)
 
-    def closed(self):
-        self.safemap.mmap(self.fd, 0).close()
+    def create(self, number):
+        """Creates and drops a map in one of the ways."""
+        exec(self.ways[number % len(self.ways)], dict(self.names))
 
-    def dropped(self):
-        self.safemap.mmap(self.fd, 0)
 
-    def context(self):
-        with self.safemap.mmap(self.fd, 0, access=standard.ACCESS_READ) as m:
-            m[0]
-
-    def anonymous(self):
-        self.safemap.mmap(-1, LENGTH)[0] = 1
-
-    def private(self):
-        self.safemap.mmap(-1, LENGTH, flags=standard.MAP_PRIVATE)[-1] = 1
-
-    def copied(self):
-        self.safemap.mmap(self.fd, 0, access=standard.ACCESS_COPY)[5] = 1
-
-    def untracked(self):
-        self.safemap.mmap(self.fd, PAGE, offset=PAGE, trackfd=False)
-
-    def used(self):
-        m = self.safemap.mmap(self.fd, 0)
-        m.find(b"y"), m[::3], m.readline(), list(m[:3]), iter(m)
-        m.seek(0)
-        m.write(b"x" * 100)
-
-    def exported(self):
-        m = self.safemap.mmap(self.fd, 0)
-        view = memoryview(m)
-        raised(m.close, BufferError)
-        del m
-        view[5]
-
-    def resized(self):
-        m = self.safemap.mmap(self.resized_fd, 0)
-        m.resize(3 * LENGTH)
-        m.resize(LENGTH)
-
-    def moved(self):
-        m = self.safemap.mmap(-1, PAGE, flags=standard.MAP_PRIVATE)
-        m.resize(8 * PAGE)
-        m.resize(PAGE)
-
-    def subclass(self):
-        self.Cycle(self.fd, 0)
-
-    def with_repair(self):
-        memoryview(self.safemap.mmap(self.fd, 0, repair=True))[7]
-
-    def repaired(self):
-        m = self.safemap.mmap(self.resized_fd, 0, repair=True)
-        os.ftruncate(self.resized_fd, PAGE)
-        with memoryview(m) as view:
-            view[2 * PAGE], view[-1]
-        os.ftruncate(self.resized_fd, LENGTH)
-        if m.damage % PAGE == 0:
-            m.restore()
-
-    def refused(self):
-        raised(lambda: self.safemap.mmap(self.fd, 100 * LENGTH), ValueError)
-        raised(lambda: self.safemap.mmap(self.fd, 0, offset=1), OSError)
-        raised(lambda: self.safemap.mmap(self.fd, 0, repair="x", trackfd=Unconvertible()), KeyError)
-
-    def failed_after_creation(self):
-        raised(lambda: self.Failing(self.fd, 0), KeyError)
-
-    def empty(self):
-        raised(lambda: self.safemap.mmap(self.empty_fd, 0), ValueError)
-
-    def impossible(self):
-        raised(lambda: self.safemap.mmap(-1, 1 << 62), OSError)
-        raised(lambda: self.safemap.mmap(12345, 5), OSError)
-
-    def weakly_referenced(self):
-        m = self.safemap.mmap(self.fd, 0)
-        weakref.finalize(m, int)
-        raised(lambda: m.find(Unconvertible()), TypeError)
+def repair(m, fd):
+    """Reads pages that are missing, and restores the map."""
+    os.ftruncate(fd, PAGE)
+    with memoryview(m) as view:
+        view[2 * PAGE], view[-1]
+    os.ftruncate(fd, LENGTH)
+    if m.damage % PAGE == 0:
+        m.restore()
 
 
 class Unconvertible:
@@ -202,17 +159,14 @@ def unchanged(safemap, settings):
     after = Usage()
     # The interpreter may have created a few mappings.
     left = after.descriptors != before.descriptors or after.mappings > before.mappings + 4
-    check(not left, "a refused call left something behind: {}, {} before".format(after, before))
+    check(not left, f"a refused call left something behind: {after}, {before} before")
     os.close(fd)
 
 
 def expect_refusal(call, code):
     """Checks that `call` raises OSError with this errno."""
     error = raised(call, OSError)
-    check(
-        error is not None and error.errno == code,
-        "{!r}, not {}".format(error, errno.errorcode[code]),
-    )
+    check(error is not None and error.errno == code, f"{error!r}, not {errno.errorcode[code]}")
 
 
 def descriptors(safemap, settings):
@@ -220,13 +174,9 @@ def descriptors(safemap, settings):
     with unchanged(safemap, settings) as (m, fd), limited(resource.RLIMIT_NOFILE, used + 20):
         many = []
         expect_refusal(lambda: [many.append(safemap.mmap(fd, 0)) for _ in range(100)], errno.EMFILE)
-        check(10 <= len(many) <= 30, "{} maps".format(len(many)))
-        for keywords in (
-            {},
-            {"repair": True},
-            {"access": standard.ACCESS_COPY},
-            {"allocate": True},
-        ):
+        check(10 <= len(many) <= 30, f"{len(many)} maps")
+        copy = {"access": standard.ACCESS_COPY}
+        for keywords in ({}, {"repair": True}, copy, {"allocate": True}):
             expect_refusal(lambda: safemap.mmap(fd, 0, **keywords), errno.EMFILE)
         # These maps need no descriptor.
         safemap.mmap(fd, 0, trackfd=False).close(), safemap.mmap(-1, 5).close()
@@ -241,7 +191,7 @@ def mappings(safemap, settings):
     with open("/proc/sys/vm/max_map_count") as file:
         limit = int(file.read())
     if limit > 200_000:
-        raise Skipped("the limit of mappings is {}".format(limit))
+        raise Skipped(f"the limit of mappings is {limit}")
     memory = safemap.mmap(-1, 3 * PAGE, flags=standard.MAP_PRIVATE)
     memory[:3] = b"abc"
     with unchanged(safemap, settings) as (m, fd):
@@ -249,11 +199,10 @@ def mappings(safemap, settings):
         # At the limit the heap cannot grow either, so the scenario gives back some of it then.
         heap = [bytes(20_000) for _ in range(200)]
         # The kernel does not merge mappings of the same page of a file.
-        while (
-            raised(lambda: many.__setitem__(count, safemap.mmap(fd, PAGE, trackfd=False)), OSError)
-            is None
-        ):
-            count += 1
+        with contextlib.suppress(OSError):
+            while True:
+                many[count] = safemap.mmap(fd, PAGE, trackfd=False)
+                count += 1
         heap.clear()
         for call in (
             lambda: safemap.mmap(fd, PAGE),
@@ -275,10 +224,8 @@ def address_space(safemap, settings):
         with limited(resource.RLIMIT_AS, used + (64 << 20)):
             for _ in range(20):
                 expect_refusal(lambda: m.resize(1 << 30), errno.ENOMEM)
-                expect_refusal(lambda: safemap.mmap(-1, 1 << 30), errno.ENOMEM)
-                expect_refusal(
-                    lambda: safemap.mmap(-1, 1 << 30, flags=standard.MAP_PRIVATE), errno.ENOMEM
-                )
+                for flags in (standard.MAP_SHARED, standard.MAP_PRIVATE):
+                    expect_refusal(lambda: safemap.mmap(-1, 1 << 30, flags=flags), errno.ENOMEM)
                 check(raised(lambda: m * 2, TypeError) and m[:] == content, "the map has changed")
         m.resize(1 << 30)
         m.resize(LENGTH)

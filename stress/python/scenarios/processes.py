@@ -11,7 +11,6 @@ import random
 import signal
 import threading
 import time
-import traceback
 import warnings
 
 from settings import PAGE, check, map_file, raised, report
@@ -24,53 +23,41 @@ CONTENT = bytes(range(256)) * 64
 # The lengths that workers set before they are killed, and the length of their records.
 SIZES = [PAGE * pages for pages in (8, 9, 13, 30, 64)]
 WORKERS = 4
+# A process that takes longer hangs, and is killed. In seconds.
+TIMEOUT = 60
 RECORD = 256
 
 
 def run(settings):
     warnings.simplefilter("ignore", DeprecationWarning)
-    children = (
-        forked(settings) + forked_beside_threads(settings) + forked_with_repaired_view(settings)
-    )
-    started = spawned(settings)
-    kills = killed(settings)
-    note = (
-        "{} forked children, which fault, close, resize or leave maps open; {} by spawn and "
-        "forkserver; {} killed while they wrote and resized"
-    )
-    return report(
-        children + started + kills, "other processes", note.format(children, started, kills)
-    )
+    children = forked(settings) + forked_beside_threads(settings)
+    children += forked_with_repaired_view(settings)
+    started, kills = spawned(settings), killed(settings)
+    note = f"{children} forked children, which fault, close, resize or leave maps open; {started} "
+    note += f"by spawn and forkserver; {kills} killed while they wrote and resized"
+    return report(children + started + kills, "other processes", note)
 
 
-def fork(work, timeout=30):
-    """Forks a child that calls `work` and exits.
-
-    SIGALRM terminates it after the timeout. Returns its id.
-    """
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(timeout)
-            work()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    return pid
+def start(work, *arguments, method="fork"):
+    """Starts a process that calls `work` and exits, and returns it."""
+    process = multiprocessing.get_context(method).Process(target=work, args=arguments)
+    process.start()
+    return process
 
 
-def wait(*children):
-    """Waits for children, which must exit with 0."""
-    for pid in children:
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        check(
-            status == 0,
-            "a child " + ("hung" if status == -signal.SIGALRM else "ended with {}".format(status)),
-        )
+def wait(*processes):
+    """Waits for processes, which must exit with 0."""
+    for process in processes:
+        process.join(TIMEOUT)
+        status = kill(process)
+        check(status == 0, f"a process ended with {status}")
+
+
+def kill(process):
+    """Kills a process and returns its exit status."""
+    process.kill()
+    process.join()
+    return process.exitcode
 
 
 class Maps:
@@ -79,10 +66,9 @@ class Maps:
     def __init__(self, settings):
         module, path = settings.module, settings.path(CONTENT)
         self.module, self.settings, self.path = module, settings, path
-        self.file, self.copy, self.reader = (
-            map_file(module, path, **keywords)
-            for keywords in ({}, {"access": module.ACCESS_COPY}, {"access": module.ACCESS_READ})
-        )
+        self.file = map_file(module, path)
+        self.copy = map_file(module, path, access=module.ACCESS_COPY)
+        self.reader = map_file(module, path, access=module.ACCESS_READ)
         self.shared = module.mmap(-1, len(CONTENT))
         self.private = module.mmap(-1, len(CONTENT), flags=module.MAP_PRIVATE)
         self.shared[:], self.private[:] = CONTENT, CONTENT
@@ -94,12 +80,8 @@ class Maps:
 
     def check_bytes(self):
         for m in self.all:
-            same = (
-                m[1:] == CONTENT[1:]
-                and m.find(CONTENT[100:400], 0) == 100
-                and len(m) == len(CONTENT)
-            )
-            check(same, "other bytes")
+            same = m[1:] == CONTENT[1:] and len(m) == len(CONTENT)
+            check(same and m.find(CONTENT[100:400], 0) == 100, "other bytes")
 
     def check_faults(self):
         for use in (lambda m: m[5], lambda m: m.find(b"x", 0), lambda m: m.__setitem__(PAGE, 1)):
@@ -124,10 +106,7 @@ class Maps:
 
 
 def forked(settings):
-    """Forks children of a process with maps.
-
-    Private memory of a child is not visible to the parent.
-    """
+    """Forks children of a process with maps. The parent does not see their private memory."""
     maps = Maps(settings)
     maps.check_faults()
 
@@ -148,7 +127,7 @@ def forked(settings):
         maps.check_faults()
 
     def forks():
-        children = [fork(work) for work in (faults, closes, maps.check_bytes)]
+        children = [start(work) for work in (faults, closes, maps.check_bytes)]
         maps.check_bytes()
         wait(*children)
 
@@ -161,7 +140,7 @@ def forked(settings):
     rounds = settings.times(4, 60)
     for _ in range(rounds):
         settings.log("fork with maps")
-        wait(*[fork(work) for work in works])
+        wait(*[start(work) for work in works])
         maps.check_bytes(), maps.check_faults()
         private = maps.copy[0] == maps.private[0] == 0 and maps.shared[0] == 77
         check(private, "the parent does not see the bytes that it should")
@@ -185,7 +164,7 @@ def forked_with_repaired_view(settings):
     for _ in range(rounds):
         settings.log("fork with a repaired view")
         os.truncate(path, 0)
-        wait(fork(faults), fork(faults))
+        wait(start(faults), start(faults))
         check(m.damage is None, "the parent's map is damaged")
         with open(path, "r+b") as file:
             file.write(CONTENT)
@@ -235,7 +214,7 @@ def forked_beside_threads(settings):
             settings.log("fork beside threads")
             # A random moment of the calls.
             time.sleep(settings.rng.random() * 0.004)
-            wait(fork(works[number % len(works)]))
+            wait(start(works[number % len(works)]))
     m.close(), growing.close()
     return rounds
 
@@ -243,30 +222,17 @@ def forked_beside_threads(settings):
 def spawned(settings):
     """Starts processes that do not inherit the maps, and share a file."""
     path, count = settings.path(bytes(WORKERS * PAGE)), settings.times(2, 6)
+    name = settings.module.__name__
     for method in ("spawn", "forkserver"):
         settings.log(method)
-        context = multiprocessing.get_context(method)
-        arguments = [
-            (settings.module.__name__, path, number % WORKERS, settings.folder)
-            for number in range(count)
-        ]
         # Processes and no pool, because a pool does not report exit statuses.
-        processes = [context.Process(target=write_and_fault, args=one) for one in arguments]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(60)
-            check(
-                process.exitcode == 0,
-                "a process by {} ended with {}".format(method, process.exitcode),
-            )
+        arguments = [(name, path, it % WORKERS, settings.folder) for it in range(count)]
+        wait(*[start(write_and_fault, *it, method=method) for it in arguments])
         with open(path, "rb") as file:
             data = file.read()
         for number in range(min(count, WORKERS)):
-            check(
-                data[number * PAGE : (number + 1) * PAGE] == bytes([65 + number]) * PAGE,
-                "a record is missing",
-            )
+            record = data[number * PAGE : (number + 1) * PAGE]
+            check(record == bytes([65 + number]) * PAGE, "a record is missing")
     return 2 * count
 
 
@@ -276,7 +242,7 @@ def write_and_fault(name, path, number, folder):
     m = map_file(module, path)
     m[number * PAGE : (number + 1) * PAGE] = bytes([65 + number]) * PAGE
     m.flush()
-    own = os.path.join(folder, "own-{}".format(os.getpid()))
+    own = os.path.join(folder, f"own-{os.getpid()}")
     with open(own, "w+b") as file:
         file.truncate(2 * PAGE)
         truncated = module.mmap(file.fileno(), 0)
@@ -286,47 +252,36 @@ def write_and_fault(name, path, number, folder):
 
 
 def killed(settings):
-    """Kills processes that write and resize maps of one file.
-
-    It has a length and bytes that they wrote.
-    """
+    """Kills processes that write and resize maps of one file, and checks its length and bytes."""
     path = settings.path(bytes(SIZES[0]))
     descriptors = len(os.listdir("/proc/self/fd"))
     clock, kills = settings.clock(0.7, 12), 0
 
-    def start(number):
-        return fork(lambda: write_forever(settings.module, path, number, random.Random(kills)), 0)
+    def worker(number):
+        return start(write_forever, settings.module, path, number, random.Random(kills))
 
-    workers = [start(number) for number in range(WORKERS)]
+    workers = [worker(number) for number in range(WORKERS)]
     try:
         while clock:
             settings.log("kill")
             time.sleep(settings.rng.random() * 0.03)
             number = settings.rng.randrange(WORKERS)
-            pid, workers[number] = workers[number], None
-            os.kill(pid, signal.SIGKILL)
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            check(
-                status == -signal.SIGKILL,
-                "a worker ended with {} before it was killed".format(status),
-            )
+            status = kill(workers[number])
+            check(status == -signal.SIGKILL, f"a worker ended with {status} before it was killed")
             kills += 1
             check_file(settings, path)
-            workers[number] = start(number)
+            workers[number] = worker(number)
     finally:
-        for pid in filter(None, workers):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        # Each keeps a descriptor.
+        while workers:
+            kill(workers.pop())
     check_file(settings, path)
     check(len(os.listdir("/proc/self/fd")) == descriptors, "descriptors were left")
     return kills
 
 
 def write_forever(module, path, number, rng):
-    """Writes, resizes and searches.
-
-    Another process may truncate the file, which is an error of a call.
-    """
+    """Writes, resizes and searches. If another process truncates the file, calls may fail."""
     while True:
         m = map_file(module, path)
         for _ in range(rng.randrange(50)):
@@ -349,8 +304,8 @@ def write_forever(module, path, number, rng):
 
 def check_file(settings, path):
     m = map_file(settings.module, path, access=settings.module.ACCESS_READ)
-    check(len(m) in SIZES, "no process set the length {}".format(len(m)))
+    check(len(m) in SIZES, f"no process set the length {len(m)}")
     # A worker may truncate the file during the read.
     with contextlib.suppress(OSError):
         other = set(m[:]) - set(range(65, 65 + WORKERS)) - {0}
-        check(not other, "bytes that no process wrote: {}".format(other))
+        check(not other, f"bytes that no process wrote: {other}")

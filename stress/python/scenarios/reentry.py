@@ -15,7 +15,7 @@ from collections import namedtuple
 
 from reentry import actions, arguments, calls, subclasses, triggers
 from reentry.subject import KINDS, Subject
-from settings import check, report
+from settings import check, compiled, report
 
 CONTROL = "the standard mmap"
 
@@ -35,7 +35,7 @@ def run(settings):
     gc.disable()
     reentry = Reentry(settings)
     missing = calls.missing(settings.module.mmap)
-    check(settings.control or not missing, "no call of {}".format(missing))
+    check(settings.control or not missing, f"no call of {missing}")
     every = some(settings, list(reentry.hooked()), 1200)
     cases = some(settings, list(reentry.cases(every)), 5000)
     clock = settings.clock(6, 100)
@@ -44,25 +44,16 @@ def run(settings):
         reentry.one(*cases[done])
         done += 1
     check(not reentry.wrong, "\n".join(reentry.wrong))
-    note = (
-        "{} of {} cases: {} calls, {} triggers, {} subclasses, {} actions, {} kinds of maps".format(
-            done,
-            len(cases),
-            len(reentry.texts),
-            len(TRIGGERS),
-            len(reentry.subclasses),
-            len(reentry.actions),
-            len(reentry.kinds),
-        )
-    )
+    note = f"{done} of {len(cases)} cases: {len(reentry.texts)} calls, {len(TRIGGERS)} triggers, "
+    note += f"{len(reentry.subclasses)} subclasses, {len(reentry.actions)} actions, "
+    note += f"{len(reentry.kinds)} kinds of maps"
     return report(reentry.fired, "actions during a call", note)
 
 
 def some(settings, every, few):
     """Returns all of them, or a few, in random order. The first one crashes the standard module."""
-    return every[:1] + settings.rng.sample(
-        every[1:], min(len(every) - 1, settings.times(few, len(every)))
-    )
+    count = min(len(every) - 1, settings.times(few, len(every)))
+    return every[:1] + settings.rng.sample(every[1:], count)
 
 
 class Reentry:
@@ -73,11 +64,8 @@ class Reentry:
         self.tested, self.reference = Subject(settings.module), Subject(settings.module)
         self.kinds = [kind for kind in KINDS if kind != "repair" or not settings.control]
         # Truncation crashes the standard module as well, but for another reason.
-        self.actions = [
-            act
-            for act in actions.ACTIONS
-            if not settings.control or act.__name__ not in actions.FATAL
-        ]
+        forbidden = actions.FATAL if settings.control else ()
+        self.actions = [act for act in actions.ACTIONS if act.__name__ not in forbidden]
         self.texts = calls.CALLS + calls.BARE + calls.EXTERNAL
         # Hashes of the expected results.
         self.known = {}
@@ -98,9 +86,8 @@ class Reentry:
         """Yields each call with each hook."""
         for text in self.texts:
             for at, (letter, _) in enumerate(calls.arguments(text)):
-                for argument, trigger in itertools.product(
-                    arguments.ARGUMENTS[letter], triggers.IN_ARGUMENTS
-                ):
+                classes = arguments.ARGUMENTS[letter]
+                for argument, trigger in itertools.product(classes, triggers.IN_ARGUMENTS):
                     yield Hooked(text, at, argument, trigger, None)
             for trigger in triggers.AROUND if not text.startswith("with") else ():
                 yield Hooked(text, None, None, trigger, None)
@@ -123,21 +110,14 @@ class Reentry:
         self.fired += hook.ran
         # Many triggers have the same expected result. It is computed once, unless the results
         # differ.
-        key = (
-            hooked._replace(trigger=None),
-            is_late(hooked, action),
-            hooked.trigger.propagates,
-            action,
-            kind,
-            hook.ran,
-        )
+        late, propagates = is_late(hooked, action), hooked.trigger.propagates
+        key = (hooked._replace(trigger=None), late, propagates, action, kind, hook.ran)
         if self.known.get(key) != hash(result):
             expected = self.expected(hooked, action, kind, hook.ran)
             self.known[key] = hash(expected)
             if result != expected:
-                self.wrong.append(
-                    "{}\n  result   {}\n  expected {}".format(case, short(result), short(expected))
-                )
+                pair = f"  result   {short(result)}\n  expected {short(expected)}"
+                self.wrong.append(f"{case}\n{pair}")
         if self.fired % 500 == 0:
             gc.collect()
 
@@ -167,27 +147,19 @@ class Reentry:
 
     def act_late(self, subject, hooked, act):
         """Runs an action as during the release of a view. Its exception is ignored."""
-        with (
-            memoryview(subject.m)
-            if hooked.override == "__release_buffer__"
-            else contextlib.nullcontext()
-        ):
+        releases = hooked.override == "__release_buffer__"
+        with memoryview(subject.m) if releases else contextlib.nullcontext():
             failure(act, subject)
 
     def begin(self, subject, hooked, kind, trigger):
         """Creates the map and the arguments of the call."""
-        subject.begin(
-            kind, self.subclasses[hooked.override] if hooked.override else self.settings.module.mmap
-        )
-        subject.code = calls.compiled(hooked.text)
+        subject.begin(kind, self.subclasses.get(hooked.override, self.settings.module.mmap))
+        subject.code = compiled(calls.with_names(hooked.text))
         for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
             value = str(subject.fd) if value == "FD" else value
-            own = (
-                hooked.argument(trigger, value)
-                if number == hooked.at
-                else arguments.plain(letter, value)
-            )
-            subject.space["a{}".format(number)] = own
+            is_hooked = number == hooked.at
+            make = hooked.argument if is_hooked else arguments.plain
+            subject.space[f"a{number}"] = make(trigger if is_hooked else letter, value)
 
     def end(self, subject, result):
         """Returns the result with the state, and frees the map."""
@@ -215,11 +187,10 @@ def failure(act, subject):
 
 def described(hooked, action, kind):
     """Describes a case."""
-    argument = hooked.argument and "argument {} {}".format(hooked.at, hooked.argument.__name__)
+    argument = hooked.argument and f"argument {hooked.at} {hooked.argument.__name__}"
     manner = "overridden " + hooked.override if hooked.override else hooked.trigger.__name__
-    return "{}: {} {} {}, a {} map".format(
-        hooked.text, argument or "around", manner, action.__name__, kind
-    )
+    words = f"{argument or 'around'} {manner} {action.__name__}"
+    return f"{hooked.text}: {words}, a {kind} map"
 
 
 def short(result):

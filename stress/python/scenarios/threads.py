@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from settings import PAGE, check, report
+from settings import PAGE, check, compiled, report
 from workers import Workers, join
 
 CONTROL = "the standard mmap"
@@ -36,10 +36,8 @@ def run(settings):
         ([Slot(private)], (0.5, 8)),
     ))  # fmt: skip
     sys.setswitchinterval(0.005)
-    lock = (
-        "no global lock" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "a global lock"
-    )
-    note = "{} threads, {}; {}".format(THREADS, lock, parallel(settings))
+    lock = "a" if getattr(sys, "_is_gil_enabled", lambda: True)() else "no"
+    note = f"{THREADS} threads, {lock} global lock; {parallel(settings)}"
     return report(calls, "calls while other threads use, resize and close the maps", note)
 
 
@@ -69,50 +67,48 @@ def opener(settings):
     return lambda: settings.module.mmap(fd, 0)
 
 
-# Each takes a map, its length a moment ago and a random number generator, and returns the bytes
-# that it read.
-CALLS = [
-    lambda m, n, rng: bytes([m[rng.randrange(n)]]),
-    lambda m, n, rng: bytes([m[-1]]),
-    lambda m, n, rng: m[rng.randrange(n) : rng.randrange(n)],
-    lambda m, n, rng: m[:],
-    lambda m, n, rng: m[:: rng.choice([2, 3, 100, -1, -5])],
-    lambda m, n, rng: m[rng.randrange(n) : rng.randrange(n) : rng.choice([7, -7])],
-    lambda m, n, rng: m.read(rng.choice([1, 100, 100000])),
-    lambda m, n, rng: m.read(),
-    lambda m, n, rng: m.readline(),
-    lambda m, n, rng: bytes([m.read_byte()]),
-    lambda m, n, rng: b"".join(byte for byte, _ in zip(m, range(100))),
-    lambda m, n, rng: check_offset(m.find(b"needle", 0)),
-    lambda m, n, rng: check_offset(m.find(b"z", rng.randrange(n), rng.randrange(n))),
-    lambda m, n, rng: check_offset(m.rfind(b"needle", 0)),
-    lambda m, n, rng: check_offset(m.rfind(b"zz" * 40)),
-    lambda m, n, rng: check_offset(m.find(bytearray(b"\0\0"))),
-    lambda m, n, rng: nothing(m.seek(rng.randrange(n))),
-    lambda m, n, rng: nothing(m.seek(0, 2)),
-    lambda m, n, rng: nothing(m.tell(), len(m), m.size(), repr(m), m.closed, b"x" in m[:9]),
-    lambda m, n, rng: nothing(m.flush()),
-    lambda m, n, rng: nothing(m.flush(0, min(n, PAGE))),
-    lambda m, n, rng: nothing(m.madvise(standard.MADV_WILLNEED)),
-    lambda m, n, rng: nothing(m.madvise(standard.MADV_NORMAL, 0, PAGE)),
-    # These write behind the records.
-    lambda m, n, rng: nothing(m.__setitem__(rng.randrange(SMALLEST, n), rng.choice(LETTERS))),
-    lambda m, n, rng: nothing(m.__setitem__(slice(SMALLEST, n), letters(rng, n - SMALLEST))),
-    lambda m, n, rng: nothing(
-        m.__setitem__(slice(SMALLEST, n, 3), letters(rng, len(range(SMALLEST, n, 3))))
-    ),
-    lambda m, n, rng: nothing(m.move(SMALLEST, SMALLEST + 5, n - SMALLEST - 5)),
-    lambda m, n, rng: nothing(m.move(n - (n - SMALLEST) // 2, SMALLEST, (n - SMALLEST) // 2)),
-]
+# Calls on a map `m` with a random number generator. `n` is the length of the map a moment ago.
+CALLS = """
+bytes([m[rng.randrange(n)]])
+bytes([m[-1]])
+m[rng.randrange(n) : rng.randrange(n)]
+m[:]
+m[:: rng.choice([2, 3, 100, -1, -5])]
+m[rng.randrange(n) : rng.randrange(n) : rng.choice([7, -7])]
+m.read(rng.choice([1, 100, 100000]))
+m.read()
+m.readline()
+bytes([m.read_byte()])
+b"".join(byte for byte, _ in zip(m, range(100)))
+m.find(b"needle", 0)
+m.find(b"z", rng.randrange(n), rng.randrange(n))
+m.rfind(b"needle", 0)
+m.rfind(b"zz" * 40)
+m.find(bytearray(b"\\0\\0"))
+m.seek(rng.randrange(n))
+m.seek(0, 2)
+m.tell(), len(m), m.size(), repr(m), m.closed, b"x" in m[:9]
+m.flush()
+m.flush(0, min(n, PAGE))
+m.madvise(standard.MADV_WILLNEED)
+m.madvise(standard.MADV_NORMAL, 0, PAGE)
+""".strip().splitlines()
+# These write behind the records.
+CALLS += """
+m.__setitem__(rng.randrange(SMALLEST, n), rng.choice(LETTERS))
+m.__setitem__(slice(SMALLEST, n), letters(rng, n - SMALLEST))
+m.__setitem__(slice(SMALLEST, n, 3), letters(rng, len(range(SMALLEST, n, 3))))
+m.move(SMALLEST, SMALLEST + 5, n - SMALLEST - 5)
+m.move(n - (n - SMALLEST) // 2, SMALLEST, (n - SMALLEST) // 2)
+""".strip().splitlines()
 
 
-def nothing(*_):
-    return b""
-
-
-def check_offset(at):
-    check(-1 <= at <= LARGEST, at)
-    return b""
+def use(m, code, rng):
+    """Makes a call and checks the bytes or the offset that it returns."""
+    value = eval(code, globals(), {"m": m, "n": max(len(m), SMALLEST + 10), "rng": rng})
+    if isinstance(value, bytes):
+        check_bytes(value)
+    check(not isinstance(value, int) or -1 <= value <= LARGEST, value)
 
 
 def letters(rng, count):
@@ -159,14 +155,13 @@ def use_slots(settings, slots, clock):
 
 def use_one(settings, slots, number, rng):
     """Makes one call of thread `number`."""
-    m, which, index = rng.choice(slots).get(), rng.random(), rng.randrange(len(CALLS))
-    use = CALLS[index]
+    m, which, text = rng.choice(slots).get(), rng.random(), rng.choice(CALLS)
     name, call = (
         ("close", m.close) if which < 0.02
         else ("resize", lambda: m.resize(rng.randrange(SMALLEST, LARGEST))) if which < 0.12
         else ("view", lambda: export(m, number)) if which < 0.2
         else ("record", lambda: write_record(m, number, rng)) if which < 0.5
-        else ("call {}".format(index), lambda: check_bytes(use(m, max(len(m), SMALLEST + 10), rng)))
+        else (text, lambda: use(m, compiled(text), rng))
     )  # fmt: skip
     settings.log(name)
     attempt(call)
@@ -174,7 +169,7 @@ def use_one(settings, slots, number, rng):
 
 def check_bytes(data):
     if not LEGAL.issuperset(data):
-        raise AssertionError("bytes that no thread wrote: {!r}".format(bytes(set(data) - LEGAL)))
+        raise AssertionError(f"bytes that no thread wrote: {bytes(set(data) - LEGAL)!r}")
 
 
 def write_record(m, number, rng):
@@ -183,7 +178,7 @@ def write_record(m, number, rng):
     data = bytes([97 + rng.randrange(26)]) * RECORD
     m[start : start + RECORD] = data
     same = m[start : start + RECORD] == data and m.find(data, start, start + RECORD) == start
-    check(same, "the record of {} was not read as it was written".format(number))
+    check(same, f"the record of {number} was not read as it was written")
 
 
 def export(m, number):
@@ -205,10 +200,10 @@ def parallel(settings):
         if best >= 1.5:
             break
     m.close()
-    text = "two searches in parallel are {:.2f} times as fast as one after the other".format(best)
+    text = f"two searches in parallel are {best:.2f} times as fast as one after the other"
     if best >= 1.5:
         return text
-    text += ", with {:.1f} processors idle".format(idle)
+    text += f", with {idle:.1f} processors idle"
     check(idle < 1.7, text)
     return text
 

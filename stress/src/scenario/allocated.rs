@@ -1,15 +1,8 @@
 //! With `Options::allocate`, a full disk is an error of `resize` that changes neither file nor map.
-#![forbid(unsafe_code)]
 
-use std::{io::ErrorKind, thread};
+use std::io::ErrorKind;
 
-use safemap::{Access, Error, Map, Options};
-use safemap_testing::{PAGE, Stop, TempFile, pattern};
-
-use crate::{
-    disk::Disk,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const SHORT: usize = 3 * PAGE + 5;
 const LONG: usize = 60 * PAGE;

@@ -1,17 +1,11 @@
 //! Several copies of the crate in one process, as in several extension modules, beside handlers of
 //! a program.
-#![forbid(unsafe_code)]
 
-use std::{sync::Barrier, thread};
+use std::sync::Barrier;
 
-use libc::{SIGBUS, SIGSEGV};
-use safemap::{Error, Map, Options, Protection};
-use safemap_testing::{LibraryCopy, PAGE, process::Fork, signal};
-
-use super::handlers::{access_directly, truncated_map};
-use crate::{
-    raw::{HANDLED, install_chaining, install_ending},
-    report::{Report, Result, Settings},
+use super::{
+    handlers::{access_directly, truncated_map},
+    *,
 };
 
 const COPIES: usize = 4;

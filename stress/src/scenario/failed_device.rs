@@ -1,21 +1,8 @@
 //! The device under a mapped file fails, or a mapped block device shrinks.
-#![forbid(unsafe_code)]
 
-use std::{
-    fs::File,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs::File, path::PathBuf};
 
-use safemap::{Access, Advice, Map};
-use safemap_testing::{PAGE, SWEEPS, TempFile};
-
-use crate::{
-    disk::Disk,
-    process::run_or_skip,
-    report::{Report, Result, Settings, Skipped, require_mounts},
-};
+use super::*;
 
 const SIZE: u64 = 16 << 20;
 /// What remains of the device. It contains the metadata of the file system.
@@ -96,9 +83,6 @@ fn loop_device(file: &Path) -> Result<PathBuf> {
     let device = PathBuf::from(name.trim());
     // A descriptor keeps the device until this process ends.
     std::mem::forget(File::open(&device)?);
-    run_or_skip(
-        Command::new("losetup").arg("--detach").arg(&device),
-        "the device cannot be detached",
-    )?;
+    run_or_skip(Command::new("losetup").arg("--detach").arg(&device), reason)?;
     Ok(device)
 }

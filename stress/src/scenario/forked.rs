@@ -1,26 +1,11 @@
 //! A process with maps forks. Children exit, drop the maps, resize them or meet a fault.
-#![forbid(unsafe_code)]
 
-use std::{
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread,
-    time::Duration,
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    mpsc,
 };
 
-use safemap::{Access, Advice, Error, Map, Options, Sharing};
-use safemap_testing::{
-    PAGE, Stalled, Stop, TempFile, pattern,
-    process::{Fork, at_fork},
-};
-
-use super::file_and_map;
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings, Skipped},
-};
+use super::*;
 
 const LEN: usize = 4 * PAGE;
 
@@ -36,15 +21,13 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(100, 2000);
     for round in 0..rounds {
         let (file, map) = file_and_map(4);
+        let mut memory = Options::new();
+        memory.len(LEN);
         let mut maps = Some(Maps {
             file: map,
             repaired: Options::new().access(Access::Write).repair().open(file.path())?,
-            shared: Options::new()
-                .len(LEN)
-                .sharing(Sharing::Shared)
-                .reserve(2 * LEN)
-                .anonymous()?,
-            private: Options::new().len(LEN).anonymous()?,
+            shared: memory.clone().sharing(Sharing::Shared).reserve(2 * LEN).anonymous()?,
+            private: memory.anonymous()?,
         });
         let child = Fork::run(|| i32::from(!works_in_child(settings, round, &mut maps, &file)))?;
         let status = child.wait()?;
@@ -118,6 +101,10 @@ fn assert_child_ends(settings: &Settings, map: &Map, file: &TempFile) -> Result<
         let _ = map.resize(2 * PAGE);
         i32::from(!fault && map.get(0).is_err())
     })?;
+    assert_success(child)
+}
+
+fn assert_success(child: Fork) -> Result<()> {
     let status = child.wait_timeout(Duration::from_secs(2))?.ok_or("a child hung")?;
     assert!(status.success(), "the child ended with {status}");
     Ok(())
@@ -166,16 +153,12 @@ fn fork_beside_slow_call(round: usize) -> Result<()> {
             drop(stalled);
             in_time
         });
-        let ends =
-            Fork::run(|| i32::from(!uses_map_in_child(&map)))?.wait_timeout(Duration::from_secs(2));
+        let child = Fork::run(|| i32::from(!uses_map_in_child(&map)))?;
+        let ends = assert_success(child);
         let _ = forked.send(());
-        pages
-            .join()
-            .expect("the thread does not panic")
-            .map_err(|_| "a fork waited for storage")?;
-        let status = ends?.ok_or("a child hung")?;
-        assert!(status.success(), "the child ended with {status}");
-        Ok(())
+        let in_time = pages.join().expect("the thread does not panic");
+        in_time.map_err(|_| "a fork waited for storage")?;
+        ends
     })
 }
 

@@ -1,15 +1,6 @@
 //! Writes to a hole of a file on a full disk fail, and work when the disk has space again.
-#![forbid(unsafe_code)]
 
-use std::ops::Range;
-
-use safemap::{Error, Map};
-use safemap_testing::{PAGE, SWEEPS, Sweep, TempFile};
-
-use crate::{
-    disk::Disk,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 /// More than the sweeps of a round write.
 const HOLE: usize = 64 * PAGE;

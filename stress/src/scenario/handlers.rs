@@ -1,22 +1,6 @@
 //! Signal handlers that a program installs after the library's handler.
-#![forbid(unsafe_code)]
 
-use std::{
-    os::unix::process::ExitStatusExt,
-    sync::atomic::Ordering::SeqCst,
-    thread,
-    time::{Duration, Instant},
-};
-
-use libc::{SIG_IGN, SIGBUS, SIGSEGV};
-use safemap::{Error, Map};
-use safemap_testing::{PAGE, TempFile, process::Fork, signal};
-
-use super::file_and_map;
-use crate::{
-    raw::{CHAINED, HANDLED, install_chaining, install_ending, read_directly},
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 /// Returns a map whose file was truncated to one page.
 pub(super) fn truncated_map() -> (TempFile, Map) {
@@ -65,11 +49,8 @@ pub(crate) fn not_chaining(settings: &Settings) -> Result {
             drop(Map::open(file.path())?);
         }
         assert!(faults(&Settings { control: false, ..*settings }, &map), "round {round}");
-        assert_eq!(
-            access_directly(&map)?.wait()?.code(),
-            Some(HANDLED),
-            "the program handles other faults"
-        );
+        let status = access_directly(&map)?.wait()?.code();
+        assert_eq!(status, Some(HANDLED), "the program handles other faults");
     }
     Ok(Report::new(rounds, "handlers installed later that do not chain")
         .note("the next map comes first again"))
@@ -88,10 +69,8 @@ pub(crate) fn alternate_stacks(settings: &Settings) -> Result {
             });
         }
     });
-    Ok(Report::new(
-        3 * rounds,
-        "faults in threads with, without and with the default alternate stack",
-    ))
+    let injected = "faults in threads with, without and with the default alternate stack";
+    Ok(Report::new(3 * rounds, injected))
 }
 
 /// Sends signals. They terminate the process, also while it handles faults.

@@ -1,12 +1,6 @@
 //! Memory of huge pages while the pool of huge pages is empty, and when it is filled.
-#![forbid(unsafe_code)]
 
-use std::fs;
-
-use safemap::{Flags, HugePage, Options};
-use safemap_testing::{PAGE, SWEEPS};
-
-use crate::report::{Report, Result, Settings, Skipped};
+use super::*;
 
 const POOL: &str = "/proc/sys/vm/nr_hugepages";
 

@@ -1,21 +1,8 @@
 //! Processes that write and resize maps of a file are killed. The file must stay consistent.
-#![forbid(unsafe_code)]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Stdio},
-    thread,
-    time::Duration,
-};
+use std::process::{Child, Stdio};
 
-use safemap::{Access, Error, Map, Options};
-use safemap_testing::{PAGE, TempFile};
-
-use crate::{
-    process::this_program,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const WORKERS: usize = 4;
 /// The lengths that workers set. They are multiples of a word, because a truncation may split a

@@ -1,17 +1,12 @@
 //! Errors at limits of the system name the limit, and leave maps and files unchanged.
-#![forbid(unsafe_code)]
 
-use std::{error::Error as _, fs};
+use std::error::Error as _;
 
-use libc::{RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, SIG_DFL, SIGXFSZ};
-use safemap::{Error, Map, Options, Protection};
-use safemap_testing::{PAGE, pattern, signal};
+use libc::SIGXFSZ;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use safemap_testing::process::drop_root_rights;
 
-use super::file_and_map;
-use crate::{
-    raw::{drop_privileges, limit},
-    report::{Report, Result, Settings, Skipped},
-};
+use super::*;
 
 const LEN: usize = 3 * PAGE;
 /// More maps than any limit here allows.
@@ -35,15 +30,24 @@ impl Refused<'_> {
             Some(source) => source.to_string(),
             None => error.to_string(),
         };
-        words
-            .iter()
-            .for_each(|word| assert!(message.contains(word), "{message:?} does not name {word}"));
+        for word in words {
+            assert!(message.contains(word), "{message:?} does not name {word}");
+        }
         self.count += 1;
+    }
+
+    fn report(&self, injected: &'static str, note: impl Into<String>) -> Result {
+        Ok(Report::new(self.count, injected).note(note))
     }
 }
 
 fn refused(settings: &Settings) -> Refused<'_> {
     Refused { settings, count: 0 }
+}
+
+/// Sets the soft limit of a resource.
+fn limit(resource: Resource, value: u64) -> Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: Some(value), ..getrlimit(resource) })?)
 }
 
 fn assert_unchanged(map: &Map) -> safemap::Result<()> {
@@ -69,7 +73,7 @@ fn assert_memory_works(memory: &Map) -> safemap::Result<()> {
 pub(crate) fn descriptors(settings: &Settings) -> Result {
     let (file, map) = file_and_map(3);
     let rounds = settings.times(50, 500);
-    limit(RLIMIT_NOFILE, 60)?;
+    limit(Resource::Nofile, 60)?;
     let mut refused = refused(settings);
     for _ in 0..rounds {
         let (mut maps, error) = until_refused(|| Map::open(file.path()));
@@ -86,8 +90,7 @@ pub(crate) fn descriptors(settings: &Settings) -> Result {
         map.resize(50 * LEN)?;
         map.resize(LEN)?;
     }
-    Ok(Report::new(refused.count, "maps beyond the limit of descriptors")
-        .note("named RLIMIT_NOFILE"))
+    refused.report("maps beyond the limit of descriptors", "named RLIMIT_NOFILE")
 }
 
 pub(crate) fn mappings(settings: &Settings) -> Result {
@@ -118,13 +121,13 @@ pub(crate) fn mappings(settings: &Settings) -> Result {
         map.resize(LEN)?;
     }
     let note = format!("{limit} mappings, {rounds} times");
-    Ok(Report::new(refused.count, "calls beyond the limit of mappings").note(note))
+    refused.report("calls beyond the limit of mappings", note)
 }
 
 pub(crate) fn address_space(settings: &Settings) -> Result {
     let (file, map) = file_and_map(3);
     let memory = memory_page()?;
-    limit(RLIMIT_AS, 512 << 20)?;
+    limit(Resource::As, 512 << 20)?;
     let mut refused = refused(settings);
     for _ in 0..settings.times(50, 2000) {
         refused.expect(Options::new().len(1 << 30).anonymous(), &MEMORY_LIMITS);
@@ -134,15 +137,14 @@ pub(crate) fn address_space(settings: &Settings) -> Result {
         refused.expect(memory.resize(1 << 30), &MEMORY_LIMITS);
         assert_memory_works(&memory)?;
     }
-    Ok(Report::new(refused.count, "calls beyond the limit of address space")
-        .note("named RLIMIT_AS"))
+    refused.report("calls beyond the limit of address space", "named RLIMIT_AS")
 }
 
 /// The library removes SIGXFSZ, whose default action terminates a process.
 pub(crate) fn file_size(settings: &Settings) -> Result {
     let (_file, map) = file_and_map(3);
     signal::set(SIGXFSZ, SIG_DFL, 0);
-    limit(RLIMIT_FSIZE, 100 * PAGE as u64)?;
+    limit(Resource::Fsize, 100 * PAGE as u64)?;
     let mut refused = refused(settings);
     for _ in 0..settings.times(200, 5000) {
         refused.expect(map.resize(101 * PAGE), &["RLIMIT_FSIZE", "resize"]);
@@ -151,14 +153,14 @@ pub(crate) fn file_size(settings: &Settings) -> Result {
         map.resize(LEN)?;
     }
     let note = "with the default action of SIGXFSZ";
-    Ok(Report::new(refused.count, "resizes beyond the limit of a file's size").note(note))
+    refused.report("resizes beyond the limit of a file's size", note)
 }
 
 /// The limit does not apply to the superuser.
 pub(crate) fn locked_memory(settings: &Settings) -> Result {
     let map = Options::new().len(100 * PAGE).anonymous()?;
-    limit(RLIMIT_MEMLOCK, 10 * PAGE as u64)?;
-    drop_privileges()?;
+    limit(Resource::Memlock, 10 * PAGE as u64)?;
+    let _was_root = drop_root_rights();
     if map.lock(..).is_ok() {
         return Err(Skipped::because("this user may lock all memory"));
     }
@@ -168,7 +170,7 @@ pub(crate) fn locked_memory(settings: &Settings) -> Result {
         map.lock(..PAGE)?;
         map.unlock(..PAGE)?;
     }
-    Ok(Report::new(refused.count, "locks beyond the limit of locked memory"))
+    refused.report("locks beyond the limit of locked memory", "")
 }
 
 /// Creates maps until one is refused. Returns the maps and the refusal.

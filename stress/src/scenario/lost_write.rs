@@ -1,14 +1,6 @@
 //! Bytes that the system loses when it writes them back are an error of `flush`.
-#![forbid(unsafe_code)]
 
-use safemap::{Access, Error, Map, Options};
-use safemap_testing::{TempFile, noise};
-
-use crate::{
-    device::Device,
-    disk::Disk,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const SPACE: u64 = 4 << 20;
 const MORE_SPACE: u64 = 64 << 20;

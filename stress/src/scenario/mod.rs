@@ -1,4 +1,6 @@
-//! The scenarios: names, functions and what `--control` removes.
+//! The scenarios: names, functions and what `--control` removes. Their files import what this
+//! module imports.
+#![forbid(unsafe_code)]
 
 mod allocated;
 mod copies;
@@ -18,29 +20,50 @@ pub(crate) mod stack_overflow;
 mod threads;
 mod truncated;
 
-use safemap::Map;
-use safemap_testing::{PAGE, TempFile, pattern};
+use std::{
+    fs,
+    ops::Range,
+    os::unix::{fs::FileExt, process::ExitStatusExt},
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::report::{Result, Settings};
+use libc::{SIG_DFL, SIG_IGN, SIGABRT, SIGBUS, SIGSEGV};
+use safemap::{Access, Advice, Error, Flags, HugePage, Map, Options, Protection, Sharing};
+use safemap_testing::{
+    LibraryCopy, PAGE, SWEEPS, Stalled, Stop, Sweep, TempFile, noise, pattern,
+    process::{Fork, at_fork},
+    restore_beside_cuts, signal,
+};
+
+use crate::{
+    device::Device,
+    disk::Disk,
+    process::{run_or_skip, this_program},
+    raw::*,
+    report::{Report, Result, Settings, Skipped, require_mounts},
+};
 
 /// A scenario.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(&Settings) -> Result,
+    pub(crate) run: Run,
     /// What `--control` removes or changes. The scenario has to fail then.
     pub(crate) control: &'static str,
 }
 
-const fn scenario(
-    name: &'static str,
-    run: fn(&Settings) -> Result,
-    control: &'static str,
-) -> Scenario {
+type Run = fn(&Settings) -> Result;
+
+const fn scenario(name: &'static str, run: Run, control: &'static str) -> Scenario {
     Scenario { name, run, control }
 }
 
 const DIRECT: &str = "direct access to memory";
 const MESSAGE: &str = "the message of the system";
+const SLOW_FORK: &str = "a fork handler that waits";
 
 /// All scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -61,11 +84,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("parallel search", parallel_search::run, "a lock around each search"),
     scenario("forked", forked::run, DIRECT),
     scenario("forked beside threads", forked::beside_threads, DIRECT),
-    scenario(
-        "forked beside slow storage",
-        forked::beside_slow_storage,
-        "a fork handler that waits",
-    ),
+    scenario("forked beside slow storage", forked::beside_slow_storage, SLOW_FORK),
     scenario("killed", killed::run, "resize by way of length 0"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
@@ -89,4 +108,10 @@ fn file_and_map(pages: usize) -> (TempFile, Map) {
     let file = TempFile::new(&pattern(pages * PAGE));
     let map = file.map();
     (file, map)
+}
+
+/// Reads a byte of a file.
+fn byte_of(file: &TempFile, at: usize) -> std::io::Result<u8> {
+    let mut byte = [0];
+    file.open().read_exact_at(&mut byte, at as u64).map(|()| byte[0])
 }

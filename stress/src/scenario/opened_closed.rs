@@ -1,12 +1,8 @@
 //! Maps that are opened and closed leave no descriptor, mapping or memory behind.
-#![forbid(unsafe_code)]
 
-use std::{fs, io};
+use std::io;
 
-use safemap::{Access, Map, Options};
-use safemap_testing::{PAGE, TempFile, pattern};
-
-use crate::report::{Report, Result, Settings};
+use super::*;
 
 pub(crate) fn run(settings: &Settings) -> Result {
     let file = TempFile::new(&pattern(10 * PAGE));
@@ -58,12 +54,11 @@ impl Usage {
         let status = fs::read_to_string("/proc/self/status")?;
         let resident =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        let resident_kib = resident.and_then(|kib| kib.parse().ok());
         Ok(Usage {
             descriptors: fs::read_dir("/proc/self/fd")?.count(),
             mappings: fs::read_to_string("/proc/self/maps")?.lines().count(),
-            resident_kib: resident
-                .and_then(|kib| kib.parse().ok())
-                .ok_or(io::ErrorKind::InvalidData)?,
+            resident_kib: resident_kib.ok_or(io::ErrorKind::InvalidData)?,
         })
     }
 }

@@ -1,16 +1,8 @@
 //! Two threads search one map in about the time of one thread.
-#![forbid(unsafe_code)]
 
-use std::{
-    sync::{Barrier, Mutex},
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::{Barrier, Mutex};
 
-use safemap::Map;
-use safemap_testing::TempFile;
-
-use crate::report::{Report, Result, Settings, Skipped};
+use super::*;
 
 /// Fits into the caches, so that the cores do not compete for memory.
 const LEN: usize = 4 << 20;
@@ -76,13 +68,10 @@ fn time(maps: &[&Map], lock: Option<&Mutex<()>>) -> Duration {
         let start = &start;
         let workers: Vec<_> =
             maps.iter().map(|map| scope.spawn(move || search(map, lock, start))).collect();
-        let times =
-            workers.into_iter().map(|worker| worker.join().expect("a search does not panic"));
+        let times = workers.into_iter().map(|worker| worker.join().expect("it does not panic"));
         let (starts, ends): (Vec<Instant>, Vec<Instant>) = times.unzip();
-        ends.into_iter()
-            .max()
-            .zip(starts.into_iter().min())
-            .map_or(Duration::MAX, |(last, first)| last - first)
+        let first_start = starts.into_iter().min().expect("there is a thread");
+        ends.into_iter().max().expect("there is a thread") - first_start
     })
 }
 

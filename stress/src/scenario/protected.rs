@@ -1,10 +1,6 @@
 //! Pages of a map are forbidden and allowed again.
-#![forbid(unsafe_code)]
 
-use safemap::{Access, Map, Options, Protection};
-use safemap_testing::{PAGE, SWEEPS, TempFile, pattern};
-
-use crate::report::{Report, Result, Settings};
+use super::*;
 
 const LEN: usize = 8 * PAGE;
 

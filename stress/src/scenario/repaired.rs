@@ -1,20 +1,7 @@
 //! External code reads truncated maps with repair from many threads, while other maps are created
 //! and dropped.
-#![forbid(unsafe_code)]
 
-use std::{
-    os::unix::fs::FileExt,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
-    thread,
-};
-
-use safemap::{Access, Map, Options};
-use safemap_testing::{PAGE, Stop, TempFile, pattern, restore_beside_cuts};
-
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const LEN: usize = 32 * PAGE;
 const READERS: usize = 4;
@@ -63,17 +50,12 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
     for _ in 0..settings.times(1, 3) {
         let map = open(settings, &file)?;
         file.set_len(0);
-        assert!(
-            (0..pages).all(|page| read_directly(&map, 2 * page * PAGE) == 0),
-            "missing pages read as zeros"
-        );
+        assert_zeros(&map, (0..pages).map(|page| 2 * page * PAGE));
         assert_eq!(map.damage(), Some(0));
         file.set_len(len);
         map.restore()?;
         map.set(0, 1)?;
-        let mut byte = [0];
-        file.open().read_exact_at(&mut byte, 0)?;
-        assert_eq!(byte, [1], "the page is the page of the file again");
+        assert_eq!(byte_of(&file, 0)?, 1, "the page is the page of the file again");
     }
     Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
 }
@@ -89,19 +71,14 @@ pub(crate) fn restored(settings: &Settings) -> Result {
     let mut failed = 0;
     for round in 1..=rounds {
         file.set_len(0);
-        assert!(
-            (0..pages).all(|page| read_directly(&map, page * PAGE) == 0),
-            "missing pages read as zeros"
-        );
+        assert_zeros(&map, (0..pages).map(|page| page * PAGE));
         file.set_len((pages * PAGE) as u64);
         failed += restore_beside_cuts(&map, &file, last, || read_directly(&map, last))?;
         if map.damage().is_some() && !settings.control {
             map.restore()?;
         }
         map.set(last, round as u8)?;
-        let mut byte = [0];
-        file.open().read_exact_at(&mut byte, last as u64)?;
-        assert_eq!(byte, [round as u8], "a store does not reach the file");
+        assert_eq!(byte_of(&file, last)?, round as u8, "a store does not reach the file");
     }
     let note =
         format!("maps of {} MiB; {failed} attempts failed because of a cut", (pages * PAGE) >> 20);
@@ -119,14 +96,14 @@ fn assert_reads_zeros(map: &Map, remaining: usize) {
     thread::scope(|scope| {
         for reader in 0..READERS {
             scope.spawn(move || {
-                let mut offsets = (remaining..LEN / PAGE).map(|page| page * PAGE + reader + 1);
-                assert!(
-                    offsets.all(|at| read_directly(map, at) == 0),
-                    "missing pages read as zeros"
-                );
+                assert_zeros(map, (remaining..LEN / PAGE).map(|page| page * PAGE + reader + 1));
             });
         }
     });
+}
+
+fn assert_zeros(map: &Map, mut offsets: impl Iterator<Item = usize>) {
+    assert!(offsets.all(|at| read_directly(map, at) == 0), "missing pages read as zeros");
 }
 
 /// Creates maps of the same file, reads them while the file may be truncated, and drops them.

@@ -1,17 +1,9 @@
 //! A stack overflow is still reported by the handler of Rust's runtime, which the library's
 //! replaced.
-#![forbid(unsafe_code)]
 
-use std::{hint::black_box, os::unix::process::ExitStatusExt, thread};
+use std::hint::black_box;
 
-use libc::{SIGABRT, SIGSEGV};
-use safemap_testing::{PAGE, TempFile, pattern};
-
-use crate::{
-    process::this_program,
-    raw::install_ending,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(4, 20);
@@ -21,12 +13,9 @@ pub(crate) fn run(settings: &Settings) -> Result {
         let handler = if settings.control { "--replaced" } else { "--kept" };
         let ended = this_program(&["--overflow", thread, handler]).arg(file.path()).output()?;
         let message = String::from_utf8_lossy(&ended.stderr);
-        assert!(
-            message.contains("has overflowed its stack"),
-            "{thread}: {}, {message:?}",
-            ended.status
-        );
-        assert_eq!(ended.status.signal(), Some(SIGABRT), "{thread}");
+        let status = ended.status;
+        assert!(message.contains("has overflowed its stack"), "{thread}: {status}, {message:?}");
+        assert_eq!(status.signal(), Some(SIGABRT), "{thread}");
     }
     Ok(Report::new(rounds, "stack overflows, of the main thread and of another in turn")
         .note("each reported"))

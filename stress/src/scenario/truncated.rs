@@ -1,26 +1,9 @@
 //! Another process truncates a file while threads read, write, search, copy, fill and compare its
 //! map.
-#![forbid(unsafe_code)]
 
-use std::{
-    os::unix::fs::FileExt,
-    process::Command,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::Mutex;
 
-use safemap::{Error, Map};
-use safemap_testing::{PAGE, SWEEPS, Stop, Sweep, TempFile};
-
-use super::file_and_map;
-use crate::{
-    raw::read_directly,
-    report::{Report, Result, Settings},
-};
+use super::*;
 
 const LEN: usize = 64 * PAGE;
 /// The threads use all but the last page, which shows that the map works again.
@@ -40,13 +23,8 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let (file, map) = file_and_map(64);
     let end = Instant::now() + settings.time(1500, 30_000);
     let faults = SWEEPS.iter().map(|_| AtomicUsize::new(0)).collect();
-    let shared = &Shared {
-        map,
-        stop: Stop::default(),
-        calls: AtomicUsize::new(0),
-        faults,
-        wrong: Mutex::default(),
-    };
+    let (stop, calls, wrong) = Default::default();
+    let shared = &Shared { map, stop, calls, faults, wrong };
     let rounds = thread::scope(|scope| {
         for (sweep, faults) in SWEEPS.iter().zip(&shared.faults) {
             scope.spawn(move || work(settings, sweep, faults, shared));
@@ -56,11 +34,8 @@ pub(crate) fn run(settings: &Settings) -> Result {
         rounds.map(|round| truncate(round, &file, shared).map(|()| 1)).sum::<Result<usize>>()
     })?;
     let faults: usize = shared.counts().iter().sum();
-    let note = format!(
-        "{} threads, {} calls, of which {faults} faulted",
-        SWEEPS.len(),
-        shared.calls.load(SeqCst)
-    );
+    let (threads, calls) = (SWEEPS.len(), shared.calls.load(SeqCst));
+    let note = format!("{threads} threads, {calls} calls, of which {faults} faulted");
     Ok(Report::new(rounds, "truncations by another process").note(note))
 }
 
@@ -110,8 +85,6 @@ fn truncate(round: usize, file: &TempFile, shared: &Shared) -> Result<()> {
     let (at, byte) = (SWEPT + round % PAGE, round as u8);
     assert_eq!(shared.map.get(at)?, 0, "new bytes are zeros");
     shared.map.set(at, byte)?;
-    let mut read = [0];
-    file.open().read_exact_at(&mut read, at as u64)?;
-    assert_eq!(read[0], byte, "the map works again");
+    assert_eq!(byte_of(file, at)?, byte, "the map works again");
     Ok(())
 }

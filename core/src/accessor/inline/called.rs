@@ -14,7 +14,7 @@ pub(crate) fn is_home() -> bool {
 }
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
-pub(in crate::accessor) fn table() -> &'static [accessor::exceptions::Entry] {
+pub(in crate::accessor) fn table() -> &'static [accessor::entry::Entry] {
     &[]
 }
 

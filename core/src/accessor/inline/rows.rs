@@ -10,7 +10,7 @@
 
 use std::ptr;
 
-use crate::accessor::exceptions::{Entry, between};
+use crate::accessor::entry::{Entry, between};
 
 /// The entry of the instructions between the labels 771 and 772, at which the thread continues.
 macro_rules! entry {

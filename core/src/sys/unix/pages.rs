@@ -15,6 +15,10 @@ use crate::{
 };
 
 impl Pages<'_> {
+    /// Whether `renew` gives the pages the protection of the request.
+    pub(crate) const RENEWING_RESETS_PROTECTION: bool =
+        !cfg!(any(target_os = "linux", target_os = "android"));
+
     /// Fails with `EFAULT` for pages that this process did not inherit from its parent.
     fn ensure_inherited(self) -> io::Result<()> {
         match not_inherited::is_missing(self.start().addr(), self.len()) {

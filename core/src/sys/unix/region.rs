@@ -110,7 +110,7 @@ impl Region {
         mark: Arc<Mark>,
     ) -> io::Result<()> {
         // Also for portable accessors, which need no handler themselves.
-        fault::install_all();
+        fault::install_all()?;
         self.watch = Some(Watch::new(self.base.addr().get(), self.size, lead, *request, mark)?);
         Ok(())
     }

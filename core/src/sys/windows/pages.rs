@@ -28,6 +28,9 @@ use crate::{
 };
 
 impl Pages<'_> {
+    /// Whether the pages have the protection of the request when they are committed after `renew`.
+    pub(crate) const RENEWING_RESETS_PROTECTION: bool = true;
+
     /// Writes changed pages to the file. If the map keeps the file, also waits until they are on
     /// the device.
     pub(crate) fn flush(self, mode: FlushMode, file: Option<BorrowedHandle<'_>>) -> io::Result<()> {

@@ -13,10 +13,12 @@
 //! The remains of a resolved fault do not match: `uc_link` says that it was resolved. But the
 //! kernel writes the address of a thread's last fault to the frames of later signals as well, also
 //! after the map was restored. Such a signal is not taken for a fault, because the page can be
-//! accessed, or because a system call was interrupted: `raise` is one.
+//! accessed, or because a system call was interrupted: `raise` is one. The two remain alike if
+//! another thread of the process sends the signal while this one executes ordinary code, and the
+//! page is missing again. The signal has no effect then (`docs/reliability.md`).
 
 use super::{
-    super::{errno, repair},
+    super::{errno, page_size, repair},
     context::{self, Context},
     mask,
 };
@@ -112,6 +114,17 @@ fn is_readable(address: usize) -> bool {
     })
 }
 
+/// Asks the kernel whether a store would succeed. Returns false if it does not know: before Linux
+/// 5.14, and for pages whose protection forbids it.
+fn is_writable(address: usize) -> bool {
+    const MADV_POPULATE_WRITE: c_int = 23;
+    let page = address / page_size() * page_size();
+    errno::preserved(|| {
+        // SAFETY: the call makes the page writable as a store would, and changes no byte.
+        unsafe { libc::madvise(ptr::without_provenance_mut(page), STEP, MADV_POPULATE_WRITE) == 0 }
+    })
+}
+
 /// The signal frame of a pending fault: the address at which its program counter is saved.
 struct Frame(usize);
 
@@ -133,11 +146,12 @@ impl Frame {
     /// Whether external code was interrupted by a fault in a watched map, and would fault again.
     fn is_of_external_code(&self) -> Option<bool> {
         let address = self.word(frame::FAULT)? as usize;
+        let is_accessible =
+            if frame::is_write(|at| self.word(at))? { is_writable } else { is_readable };
         Some(
             repair::is_wanted(address)
                 && !is_after_system_call(self.word(0)? as usize)
-                // It is not known whether a page can be written.
-                && (frame::is_write(|at| self.word(at))? || !is_readable(address / STEP * STEP)),
+                && !is_accessible(address / STEP * STEP),
         )
     }
 

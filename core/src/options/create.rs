@@ -1,0 +1,183 @@
+//! The way from the settings of the builder to a map: checks against the file, and the request to
+//! the system.
+
+use super::{Options, source::Source};
+use crate::{
+    Error, Map, Result,
+    access::Memory,
+    flags::{Flags, Protection},
+    map::region_size,
+    mode::{Access, Sharing},
+    sys::{
+        self, BorrowedFile, fault,
+        file_state::FileState,
+        fork,
+        region::{self, Region, page_of},
+        request::MapRequest,
+    },
+};
+
+impl Options {
+    pub(super) fn create(&self, source: Source<'_>) -> Result<Map> {
+        let ignores_file = self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS);
+        let source = if ignores_file { Source::Memory } else { source };
+        if self.name.is_some() && !region::HAS_NAMES {
+            return Err(Error::Unsupported("named memory is not supported on this platform"));
+        }
+        let mut request = self.request(&source)?;
+        let state = source.file().map(|file| self.file_state(file, &request)).transpose()?;
+        let len = self.map_len(state.as_ref())?;
+        // The page size of hugetlbfs is a property of the file.
+        let huge_page = state.and_then(|state| state.huge_page);
+        request.page = huge_page.unwrap_or(request.page);
+        // hugetlbfs extends a file that is mapped beyond its end.
+        let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
+        let capacity = if is_exact { len } else { len.max(self.reserve) };
+        let lead = self.lead(&source)?;
+        let region = self.region(&request, &source, lead, capacity)?;
+        if let (Some(region), None) = (&region, source.file()) {
+            region.commit(&request, lead + len).map_err(Error::os("map"))?;
+        }
+        let access = self.access_to(&source);
+        let origin = source.into_origin(self.untracked, self.offset)?;
+        let (allocate, name) = (self.allocate, self.name.clone());
+        let memory = Memory::new(region, lead, len);
+        // Changed through references from here: to move a map takes dozens of instructions.
+        let mut map = Map { memory, access, origin, request, name, mark: None, allocate };
+        map.count_calls();
+        if self.repair {
+            map.start_repair()?;
+        }
+        Ok(map)
+    }
+
+    /// Returns the state of the file, after extending it if [`Options::extend`] requires that.
+    fn file_state(&self, file: BorrowedFile<'_>, request: &MapRequest) -> Result<FileState> {
+        let mut state = sys::file::state(file).map_err(Error::os("map"))?;
+        let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
+        let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
+        let is_writable = self.access == Some(Access::Write) && request.flags.is_shared();
+        if self.extend && is_writable && end > file_len {
+            sys::file::extend(file, end).map_err(Error::os("map"))?;
+            state.len = Some(end);
+        }
+        Ok(state)
+    }
+
+    /// Returns the length of the map in bytes, checked against the length of the file.
+    fn map_len(&self, state: Option<&FileState>) -> Result<usize> {
+        let Some(state) = state else {
+            return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
+        };
+        let Some(file_len) = state.len else {
+            let missing = Error::Unsupported("a length is required for files without a size");
+            return self.len.filter(|&len| len > 0).ok_or(missing);
+        };
+        let beyond =
+            Error::BeyondFile { offset: self.offset, len: self.len.unwrap_or(0), file_len };
+        let Some(rest) = file_len.checked_sub(self.offset) else { return Err(beyond) };
+        match self.len {
+            Some(len) if len as u64 > rest => Err(beyond),
+            Some(len) => Ok(len),
+            None => usize::try_from(rest).map_err(|_| Error::TooLong { len: rest }),
+        }
+    }
+
+    /// Returns the distance in bytes from the start of the region to the start of the map.
+    fn lead(&self, source: &Source<'_>) -> Result<usize> {
+        match source.file() {
+            Some(_) if self.exact_offset => Ok(0),
+            Some(_) => Ok((self.offset % sys::granularity() as u64) as usize),
+            // Named memory is mapped from its start, so that an offset means the same byte in every
+            // process.
+            None if self.name.is_some() => {
+                usize::try_from(self.offset).map_err(|_| Error::TooLong { len: self.offset })
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// Maps `lead + capacity` bytes. Returns `None` if `capacity` is 0.
+    fn region(
+        &self,
+        request: &MapRequest,
+        source: &Source<'_>,
+        lead: usize,
+        capacity: usize,
+    ) -> Result<Option<Region>> {
+        let installed = match self.protection_forbids_access(request, source) {
+            true => fault::ensure_first_for_protection(),
+            false => fault::ensure_first(),
+        };
+        installed.map_err(Error::os("map"))?;
+        fork::watch();
+        if capacity == 0 {
+            return Ok(None);
+        }
+        let size = region_size(lead, capacity)?;
+        let granularity = sys::granularity();
+        if source.file().is_some()
+            && !(self.offset - lead as u64).is_multiple_of(granularity as u64)
+        {
+            return Err(Error::Unaligned {
+                call: "map",
+                offset: self.offset,
+                multiple: granularity,
+            });
+        }
+        let file = source.file().map(|file| (file, self.offset - lead as u64));
+        let region = match &self.name {
+            Some(name) => Region::named(request, size, file, name),
+            None => Region::new(request, size, file),
+        };
+        region.map(Some).map_err(Error::os("map"))
+    }
+
+    /// Returns whether the protection forbids what the access allows. Then a fault can be SIGSEGV
+    /// from the start.
+    fn protection_forbids_access(&self, request: &MapRequest, source: &Source<'_>) -> bool {
+        let reads = request.protection.contains(Protection::READ);
+        let writes = request.protection.contains(Protection::WRITE);
+        !reads || (self.access_to(source) != Access::Read && !writes)
+    }
+
+    /// Returns protection, flags and page size as the settings determine them.
+    fn request(&self, source: &Source<'_>) -> Result<MapRequest> {
+        let protection = self.protection.unwrap_or(match self.access_to(source) {
+            Access::Read => Protection::READ,
+            Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
+        });
+        let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(source) | self.flags);
+        if self.access == Some(Access::Copy) && flags.is_shared() {
+            return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));
+        }
+        if let Some(pages) = self.huge_pages {
+            let unsupported =
+                Error::Unsupported("huge pages of this size are not supported on this platform");
+            flags = flags | sys::flags::huge_pages(pages).ok_or(unsupported)?;
+        }
+        if matches!(source, Source::Memory) {
+            flags = flags | Flags::ANONYMOUS;
+            if self.reserve > self.len.unwrap_or(0) {
+                flags = flags | Flags::NORESERVE;
+            }
+        }
+        Ok(MapRequest { protection, flags, page: page_of(flags) })
+    }
+
+    fn sharing_of(&self, source: &Source<'_>) -> Flags {
+        let is_unnamed_memory = matches!(source, Source::Memory) && self.name.is_none();
+        let is_private = match self.sharing {
+            Some(sharing) => sharing == Sharing::Private,
+            None => self.access == Some(Access::Copy) || is_unnamed_memory,
+        };
+        if is_private { Flags::PRIVATE } else { Flags::SHARED }
+    }
+
+    fn access_to(&self, source: &Source<'_>) -> Access {
+        self.access.unwrap_or(match source {
+            Source::Borrowed(_) | Source::Owned(_) => Access::Read,
+            Source::Memory => Access::Write,
+        })
+    }
+}

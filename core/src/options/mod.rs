@@ -1,0 +1,161 @@
+//! `Options`: the builder that creates maps.
+
+mod create;
+mod settings;
+mod source;
+
+use std::{ffi::OsString, fs::OpenOptions, path::Path};
+
+use crate::{
+    Error, Map, Result,
+    flags::{Flags, HugePage, Protection},
+    mode::{Access, Sharing},
+    sys::{self, AsFile},
+};
+use source::Source;
+
+/// A builder that sets how memory is mapped, then creates a [`Map`].
+///
+/// Without any setting [`open`](Options::open) maps the whole file read-only. The builder can be
+/// used again after it has created a map.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::Options;
+///
+/// let map = Options::new().offset(9).len(7).open("Cargo.toml")?;
+/// assert_eq!(map.len(), 7);
+///
+/// let memory = Options::new().len(1 << 20).anonymous()?;
+/// memory.write_at(b"hello", 100)?;
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Options {
+    access: Option<Access>,
+    sharing: Option<Sharing>,
+    protection: Option<Protection>,
+    flags: Flags,
+    exact_flags: Option<Flags>,
+    huge_pages: Option<HugePage>,
+    offset: u64,
+    exact_offset: bool,
+    len: Option<usize>,
+    reserve: usize,
+    untracked: bool,
+    repair: bool,
+    allocate: bool,
+    extend: bool,
+    name: Option<OsString>,
+}
+
+impl Map {
+    /// Maps all of the file at `path` for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.get(0)?, b'[');
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn open(path: impl AsRef<Path>) -> Result<Map> {
+        Options::new().open(path)
+    }
+}
+
+impl Options {
+    /// Creates a builder with the default settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().open("Cargo.toml")?;
+    /// assert_eq!(map.len() as u64, map.file_len()?);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Maps an open file and returns the map.
+    ///
+    /// The map keeps a duplicate of the file descriptor, unless [`Options::untracked`] is set; the
+    /// caller may close its own. An empty file gives an empty map.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::BeyondFile`] if offset and length do not lie in the file.
+    /// - [`Error::TooLong`] if the length does not fit into the address space.
+    /// - [`Error::Unsupported`] if the file has no size and no length is set, or if a setting does
+    ///   not apply to files or to this platform.
+    /// - [`Error::Unaligned`]; see [`Options::exact_offset`].
+    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing.
+    ///
+    /// # Platforms
+    ///
+    /// On Windows, if the file was opened with a `share_mode` of `FILE_SHARE_READ`, other processes
+    /// cannot open it for writing as long as the map keeps its handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let map = safemap::Options::new().map(&file)?;
+    /// assert_eq!(map.len() as u64, file.metadata()?.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "mmap")]
+    pub fn map(&self, file: impl AsFile) -> Result<Map> {
+        self.create(Source::Borrowed(sys::borrow(&file)))
+    }
+
+    /// Opens the file at `path` and maps it.
+    ///
+    /// The file is opened for reading, and with [`Access::Write`] for writing too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::map`], and [`Error::Os`] if the file cannot be opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(9).open("Cargo.toml")?;
+    /// assert_eq!(map.len(), 9);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
+        let writes = self.access == Some(Access::Write);
+        let file =
+            OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
+        self.create(Source::Owned(file.into()))
+    }
+
+    /// Maps new memory without a file, filled with zeros. Requires [`Options::len`].
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Unsupported`] if no length is set, or if a setting does not apply to memory or to
+    ///   this platform.
+    /// - [`Error::TooLong`] if the length does not fit into the address space.
+    /// - [`Error::Os`] if the system has no memory or address space left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(4096).anonymous()?;
+    /// assert_eq!(map.load::<u64>(8)?, 0);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[doc(alias = "MAP_ANONYMOUS")]
+    pub fn anonymous(&self) -> Result<Map> {
+        self.create(Source::Memory)
+    }
+}
