@@ -58,7 +58,6 @@ pub(super) fn answer(run: &Run) -> Outcome {
         Row::new(format!("write_at, {len} B"))
             .with("safemap", at_random(1, |at| ours.write_at(from(), at).expect(IN_BOUNDS)))
             .with(SLICE, at_random(1, |at| copy_in(&mut theirs, at, from())))
-            .aim(SLICE, ratio)
             .done(run);
     }
     for len in [10, 32, 64, 100, 4 * KIB] {
