@@ -11,6 +11,7 @@ from tools import (
     debian,
     debian_pythons,
     import_cycles,
+    linking,
     package,
     platforms,
     prose,
@@ -57,6 +58,7 @@ def ci(steps, options):
     test(steps, options_of(platforms))
     stubs.run(steps)
     stress.run(steps, options_of(stress, "--quick"))
+    linking.run(steps, options_of(linking, "--quick"))
     windows.run(steps, options_of(windows, "--core"))
     cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
 
@@ -64,6 +66,7 @@ def ci(steps, options):
 def release_check(steps, options):
     """Runs the checks that are too slow for `ci`."""
     bench.run(steps, options_of(bench, "--quick"))
+    linking.run(steps, options_of(linking))
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
     cross.run(steps, options_of(cross))
@@ -84,6 +87,7 @@ TOOLS = [
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),
     ("windows", "test for Windows, under Wine", windows.run, windows.options),
     ("cross", "check, build and test for other targets", cross.run, cross.options),
+    ("linking", "test with each linker and profile", linking.run, linking.options),
     ("pythons", "test the package with CPythons", python_tests.run, python_tests.options),
     ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
     ("ci", "what a change must pass, in under 20 minutes", ci, none),

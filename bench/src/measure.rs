@@ -40,7 +40,7 @@ pub(crate) fn after<'a, S, T>(
 }
 
 /// Nanoseconds since `begun`.
-fn since(begun: Instant) -> f64 {
+pub(crate) fn since(begun: Instant) -> f64 {
     begun.elapsed().as_nanos() as f64
 }
 

@@ -133,9 +133,10 @@ pub enum Error {
         /// Why the bytes cannot be used without a copy.
         reason: &'static str,
     },
-    /// `call` needs the bytes alone, and other values share them.
+    /// `call` would have to replace memory that other values use.
     ///
-    /// See [`Snapshot::forget`](crate::Snapshot::forget).
+    /// The values are slices of a snapshot ([`Snapshot::forget`](crate::Snapshot::forget)) or, on
+    /// Windows, where a file that changes its length is mapped again, a [`View`](crate::View).
     InUse {
         /// Name of the method that failed.
         call: &'static str,
@@ -236,7 +237,7 @@ impl fmt::Display for Error {
             Error::Buffer { offset } => {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
             }
-            Error::InUse { call } => write!(f, "{call}: slices of the snapshot exist"),
+            Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
             Error::CopyLimit { len, limit, reason } => {
                 write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
             }

@@ -272,7 +272,7 @@ impl Map {
     /// assert_eq!(map.read_at(&mut [0; 4], 8)?, 2);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
         self.copy_out(self.span_from("read_at", at)?, buffer)
     }
@@ -292,7 +292,7 @@ impl Map {
     /// assert_eq!(&word, b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn read_exact_at(&self, buffer: &mut [u8], at: usize) -> Result<()> {
         self.copy_out(self.span_at("read_exact_at", at, buffer.len())?, buffer).map(drop)
     }
@@ -339,7 +339,7 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[doc(alias = "write_all_at")]
-    #[inline]
+    #[inline(always)]
     pub fn write_at(&self, bytes: &[u8], at: usize) -> Result<()> {
         self.ensure_writable("write_at")?;
         self.copy_in(self.span_at("write_at", at, bytes.len())?, bytes)

@@ -76,6 +76,34 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
 }
 
 #[test]
+fn a_view_reports_damage_as_its_map_does() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(4 * PAGE));
+        let map = repaired(&file);
+        let view = map.view(1..).unwrap();
+        assert_eq!(view.get(0).unwrap(), 1);
+        file.open().set_len(PAGE as u64).unwrap();
+        read_directly(&map, 3 * PAGE);
+        for refused in [
+            view.get(0).map(drop),
+            view.set(0, 1),
+            view.load::<u64>(8).map(drop),
+            view.copy_to(&mut [0; 20], 0),
+            view.copy_from(&[0; 200], 0),
+        ] {
+            let expected = reported(3 * PAGE);
+            assert!(
+                matches!(refused, Err(Error::Damaged { offset }) if offset == expected),
+                "{refused:?}"
+            );
+        }
+        file.open().set_len(4 * PAGE as u64).unwrap();
+        map.restore().unwrap();
+        assert_eq!(view.get(0).unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_map_is_restored_when_the_file_has_grown_back() {
     succeeds_in_child(|| {
         for offset in [0, 100, 5000] {

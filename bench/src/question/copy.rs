@@ -70,12 +70,12 @@ fn reading<'a, T>(len: usize, mut read: impl FnMut(&mut [u8], usize) -> T + 'a) 
 }
 
 #[inline]
-fn copy_out(from: &[u8], at: usize, to: &mut [u8]) {
+pub(super) fn copy_out(from: &[u8], at: usize, to: &mut [u8]) {
     to.copy_from_slice(&from[at..at + to.len()]);
 }
 
 #[inline]
-fn copy_in(to: &mut [u8], at: usize, from: &[u8]) {
+pub(super) fn copy_in(to: &mut [u8], at: usize, from: &[u8]) {
     black_box(&mut to[at..at + from.len()]).copy_from_slice(from);
 }
 

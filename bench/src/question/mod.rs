@@ -10,6 +10,7 @@ mod maps;
 pub(crate) mod open;
 mod resident;
 mod sequential;
+mod short;
 mod sizes;
 mod slices;
 mod threads;
@@ -64,6 +65,10 @@ questions! {
     words: copy::words, "Rust: load and store integers at random offsets",
         "`load::<u64>` and `store::<u64>`, beside volatile access to memmap2's slice, which \
          checks bounds as well. The offsets are in 256 KiB.";
+    short: short::answer, "Rust: accesses to a few bytes, at random offsets",
+        "`View::load`, `Map::load`, `View::store`, and copies whose length is not known to the \
+         compiler, beside the same accesses to memmap2's slice, which checks bounds as well. The \
+         offsets are in 256 KiB. `find` is beside `memchr` on the slice.";
     rust_instructions: instructions::answer, "Rust: instructions of one call",
         "Counted by valgrind, including a loop and an indirect call. The length of a copy is not \
          known to the compiler. Beside the same access to memmap2's slice.";

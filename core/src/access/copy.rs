@@ -3,11 +3,15 @@
 use std::{cell::Cell, mem::MaybeUninit, ptr::NonNull, slice};
 
 use super::{RegionsGuard, Span, Strided};
-use crate::{Error, Map, Result, accessor, sys::fault};
+use crate::{
+    Error, Map, Result,
+    accessor::{self, inline},
+    sys::fault,
+};
 
 impl Map {
     /// Copies bytes from the start of `span` to `buffer`, as many as fit. Returns their number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn copy_out(&self, span: Span, buffer: &mut [u8]) -> Result<usize> {
         let span = span.part(0, buffer.len());
         // SAFETY: `buffer` is borrowed exclusively, and `span` is no longer than it.
@@ -34,9 +38,36 @@ impl Map {
     ///
     /// `to` is the address of at least `span.len()` bytes that may be written, and stay so during
     /// the call.
-    #[inline]
+    #[inline(always)]
     unsafe fn copy_to(&self, span: Span, to: *mut u8) -> Result<()> {
-        self.transfer(span, to, move |base, done| {
+        let mut before = 0;
+        if let Some((base, _in_use)) = self.try_enter(span) {
+            // SAFETY: the source is `span`; the caller guarantees the target.
+            match unsafe { copy_once(to, base.wrapping_add(span.start()), span.len()) } {
+                Ok(()) => return Ok(()),
+                Err(done) => before = done,
+            }
+        }
+        // SAFETY: the caller guarantees it.
+        unsafe { self.copy_to_slowly(span, to, before) }
+    }
+
+    /// Slow path of [`Map::copy_to`], after the first `before` bytes were copied. Not inlined, so
+    /// that it is compiled with the crate.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Map::copy_to`].
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn copy_to_slowly(
+        &self,
+        span: Span,
+        to: *mut u8,
+        before: usize,
+    ) -> Result<()> {
+        self.transfer(span.rest(before), to, move |base, done| {
+            let done = before + done;
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the source is the rest of `span`; the caller guarantees the target.
             unsafe { accessor::copy(to.wrapping_add(done), from, span.len() - done) }
@@ -123,16 +154,34 @@ impl Map {
     }
 
     /// Copies `bytes` to the start of `span`, as many as fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn copy_in(&self, span: Span, bytes: &[u8]) -> Result<()> {
         let span = span.part(0, bytes.len());
-        self.transfer(span, bytes.as_ptr(), move |base, done| {
-            let from = bytes.as_ptr().wrapping_add(done);
-            // SAFETY: the target is the rest of `span`, the source is the rest of `bytes`, which is
-            // as long.
-            unsafe {
-                accessor::copy(base.wrapping_add(span.start() + done), from, span.len() - done)
+        let mut before = 0;
+        if let Some((base, _in_use)) = self.try_enter(span) {
+            let to = base.wrapping_add(span.start());
+            // SAFETY: the target is `span`, and `bytes` is no shorter.
+            match unsafe { copy_once(to, bytes.as_ptr(), span.len()) } {
+                Ok(()) => return Ok(()),
+                Err(done) => before = done,
             }
+        }
+        self.copy_in_slowly(span, bytes, before)
+    }
+
+    /// Slow path of [`Map::copy_in`], after the first `before` bytes were copied. Not inlined, so
+    /// that it is compiled with the crate.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn copy_in_slowly(&self, span: Span, bytes: &[u8], before: usize) -> Result<()> {
+        let span = span.part(0, bytes.len());
+        self.transfer(span.rest(before), bytes.as_ptr(), move |base, done| {
+            let done = before + done;
+            let from = bytes.as_ptr().wrapping_add(done);
+            let to = base.wrapping_add(span.start() + done);
+            // SAFETY: the target is the rest of `span`, the source is the rest of `bytes`, which is
+            // no shorter.
+            unsafe { accessor::copy(to, from, span.len() - done) }
         })?;
         Ok(())
     }
@@ -238,4 +287,22 @@ impl Strided {
     fn address(self, base: *mut u8, index: usize) -> *mut u8 {
         base.wrapping_add(self.start).wrapping_offset(self.step.wrapping_mul(index as isize))
     }
+}
+
+/// Copies `n` bytes, by instructions in the caller if there are few. After a fault, returns how
+/// many were copied; the slow path continues there. An inlined copy starts over.
+///
+/// # Safety
+///
+/// As for the accessor [`copy`](accessor::copy); and the caller has checked `fault::can_inline`, or
+/// `inline::is_home` in a thread that is ready.
+#[inline(always)]
+pub(super) unsafe fn copy_once(to: *mut u8, from: *const u8, n: usize) -> Result<(), usize> {
+    if inline::COPIED.contains(&n) {
+        // SAFETY: the caller guarantees it.
+        return unsafe { inline::copy(to, from, n) }.then_some(()).ok_or(0);
+    }
+    // SAFETY: the caller guarantees it.
+    let outcome = unsafe { accessor::copy(to, from, n) };
+    if outcome.fault == 0 { Ok(()) } else { Err(outcome.done) }
 }

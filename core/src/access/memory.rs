@@ -20,7 +20,7 @@ use crate::{
     Error, Result, accessor,
     sys::{
         fault, fork,
-        in_use::{self, InUse, InUseCount},
+        in_use::{self, InUse, InUseCount, Unviewed, ViewCount, Viewed},
         lock::{Lock, Locked},
         region::Region,
         request::MapRequest,
@@ -53,6 +53,7 @@ pub(crate) struct Memory {
     /// here may hold bytes: calls that began before the shrink may still store them.
     dirty_end: AtomicUsize,
     in_use: InUseCount,
+    views: ViewCount,
 }
 
 /// A region, and the one that was current before it. Calls on other threads may still use that one.
@@ -74,6 +75,7 @@ impl Memory {
             restored: AtomicBool::new(false),
             dirty_end: AtomicUsize::new(0),
             in_use: InUseCount::new(false),
+            views: ViewCount::new(false),
         };
         if let Some(region) = region {
             memory.lock().move_to(region);
@@ -84,6 +86,7 @@ impl Memory {
     /// Counts the calls that use the memory, for a map whose view a resize may replace.
     pub(crate) fn count_calls(&mut self) {
         self.in_use = InUseCount::new(true);
+        self.views = ViewCount::new(true);
     }
 
     #[inline]
@@ -105,6 +108,13 @@ impl Memory {
     #[inline]
     pub(super) fn enter(&self) -> InUse<'_> {
         self.in_use.enter()
+    }
+
+    /// Keeps the regions mapped while a view exists. On systems where a resize would have to unmap
+    /// one, it fails until then ([`RegionsGuard::exclude_views`]).
+    #[inline]
+    pub(super) fn add_view(&self) -> Viewed<'_> {
+        self.views.add()
     }
 
     /// Locks the regions. In a forked child, completes or undoes what a thread of the parent had
@@ -173,7 +183,7 @@ pub(crate) struct RegionsGuard<'a> {
 // SAFETY: the pointers in `reserved` are used by the thread that has locked the regions only.
 unsafe impl Sync for RegionsGuard<'_> {}
 
-impl RegionsGuard<'_> {
+impl<'a> RegionsGuard<'a> {
     pub(crate) fn current(&self) -> Option<&Region> {
         self.all().next()
     }
@@ -288,6 +298,15 @@ impl RegionsGuard<'_> {
     /// Whether the current region became accessible again after a move that was not completed.
     pub(super) fn has_restored_access(&self) -> bool {
         self.memory.restored.load(Acquire)
+    }
+
+    /// Excludes new views while the current region is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] while views exist.
+    pub(crate) fn exclude_views(&self) -> Result<Unviewed<'a>> {
+        self.memory.views.exclude().ok_or(Error::InUse { call: "resize" })
     }
 
     /// Replaces the current region by `region`, of which the map has `len` bytes, while no call

@@ -14,7 +14,7 @@
 //!   its map is dropped. On systems where a resize unmaps a view, it stays mapped while an
 //!   [`InUse`] guard exists.
 //! - Every operation calls `fault::ensure_ready` before it runs an accessor, or checks
-//!   `fault::is_ready`. A fault then ends the accessor and not the process.
+//!   `fault::can_inline`. A fault then ends the accessor and not the process.
 
 #![allow(unsafe_code)]
 
@@ -28,12 +28,14 @@ mod plain;
 mod search;
 mod slices;
 mod span;
+mod view;
 mod words;
 
 pub use external::copy_of;
 pub(crate) use memory::{Memory, RegionsGuard};
 pub(crate) use pages::Rounding;
 pub(crate) use span::{Span, Strided};
+pub use view::View;
 
 use crate::{
     Error, Map, Result,
@@ -124,6 +126,13 @@ impl Map {
         Ok(all.done)
     }
 
+    /// Returns the map's base address for a fast path; `None` if the slow path is needed.
+    #[inline(always)]
+    fn try_enter(&self, span: Span) -> Option<(*mut u8, InUse<'_>)> {
+        let in_use = self.is_ready().then(|| self.enter(span))?.ok()?;
+        Some((self.base(), in_use))
+    }
+
     /// Runs `step` on the map's base address, which stays valid during the call. Returns both.
     #[inline]
     fn with_base<R>(&self, span: Span, step: impl FnOnce(*mut u8) -> R) -> Result<(*mut u8, R)> {
@@ -183,10 +192,10 @@ impl Map {
         }
     }
 
-    /// Returns whether a fast path may run an accessor. Otherwise the slow path has to unblock
-    /// signals on this thread, or to look for damage.
+    /// Returns whether a fast path may access the memory. Otherwise the slow path has to unblock
+    /// signals on this thread, to report damage, or to run in the object that contains the crate.
     #[inline]
     fn is_ready(&self) -> bool {
-        self.mark.is_none() && fault::is_ready()
+        self.ensure_intact().is_ok() && fault::can_inline()
     }
 }

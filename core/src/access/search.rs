@@ -5,7 +5,7 @@ use std::{cell::Cell, ptr::NonNull};
 use super::Span;
 use crate::{
     Map, Result,
-    accessor::{self, Outcome, Probe},
+    accessor::{self, Outcome, Probe, inline},
 };
 
 /// How many blocks ahead memory is prefetched.
@@ -31,7 +31,25 @@ impl Probe {
 
 impl Map {
     /// Returns the offset in the map of the first `byte` in `span`.
+    #[inline]
     pub(crate) fn find_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
+        let mut before = 0;
+        if let Some((base, _in_use)) = self.try_enter(span) {
+            // SAFETY: the range is `span`; `try_enter` has checked that code may be inlined.
+            match unsafe { find_once(base.wrapping_add(span.start()), span.len(), byte) } {
+                Ok(index) => return Ok((index < span.len()).then_some(span.start() + index)),
+                Err(done) => before = done,
+            }
+        }
+        self.find_byte_slowly(span, byte, before)
+    }
+
+    /// Slow path of [`Map::find_byte`], if the byte is not among the first `before`. Not inlined,
+    /// so that it is compiled with the crate.
+    #[cold]
+    #[inline(never)]
+    fn find_byte_slowly(&self, span: Span, byte: u8, before: usize) -> Result<Option<usize>> {
+        let span = span.rest(before);
         let index = self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the range is the rest of `span`.
@@ -113,4 +131,22 @@ impl Map {
             Outcome { done: blocks, fault: 0 }
         })
     }
+}
+
+/// Returns the index of the first `byte` in `n` bytes, or `n`; after a fault, how many bytes before
+/// it were searched. Short searches consist of instructions in the caller.
+///
+/// # Safety
+///
+/// As for the accessor [`find_byte`](accessor::find_byte); and the caller has checked
+/// `fault::can_inline`.
+#[inline]
+unsafe fn find_once(at: *const u8, n: usize, byte: u8) -> Result<usize, usize> {
+    if inline::SEARCHED.contains(&n) {
+        // SAFETY: the caller guarantees it.
+        return unsafe { inline::find(at, n, byte) }.ok_or(0);
+    }
+    // SAFETY: the caller guarantees it.
+    let outcome = unsafe { accessor::find_byte(at, n, byte) };
+    if outcome.fault == 0 { Ok(outcome.done) } else { Err(outcome.done) }
 }

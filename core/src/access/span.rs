@@ -112,6 +112,21 @@ impl Span {
         Span { start: self.start + from, len: len.min(self.len - from) }
     }
 
+    /// Returns the `len` bytes from the span's byte `from`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] with numbers that count from the start of the span.
+    #[inline]
+    pub(super) fn within_self(self, call: &'static str, from: usize, len: usize) -> Result<Span> {
+        Span::within(call, self.len, from, len).map(|inner| self.part(inner.start, len))
+    }
+
+    /// Like [`Span::within_self`], for a range.
+    pub(crate) fn range(self, call: &'static str, range: impl RangeBounds<usize>) -> Result<Span> {
+        Span::of(call, self.len, range).map(|inner| self.part(inner.start, inner.len))
+    }
+
     /// Returns the rest of the span, from its byte `from`.
     #[inline]
     pub(crate) fn rest(self, from: usize) -> Span {

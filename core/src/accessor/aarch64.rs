@@ -4,9 +4,9 @@
 use super::{Loaded, Outcome, Probe};
 use std::arch::asm;
 
-pub(super) use super::assembly::fixup;
 #[cfg(test)]
-pub(super) use super::assembly::fixups;
+pub(super) use super::exceptions::fixups;
+pub(super) use super::exceptions::{build_index, fixup};
 
 pub(super) const FAULTS: bool = true;
 
@@ -21,7 +21,7 @@ assemble!(
     "aarch64/word.s"
 );
 
-declare! {
+declare_for_all! {
     "C",
     fn copy "copy" (dst: *mut u8, src: *const u8, n: usize) -> Outcome;
     fn copy_back "copy_back" (dst: *mut u8, src: *const u8, n: usize) -> Outcome;

@@ -15,8 +15,6 @@
 //! No `sm_try` may stand directly at a fixup LABEL: the remains of a resolved fault on the stack
 //! would then look like a fault that is still pending (`sys::unix::fault::raised`).
 
-use std::{ptr, slice};
-
 // Mach-O: the linker may move symbols apart. So no accessor falls through into the next one, and
 // the symbol at the end of the table is declared to be inside it.
 #[cfg(target_vendor = "apple")]
@@ -155,41 +153,24 @@ macro_rules! declare {
     };
 }
 
-/// One `sm_try`: its start, its end and its fixup, each as the distance from the field itself.
-#[repr(C)]
-struct ExceptionEntry {
-    start: i32,
-    end: i32,
-    fixup: i32,
-}
-
-unsafe extern "C" {
-    #[link_name = symbol_name!("exception_table")]
-    static EXCEPTION_TABLE: ExceptionEntry;
-    #[link_name = symbol_name!("exception_table_end")]
-    static EXCEPTION_TABLE_END: ExceptionEntry;
-}
-
-/// Returns the fixup of the `sm_try` at `pc`.
-pub(super) fn fixup(pc: usize) -> Option<usize> {
-    let covers_pc =
-        |entry: &&ExceptionEntry| resolve(&entry.start) <= pc && pc < resolve(&entry.end);
-    exception_table().iter().find(covers_pc).map(|entry| resolve(&entry.fixup))
-}
-
-fn exception_table() -> &'static [ExceptionEntry] {
-    let (start, end) = (&raw const EXCEPTION_TABLE, &raw const EXCEPTION_TABLE_END);
-    // SAFETY: the two symbols enclose whole entries, which never change (assemble!).
-    unsafe {
-        slice::from_raw_parts(start, (end.addr() - start.addr()) / size_of::<ExceptionEntry>())
-    }
-}
-
-fn resolve(distance: &i32) -> usize {
-    ptr::from_ref(distance).addr().wrapping_add_signed(*distance as isize)
-}
-
-#[cfg(test)]
-pub(super) fn fixups() -> Option<Vec<usize>> {
-    Some(exception_table().iter().map(|entry| resolve(&entry.fixup)).collect())
+/// Like `declare`, for code that may be inlined into other objects than the one with the crate. The
+/// symbols are hidden from those, but the variables that hold the addresses are not.
+macro_rules! declare_for_all {
+    (
+        $abi:literal,
+        $(fn $name:ident $symbol:literal ($($arg:ident: $kind:ty),*) -> $result:ty;)+
+    ) => {
+        mod symbols {
+            use super::*;
+            declare! { $abi, $(fn $name $symbol ($($arg: $kind),*) -> $result;)+ }
+        }
+        $(
+            #[inline]
+            pub(in crate::accessor) unsafe fn $name($($arg: $kind),*) -> $result {
+                static FORM: unsafe extern $abi fn($($kind),*) -> $result = symbols::$name;
+                // SAFETY: the conditions are the caller's.
+                unsafe { FORM($($arg),*) }
+            }
+        )+
+    };
 }

@@ -20,6 +20,11 @@
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
 #[macro_use]
 mod assembly;
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
+mod entry;
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
+mod exceptions;
+pub(crate) mod inline;
 mod outcome;
 mod probe;
 
@@ -48,7 +53,7 @@ pub(crate) use probe::Probe;
 pub(crate) const FAULTS: bool = backend::FAULTS;
 
 /// Looks up the exception table: returns the fixup address for a fault of the instruction at `pc`,
-/// or `None` if that is no access of an accessor.
+/// or `None` if that is no access of an accessor or of an inlined form.
 ///
 /// Async-signal-safe: takes no lock and uses no thread-local state.
 #[inline]
@@ -57,6 +62,11 @@ pub(crate) fn fixup(pc: usize) -> Option<usize> {
     #[cfg(test)]
     tests::count(fixup);
     fixup
+}
+
+/// Prepares [`fixup`], so that it takes logarithmic time.
+pub(crate) fn build_index() {
+    backend::build_index();
 }
 
 /// Prefetches the bytes at an address. An inaccessible address causes no fault.

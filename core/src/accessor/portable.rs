@@ -18,6 +18,8 @@ pub(super) const FAULTS: bool = false;
 
 pub(super) fn prefetch(_at: *const u8) {}
 
+pub(super) fn build_index() {}
+
 pub(super) fn fixup(_pc: usize) -> Option<usize> {
     None
 }

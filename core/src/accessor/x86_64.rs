@@ -10,9 +10,9 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering::Relaxed},
 };
 
-pub(super) use super::assembly::fixup;
 #[cfg(test)]
-pub(super) use super::assembly::fixups;
+pub(super) use super::exceptions::fixups;
+pub(super) use super::exceptions::{build_index, fixup};
 
 pub(super) const FAULTS: bool = true;
 
@@ -75,7 +75,7 @@ either! {
     fn rfind_probe "rfind_probe_avx2" "rfind_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
 }
 
-declare! {
+declare_for_all! {
     "sysv64",
     fn gather "gather" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;
     fn scatter "scatter" (dst: *mut u8, src: *const u8, n: usize, step: isize) -> Outcome;

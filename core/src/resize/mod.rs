@@ -53,6 +53,8 @@ impl Map {
     /// other threads that use the map, and new ones wait for it. A file that is mapped elsewhere as
     /// well can grow; shrinking it fails with the system's error. Should Windows refuse to map
     /// again what was mapped before, which has never been observed, the map is empty afterwards.
+    /// While a [`View`](crate::View) of the map exists, the call fails with [`Error::InUse`] and
+    /// changes nothing.
     ///
     /// Memory with a [`name`](crate::Options::name) and without a reserve is created again under
     /// its name there. The call fails while other processes have it open.

@@ -23,7 +23,7 @@ impl Map {
     /// # Platforms
     ///
     /// On Windows the call waits for calls on other threads that use the map, and new ones wait for
-    /// it.
+    /// it. While a [`View`](crate::View) exists, a map that has to grow returns [`Error::InUse`].
     ///
     /// # Examples
     ///
@@ -48,7 +48,8 @@ impl Map {
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
         let start = Some((file, offset - self.memory.lead() as u64));
         if !region::OUTGROWS_FILES && len > regions.capacity() {
-            let view = self.view_of(start, len).map_err(in_refresh)?;
+            let _no_views = regions.exclude_views()?;
+            let view = self.map_view_of(start, len).map_err(in_refresh)?;
             return regions.replace(view, len, 0).map(|()| len);
         }
         if let Some(region) = self.larger_region(&mut regions, len, start).map_err(in_refresh)? {

@@ -35,6 +35,7 @@ impl Map {
     ) -> Result<()> {
         let new_end = file_end(offset, new_len)?;
         let mut regions = self.lock_regions();
+        let _no_views = regions.exclude_views()?;
         let old_end = sys::file::status_len(file).map_err(Error::os("resize"))?;
         let change = Change { file, offset, old_end, new_end };
         match &self.name {
@@ -63,7 +64,7 @@ impl Map {
             regions.set_len(new_len);
             return Ok(());
         }
-        let view = self.view(change, new_len).inspect_err(|_| {
+        let view = self.map_view(change, new_len).inspect_err(|_| {
             // Restores the old length of the file. The first error is the one to report.
             let _ = self.replace_view(
                 regions,
@@ -83,7 +84,7 @@ impl Map {
     ) -> Result<()> {
         regions.unmap_and_replace(|| {
             let cut = self.set_file_len(change.file, change.new_end).map_err(Error::os("resize"));
-            match cut.and_then(|()| self.view(change, new_len)) {
+            match cut.and_then(|()| self.map_view(change, new_len)) {
                 Ok(view) => (view, new_len, Ok(())),
                 Err(error) => {
                     let (view, len) = self.old_view(change);
@@ -102,13 +103,14 @@ impl Map {
         let file_len = sys::file::status_len(change.file).unwrap_or(0);
         let reach = usize::try_from(file_len.saturating_sub(change.offset)).unwrap_or(usize::MAX);
         let len = self.len().min(reach);
-        self.view(change, len).map_or((None, 0), |view| (view, len))
+        self.map_view(change, len).map_or((None, 0), |view| (view, len))
     }
 
     /// Changes the length of memory with a name: new memory takes over the name and the bytes. If
     /// that fails, the map is unchanged but has lost its name.
     pub(super) fn resize_named_memory(&self, name: &OsStr, new_len: usize) -> Result<()> {
         let mut regions = self.lock_regions();
+        let _no_views = regions.exclude_views()?;
         let lead = self.memory.lead();
         let kept = lead + self.len().min(new_len);
         let size = region_size(lead, new_len)?;
@@ -122,12 +124,12 @@ impl Map {
     }
 
     /// Maps the first `len` bytes of the map; returns `None` if there are none.
-    fn view(&self, change: &Change<'_>, len: usize) -> Result<Option<Region>> {
-        self.view_of(Some((change.file, change.offset - self.memory.lead() as u64)), len)
+    fn map_view(&self, change: &Change<'_>, len: usize) -> Result<Option<Region>> {
+        self.map_view_of(Some((change.file, change.offset - self.memory.lead() as u64)), len)
     }
 
     /// Maps `len` bytes of the map, whose region starts at an offset of a file.
-    pub(super) fn view_of(
+    pub(super) fn map_view_of(
         &self,
         file: Option<(BorrowedFile<'_>, u64)>,
         len: usize,

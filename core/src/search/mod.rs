@@ -47,6 +47,7 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[doc(alias = "memmem")]
+    #[inline]
     pub fn find(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
         let span = self.span("find", range)?;
         match needle {

@@ -2,6 +2,7 @@
 
 mod arena;
 mod checks;
+mod inlined;
 mod ranges;
 mod strides;
 mod until;

@@ -50,9 +50,25 @@ const MISSING_PAGE: &[c_int] = &SIGNALS;
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {
+        make_ready();
+    }
+}
+
+/// Out of line, so that it finds the flag of the object that contains the crate.
+#[cold]
+#[inline(never)]
+fn make_ready() {
+    if !is_ready() {
         // The map exists, so that its handler was installed.
         let _ = ensure_first();
     }
+}
+
+/// Whether this thread can take a fault, and this code may contain inlined accesses
+/// (`accessor::inline`). If not, code that is not inlined may still find the thread ready.
+#[inline]
+pub(crate) fn can_inline() -> bool {
+    !accessor::FAULTS || thread_ready::can_inline()
 }
 
 /// Whether this thread is known to be able to take a fault. If not, call [`ensure_ready`].
@@ -68,7 +84,7 @@ pub(crate) fn is_ready() -> bool {
 /// library's. The object that contains this code is never unloaded from now on.
 #[cold]
 pub(crate) fn ensure_first() -> io::Result<()> {
-    pin::this_object();
+    prepare();
     if accessor::FAULTS {
         install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS })?;
     }
@@ -81,11 +97,16 @@ pub(crate) fn note() {}
 /// Like [`ensure_first`], also for pages that are mapped and protected.
 #[cold]
 pub(crate) fn ensure_first_for_protection() -> io::Result<()> {
-    pin::this_object();
+    prepare();
     if accessor::FAULTS {
         install_all()?;
     }
     Ok(())
+}
+
+fn prepare() {
+    pin::this_object();
+    accessor::build_index();
 }
 
 /// Installs the handler for both signals, also if the accessors of this build never fault.

@@ -57,6 +57,12 @@ pub(crate) fn is_ready() -> bool {
     !accessor::FAULTS || !INSTALLED.load(Relaxed).is_null()
 }
 
+/// Whether the thread can take a fault. Accesses are not inlined here.
+#[inline]
+pub(crate) fn can_inline() -> bool {
+    is_ready()
+}
+
 /// Ensures that the library's handler is first.
 ///
 /// The handler is installed again before the previous installation is removed, so that one is
@@ -65,6 +71,7 @@ pub(crate) fn is_ready() -> bool {
 #[cold]
 pub(crate) fn ensure_first() -> io::Result<()> {
     pin::this_object();
+    accessor::build_index();
     if !accessor::FAULTS {
         return Ok(());
     }

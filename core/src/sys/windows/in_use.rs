@@ -11,7 +11,7 @@
 use std::{
     sync::atomic::{
         AtomicUsize,
-        Ordering::{AcqRel, Acquire, Release},
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     thread,
     time::Duration,
@@ -91,6 +91,61 @@ impl Drop for InUse<'_> {
 impl Drop for Shut<'_> {
     fn drop(&mut self) {
         self.0.fetch_and(!SHUT, Release);
+    }
+}
+
+/// The number of views (`Map::view`) of a map, which exclude that its memory is replaced: they may
+/// live for any time, in the thread that resizes too.
+#[derive(Debug)]
+pub(crate) struct ViewCount {
+    needed: bool,
+    /// The number of views, or `SHUT` while the memory is being replaced.
+    state: AtomicUsize,
+}
+
+/// A view of the memory, which is not replaced until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Viewed<'a>(Option<&'a AtomicUsize>);
+
+/// No views exist, and new ones wait, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Unviewed<'a>(&'a AtomicUsize);
+
+impl ViewCount {
+    pub(crate) fn new(needed: bool) -> ViewCount {
+        ViewCount { needed, state: AtomicUsize::new(0) }
+    }
+
+    /// Waits while the memory is being replaced.
+    pub(crate) fn add(&self) -> Viewed<'_> {
+        if !self.needed {
+            return Viewed(None);
+        }
+        let one_more = |count: usize| (count < SHUT).then(|| count + 1);
+        // Acquire: synchronises with the release of the last resize.
+        wait_until(|| self.state.fetch_update(Acquire, Relaxed, one_more).is_ok());
+        Viewed(Some(&self.state))
+    }
+
+    /// Excludes new views. Returns `None` if there are views.
+    pub(crate) fn exclude(&self) -> Option<Unviewed<'_>> {
+        let excluded = self.state.compare_exchange(0, SHUT, AcqRel, Relaxed);
+        excluded.is_ok().then(|| Unviewed(&self.state))
+    }
+}
+
+impl Drop for Viewed<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = self.0 {
+            // Release: the accesses of the view happen before the resize that follows.
+            state.fetch_sub(1, Release);
+        }
+    }
+}
+
+impl Drop for Unviewed<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Release);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A thread-local flag: whether this thread is known to be able to take a fault.
 
-pub(super) use flag::{is_ready, set};
+pub(super) use flag::{can_inline, is_ready, set};
 
 /// In a library that is loaded at run time, such as a Python extension, the compiler calls the
 /// loader before every access to a thread-local variable. That is expensive for short calls:
@@ -9,15 +9,9 @@ pub(super) use flag::{is_ready, set};
 /// linker replaces both by a constant if it can.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f")))]
 mod flag {
-    std::arch::global_asm!(
-        concat!(".pushsection .tbss.", symbol_name!("thread_ready"), ",\"awT\",@nobits"),
-        concat!(".globl ", symbol_name!("thread_ready")),
-        concat!(".hidden ", symbol_name!("thread_ready")),
-        concat!(".type ", symbol_name!("thread_ready"), ",@tls_object"),
-        concat!(".size ", symbol_name!("thread_ready"), ", 1"),
-        concat!(symbol_name!("thread_ready"), ": .zero 1"),
-        ".popsection",
-    );
+    // Code that is inlined into another object than the one with the crate (`accessor::inline`)
+    // refers to a flag of that object, which is never set. Each block defines the flag, unless the
+    // same compilation unit has defined it, and the linker keeps one in each object (COMDAT).
 
     /// Executes an instruction on this thread's flag, which lies at `fs:[rax]`.
     ///
@@ -31,6 +25,21 @@ mod flag {
             // SAFETY: the flag belongs to this thread, and no reference to it exists.
             unsafe {
                 std::arch::asm!(
+                    concat!(".ifndef ", symbol_name!("thread_ready")),
+                    concat!(
+                        ".pushsection .tbss.",
+                        symbol_name!("thread_ready"),
+                        ",\"awTG\",@nobits,",
+                        symbol_name!("thread_ready"),
+                        ",comdat"
+                    ),
+                    concat!(".weak ", symbol_name!("thread_ready")),
+                    concat!(".hidden ", symbol_name!("thread_ready")),
+                    concat!(".type ", symbol_name!("thread_ready"), ",@tls_object"),
+                    concat!(".size ", symbol_name!("thread_ready"), ", 1"),
+                    concat!(symbol_name!("thread_ready"), ": .zero 1"),
+                    ".popsection",
+                    ".endif",
                     concat!("lea rax, [rip + ", symbol_name!("thread_ready"), "@TLSDESC]"),
                     concat!("call qword ptr [rax + ", symbol_name!("thread_ready"), "@TLSCALL]"),
                     $instruction,
@@ -46,13 +55,21 @@ mod flag {
         }};
     }
 
-    /// Whether this thread is known to be able to take a fault.
+    /// Whether this thread is known to be able to take a fault. In another object the answer is no.
     #[inline]
+    #[allow(named_asm_labels)] // Defined once: `.ifndef`.
     pub(in super::super) fn is_ready() -> bool {
         with_flag!("movzx eax, byte ptr fs:[rax]", pure, readonly) != 0
     }
 
+    /// Whether this thread is ready, and this code may contain inlined accesses.
+    #[inline]
+    pub(in super::super) fn can_inline() -> bool {
+        is_ready()
+    }
+
     /// Records that this thread can take a fault.
+    #[allow(named_asm_labels)] // As above.
     pub(in super::super) fn set() {
         with_flag!("mov byte ptr fs:[rax], 1");
     }
@@ -70,6 +87,12 @@ mod flag {
     #[inline]
     pub(in super::super) fn is_ready() -> bool {
         READY.get()
+    }
+
+    /// Whether this thread is ready, and this code may contain inlined accesses.
+    #[inline]
+    pub(in super::super) fn can_inline() -> bool {
+        is_ready() && crate::accessor::inline::is_home()
     }
 
     /// Records that this thread can take a fault.
