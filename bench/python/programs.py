@@ -71,6 +71,18 @@ def inserts(m, number):
     return zlib.crc32(m[:])
 
 
+def editor(m, number):
+    """Inserts lines of 100 bytes at random offsets of a text, as an editor does."""
+    line = b"x" * 99 + b"\n"
+    for at in pseudorandom(number):
+        length = len(m)
+        start = at % length
+        m.resize(length + 100)
+        m.move(start + 100, start, length - start)
+        m[start : start + 100] = line
+    return zlib.crc32(m[:])
+
+
 def regex(m, _number):
     """Counts the matches of a regular expression, which reads the map as a buffer."""
     return sum(1 for _ in re.finditer(rb"WARN [a-z ]*timeout [a-z ]*id=(\d+)7\n", m))
@@ -85,7 +97,7 @@ def pseudorandom(count):
 
 
 # Programs that change their data.
-WRITERS = [records, inserts]
+WRITERS = [records, inserts, editor]
 
 
 def one_map(program, module, path, number):

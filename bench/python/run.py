@@ -20,6 +20,8 @@ MODULES = {
     "python_lines": "files",
     "python_open": "files",
     "python_grow": "files",
+    "python_move": "moves",
+    "python_store": "moves",
     "python_programs": "programs",
     "python_package": "programs",
 }

@@ -8,9 +8,16 @@ use std::io::{Seek, Write};
 use safemap::{Access, Error, Options};
 use safemap_testing::{
     PAGE, TempFile, memory_with, pattern,
-    process::{close_descriptors, forbid_own_memory_calls},
+    process::close_descriptors,
+    seccomp::{Forbidden, forbid},
     succeeds_in_child,
 };
+
+/// As a sandbox may.
+fn forbid_own_memory_calls() {
+    let calls = [libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
+    forbid(&calls, Forbidden::Fails(libc::EPERM)).unwrap();
+}
 
 fn files_of_the_program_are_untouched() {
     let map = memory_with(&pattern(3 * PAGE));

@@ -17,6 +17,8 @@ mod operation;
 pub mod process;
 #[cfg(unix)]
 mod program;
+#[cfg(target_os = "linux")]
+pub mod seccomp;
 #[cfg(unix)]
 pub mod signal;
 #[cfg(target_os = "linux")]

@@ -133,28 +133,3 @@ pub unsafe fn close_descriptors() {
     let status = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     assert_eq!(status, 0);
 }
-
-/// Makes `process_vm_readv` and `process_vm_writev` fail in this process, as a sandbox may.
-#[cfg(target_os = "linux")]
-pub fn forbid_own_memory_calls() {
-    use libc::{SYS_process_vm_readv, SYS_process_vm_writev, c_ulong, sock_filter};
-
-    let statement = |code, jt, k| sock_filter { code, jt, jf: 0, k };
-    // seccomp(2): the number of the system call is the first word of the data.
-    let mut filter = [
-        statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0),
-        statement(JUMP_IF_EQUAL, 2, SYS_process_vm_readv as u32),
-        statement(JUMP_IF_EQUAL, 1, SYS_process_vm_writev as u32),
-        statement(RETURN, 0, libc::SECCOMP_RET_ALLOW),
-        statement(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-    ];
-    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let program = libc::sock_fprog { len: 5, filter: filter.as_mut_ptr() };
-    let (on, off): (c_ulong, c_ulong) = (1, 0);
-    // SAFETY: the command takes four numbers.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, on, off, off, off) }, 0);
-    let mode = libc::SECCOMP_MODE_FILTER as c_ulong;
-    // SAFETY: `program` is valid during the call.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) }, 0);
-}

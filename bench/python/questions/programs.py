@@ -36,6 +36,7 @@ def whole(run):
         ("records", "records updated, and flushed now and then", zeros, times(400_000)),
         ("files", "8000 small files opened and searched", small, 0),
         ("inserts", "inserts by `resize` and `move`, 1 MiB", written(block, data.MIB), times(3000)),
+        ("editor", "150 lines inserted, 8 MiB", written(block, size(8 * data.MIB)), times(150)),
         ("regex", "a regular expression over the map, 64 MiB", log, 0),
     ]:
         with tempfile.TemporaryDirectory() as folder:

@@ -105,10 +105,11 @@ impl Options {
         lead: usize,
         capacity: usize,
     ) -> Result<Option<Region>> {
-        match self.protection_forbids_access(request, source) {
+        let installed = match self.protection_forbids_access(request, source) {
             true => fault::ensure_first_for_protection(),
             false => fault::ensure_first(),
-        }
+        };
+        installed.map_err(Error::os("map"))?;
         fork::watch();
         if capacity == 0 {
             return Ok(None);

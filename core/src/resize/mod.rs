@@ -195,7 +195,7 @@ impl Map {
         self.commit(larger.as_ref().or(regions.current()), new_len)?;
         if let Some(region) = larger {
             // `vacate` makes the old pages inaccessible, so late calls fault there.
-            fault::ensure_first_for_protection();
+            fault::ensure_first_for_protection().map_err(Error::os("resize"))?;
             regions.vacate(&region, old_len, &self.request).map_err(Error::os("resize"))?;
             regions.move_to(region);
         }

@@ -25,7 +25,7 @@ pub(super) struct Arena {
 impl Arena {
     pub(super) fn new(seed: u64) -> Arena {
         println!("seed {seed}");
-        fault::ensure_first();
+        fault::ensure_first().unwrap();
         let page = page_size();
         let request = MapRequest {
             protection: Protection::NONE,

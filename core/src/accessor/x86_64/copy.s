@@ -73,6 +73,13 @@
     ret
 .endm
 
+// Continues after a piece of `size` bytes.
+.macro sm_step size
+    add rsi, \size
+    add rdi, \size
+    sub rdx, \size
+.endm
+
 sm_accessor copy_avx2
     mov rax, rdx
     cmp rdx, 32
@@ -185,16 +192,80 @@ sm_accessor copy_avx2
     xor edx, edx
     ret
 
-    // The source lies less than 256 bytes above the destination: one register at a time.
-60: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
+    // The source lies less than 256 bytes above the destination. No store overwrites bytes of the
+    // source that follow the ones already stored, so each has its own fixup.
+60: mov r8, rdi
+    neg r8
+    and r8d, 31
+    cmp rcx, 32
+    jb 2f
+    sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
+    sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
+    add rdi, r8
+    add rsi, r8
+    sub rdx, r8
+12: sub rdx, 128
+    .balign 32
+13: sm_try 19f, vmovdqu ymm0, ymmword ptr [rsi]
+    sm_try 19f, vmovdqu ymm1, ymmword ptr [rsi + 32]
+    sm_try 19f, vmovdqu ymm2, ymmword ptr [rsi + 64]
+    sm_try 19f, vmovdqu ymm3, ymmword ptr [rsi + 96]
+    sm_try 19f, vmovdqa ymmword ptr [rdi], ymm0
+    sm_try 16f, vmovdqa ymmword ptr [rdi + 32], ymm1
+    sm_try 17f, vmovdqa ymmword ptr [rdi + 64], ymm2
+    sm_try 18f, vmovdqa ymmword ptr [rdi + 96], ymm3
+    sub rsi, -128
+    sub rdi, -128
+    sub rdx, 128
+    jae 13b
+    sub rdx, -128
+    cmp rdx, 32
+    jb 15f
+14: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi]
     sm_try 90f, vmovdqu ymmword ptr [rdi], ymm0
     add rsi, 32
     add rdi, 32
     sub rdx, 32
     cmp rdx, 32
-    jae 60b
-    vzeroupper
+    jae 14b
+15: vzeroupper
     jmp 20b
+16: sub rdx, -128
+    jmp 77f
+17: sub rdx, -128
+    jmp 61f
+18: sub rdx, -128
+    jmp 63f
+19: sub rdx, -128
+    jmp 90f
+
+    // Closer than 32 bytes: aligns the destination by one piece for each bit of its address.
+2: test r8d, 1
+    jz 3f
+    sm_try 90f, movzx ecx, byte ptr [rsi]
+    sm_try 90f, mov byte ptr [rdi], cl
+    sm_step 1
+3: test r8d, 2
+    jz 4f
+    sm_try 90f, movzx ecx, word ptr [rsi]
+    sm_try 90f, mov word ptr [rdi], cx
+    sm_step 2
+4: test r8d, 4
+    jz 5f
+    sm_try 90f, mov ecx, dword ptr [rsi]
+    sm_try 90f, mov dword ptr [rdi], ecx
+    sm_step 4
+5: test r8d, 8
+    jz 6f
+    sm_try 90f, mov rcx, qword ptr [rsi]
+    sm_try 90f, mov qword ptr [rdi], rcx
+    sm_step 8
+6: test r8d, 16
+    jz 12b
+    sm_try 90f, vmovdqu xmm0, xmmword ptr [rsi]
+    sm_try 90f, vmovdqu xmmword ptr [rdi], xmm0
+    sm_step 16
+    jmp 12b
 
     // A store faulted after all loads. The bytes done are those before the store, or before the end
     // of the previous stores if that is further.
@@ -324,30 +395,71 @@ sm_accessor copy_back_avx2
     mov rax, rdx
     cmp rdx, 32
     jb 20f
+    cmp rdx, 256
+    jb 60f
+    // No store overwrites bytes of the source below the ones already stored, so each has its own
+    // fixup. The end of the destination is aligned, by one piece for each bit of its address if the
+    // source is closer than 32 bytes.
+    lea r8, [rdi + rdx]
+    and r8d, 31
     mov rcx, rdi
     sub rcx, rsi
-    cmp rcx, 128
-    jb 60f
-    sub rdx, 128
-    jb 33f
+    cmp rcx, 32
+    jb 40f
+    sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi + rdx - 32]
+    sm_try 90f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm0
+    sub rdx, r8
+31: sub rdx, 128
     .balign 32
 32: sm_try 34f, vmovdqu ymm0, ymmword ptr [rsi + rdx + 96]
     sm_try 34f, vmovdqu ymm1, ymmword ptr [rsi + rdx + 64]
     sm_try 34f, vmovdqu ymm2, ymmword ptr [rsi + rdx + 32]
     sm_try 34f, vmovdqu ymm3, ymmword ptr [rsi + rdx]
-    sm_try 34f, vmovdqu ymmword ptr [rdi + rdx + 96], ymm0
-    sm_try 34f, vmovdqu ymmword ptr [rdi + rdx + 64], ymm1
-    sm_try 34f, vmovdqu ymmword ptr [rdi + rdx + 32], ymm2
-    sm_try 34f, vmovdqu ymmword ptr [rdi + rdx], ymm3
+    sm_try 34f, vmovdqa ymmword ptr [rdi + rdx + 96], ymm0
+    sm_try 35f, vmovdqa ymmword ptr [rdi + rdx + 64], ymm1
+    sm_try 36f, vmovdqa ymmword ptr [rdi + rdx + 32], ymm2
+    sm_try 37f, vmovdqa ymmword ptr [rdi + rdx], ymm3
     sub rdx, 128
     jae 32b
-33: sub rdx, -128
+    sub rdx, -128
     cmp rdx, 32
     jae 60f
     vzeroupper
     jmp 20f
 34: sub rdx, -128
     jmp 90f
+35: add rdx, 96
+    jmp 90f
+36: add rdx, 64
+    jmp 90f
+37: add rdx, 32
+    jmp 90f
+40: test r8d, 1
+    jz 41f
+    sm_try 90f, movzx ecx, byte ptr [rsi + rdx - 1]
+    sm_try 90f, mov byte ptr [rdi + rdx - 1], cl
+    sub rdx, 1
+41: test r8d, 2
+    jz 42f
+    sm_try 90f, movzx ecx, word ptr [rsi + rdx - 2]
+    sm_try 90f, mov word ptr [rdi + rdx - 2], cx
+    sub rdx, 2
+42: test r8d, 4
+    jz 43f
+    sm_try 90f, mov ecx, dword ptr [rsi + rdx - 4]
+    sm_try 90f, mov dword ptr [rdi + rdx - 4], ecx
+    sub rdx, 4
+43: test r8d, 8
+    jz 44f
+    sm_try 90f, mov rcx, qword ptr [rsi + rdx - 8]
+    sm_try 90f, mov qword ptr [rdi + rdx - 8], rcx
+    sub rdx, 8
+44: test r8d, 16
+    jz 31b
+    sm_try 90f, vmovdqu xmm0, xmmword ptr [rsi + rdx - 16]
+    sm_try 90f, vmovdqu xmmword ptr [rdi + rdx - 16], xmm0
+    sub rdx, 16
+    jmp 31b
 60: sm_try 90f, vmovdqu ymm0, ymmword ptr [rsi + rdx - 32]
     sm_try 90f, vmovdqu ymmword ptr [rdi + rdx - 32], ymm0
     sub rdx, 32
@@ -370,5 +482,6 @@ sm_accessor copy_back_sse2
 sm_end copy_back_sse2
 
 .purgem sm_copy_short
+.purgem sm_step
 .purgem sm_copy_resume
 .purgem sm_back_short

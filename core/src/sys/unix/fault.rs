@@ -31,6 +31,7 @@ use super::pin;
 use crate::accessor;
 use libc::c_int;
 use mask::SIGNALS;
+use std::io;
 
 const _: () = assert!(
     ucontext::KNOWN || !accessor::FAULTS,
@@ -49,7 +50,8 @@ const MISSING_PAGE: &[c_int] = &SIGNALS;
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {
-        ensure_first();
+        // The map exists, so that its handler was installed.
+        let _ = ensure_first();
     }
 }
 
@@ -65,11 +67,12 @@ pub(crate) fn is_ready() -> bool {
 /// A handler that external code installed since the last call receives the faults that are not the
 /// library's. The object that contains this code is never unloaded from now on.
 #[cold]
-pub(crate) fn ensure_first() {
+pub(crate) fn ensure_first() -> io::Result<()> {
     pin::this_object();
     if accessor::FAULTS {
-        install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS });
+        install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS })?;
     }
+    Ok(())
 }
 
 /// Does nothing: only Windows reports a status of the last fault.
@@ -77,22 +80,24 @@ pub(crate) fn note() {}
 
 /// Like [`ensure_first`], also for pages that are mapped and protected.
 #[cold]
-pub(crate) fn ensure_first_for_protection() {
+pub(crate) fn ensure_first_for_protection() -> io::Result<()> {
     pin::this_object();
     if accessor::FAULTS {
-        install_all();
+        install_all()?;
     }
+    Ok(())
 }
 
 /// Installs the handler for both signals, also if the accessors of this build never fault.
-pub(super) fn install_all() {
-    install(&SIGNALS);
+pub(super) fn install_all() -> io::Result<()> {
+    install(&SIGNALS)
 }
 
-fn install(signals: &[c_int]) {
-    signals.iter().for_each(|&signal| chain::ensure_first(signal));
+fn install(signals: &[c_int]) -> io::Result<()> {
+    signals.iter().try_for_each(|&signal| chain::ensure_first(signal))?;
     if !thread_ready::is_ready() {
         mask::unblock();
         thread_ready::set();
     }
+    Ok(())
 }

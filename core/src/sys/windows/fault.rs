@@ -14,7 +14,7 @@ mod ucontext;
 use std::{
     cell::Cell,
     ffi::c_void,
-    ptr,
+    io, ptr,
     sync::atomic::{
         AtomicPtr,
         Ordering::{AcqRel, Relaxed},
@@ -46,7 +46,8 @@ static INSTALLED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 #[inline]
 pub(crate) fn ensure_ready() {
     if !is_ready() {
-        ensure_first();
+        // The map exists, so that its handler was installed.
+        let _ = ensure_first();
     }
 }
 
@@ -62,27 +63,28 @@ pub(crate) fn is_ready() -> bool {
 /// installed at every moment. Each copy of the crate in the process has its own handler, which
 /// resolves the faults of this copy only.
 #[cold]
-pub(crate) fn ensure_first() {
+pub(crate) fn ensure_first() -> io::Result<()> {
     pin::this_object();
     if !accessor::FAULTS {
-        return;
+        return Ok(());
     }
     // SAFETY: the handler has the right type, and its object is never unloaded.
     let new = unsafe { AddVectoredExceptionHandler(1, Some(handler)) };
     if new.is_null() {
-        return;
+        return Err(io::Error::last_os_error());
     }
     let old = INSTALLED.swap(new, AcqRel);
     if !old.is_null() {
         // SAFETY: it was installed. Only the thread that takes it out of `INSTALLED` removes it.
         unsafe { RemoveVectoredExceptionHandler(old) };
     }
+    Ok(())
 }
 
 /// The same as [`ensure_first`]: one handler serves all faults.
 #[cold]
-pub(crate) fn ensure_first_for_protection() {
-    ensure_first();
+pub(crate) fn ensure_first_for_protection() -> io::Result<()> {
+    ensure_first()
 }
 
 /// Continues at the fixup if the access of an accessor was interrupted.

@@ -8,6 +8,7 @@
 //! Several copies of the crate may be in the process. The handler of any of them serves them all.
 
 use super::{
+    super::check,
     context::{Cause, Context},
     copies, mask,
     record::{Functions, Handle},
@@ -16,7 +17,7 @@ use super::{
     visits,
 };
 use libc::{c_int, c_void, siginfo_t};
-use std::{mem, ptr};
+use std::{io, mem, ptr};
 
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 type PlainHandler = extern "C" fn(c_int);
@@ -105,19 +106,27 @@ extern "C" fn is_handler(address: usize) -> c_int {
 /// already.
 ///
 /// Threads may call this concurrently: they claim the same generation.
-pub(super) fn ensure_first(signal: c_int) {
+///
+/// It fails if the system refuses the first handler, as a sandbox may.
+pub(super) fn ensure_first(signal: c_int) -> io::Result<()> {
     copies::find(&FUNCTIONS);
-    let current = exchange(signal, None);
+    let generations = Replaced::of(signal);
+    let current = match try_exchange(signal, None) {
+        // The sandbox began after the library's handler was installed.
+        Err(_) if generations.get(0).is_some() => return Ok(()),
+        result => result?,
+    };
     if is_ours(&current) {
-        return;
+        return Ok(());
     }
     // If all generations are used, the library's handler runs only if a later handler calls it.
-    let Some(generation) = Replaced::of(signal).claim(&current) else { return };
-    let replaced = exchange(signal, Some(&action_of(generation, &current)));
+    let Some(generation) = generations.claim(&current) else { return Ok(()) };
+    let replaced = try_exchange(signal, Some(&action_of(generation, &current)))?;
     if !is_ours(&replaced) && !is_same(&replaced, &current) {
         // Another handler was installed between the two calls.
-        Replaced::of(signal).set(generation, Box::leak(Box::new(replaced)));
+        generations.set(generation, Box::leak(Box::new(replaced)));
     }
+    Ok(())
 }
 
 /// The action of this generation, which replaces `replaced`.
@@ -141,13 +150,19 @@ fn is_ours(action: &libc::sigaction) -> bool {
     is_handler(address) != 0 || copies::others().any(|copy| (copy.owns)(address) != 0)
 }
 
-/// Returns the action of a signal, and replaces it by `new` if that is given.
+/// Returns the action of a signal, and replaces it by `new` if that is given. The default action if
+/// the call fails.
 fn exchange(signal: c_int, new: Option<&libc::sigaction>) -> libc::sigaction {
+    try_exchange(signal, new).unwrap_or(DEFAULT)
+}
+
+fn try_exchange(signal: c_int, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut old = DEFAULT;
+    let new = new.map_or(ptr::null(), ptr::from_ref);
     // SAFETY: `new` is null or an action whose handler may run at any time; `old` is a local
     // variable.
-    unsafe { libc::sigaction(signal, new.map_or(ptr::null(), ptr::from_ref), &raw mut old) };
-    old
+    check(unsafe { libc::sigaction(signal, new, &raw mut old) })?;
+    Ok(old)
 }
 
 /// Forwards the signal to the action that this generation replaced.
