@@ -86,6 +86,11 @@ impl Watch {
 }
 
 impl Mark {
+    /// Like [`Mark::first`], after a handler has recorded what it replaces at the moment.
+    pub(crate) fn first_after_repair(&self) -> Option<usize> {
+        exclusion::wait(self, |_| self.first())
+    }
+
     /// Records that the map is intact, if `is_intact` returns that for all of its regions.
     pub(crate) fn clear_if(&self, is_intact: impl Fn() -> bool) {
         exclusion::wait(self, |exclusive| {
