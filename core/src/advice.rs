@@ -51,9 +51,10 @@ pub enum Advice {
     /// A child of `fork` does not inherit the pages: there, a call that accesses them returns
     /// [`Error::Fault`](crate::Error::Fault), and one that changes them or resizes the map another
     /// error. The library makes the pages inaccessible in the child. The kernel's own advice
-    /// (2.6.16) leaves a hole there, and the child's map would access what is mapped there next. At
-    /// the limit of mappings (`vm.max_map_count`) the child may inherit the pages nevertheless:
-    /// calls that read or write bytes then succeed.
+    /// (2.6.16) leaves a hole there, and the child's map would access what is mapped there next.
+    /// The parent keeps two spare mappings for each range, so that this succeeds at the limit of
+    /// mappings (`vm.max_map_count`); the advice fails if there is no space for them. A child in
+    /// which the system refuses nevertheless (`mseal`) is terminated by SIGABRT.
     DontFork,
     /// Cancels [`DontFork`](Advice::DontFork) (2.6.16).
     DoFork,

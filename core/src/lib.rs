@@ -75,14 +75,21 @@
 //! Nothing happens before the first map is created or [`copy_of`] is called. On Unix:
 //!
 //! - **Signal handlers.** Creating the first map installs a handler for SIGBUS and SIGSEGV
-//!   (`sigaction` with `SA_SIGINFO`, `SA_ONSTACK` and `SA_NODEFER`). It is never removed. The
-//!   handler compares the program counter with a table of the accessors' instructions. If the fault
-//!   is one of theirs, the accessor continues at its fixup address and returns an error. The
-//!   handler takes no lock and allocates nothing. On processors without assembly accessors only
-//!   [`Options::repair`] installs it.
+//!   (`sigaction` with `SA_SIGINFO`, `SA_ONSTACK` and `SA_NODEFER`). It is never removed. While it
+//!   runs, it blocks all signals that no instruction causes, except SIGABRT, so that their handlers
+//!   do not run on its signal stack. The handler compares the program counter with a table of the
+//!   accessors' instructions. If the fault is one of theirs, the accessor continues at its fixup
+//!   address and returns an error. The handler takes no lock and allocates nothing. On processors
+//!   without assembly accessors only [`Options::repair`] installs it.
 //! - **Chaining.** Every other SIGBUS or SIGSEGV goes to the handler that was installed before,
-//!   with the flags and the signal mask that it asked for. If there was none, the default action is
-//!   taken: the process is terminated, as it would be without the crate.
+//!   with the signal mask that it asked for. A signal that is sent interrupts system calls unless
+//!   that handler has `SA_RESTART`. `SA_RESETHAND` and `SA_NODEFER` have their effect too. Without
+//!   `SA_ONSTACK` the handler still runs on the thread's alternate signal stack, if there is one:
+//!   the kernel chooses the stack before the crate's handler runs. So does the handler of another
+//!   signal that interrupts it. The alternate stacks of Rust's threads have 8 KiB or little more; a
+//!   program with such a handler can install a larger one (`sigaltstack`) in its threads. If there
+//!   was no handler, the default action is taken: the process is terminated, as it would be without
+//!   the crate.
 //! - **Handlers installed later** should call the previous handler. If one does not, it receives
 //!   the faults in maps, until the crate puts its handler first again: when a map is created, and
 //!   when a thread first uses a map. On Linux a new map checks SIGSEGV only if
@@ -106,6 +113,7 @@
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
 //!   (`vm.max_map_count`), because Linux then refuses even to replace pages.
+//!   [`Advice::DontFork`] maps two such pages for each range, and one more, for the same reason.
 //!
 //! On Windows creating a map adds a vectored exception handler and removes the one that the
 //! previous map added, so that it is called first (`AddVectoredExceptionHandler`). It handles
@@ -118,6 +126,12 @@
 //!
 //! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
 //! `advise` and similar methods exclude each other for the same map.
+//!
+//! A read, write or search waits for another thread in one case only: it has faulted, and a
+//! `resize` beyond the capacity moves private memory at that moment. It waits until the bytes are
+//! copied. So a signal handler that interrupts `resize` of private memory must not use the same
+//! map. On Windows a call that has faulted waits for `resize`, `protect` and `advise`, and every
+//! call for a `resize` that maps the file again.
 //!
 //! On Unix, `fork` waits for no call. A child finds every map in a consistent state: with the
 //! length before a concurrent resize or the one after it, the bytes, and no lock held. The first

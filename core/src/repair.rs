@@ -45,7 +45,10 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn restore(&self) -> Result<()> {
-        let (Some(mark), Some(_)) = (&self.mark, self.damage()) else { return Ok(()) };
+        let Some(mark) = &self.mark else { return Ok(()) };
+        if mark.first_after_repair().is_none() {
+            return Ok(());
+        }
         let Origin::File { file: Some(file), offset } = &self.origin else {
             return Err(Error::NoFile { call: "restore" });
         };

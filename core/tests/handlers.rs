@@ -17,6 +17,8 @@
 #[cfg(not(target_env = "musl"))]
 #[path = "handlers/copies.rs"]
 mod copies;
+#[path = "handlers/masks.rs"]
+mod masks;
 #[path = "handlers/numbered.rs"]
 mod numbered;
 #[path = "handlers/order.rs"]

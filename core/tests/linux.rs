@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    fs::File, io::Read, os::unix::process::ExitStatusExt, path::Path, process::Command, thread,
+    fs::File, io::Read, os::unix::process::ExitStatusExt, path::Path, process::Command, sync::mpsc,
+    thread, time::Duration,
 };
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Protection, Sharing, page_size};
 use safemap_testing::{
-    PAGE, Stop, TempFile,
+    PAGE, Stalled, Stop, TempFile,
     memfd::memory_file,
     output_of_child, pattern,
     process::{drop_root_rights, limit_file_size_with_signal},
@@ -22,6 +23,32 @@ fn flags_are_added_to_the_implied_ones() {
     assert_eq!(more.get(2).unwrap(), b'c');
     let stack = Options::new().len(PAGE).flags(Flags::STACK | Flags::LOCKED).anonymous().unwrap();
     stack.set(0, 1).unwrap();
+}
+
+/// Advice that waits for storage holds the lock of the regions.
+#[test]
+fn a_call_that_faults_does_not_wait_for_advice_on_another_thread() {
+    succeeds_in_child(|| {
+        let map = Options::new().len(8 * PAGE).anonymous().unwrap();
+        map.set(0, 5).unwrap();
+        map.protect(PAGE..2 * PAGE, Protection::NONE).unwrap();
+        let Ok(stalled) = Stalled::new(map.as_ptr().wrapping_add(2 * PAGE), 6 * PAGE) else {
+            return println!("skipped: this process may not use userfaultfd");
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| map.advise(Advice::PopulateRead, 2 * PAGE..).unwrap());
+            stalled.wait_for_call();
+            let (returned, has_returned) = mpsc::channel();
+            scope.spawn(move || {
+                // Ends the advice, and thereby a call that waits for it.
+                let in_time = has_returned.recv_timeout(Duration::from_secs(5));
+                drop(stalled);
+                in_time.expect("the call waited for the advice");
+            });
+            assert!(matches!(map.get(PAGE), Err(Error::Fault { offset: PAGE })));
+            let _ = returned.send(());
+        });
+    });
 }
 
 #[cfg(target_arch = "x86_64")]

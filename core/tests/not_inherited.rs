@@ -202,3 +202,49 @@ fn pages_that_were_repaired_are_not_inherited_either() {
         assert_eq!(map.get(5).unwrap(), 5);
     });
 }
+
+/// Maps pages until the process has reached its limit of mappings.
+fn use_up_mappings() {
+    let protections = [libc::PROT_READ, libc::PROT_NONE].into_iter().cycle();
+    for protection in protections {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping, which replaces no other.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, protection, flags, -1, 0) };
+        if page == libc::MAP_FAILED {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_child_gets_an_error_at_the_limit_of_mappings() {
+    succeeds_in_child(|| {
+        let (map, file) = (memory(), TempFile::new(&pattern(4 * PAGE)));
+        let of_file = file.map();
+        for map in [&map, &of_file] {
+            map.advise(Advice::DontFork, PAGE..2 * PAGE).unwrap();
+            map.advise(Advice::DontFork, 3 * PAGE..).unwrap();
+        }
+        use_up_mappings();
+        assert_in_fork(|| {
+            for map in [&map, &of_file] {
+                assert!(is_fault(map.get(PAGE)) && is_fault(map.get(3 * PAGE)));
+                assert_eq!(
+                    map.to_vec(2 * PAGE..3 * PAGE).unwrap(),
+                    pattern(4 * PAGE)[2 * PAGE..3 * PAGE]
+                );
+                // A child of the child does not inherit them either.
+                assert_in_fork(|| assert!(is_fault(map.get(PAGE))));
+            }
+        });
+    });
+}
+
+#[test]
+fn advice_that_a_child_could_not_follow_is_refused() {
+    succeeds_in_child(|| {
+        let map = memory();
+        use_up_mappings();
+        assert!(matches!(map.advise(Advice::DontFork, ..PAGE), Err(Error::Os { .. })));
+    });
+}

@@ -126,6 +126,43 @@ impl Memory {
         regions
     }
 
+    /// Waits until no move of this memory is in progress. Takes no lock if there is none.
+    ///
+    /// Only a move makes pages inaccessible that become accessible elsewhere. It sets `leaving`
+    /// before, and publishes the new base before it clears `leaving`. So a thread that finds 0
+    /// after a fault finds the new base, too. Where regions are unmapped, the lock prevents that
+    /// until the guard is dropped.
+    pub(super) fn wait_for_move(&self) -> Option<RegionsGuard<'_>> {
+        let may_move = in_use::COUNTED || self.leaving.load(Acquire) != 0;
+        may_move.then(|| self.lock())
+    }
+
+    /// Whether the current region became accessible again after a move that was not completed.
+    pub(super) fn has_restored_access(&self) -> bool {
+        self.restored.load(Acquire)
+    }
+
+    /// The size of the region in which the map's base is `base`; 0 if there is none. The caller
+    /// has called [`Memory::wait_for_move`].
+    pub(super) fn size_from(&self, base: *mut u8) -> usize {
+        let start = base.addr().wrapping_sub(self.lead);
+        let is_current = |region: &&Region| region.base().addr().get() == start;
+        self.regions().find(is_current).map_or(0, Region::size)
+    }
+
+    /// All regions that are mapped, the current one first. The caller has locked them, or they stay
+    /// mapped as long as the map (`in_use::COUNTED`).
+    fn regions(&self) -> impl Iterator<Item = &Region> {
+        let mut next = self.newest.load(Acquire);
+        iter::from_fn(move || {
+            // SAFETY: null or a node of the list. With these conditions it is freed through
+            // `&mut self` only.
+            let node = unsafe { next.as_ref() }?;
+            next = node.older;
+            Some(&node.region)
+        })
+    }
+
     /// Unmaps all regions. Returns the first error, after all were unmapped.
     pub(crate) fn unmap(mut self) -> io::Result<()> {
         self.take_regions().map(Region::unmap).fold(Ok(()), io::Result::and)
@@ -195,13 +232,7 @@ impl<'a> RegionsGuard<'a> {
 
     /// All regions that are mapped, the current one first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Region> {
-        let mut next = self.memory.newest.load(Acquire);
-        iter::from_fn(move || {
-            // SAFETY: null or a node of the list. It is freed through `&mut self` only.
-            let node = unsafe { next.as_ref() }?;
-            next = node.older;
-            Some(&node.region)
-        })
+        self.memory.regions()
     }
 
     /// How many bytes the map can have in its current region.
@@ -293,11 +324,6 @@ impl<'a> RegionsGuard<'a> {
     /// (`Advice::DontFork`).
     pub(crate) fn is_missing_pages(&self) -> bool {
         self.current().is_some_and(Region::is_missing_pages)
-    }
-
-    /// Whether the current region became accessible again after a move that was not completed.
-    pub(super) fn has_restored_access(&self) -> bool {
-        self.memory.restored.load(Acquire)
     }
 
     /// Excludes new views while the current region is replaced.

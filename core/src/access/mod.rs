@@ -43,7 +43,6 @@ use crate::{
     sys::{
         fault,
         in_use::{self, InUse},
-        region::Region,
     },
 };
 
@@ -177,15 +176,14 @@ impl Map {
         was_restored: &mut bool,
     ) -> Result<()> {
         fault::note();
-        // A resize holds this lock until it has published the new base.
-        let regions = self.lock_regions();
+        let _locked = self.memory.wait_for_move();
         if self.base() != base {
             return Ok(());
         }
-        if regions.has_restored_access() && !std::mem::replace(was_restored, true) {
+        if self.memory.has_restored_access() && !std::mem::replace(was_restored, true) {
             return Ok(());
         }
-        let size = regions.current().map_or(0, Region::size);
+        let size = self.memory.size_from(base);
         match address.checked_sub(base.addr()) {
             Some(offset) if offset < size => Err(Error::Fault { offset }),
             _ => Err(Error::Buffer { offset: address.wrapping_sub(buffer.addr()) }),

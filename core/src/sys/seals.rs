@@ -6,6 +6,7 @@ pub(crate) enum Seals {
     /// Neither the bytes nor their number can change.
     Complete,
     /// The file can be sealed, and is not completely sealed.
+    #[allow(dead_code)] // Constructed only where files can be sealed.
     Incomplete,
     /// The file cannot be sealed.
     Impossible,

@@ -1,12 +1,16 @@
 //! Signals that are sent after a fault of external code was repaired and the map was restored.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
 
-use libc::c_int;
+use libc::{c_int, c_void, siginfo_t};
 use safemap::{Access, Map, Options};
 use safemap_testing::{
     PAGE, TempFile, pattern,
-    signal::{exit, install_plain, raise, set},
+    signal::{call, exit, install, install_plain, raise, set},
     succeeds_in_child,
 };
 
@@ -186,4 +190,59 @@ fn a_signal_raised_deeper_in_the_stack_after_a_report_terminates_the_process() {
 #[test]
 fn a_signal_raised_after_a_report_on_an_alternate_stack_terminates_the_process() {
     is_terminated_after_a_report_and_restore(libc::SA_ONSTACK | libc::SA_NODEFER, 10);
+}
+
+static PREVIOUS: AtomicUsize = AtomicUsize::new(0);
+static HAS_FAULTED: AtomicBool = AtomicBool::new(false);
+static IS_RESTORED: AtomicBool = AtomicBool::new(false);
+
+/// Calls the library's handler after the file has grown back, as if the thread had not run.
+extern "C" fn wait_for_restore(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    HAS_FAULTED.store(true, SeqCst);
+    while !IS_RESTORED.load(SeqCst) {
+        thread::yield_now();
+    }
+    // SAFETY: this handler replaces the library's, which takes these three arguments.
+    unsafe { call(PREVIOUS.load(SeqCst), signal, info, context) };
+}
+
+fn stays_intact_beside_a_delayed_handler(access: Access, touch: impl Fn(&Map) + Sync) {
+    let file = TempFile::new(&pattern(PAGE));
+    let map = Options::new().access(access).repair().open(file.path()).unwrap();
+    file.set_len(0);
+    let before = install(libc::SIGBUS, wait_for_restore, libc::SA_NODEFER);
+    PREVIOUS.store(before.sa_sigaction, SeqCst);
+    thread::scope(|scope| {
+        let faulting = scope.spawn(|| touch(&map));
+        while !HAS_FAULTED.load(SeqCst) {
+            thread::yield_now();
+        }
+        file.set_len(PAGE as u64);
+        map.restore().unwrap();
+        assert_eq!(map.damage(), None);
+        IS_RESTORED.store(true, SeqCst);
+        assert!(faulting.join().is_ok());
+    });
+    assert_eq!(map.damage(), None);
+    map.restore().unwrap();
+}
+
+#[test]
+fn a_read_whose_handler_runs_after_restore_does_not_damage_the_map() {
+    succeeds_in_child(|| {
+        stays_intact_beside_a_delayed_handler(Access::Read, |map| {
+            read_directly(map, 9);
+        });
+    });
+}
+
+#[test]
+fn a_write_whose_handler_runs_after_restore_reaches_the_file() {
+    succeeds_in_child(|| {
+        stays_intact_beside_a_delayed_handler(Access::Write, |map| {
+            // SAFETY: the byte is in the map, which outlives the call.
+            unsafe { map.as_mut_ptr().wrapping_add(9).write_volatile(77) };
+            assert_eq!(map.get(9).unwrap(), 77);
+        });
+    });
 }

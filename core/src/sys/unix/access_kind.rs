@@ -12,6 +12,16 @@ pub(crate) enum AccessKind {
     Execute,
 }
 
+/// An access that has faulted.
+#[derive(Clone, Copy)]
+pub(super) struct FaultAccess {
+    pub(super) address: usize,
+    /// Given if the protection of the region decides. An unknown kind is allowed.
+    pub(super) kind: Option<AccessKind>,
+    /// Whether it was a write, if that is known.
+    pub(super) is_write: Option<bool>,
+}
+
 impl AccessKind {
     /// Whether pages with this protection allow the access.
     pub(super) fn is_allowed_by(self, protection: Protection) -> bool {

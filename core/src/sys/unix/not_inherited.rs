@@ -3,8 +3,10 @@
 //! The kernel would leave a hole in the child's address space. The child's copy of the map would
 //! then read, write and unmap any other memory that is mapped there. The library therefore records
 //! the pages, and the child replaces them by inaccessible ones. All of them are still mapped then,
-//! so nothing else can be at their addresses.
+//! so nothing else can be at their addresses. Spare mappings ensure that the kernel does not
+//! refuse.
 
+mod spares;
 pub(super) mod table;
 
 use std::{
@@ -13,7 +15,10 @@ use std::{
 };
 
 use crate::sys::lock::Lock;
-use table::{FORGOTTEN, MISSING, RECORDED, Range, TABLE, is_empty, make_inaccessible, ranges};
+use spares::Spares;
+use table::{
+    FORGOTTEN, MISSING, RECORDED, Range, TABLE, Table, is_empty, make_inaccessible, ranges, table,
+};
 
 static LOCK: Lock = Lock::new();
 
@@ -61,15 +66,26 @@ pub(super) fn protect(start: usize, size: usize) {
 fn replace(start: usize, end: usize, new: Option<Range>) -> io::Result<()> {
     let _locked = LOCK.lock();
     let old = ranges();
-    let mut table = Vec::new();
-    table.try_reserve_exact(old.len() + 2)?;
+    let mut ranges = Vec::new();
+    ranges.try_reserve_exact(old.len() + 2)?;
     let kept = old.iter().filter(|range| !range.is(FORGOTTEN));
-    table.extend(kept.flat_map(|range| range.without(start, end)));
-    table.extend(new);
-    let old = TABLE.swap(Box::into_raw(Box::new(table)), AcqRel);
+    ranges.extend(kept.flat_map(|range| range.without(start, end)));
+    ranges.extend(new);
+    publish(ranges)
+}
+
+fn publish(ranges: Vec<Range>) -> io::Result<()> {
+    let recorded = ranges.iter().filter(|range| range.is(RECORDED)).count();
+    let none = Spares::default();
+    let old = table().map_or(&none, |table| &table.spares);
+    let spares = Spares::for_ranges(recorded, old)?;
+    let old = TABLE.swap(Box::into_raw(Box::new(Table { ranges, spares })), AcqRel);
     if !old.is_null() {
         // SAFETY: leaked by an earlier call. Only threads that have the lock use it.
-        drop(unsafe { Box::from_raw(old) });
+        let old = unsafe { Box::from_raw(old) };
+        if let Some(new) = table() {
+            old.spares.unmap_others(&new.spares);
+        }
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod damage;
 mod exclusion;
 #[cfg(test)]
 mod model;
+mod probe;
 mod record;
 mod registry;
 mod spare;
@@ -29,7 +30,7 @@ mod atomic {
 
 use std::{io, os::fd::BorrowedFd, ptr::NonNull, sync::Arc};
 
-use super::access_kind::AccessKind;
+use super::access_kind::FaultAccess;
 use crate::sys::request::MapRequest;
 use damage::Damage;
 pub(crate) use record::Mark;
@@ -85,6 +86,11 @@ impl Watch {
 }
 
 impl Mark {
+    /// Like [`Mark::first`], after a handler has recorded what it replaces at the moment.
+    pub(crate) fn first_after_repair(&self) -> Option<usize> {
+        exclusion::wait(self, |_| self.first())
+    }
+
     /// Records that the map is intact, if `is_intact` returns that for all of its regions.
     pub(crate) fn clear_if(&self, is_intact: impl Fn() -> bool) {
         exclusion::wait(self, |exclusive| {
@@ -110,8 +116,8 @@ pub(super) fn is_wanted(address: usize) -> bool {
     registry::any(|damage| damage.is_intact_at(address))
 }
 
-/// Replaces the page at `address` by zeros if it is watched and its region allows the access. An
-/// unknown kind of access is allowed. Async-signal-safe.
-pub(super) fn repair(address: usize, kind: Option<AccessKind>) -> bool {
-    registry::any(|damage| damage.repair(address, kind))
+/// Replaces the page that was accessed by zeros if it is watched, its region allows the access, and
+/// it is still missing. Returns whether the access may be tried again. Async-signal-safe.
+pub(super) fn repair(access: &FaultAccess) -> bool {
+    registry::any(|damage| damage.repair(access))
 }

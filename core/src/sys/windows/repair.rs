@@ -17,5 +17,9 @@ impl Mark {
         None
     }
 
+    pub(crate) fn first_after_repair(&self) -> Option<usize> {
+        None
+    }
+
     pub(crate) fn clear_if(&self, _: impl Fn() -> bool) {}
 }

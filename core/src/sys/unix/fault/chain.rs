@@ -121,7 +121,7 @@ pub(super) fn ensure_first(signal: c_int) -> io::Result<()> {
     }
     // If all generations are used, the library's handler runs only if a later handler calls it.
     let Some(generation) = generations.claim(&current) else { return Ok(()) };
-    let replaced = try_exchange(signal, Some(&action_of(generation)))?;
+    let replaced = try_exchange(signal, Some(&action_of(generation, &current)))?;
     if !is_ours(&replaced) && !is_same(&replaced, &current) {
         // Another handler was installed between the two calls.
         generations.set(generation, Box::leak(Box::new(replaced)));
@@ -129,11 +129,18 @@ pub(super) fn ensure_first(signal: c_int) -> io::Result<()> {
     Ok(())
 }
 
-fn action_of(generation: usize) -> libc::sigaction {
+/// The action of this generation, which replaces `replaced`.
+///
+/// A signal that is sent interrupts system calls if the replaced handler asked for that.
+fn action_of(generation: usize, replaced: &libc::sigaction) -> libc::sigaction {
     let mut action = DEFAULT;
     action.sa_sigaction = HANDLERS.as_flattened()[generation] as usize;
+    action.sa_mask = mask::of_handler();
     // SA_NODEFER: a fault inside a handler that this one calls must be resolved too.
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    let is_handler = ![libc::SIG_DFL, libc::SIG_IGN].contains(&replaced.sa_sigaction);
+    let restarts = !is_handler || replaced.sa_flags & libc::SA_RESTART != 0;
+    action.sa_flags |= if restarts { libc::SA_RESTART } else { 0 };
     action
 }
 
@@ -187,7 +194,7 @@ fn call_replaced(generation: usize, context: &mut Context<'_>) {
     if action.sa_flags & libc::SA_RESETHAND != 0 {
         replaced.set(generation, &DEFAULT);
     }
-    let mask = mask_during(action, context.signal());
+    let mask = enter_mask(action, context);
     call(action, context);
     mask::restore(&mask);
     // Rust's own handler gives up by restoring the default action and relies on the instruction to
@@ -205,15 +212,10 @@ fn is_default(signal: c_int) -> bool {
     exchange(signal, None).sa_sigaction == libc::SIG_DFL
 }
 
-/// Blocks the signals that the kernel would block while the action runs. Returns the previous mask.
+/// Sets the mask that the kernel would set for the action. Returns the current mask.
 #[inline(never)]
-fn mask_during(action: &libc::sigaction, signal: c_int) -> libc::sigset_t {
-    let mut mask = action.sa_mask;
-    if action.sa_flags & libc::SA_NODEFER == 0 {
-        // SAFETY: `mask` is a set, the signal exists.
-        unsafe { libc::sigaddset(&raw mut mask, signal) };
-    }
-    mask::block(&mask)
+fn enter_mask(action: &libc::sigaction, context: &mut Context<'_>) -> libc::sigset_t {
+    mask::enter(action, context.signal(), context.mask())
 }
 
 fn call(action: &libc::sigaction, context: &mut Context<'_>) {
@@ -241,7 +243,7 @@ fn terminate(generation: usize, context: &mut Context<'_>) {
     mask::unblock();
     // This point is reached in the first process of a container, which the kernel does not
     // terminate. The signal is then ignored.
-    exchange(context.signal(), Some(&action_of(generation)));
+    exchange(context.signal(), Some(&action_of(generation, &DEFAULT)));
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,7 +1,7 @@
 //! What the kernel passes to a signal handler: the registers of the thread, and the cause of the
 //! signal.
 
-use super::{super::access_kind::AccessKind, ucontext};
+use super::{super::access_kind::AccessKind, mask::Mask, ucontext};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use std::ptr;
 
@@ -149,6 +149,11 @@ impl Context<'_> {
     pub(super) fn resume(&mut self, fixup: usize) {
         *ucontext::fault_register(self.registers) = self.address() as _;
         *ucontext::program_counter(self.registers) = fixup as _;
+    }
+
+    /// The signals that the interrupted code blocks.
+    pub(super) fn mask(&self) -> Mask {
+        ucontext::mask(self.registers)
     }
 
     pub(super) fn program_counter(&mut self) -> usize {

@@ -41,6 +41,12 @@ pub(super) fn resolve(context: &mut Context<'_>) -> bool {
         })
 }
 
+/// Whether the fault that the signal reports was a write, if the kernel says so.
+pub(super) fn is_write(context: &mut Context<'_>) -> Option<bool> {
+    let frame = Frame(context.program_counter_slot());
+    frame::is_write(|at| frame.word(at))
+}
+
 /// Finds the frame of the pending fault.
 ///
 /// A loop, because an alternate stack is small: closures of iterators need more of it.

@@ -6,7 +6,7 @@
 ))]
 use super::raised;
 use super::{
-    super::{errno, repair},
+    super::{access_kind::FaultAccess, errno, repair},
     context::{Cause, Context},
 };
 use crate::accessor;
@@ -37,7 +37,12 @@ fn repair_page(context: &mut Context<'_>) -> bool {
     context.cause() == Cause::Access
         && context.may_be_missing()
         // Near the limit of mappings the kernel refuses, which sets errno, before it agrees.
-        && errno::preserved(|| repair::repair(context.address(), context.access_kind()))
+        && errno::preserved(|| repair::repair(&access(context)))
+}
+
+fn access(context: &mut Context<'_>) -> FaultAccess {
+    let (address, kind) = (context.address(), context.access_kind());
+    FaultAccess { address, kind, is_write: raised::is_write(context) }
 }
 
 /// The layout of a signal's frame is unknown here.
@@ -48,5 +53,9 @@ fn repair_page(context: &mut Context<'_>) -> bool {
 mod raised {
     pub(super) fn resolve(_: &mut super::Context<'_>) -> bool {
         false
+    }
+
+    pub(super) fn is_write(_: &mut super::Context<'_>) -> Option<bool> {
+        None
     }
 }

@@ -2,7 +2,27 @@
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::super::access_kind::AccessKind;
+use super::mask::Mask;
 pub(super) use system::*;
+
+/// The signals that the interrupted code blocks.
+#[cfg(not(any(target_os = "openbsd", all(target_os = "android", target_pointer_width = "32"))))]
+pub(super) fn mask(context: &libc::ucontext_t) -> Mask {
+    Mask::of(&context.uc_sigmask)
+}
+
+/// The signals that the interrupted code blocks.
+#[cfg(target_os = "openbsd")]
+pub(super) fn mask(context: &libc::ucontext_t) -> Mask {
+    Mask::of_bits(context.sc_mask.cast_unsigned())
+}
+
+/// The signals that the interrupted code blocks.
+#[cfg(all(target_os = "android", target_pointer_width = "32"))]
+pub(super) fn mask(context: &libc::ucontext_t) -> Mask {
+    // SAFETY: the kernel has written all bytes of the union.
+    Mask::of(unsafe { &context.uc_sigmask__c_anonymous_union.uc_sigmask.uc_sigmask })
+}
 
 /// Whether this file knows the system and the processor.
 pub(super) const KNOWN: bool = cfg!(any(

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use super::spares::Spares;
 use crate::{
     flags::Protection,
     sys::unix::mmap::{MapCall, map_call},
@@ -17,7 +18,12 @@ use crate::{
 
 /// The recorded pages; null if there never were any. Changed by one store, under the lock. A child
 /// reads it without the lock, before it does anything else.
-pub(super) static TABLE: AtomicPtr<Vec<Range>> = AtomicPtr::new(ptr::null_mut());
+pub(super) static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+
+pub(super) struct Table {
+    pub(super) ranges: Vec<Range>,
+    pub(super) spares: Spares,
+}
 
 /// Whole pages from one address to another.
 pub(super) struct Range {
@@ -58,6 +64,9 @@ impl Range {
 
 /// Replaces the recorded pages, in a child. Async-signal-safe.
 pub(in crate::sys::unix) fn replace_in_child() {
+    if let Some(table) = table() {
+        table.spares.unmap_all();
+    }
     for range in ranges().iter().filter(|range| range.is(RECORDED)) {
         range.state.store(MISSING, Release);
         make_inaccessible(range);
@@ -68,10 +77,15 @@ pub(super) fn is_empty() -> bool {
     TABLE.load(Acquire).is_null()
 }
 
-/// The recorded ranges, for the thread that has the lock or is the first in a child.
+/// The table, for the thread that has the lock or is the first in a child.
+pub(super) fn table() -> Option<&'static Table> {
+    // SAFETY: null, or a table that `publish` published. It is freed under the lock.
+    unsafe { TABLE.load(Acquire).as_ref() }
+}
+
+/// The recorded ranges, for the same threads.
 pub(super) fn ranges() -> &'static [Range] {
-    // SAFETY: null, or a table that `replace` published. It is freed under the lock.
-    unsafe { TABLE.load(Acquire).as_ref() }.map_or(&[], Vec::as_slice)
+    table().map_or(&[], |table| &table.ranges)
 }
 
 pub(super) fn make_inaccessible(range: &Range) {
@@ -81,9 +95,11 @@ pub(super) fn make_inaccessible(range: &Range) {
     let call = MapCall { at, len, flags, fd: -1, offset: 0 };
     // SAFETY: the pages lie in a region, which is mapped in the child as well. Only accessors
     // access them, which can take a fault, and code that must expect one (`Advice::DontFork`).
-    if unsafe { map_call(Protection::NONE, &call) }.is_err() {
-        // At the limit of mappings.
-        // SAFETY: as above.
-        unsafe { libc::mprotect(at, len, libc::PROT_NONE) };
+    let is_replaced = unsafe { map_call(Protection::NONE, &call) }.is_ok();
+    // SAFETY: as above.
+    if !is_replaced && unsafe { libc::mprotect(at, len, libc::PROT_NONE) } != 0 {
+        // The spare mappings exclude the limit of mappings. Memory may be sealed (`mseal`).
+        // SAFETY: no preconditions. The function is async-signal-safe.
+        unsafe { libc::abort() };
     }
 }

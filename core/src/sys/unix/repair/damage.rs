@@ -10,15 +10,18 @@ use std::{
 };
 
 use super::{
-    exclusion,
+    exclusion, probe,
     record::{Exclusive, Mark, Record},
     spare,
 };
-use crate::sys::{
-    request::MapRequest,
-    unix::{
-        access_kind::AccessKind,
-        mmap::{MapCall, map_call, offset_of},
+use crate::{
+    flags::Protection,
+    sys::{
+        request::MapRequest,
+        unix::{
+            access_kind::FaultAccess,
+            mmap::{MapCall, map_call, offset_of},
+        },
     },
 };
 
@@ -53,17 +56,22 @@ impl Damage {
         self.page_at(address).is_some_and(|page| !self.record.is_replaced(page))
     }
 
-    /// Replaces the page at `address` by zeros, if the page lies in this region and the region
-    /// allows the access. An unknown kind of access is allowed. Returns whether the access may be
-    /// tried again.
+    /// Replaces the page that was accessed by zeros, if it lies in this region, the region allows
+    /// the access, and the page is still missing. Returns whether the access may be tried again.
     ///
-    /// Async-signal-safe: uses atomics and calls `mmap` and `munmap`.
-    pub(super) fn repair(&self, address: usize, kind: Option<AccessKind>) -> bool {
-        let is_allowed = kind.is_none_or(|kind| kind.is_allowed_by(self.request.protection));
+    /// Async-signal-safe: uses atomics and calls `futex`, `mmap` and `munmap`.
+    pub(super) fn repair(&self, access: &FaultAccess) -> bool {
+        let FaultAccess { address, kind, is_write } = *access;
+        let protection = self.request.protection;
+        let is_allowed = kind.is_none_or(|kind| kind.is_allowed_by(protection));
         let Some(page) = self.page_at(address).filter(|_| is_allowed) else { return false };
         let offset = (address - self.start).saturating_sub(self.lead);
+        // What can be written can also be read.
+        let is_write = is_write.unwrap_or(protection.contains(Protection::WRITE));
         let repaired = exclusion::attempt(&self.mark, |exclusive| {
-            self.replace(exclusive, page..page + 1, offset).is_ok() || self.replace_all(exclusive)
+            probe::is_accessible(address, is_write)
+                || self.replace(exclusive, page..page + 1, offset).is_ok()
+                || self.replace_all(exclusive)
         });
         repaired.unwrap_or_else(|| {
             thread::yield_now();

@@ -38,6 +38,8 @@ struct Map {
     record: Record,
     /// For a control: the exclusion that the restoration of a run takes.
     other: Exclusion,
+    /// 1 if a restoration has found the map intact while its file was complete.
+    promised: atomic::AtomicUsize,
     order: Order,
 }
 
@@ -53,6 +55,8 @@ enum Order {
     BitFirst,
     /// A restoration clears the mark before it maps the file.
     MarkFirst,
+    /// A repair does not check whether the page is still missing.
+    Unchecked,
 }
 
 impl Map {
@@ -63,6 +67,7 @@ impl Map {
             mark: Mark::new(),
             record: Record::new(PAGES).unwrap(),
             other: Exclusion::new(),
+            promised: atomic::AtomicUsize::new(0),
             order,
         };
         let exclusive = map.mark.exclusion.attempt(PROCESS).unwrap();
@@ -75,9 +80,20 @@ impl Map {
         self.table.lock().unwrap().exists = [false; PAGES];
     }
 
+    fn grow(&self) {
+        self.table.lock().unwrap().exists = [true; PAGES];
+    }
+
+    /// Restores the map while the file has all pages. If the map is intact then, it stays intact.
+    fn restore_complete_file(&self) {
+        self.restore();
+        let is_intact = self.mark.first().is_none();
+        self.promised.store(is_intact.into(), atomic::SeqCst);
+    }
+
     /// External code accesses a page until it gets bytes.
     fn access(&self, page: usize) {
-        while !self.table.lock().unwrap().get(page) {
+        while !self.is_accessible(page) {
             self.handle(page);
         }
         self.assert_recorded(page);
@@ -86,7 +102,7 @@ impl Map {
     /// As `access`, but gives up if another thread has the exclusion: two threads that retry could
     /// do that for ever in the model.
     fn try_access(&self, page: usize) {
-        if !self.table.lock().unwrap().get(page) {
+        if !self.is_accessible(page) {
             self.handle(page);
         }
         self.assert_recorded(page);
@@ -95,9 +111,14 @@ impl Map {
     /// The signal handler.
     fn handle(&self, page: usize) {
         match self.mark.exclusion.attempt(PROCESS) {
+            Some(_) if self.order != Order::Unchecked && self.is_accessible(page) => {}
             Some(exclusive) => self.repair(&exclusive, page),
             None => thread::yield_now(),
         }
+    }
+
+    fn is_accessible(&self, page: usize) -> bool {
+        self.table.lock().unwrap().get(page)
     }
 
     fn repair(&self, exclusive: &Exclusive<'_>, page: usize) {
@@ -156,6 +177,8 @@ impl Map {
     fn assert_all_recorded(&self) {
         (0..PAGES).for_each(|page| self.assert_recorded(page));
         assert_eq!(self.record.is_intact(), self.mark.first().is_none());
+        let is_kept = self.promised.load(atomic::SeqCst) == 0 || self.mark.first().is_none();
+        assert!(is_kept, "damage after a restoration");
     }
 }
 
@@ -219,6 +242,16 @@ const OBSERVER: &[fn(&Map)] = &[
     |map| map.assert_recorded(1),
 ];
 
+const LATE_HANDLER: &[fn(&Map)] = &[
+    |map| {
+        map.restore();
+        map.cut();
+        map.grow();
+        map.restore_complete_file();
+    },
+    |map| map.try_access(0),
+];
+
 fn finds(order: Order, threads: &'static [fn(&Map)]) -> String {
     let found = panic::catch_unwind(|| explore(order, threads));
     let cause = found.expect_err("the model finds the fault");
@@ -243,6 +276,11 @@ fn zeros_are_recorded_whenever_they_are_visible() {
     explore(Order::Correct, OBSERVER);
 }
 
+#[test]
+fn a_handler_that_runs_after_a_restoration_does_not_damage_the_map() {
+    explore(Order::Correct, LATE_HANDLER);
+}
+
 /// Controls.
 #[test]
 fn without_exclusion_both_orders_of_a_restoration_lose_a_cut() {
@@ -258,6 +296,11 @@ fn zeros_that_are_mapped_first_are_visible_without_a_record() {
 #[test]
 fn a_mark_that_is_cleared_first_hides_zeros() {
     assert_eq!(finds(Order::MarkFirst, OBSERVER), "zeros without a mark");
+}
+
+#[test]
+fn a_handler_that_checks_nothing_damages_a_restored_map() {
+    assert_eq!(finds(Order::Unchecked, LATE_HANDLER), "damage after a restoration");
 }
 
 /// A child's copy of an exclusion that another thread of the parent owned.

@@ -19,6 +19,11 @@
 //! and faults again if its page is still missing. The owner blocks all signals, so no handler
 //! interrupts it.
 //!
+//! The handler may run long after the fault, if the scheduler or another handler delays it. The map
+//! may have been restored since. So the handler, as owner of the exclusion, first asks the
+//! kernel whether the page is still missing (`probe`). Otherwise a map would become damaged after
+//! `restore` has returned, although its file is complete.
+//!
 //! A forked child has a copy of the exclusion, but not the thread that owns it. The fork handler
 //! frees it. Before that handler, or without it, the number of the process shows that the owner
 //! does not exist: the exclusion records in which process it was taken.
