@@ -98,11 +98,11 @@ def run_threads(work, *arguments):
         thread.join()
 
 
-def child(code, *args, options=(), timeout=120):
+def child(code, *args, options=(), timeout=120, env=()):
     """Runs `code` in a new interpreter. The result has `returncode`, `stdout` and `stderr`."""
     return subprocess.run(
         [sys.executable, *options, "-c", NO_CORE + textwrap.dedent(code), *args],
-        env=dict(os.environ, PYTHONPATH=HERE),
+        env=dict(os.environ, PYTHONPATH=HERE, **dict(env)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
