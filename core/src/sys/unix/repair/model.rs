@@ -2,6 +2,9 @@
 //!
 //! The model compiles `record` with the atomics of `loom`. Each operation has controls that break
 //! the protocol; the model finds the interleaving in which they fail.
+//!
+//! Each test runs in a child process: `loom` installs a handler for SIGSEGV that takes the faults of
+//! accessors for its own.
 
 // Elsewhere `loom` is not a dependency: it runs on few processors.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -9,6 +12,7 @@
 use std::{ops::Range, panic, sync::Arc};
 
 use loom::{sync::Mutex, thread};
+use safemap_testing::succeeds_in_child;
 
 use record::{Exclusion, Exclusive, Mark, Record};
 
@@ -263,62 +267,80 @@ fn finds(order: Order, threads: &'static [fn(&Map)]) -> String {
 
 #[test]
 fn a_restoration_loses_no_cut() {
-    explore(Order::Correct, RESTORE_BESIDE_A_CUT);
+    succeeds_in_child(|| {
+        explore(Order::Correct, RESTORE_BESIDE_A_CUT);
+    });
 }
 
 #[test]
 fn a_restoration_loses_no_cut_beside_two_readers() {
-    explore(Order::Correct, TWO_READERS);
+    succeeds_in_child(|| {
+        explore(Order::Correct, TWO_READERS);
+    });
 }
 
 #[test]
 fn zeros_are_recorded_whenever_they_are_visible() {
-    explore(Order::Correct, OBSERVER);
+    succeeds_in_child(|| {
+        explore(Order::Correct, OBSERVER);
+    });
 }
 
 #[test]
 fn a_handler_that_runs_after_a_restoration_does_not_damage_the_map() {
-    explore(Order::Correct, LATE_HANDLER);
+    succeeds_in_child(|| {
+        explore(Order::Correct, LATE_HANDLER);
+    });
 }
 
 /// Controls.
 #[test]
 fn without_exclusion_both_orders_of_a_restoration_lose_a_cut() {
-    assert_eq!(finds(Order::FileFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
-    assert_eq!(finds(Order::BitFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
+    succeeds_in_child(|| {
+        assert_eq!(finds(Order::FileFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
+        assert_eq!(finds(Order::BitFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
+    });
 }
 
 #[test]
 fn zeros_that_are_mapped_first_are_visible_without_a_record() {
-    assert_eq!(finds(Order::ZerosFirst, OBSERVER), "zeros without a bit");
+    succeeds_in_child(|| {
+        assert_eq!(finds(Order::ZerosFirst, OBSERVER), "zeros without a bit");
+    });
 }
 
 #[test]
 fn a_mark_that_is_cleared_first_hides_zeros() {
-    assert_eq!(finds(Order::MarkFirst, OBSERVER), "zeros without a mark");
+    succeeds_in_child(|| {
+        assert_eq!(finds(Order::MarkFirst, OBSERVER), "zeros without a mark");
+    });
 }
 
 #[test]
 fn a_handler_that_checks_nothing_damages_a_restored_map() {
-    assert_eq!(finds(Order::Unchecked, LATE_HANDLER), "damage after a restoration");
+    succeeds_in_child(|| {
+        assert_eq!(finds(Order::Unchecked, LATE_HANDLER), "damage after a restoration");
+    });
 }
 
 /// A child's copy of an exclusion that another thread of the parent owned.
 #[test]
 fn one_thread_takes_over_the_exclusion_of_another_process() {
-    loom::model(|| {
-        let map = Map::damaged(Order::Correct);
-        std::mem::forget(map.mark.exclusion.attempt(PROCESS - 1));
-        let owners = Arc::new(atomic::AtomicUsize::new(0));
-        let work = |owners: Arc<atomic::AtomicUsize>, map: Arc<Map>| {
-            let exclusive = wait(&map.mark.exclusion);
-            assert_eq!(owners.fetch_add(1, atomic::SeqCst), 0);
-            owners.fetch_sub(1, atomic::SeqCst);
-            drop(exclusive);
-        };
-        let other = (Arc::clone(&owners), Arc::clone(&map));
-        let thread = thread::spawn(move || work(other.0, other.1));
-        work(owners, map);
-        thread.join().unwrap();
+    succeeds_in_child(|| {
+        loom::model(|| {
+            let map = Map::damaged(Order::Correct);
+            std::mem::forget(map.mark.exclusion.attempt(PROCESS - 1));
+            let owners = Arc::new(atomic::AtomicUsize::new(0));
+            let work = |owners: Arc<atomic::AtomicUsize>, map: Arc<Map>| {
+                let exclusive = wait(&map.mark.exclusion);
+                assert_eq!(owners.fetch_add(1, atomic::SeqCst), 0);
+                owners.fetch_sub(1, atomic::SeqCst);
+                drop(exclusive);
+            };
+            let other = (Arc::clone(&owners), Arc::clone(&map));
+            let thread = thread::spawn(move || work(other.0, other.1));
+            work(owners, map);
+            thread.join().unwrap();
+        });
     });
 }
