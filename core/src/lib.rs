@@ -172,6 +172,9 @@
 //!
 //! # Coming from memmap2
 //!
+//! The crate in `compat/` has memmap2's interface, for programs that are to stay as they are. In
+//! new code:
+//!
 //! | memmap2 | safemap |
 //! |---|---|
 //! | `unsafe { Mmap::map(&file)? }` | [`Options::new().map(&file)?`](Options::map), [`Map::open(path)?`](Map::open) |
@@ -193,7 +196,7 @@
 //! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
 //! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
 //! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
-//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::resize`] (all platforms; changes the file's length too) |
+//! | `unsafe { map.remap(len, …)? }` (Linux) | `Map::remap`; [`Map::resize`] (all platforms; changes the file's length too) |
 //! | `&map[..]` | `unsafe { map.as_slice() }` |
 
 #[macro_use]
@@ -203,6 +206,7 @@ mod access;
 mod advice;
 
 mod accessor;
+mod damage;
 mod error;
 mod flags;
 mod rlimit;
@@ -223,6 +227,7 @@ mod word;
 
 pub use access::copy_of;
 pub use advice::Advice;
+pub use damage::Damage;
 pub use error::{Error, Result};
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;

@@ -46,7 +46,7 @@ impl Options {
         let mut map = Map { memory, access, origin, request, name, mark: None, allocate };
         map.count_calls();
         if self.repair {
-            map.start_repair()?;
+            map.start_repair(self.on_damage)?;
         }
         Ok(map)
     }

@@ -1,5 +1,7 @@
 //! `Map::resize` while other threads read and write the map. `docs/design.md` explains the rules.
 
+#[cfg(target_os = "linux")]
+mod mremap;
 mod remap;
 #[cfg(all(test, unix))]
 mod tests;
@@ -65,7 +67,6 @@ impl Map {
     /// assert_eq!(map.to_vec(..)?, b"abc\0\0");
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[doc(alias = "mremap")]
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, new_len: usize) -> Result<()> {
         self.ensure_writable("resize")?;

@@ -60,7 +60,7 @@ impl Map {
     fn damaged(order: Order) -> Arc<Map> {
         let map = Map {
             table: Mutex::new(PageTable { zeros: [true; PAGES], exists: [true; PAGES] }),
-            mark: Mark::new(),
+            mark: Mark::new(None),
             record: Record::new(PAGES).unwrap(),
             other: Exclusion::new(),
             order,
