@@ -11,6 +11,7 @@ from tools import (
     debian,
     debian_pythons,
     import_cycles,
+    memmap2,
     package,
     platforms,
     prose,
@@ -66,6 +67,7 @@ def release_check(steps, options):
     bench.run(steps, options_of(bench, "--quick"))
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
+    memmap2.run(steps)
     cross.run(steps, options_of(cross))
 
 
@@ -84,6 +86,7 @@ TOOLS = [
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),
     ("windows", "test for Windows, under Wine", windows.run, windows.options),
     ("cross", "check, build and test for other targets", cross.run, cross.options),
+    ("memmap2", "run memmap2's tests on the crate in compat", memmap2.run, none),
     ("pythons", "test the package with CPythons", python_tests.run, python_tests.options),
     ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
     ("ci", "what a change must pass, in under 20 minutes", ci, none),
