@@ -27,8 +27,10 @@ ADVICE = dict.fromkeys(
     [
         "a_hole_in_the_file_reads_as_zeros",
         "a_refused_resize_of_private_memory_keeps_the_protections",
-        "a_read_only_map_removes_bytes_if_its_file_is_writable_and_no_others_are_lost",
+        "a_map_that_moves_can_remove_bytes_that_were_protected",
+        "bytes_of_guard_pages_are_not_removed",
         "bytes_of_maps_that_cannot_change_their_file_are_not_removed",
+        "bytes_of_pages_that_forbid_writing_are_not_removed",
         "removing_a_range_sets_exactly_its_bytes_to_zero",
         "residency_is_an_error_if_the_kernel_does_not_report_it",
         "the_addresses_of_a_dropped_map_are_inherited_by_what_is_mapped_there_next",

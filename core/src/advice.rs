@@ -46,7 +46,7 @@ pub enum Advice {
     /// write each page keeps its bytes or reads as zeros (4.5).
     Free,
     /// Sets the bytes to zero, in the file too, and frees the whole pages with their blocks of the
-    /// file. Requires a writable shared map (2.6.16).
+    /// file. Requires a writable shared map, whose pages allow writing (2.6.16).
     Remove,
     /// A child of `fork` does not inherit the pages: there, a call that accesses them returns
     /// [`Error::Fault`](crate::Error::Fault), and one that changes them or resizes the map another
@@ -116,7 +116,6 @@ impl Advice {
             Advice::DontNeed
                 | Advice::Free
                 | Advice::WipeOnFork
-                | Advice::DontFork
                 | Advice::DontNeedLocked
                 | Advice::GuardInstall
         )

@@ -21,6 +21,12 @@ pub struct Protection(pub(crate) i32);
 
 /// Flags for the creation of a mapping.
 ///
+/// All flags of the system are allowed except `MAP_FIXED`, and `MAP_FIXED_NOREPLACE` on Linux. They
+/// are for callers that choose the address. A map with one of them is refused: [`Error::Os`] with
+/// `EINVAL`.
+///
+/// [`Error::Os`]: crate::Error::Os
+///
 /// # Examples
 ///
 /// ```

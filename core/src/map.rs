@@ -556,7 +556,7 @@ impl Map {
 ///
 /// # Errors
 ///
-/// [`Error::TooLong`] if that is more than `isize::MAX`, the most that one object can have in Rust.
+/// [`Error::TooLong`] if no address space has so many bytes, or no object in Rust.
 pub(crate) fn region_size(lead: usize, len: usize) -> Result<usize> {
     crate::sys::size::with_lead(len, lead).ok_or(Error::TooLong { len: len as u64 })
 }

@@ -19,12 +19,12 @@ pub(crate) fn write_os_error(
 
 #[cfg(test)]
 mod tests {
-    use crate::{Error, Options};
+    use crate::{Error, Options, sys::size};
 
     #[test]
     fn an_error_caused_by_a_resource_limit_names_the_limit() {
-        // On 32-bit systems the first of these maps may succeed.
-        let maps = [(); 5].map(|()| Options::new().len(isize::MAX as usize / 2).anonymous());
+        // The address space has room for one of these maps at most.
+        let maps = [(); 5].map(|()| Options::new().len(size::MAX / 2).anonymous());
         let error = maps.into_iter().find_map(Result::err).unwrap();
         assert!(error.to_string().starts_with("map: "), "{error}");
         assert!(error.to_string().contains("the limit of"), "{error}");

@@ -6,7 +6,7 @@ use std::{
     fs::File, io::Read, os::unix::process::ExitStatusExt, path::Path, process::Command, thread,
 };
 
-use safemap::{Access, Advice, Error, Flags, Map, Options, Sharing, page_size};
+use safemap::{Access, Advice, Error, Flags, Map, Options, Protection, Sharing, page_size};
 use safemap_testing::{
     PAGE, Stop, TempFile,
     memfd::memory_file,
@@ -113,29 +113,76 @@ fn removing_a_range_sets_exactly_its_bytes_to_zero() {
 #[test]
 fn bytes_of_maps_that_cannot_change_their_file_are_not_removed() {
     let file = TempFile::new(&[7; 2 * PAGE]);
-    for access in [Access::Read, Access::Copy] {
-        let map = Options::new().access(access).open(file.path()).unwrap();
-        for range in [0..2 * PAGE, 0..100] {
-            let refused = map.advise(Advice::Remove, range).unwrap_err();
-            assert!(matches!(refused, Error::Os { call: "advise", .. }), "{refused}");
+    for range in [0..2 * PAGE, 0..100, PAGE..2 * PAGE, 0..0] {
+        // The descriptor is open for writing, so that the kernel would free the pages.
+        let map = Options::new().map(file.open()).unwrap();
+        for advice in [Advice::Remove, Advice::Other(9)] {
+            let refused = map.advise(advice, range.clone()).unwrap_err();
+            assert!(matches!(refused, Error::ReadOnly { call: "advise" }), "{refused}");
         }
+        assert_eq!(file.read(), [7; 2 * PAGE]);
+    }
+    for range in [0..2 * PAGE, 0..100] {
+        let map = Options::new().access(Access::Copy).map(file.open()).unwrap();
+        let refused = map.advise(Advice::Remove, range).unwrap_err();
+        assert!(matches!(refused, Error::Os { call: "advise", .. }), "{refused}");
         assert_eq!(map.to_vec(..).unwrap(), [7; 2 * PAGE]);
+    }
+    assert_eq!(file.read(), [7; 2 * PAGE]);
+}
+
+/// Expects that no byte is removed from ranges with bytes of the third page.
+fn assert_third_page_is_kept(map: &Map, file: &TempFile) {
+    for range in [0..4 * PAGE, 10..4 * PAGE, PAGE..3 * PAGE, 2 * PAGE + 5..2 * PAGE + 9] {
+        let refused = map.advise(Advice::Remove, range.clone()).unwrap_err();
+        let first = range.start.max(2 * PAGE);
+        assert!(matches!(refused, Error::Fault { offset } if offset == first), "{refused}");
+        assert_eq!(file.read(), [7; 4 * PAGE]);
     }
 }
 
 #[test]
-fn a_read_only_map_removes_bytes_if_its_file_is_writable_and_no_others_are_lost() {
-    let file = TempFile::new(&[7; PAGE + 100]);
-    let part = Options::new().len(PAGE + 50).map(file.open()).unwrap();
-    assert!(matches!(part.advise(Advice::Remove, ..), Err(Error::Os { call: "advise", .. })));
-    let map = Options::new().map(file.open()).unwrap();
-    assert!(map.advise(Advice::Remove, 1..).is_err());
-    assert_eq!(file.read(), [7; PAGE + 100]);
-    if map.advise(Advice::Remove, ..).is_err() {
-        // Before Linux 6.7 the kernel frees no pages of read-only maps.
-        return;
+fn bytes_of_pages_that_forbid_writing_are_not_removed() {
+    let file = TempFile::new(&[7; 4 * PAGE]);
+    let map = file.map();
+    let all = Protection::READ | Protection::WRITE;
+    for protection in [Protection::READ, Protection::NONE] {
+        map.protect(2 * PAGE..3 * PAGE, protection).unwrap();
+        assert_third_page_is_kept(&map, &file);
+        map.protect(.., all).unwrap();
     }
-    assert_eq!(file.read(), [0; PAGE + 100]);
+    let mut options = Options::new();
+    options.access(Access::Write).protection(Protection::READ);
+    let protected = options.map(file.open()).unwrap();
+    protected.protect(..2 * PAGE, all).unwrap();
+    assert_third_page_is_kept(&protected, &file);
+    map.advise(Advice::Remove, PAGE..).unwrap();
+    assert_eq!(file.read()[PAGE..], [0; 3 * PAGE]);
+}
+
+#[test]
+fn bytes_of_guard_pages_are_not_removed() {
+    let file = TempFile::new(&[7; 4 * PAGE]);
+    let map = file.map();
+    if map.advise(Advice::GuardInstall, 2 * PAGE..3 * PAGE).is_err() {
+        return println!("skipped: before Linux 6.15 files have no guards");
+    }
+    assert_third_page_is_kept(&map, &file);
+    map.advise(Advice::GuardRemove, 2 * PAGE..3 * PAGE).unwrap();
+    map.advise(Advice::Remove, PAGE..).unwrap();
+    assert_eq!(file.read()[PAGE..], [0; 3 * PAGE]);
+}
+
+#[test]
+fn a_map_that_moves_can_remove_bytes_that_were_protected() {
+    let file = TempFile::new(&[7; 4 * PAGE]);
+    let map = file.map();
+    map.protect(.., Protection::READ).unwrap();
+    while map.advise(Advice::Remove, 2 * PAGE..3 * PAGE).is_err() {
+        map.resize(2 * map.len()).unwrap();
+        assert!(map.len() < 1 << 32, "the map did not move");
+    }
+    assert_eq!(file.read()[2 * PAGE..3 * PAGE], [0; PAGE]);
 }
 
 #[test]

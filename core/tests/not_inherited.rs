@@ -83,6 +83,21 @@ fn a_child_inherits_the_other_pages() {
     });
 }
 
+/// A secret is covered although it does not fill its pages.
+#[test]
+fn a_child_does_not_inherit_pages_that_the_range_covers_in_part() {
+    succeeds_in_child(|| {
+        let map = memory();
+        map.advise(Advice::DontFork, PAGE + 5..2 * PAGE + 1).unwrap();
+        assert_in_fork(|| {
+            let readable: Vec<_> = (0..4).map(|page| map.get(page * PAGE).is_ok()).collect();
+            assert_eq!(readable, [true, false, false, true]);
+        });
+        map.advise(Advice::DoFork, PAGE + 5..2 * PAGE + 1).unwrap();
+        assert_in_fork(|| assert_eq!(map.to_vec(..).unwrap(), pattern(4 * PAGE)));
+    });
+}
+
 thread_local! {
     static LATER: RefCell<Vec<Map>> = const { RefCell::new(Vec::new()) };
 }

@@ -76,7 +76,27 @@ fn anonymous_memory_requires_a_possible_length() {
     assert!(matches!(Options::new().len(usize::MAX).anonymous(), Err(Error::TooLong { .. })));
     // A 32-bit address space has room for one of them.
     let maps = [(); 3].map(|()| Options::new().len(isize::MAX as usize - PAGE).anonymous());
-    assert!(maps.iter().any(|map| matches!(map, Err(Error::Os { .. }))), "{maps:?}");
+    let is_refused = |map| matches!(map, &Err(Error::Os { .. } | Error::TooLong { .. }));
+    assert!(maps.iter().any(is_refused), "{maps:?}");
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+fn a_length_beyond_the_address_space_is_not_blamed_on_a_limit() {
+    const ABSURD: usize = 1 << 62;
+    let file = TempFile::new(b"abc");
+    let memory = Options::new().len(10).anonymous().unwrap();
+    let refused = [
+        memory.resize(ABSURD),
+        file.map().resize(ABSURD),
+        Options::new().len(ABSURD).anonymous().map(drop),
+        Options::new().len(10).reserve(ABSURD).anonymous().map(drop),
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert!(!error.to_string().contains("limit"), "{error}");
+        assert!(matches!(error, Error::TooLong { len } if len >= ABSURD as u64), "{error}");
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ def main() -> None:
             run_module(module)
         case ["-", *rest]:
             sys.argv[:] = ["-", *rest]
-            run_code(sys.stdin.read(), "<stdin>", first_path="", __file__="<stdin>")
+            code = sys.stdin.read()
+            run_code(code, "<stdin>", first_path="", __file__="<stdin>", __cached__=None)
         case [program, *rest]:
             sys.argv[:] = [program, *rest]
             run_program(program)
@@ -56,7 +57,7 @@ def run_program(program: str) -> None:
     if pkgutil.get_importer(program) is not None:
         run_folder(program)
         return
-    path, folder = os.path.abspath(program), os.path.dirname(os.path.realpath(program))
+    path, folder = absolute(program), os.path.dirname(os.path.realpath(program))
     try:
         code = load(path)
     except OSError as error:
@@ -66,9 +67,14 @@ def run_program(program: str) -> None:
     run_code(code, path, first_path=folder, __file__=path, __cached__=None, __loader__=loader)
 
 
+def absolute(path: str) -> str:
+    """Returns an absolute path as the interpreter makes it. On Unix it keeps ``.`` and ``..``."""
+    return os.path.abspath(path) if os.name == "nt" else os.path.join(os.getcwd(), path)
+
+
 def run_folder(folder: str) -> None:
     """Runs the ``__main__`` module of a folder or zip file, which becomes first on sys.path."""
-    folder = os.path.abspath(folder)
+    folder = absolute(folder)
     if sys.flags.safe_path:
         sys.path.insert(0, folder)
     else:

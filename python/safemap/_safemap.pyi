@@ -386,7 +386,6 @@ if sys.platform != "win32":
 
     # CPython's module does not have these.
     PROT_NONE: Final[int]
-    MAP_FIXED: Final[int]
 
 if sys.platform == "linux":
     MAP_DENYWRITE: Final[int]
@@ -409,7 +408,6 @@ if sys.platform == "linux":
     MAP_32BIT: Final[int]
 
     # CPython's module does not have these.
-    MAP_FIXED_NOREPLACE: Final[int]
     MAP_GROWSDOWN: Final[int]
     MAP_HUGETLB: Final[int]
     MAP_HUGE_SHIFT: Final[int]

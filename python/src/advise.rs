@@ -5,10 +5,11 @@ use safemap::{Advice, page_size};
 
 use crate::{
     argument::{OMITTED, Optional, int, optional_ssize},
+    constants::ACCESS_READ,
     error::{errno, value_error},
     memory::ensure_page_aligned,
     mmap::Mmap,
-    os::INVALID,
+    os::{ACCESS_DENIED, INVALID},
 };
 
 #[pymethods]
@@ -16,7 +17,8 @@ impl Mmap {
     /// Advises the system how the memory will be used. `option` is one of the MADV_ constants.
     ///
     /// The advice is for `length` bytes, at most up to the end of the map, starting at `start`,
-    /// which must be a multiple of PAGESIZE.
+    /// which must be a multiple of PAGESIZE. MADV_REMOVE on a read-only map raises OSError with
+    /// EACCES.
     #[pyo3(
         signature = (option, start = OMITTED, length = None, /),
         text_signature = "($self, option, start=0, length=None, /)"
@@ -34,6 +36,7 @@ impl Mmap {
         match Advice::from_raw(option) {
             // The core makes no system call for an empty range, which would reject the option.
             Advice::Other(_) if start == end => Err(errno(INVALID)),
+            Advice::Remove if self.access == ACCESS_READ => Err(errno(ACCESS_DENIED)),
             advice => self.run_detached(py, |map| map.advise(advice, start..end.min(map.len()))),
         }
     }

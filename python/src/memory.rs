@@ -124,7 +124,7 @@ impl Mmap {
             _ if self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_PRIVATE => Err(not_resizable()),
             // ... and the file of any map, before the system rejects a length of 0.
             0 => Err(errno(INVALID)),
-            newsize => self.map.resize(py, |map| self.resize_to(map, newsize), resize_exception),
+            newsize => self.map.resize(py, |map| self.resize_to(map, newsize), to_exception),
         }
     }
 
@@ -260,7 +260,7 @@ impl Mmap {
     fn resize_to(&self, map: &Map, newsize: usize) -> safemap::Result<()> {
         let shared_memory = self.flags & (MAP_PRIVATE | MAP_ANONYMOUS) == MAP_ANONYMOUS;
         if shared_memory && newsize > map.len() {
-            return Err(Error::Unsupported("growing shared anonymous memory"));
+            return Err(Error::Unsupported("mmap: can't expand a shared anonymous mapping"));
         }
         map.resize(newsize)
     }
@@ -288,13 +288,6 @@ fn flush_range(offset: isize, size: isize, len: usize) -> Option<Range<usize>> {
 
 fn not_resizable() -> PyErr {
     PyTypeError::new_err("mmap can't resize a readonly or copy-on-write memory map.")
-}
-
-fn resize_exception(error: Error) -> PyErr {
-    match error {
-        Error::Unsupported(_) => value_error("mmap: can't expand a shared anonymous mapping"),
-        error => to_exception(error),
-    }
 }
 
 fn str_argument(name: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -230,6 +230,25 @@ class Flags(FileCase):
         m.madvise(safemap.MADV_REMOVE)
         self.assertEqual(self.latest_content(), bytes(PAGE + 9) + b"x" * (PAGE - 9))
 
+    @unittest.skipUnless(hasattr(safemap, "MADV_REMOVE"), "Linux")
+    def test_bytes_are_not_removed_through_a_read_only_map(self):
+        for keywords in ({"access": safemap.ACCESS_READ}, {"prot": safemap.PROT_READ}):
+            m = self.map(b"x" * (2 * PAGE), 0, **keywords)
+            for arguments in ((), (0,), (PAGE, PAGE), (0, 0), (0, 9)):
+                with self.assertRaises(PermissionError) as raised:
+                    m.madvise(safemap.MADV_REMOVE, *arguments)
+                self.assertEqual(raised.exception.errno, errno.EACCES)
+            self.assertEqual(self.latest_content(), b"x" * (2 * PAGE))
+
+    @unittest.skipUnless(hasattr(safemap, "MADV_REMOVE"), "Linux")
+    def test_bytes_of_protected_pages_are_not_removed(self):
+        m = self.map(b"x" * (2 * PAGE), 0)
+        m.protect(safemap.PROT_READ, PAGE)
+        with self.assertRaises(safemap.FaultError) as raised:
+            m.madvise(safemap.MADV_REMOVE)
+        self.assertEqual(raised.exception.offset, PAGE)
+        self.assertEqual(self.latest_content(), b"x" * (2 * PAGE))
+
     def test_newer_advice_is_passed_to_the_system(self):
         m = self.anonymous(4 * PAGE, flags=safemap.MAP_PRIVATE)
         m[:4] = b"abcd"

@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import unittest
+import zipfile
 
-from support import FileCase, succeed
+from support import WINDOWS, FileCase, succeed
 
 # Prints which module `import mmap` provides.
 SHOW = "import mmap; print(mmap.__name__, hasattr(mmap, 'FaultError'))\n"
@@ -56,6 +57,26 @@ print(sys.argv, sys.path[0])
 """
         command = self.program(code), "a", "-b", "--c"
         self.assertEqual(self.printed(*command), self.run_python(*command).stdout)
+
+    def test_paths_are_those_of_the_interpreter_however_the_program_is_named(self):
+        code = """import sys
+print(__file__, globals().get("__cached__", "missing"), sys.path[0], sys.argv)
+print(__spec__ and (__spec__.name, __spec__.origin, __spec__.cached))
+print([getattr(__loader__, name, None) for name in ("path", "archive")])
+"""
+        os.mkdir(os.path.join(self.folder, "inner"))
+        self.program(code, "program.py"), self.program(code, "inner/__main__.py")
+        with zipfile.ZipFile(os.path.join(self.folder, "packed.zip"), "w") as archive:
+            archive.writestr("__main__.py", code)
+        if not WINDOWS:
+            os.symlink("../program.py", os.path.join(self.folder, "inner", "link.py"))
+        absolute = os.path.join(self.folder, ".", "program.py")
+        programs = "program.py ./program.py inner/../program.py .//program.py -".split()
+        programs += "inner inner/ ./inner ./inner/ inner/../inner/ packed.zip ./packed.zip".split()
+        for program in [*programs, absolute] + ["./inner/link.py"] * (not WINDOWS):
+            with self.subTest(program):
+                expected = self.run_python(program, "a", stdin=code)
+                self.assertEqual(self.printed(program, "a", stdin=code), expected.stdout)
 
     def test_a_module_is_run_by_its_name(self):
         code = "import sys; print(__name__, sys.argv[1:], sys.argv[0] == __file__)"

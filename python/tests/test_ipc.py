@@ -1,10 +1,14 @@
 """Tests of several processes: a shared file, shared and private memory of a forked child."""
 
+import errno
+import faulthandler
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import unittest
 
 from support import NO_FORK, NO_TRUNCATION, PAGE, FileCase, unix_only
 
@@ -113,3 +117,81 @@ class AnonymousMemory(FileCase):
         process.start()
         process.join()
         self.assertEqual((process.exitcode, m[:3]), (0, b"abc"))
+
+
+def raised(call, *arguments):
+    """Returns the exception of a call as its class, its errno and its text; None if it returns."""
+    try:
+        call(*arguments)
+    except Exception as exception:
+        return type(exception), getattr(exception, "errno", None), str(exception)
+    return None
+
+
+def read_directly(m):
+    """Reads a byte through a view, in a process that leaves no core file and no report."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()
+    return memoryview(m)[0]
+
+
+@unittest.skipUnless(hasattr(safemap, "MADV_DONTFORK"), "Linux")
+class NotInherited(FileCase):
+    """The row about MADV_DONTFORK in docs/python.md."""
+
+    def setUp(self):
+        super().setUp()
+        file = self.map(b"-" * 2 * PAGE)
+        private = self.anonymous(2 * PAGE, flags=safemap.MAP_PRIVATE)
+        self.maps = [file, private, self.anonymous(2 * PAGE)]
+        for m in self.maps:
+            m[:5] = b"abcde"
+            m.madvise(safemap.MADV_DONTFORK)
+
+    def in_child(self, call, *arguments):
+        """Returns what `raised` returns in a forked child, or the number of the signal."""
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(writer, repr(raised(call, *arguments)).encode())
+            os._exit(0)
+        os.close(writer)
+        with open(reader) as pipe:
+            text = pipe.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return text or -status
+
+    def test_a_child_cannot_read_and_write(self):
+        for m in self.maps:
+            calls = [(m.read, 9), (m.read_byte,), (m.find, b"ab"), (m.readline,), (m.write, b"x")]
+            calls += [(m.__getitem__, 3), (m.__setitem__, 3, 7), (m.__getitem__, slice(9))]
+            calls += [(m.move, 0, 5, 5), (next, iter(m))]
+            for call in calls:
+                self.assertIn("FaultError'>, {}, ".format(errno.EFAULT), self.in_child(*call))
+            self.assertEqual(m[:5], b"abcde")
+
+    def test_a_child_cannot_change_the_pages(self):
+        for m in self.maps:
+            calls = [(m.madvise, safemap.MADV_DOFORK), (m.madvise, safemap.MADV_DONTNEED)]
+            calls += [(m.protect, safemap.PROT_READ), (m.lock,), (m.unlock,)]
+            calls += [(m.flush,)] * (m is not self.maps[1])
+            for call in calls:
+                expected = "(<class 'OSError'>, {}, ".format(errno.EFAULT)
+                self.assertEqual(self.in_child(*call)[: len(expected)], expected)
+
+    def test_a_resize_in_a_child_says_why_it_fails(self):
+        reason = "this process did not inherit all pages of the map"
+        for m in self.maps:
+            for size in (PAGE, 2 * PAGE, 9 * PAGE)[: 2 if m is self.maps[2] else 3]:
+                expected = repr((ValueError, None, reason))
+                self.assertEqual(self.in_child(m.resize, size), expected)
+
+    def test_a_child_can_close_the_map(self):
+        for m in self.maps:
+            self.assertEqual(self.in_child(m.close), "None")
+
+    def test_direct_access_terminates_the_child(self):
+        for m in self.maps:
+            self.assertEqual(self.in_child(read_directly, m), signal.SIGSEGV)

@@ -1,6 +1,7 @@
 """Tests of the module's names and constants, and of the class as a Python type."""
 
 import copy
+import errno
 import gc
 import inspect
 import mmap as standard
@@ -65,6 +66,14 @@ class Module(unittest.TestCase):
         for name, value in ADDITIONAL.items():
             with self.subTest(name):
                 self.assertEqual(getattr(safemap, name), value)
+
+    @unittest.skipIf(WINDOWS, "Windows has no flags")
+    def test_flags_that_need_an_address_are_missing_and_refused(self):
+        for number in (0x10, 0x10_0000):
+            with self.assertRaises(OSError) as raised:
+                safemap.mmap(-1, PAGE, flags=safemap.MAP_PRIVATE | number)
+            self.assertEqual(raised.exception.errno, errno.EINVAL)
+        self.assertEqual([name for name in public(safemap) if "FIXED" in name], [])
 
     @unittest.skipUnless(LINUX_X86_64, "only Linux on x86-64 has it")
     def test_map_32bit_exists_on_every_python_version(self):

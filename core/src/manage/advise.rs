@@ -1,22 +1,27 @@
 //! `Map::advise`, and what becomes of bytes beside the range if the advice discards bytes.
 
-use std::{io, ops::RangeBounds};
+use std::ops::RangeBounds;
 
 use crate::{
     Advice, Error, Map, Result,
     access::{RegionsGuard, Rounding, Span},
-    mode::Sharing,
-    sys::{self, fault},
+    sys::{fault, pages::Pages},
 };
 
 impl Map {
     /// Advises the system how the pages of `range` will be used.
     ///
-    /// Pages that the range covers in part are included. If the advice can discard bytes, they are
-    /// left out instead, except for the last page of the map in a range that ends with the map.
+    /// Advice applies to whole pages, and must not discard bytes outside the range. The advice
+    /// determines what happens to pages that the range covers in part:
     ///
-    /// Bytes of the file outside the range never change. [`Advice::Remove`] frees the pages that
-    /// lie in the range as a whole, and writes zeros to the rest of the range.
+    /// | advice | pages that the range covers in part |
+    /// |---|---|
+    /// | [`DontNeed`](Advice::DontNeed), [`DontNeedLocked`](Advice::DontNeedLocked), [`Free`](Advice::Free), [`WipeOnFork`](Advice::WipeOnFork), [`GuardInstall`](Advice::GuardInstall) | are left out, except for the last page of the map if the range ends with the map |
+    /// | [`Remove`](Advice::Remove) | keep their other bytes: zeros are written to those of the range |
+    /// | [`HwPoison`](Advice::HwPoison) | are left out |
+    /// | any other, also [`DontFork`](Advice::DontFork) and [`Other`](Advice::Other) | are included |
+    ///
+    /// If no page is left, the call does nothing and returns `Ok`.
     ///
     /// A resize that moves the map cancels the advice.
     ///
@@ -24,6 +29,12 @@ impl Map {
     ///
     /// [`Error::OutOfBounds`]; [`Error::Unsupported`] if the platform lacks the advice;
     /// [`Error::Os`] if the system refuses it for this kind of map.
+    ///
+    /// Of [`Advice::Remove`] also: [`Error::ReadOnly`]; [`Error::Damaged`] for a damaged map;
+    /// [`Error::Fault`] with the first byte of the range whose page forbids writing
+    /// ([`Map::protect`], [`Advice::GuardInstall`]). No byte has changed then. If a page that the
+    /// range covers in part cannot be written for another reason, such as a truncated file,
+    /// [`Error::Fault`] comes after the other bytes have changed.
     ///
     /// # Platforms
     ///
@@ -52,41 +63,55 @@ impl Map {
         if known == Advice::Remove {
             return self.remove(&regions, span, number);
         }
-        match self.pages(&regions, span, rounding(known)) {
-            Some(pages) => pages.advise(number).map_err(Error::os("advise")),
-            None => Ok(()),
-        }
+        let Some(pages) = self.pages(&regions, span, rounding(known)) else { return Ok(()) };
+        pages.advise(number).map_err(Error::os("advise"))?;
+        self.record_guards(&regions, pages, known)
+    }
+
+    /// Records guards in maps whose bytes can be removed. The kernel would remove those under a
+    /// guard as well.
+    fn record_guards(
+        &self,
+        regions: &RegionsGuard<'_>,
+        pages: Pages<'_>,
+        known: Advice,
+    ) -> Result<()> {
+        let has_guards = match known {
+            Advice::GuardInstall => true,
+            Advice::GuardRemove => false,
+            _ => return Ok(()),
+        };
+        let Some(region) = regions.current().filter(|_| self.reaches_others()) else {
+            return Ok(());
+        };
+        region.record_guards(pages, has_guards).map_err(Error::os("advise"))
     }
 
     /// Frees the whole pages of `span`, and writes zeros to its other bytes.
-    ///
-    /// A read-only map cannot write them. The kernel frees its pages if the file is open for
-    /// writing, so they are freed if no byte outside `span` is lost.
     fn remove(&self, regions: &RegionsGuard<'_>, span: Span, number: i32) -> Result<()> {
+        self.ensure_writable("advise")?;
         self.ensure_intact()?;
-        let (before, after) = self.edges(span);
-        let writes_edges = self.reaches_others();
-        let is_private = self.sharing() == Sharing::Private;
-        let has_edges = before.len() > 0 || (after.len() > 0 && !self.is_end_of_file(span));
-        if !is_private && !writes_edges && has_edges {
-            let denied = io::Error::from_raw_os_error(sys::ACCESS_DENIED);
-            return Err(Error::os("advise")(denied));
+        if !self.reaches_others() {
+            // madvise(2) refuses private maps, so bytes outside the range are safe.
+            let pages = self.pages(regions, span, Rounding::Outward);
+            return pages.map_or(Ok(()), |pages| pages.advise(number)).map_err(Error::os("advise"));
         }
-        // madvise(2) refuses private maps, so bytes outside the range are safe.
-        let rounding = if writes_edges { Rounding::Inward } else { Rounding::Outward };
-        let pages = self.pages(regions, span, rounding);
+        self.ensure_pages_writable(regions, span)?;
+        let pages = self.pages(regions, span, Rounding::Inward);
         pages.map_or(Ok(()), |pages| pages.advise(number)).map_err(Error::os("advise"))?;
-        if !writes_edges {
-            return Ok(());
-        }
+        let (before, after) = self.edges(span);
         self.zero_locked(regions, before)?;
         self.zero_locked(regions, after)
     }
 
-    /// Whether neither the map nor the file continues behind `span`.
-    fn is_end_of_file(&self, span: Span) -> bool {
-        let end = self.offset() + span.end() as u64;
-        span.end() == self.len() && self.file_len().is_ok_and(|file_len| file_len <= end)
+    /// Fails if a page of `span` forbids writing. The kernel would remove its bytes if the file is
+    /// open for writing.
+    fn ensure_pages_writable(&self, regions: &RegionsGuard<'_>, span: Span) -> Result<()> {
+        let lead = self.memory.lead();
+        let range = lead + span.start()..lead + span.end();
+        let first =
+            regions.current().and_then(|region| region.first_unwritable(range, &self.request));
+        first.map_or(Ok(()), |at| Err(Error::Fault { offset: at - lead }))
     }
 
     /// The bytes of `span` before its first whole page, and those behind its last one.

@@ -115,7 +115,8 @@ impl Map {
         self.record_protection(&regions, span, protection).map_err(Error::os("protect"))
     }
 
-    /// Records the protection of memory that a resize may move, and has to restore if it fails.
+    /// Records the protection of memory that a resize may move, and has to restore if it fails;
+    /// and of maps that change a file, of which `Advice::Remove` removes writable pages only.
     pub(crate) fn record_protection(
         &self,
         regions: &RegionsGuard<'_>,
@@ -123,7 +124,8 @@ impl Map {
         protection: Protection,
     ) -> io::Result<()> {
         let is_moved = self.is_anonymous() && self.sharing() == Sharing::Private;
-        let Some(region) = regions.current().filter(|_| is_moved) else { return Ok(()) };
+        let is_recorded = is_moved || self.reaches_others();
+        let Some(region) = regions.current().filter(|_| is_recorded) else { return Ok(()) };
         let lead = self.memory.lead();
         let end = (lead + span.end()).next_multiple_of(self.request.page);
         region.record_protection(lead + span.start()..end, protection, &self.request)

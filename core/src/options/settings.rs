@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 
 use super::Options;
+#[cfg(doc)]
+use crate::{Error, Map};
 use crate::{
     Damage,
     flags::{Flags, HugePage, Protection},

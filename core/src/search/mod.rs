@@ -6,7 +6,8 @@
 //! needle, `skip` leaves out most of the map.
 //!
 //! A match counts if all of it can be read. The search ends with an error at the first byte that
-//! cannot be read, unless it has found a match before.
+//! it needs and cannot read, unless it has found a match before. It need not read a byte if other
+//! bytes exclude every match that would contain it.
 
 mod skip;
 
@@ -27,12 +28,15 @@ const WINDOW: usize = 16 * 1024;
 impl Map {
     /// Finds the first `needle` in `range` and returns its offset in the map.
     ///
-    /// An empty needle is found at the start of the range.
+    /// An empty needle is found at the start of the range. `None` means that the bytes that were
+    /// read exclude a match at every offset. These need not be all bytes of the range.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and
-    /// there is no match before it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search needs a byte that cannot be read, and
+    /// there is no match before it. The offset is that of the first of the inaccessible bytes
+    /// there. An inaccessible byte is not reported if other bytes exclude every match that would
+    /// contain it.
     ///
     /// # Examples
     ///
@@ -55,12 +59,14 @@ impl Map {
 
     /// Finds the last `needle` in `range` and returns its offset in the map.
     ///
-    /// An empty needle is found at the end of the range.
+    /// An empty needle is found at the end of the range. `None` means the same as for
+    /// [`find`](Map::find).
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search meets a byte that cannot be read, and
-    /// there is no match behind it.
+    /// [`Error::OutOfBounds`]; [`Error::Fault`] if the search needs a byte that cannot be read, and
+    /// there is no match behind it. The offset is that of the byte that it met. An inaccessible
+    /// byte is not reported if other bytes exclude every match that would contain it.
     ///
     /// # Examples
     ///

@@ -21,7 +21,7 @@
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
 //! | `page_size`, `granularity` | of pages and of file offsets, in bytes |
 //! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow` | the system's file descriptors |
-//! | `BAD_ADDRESS`, `INVALID`, `ACCESS_DENIED` | errno values: inaccessible memory, invalid argument, access denied |
+//! | `BAD_ADDRESS`, `INVALID` | errno values: inaccessible memory, invalid argument |
 
 #![allow(unsafe_code)]
 
@@ -45,6 +45,6 @@ use windows as os;
 
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    ACCESS_DENIED, AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file,
-    flags, fork, granularity, in_use, page_size, region, repair, rlimit, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork,
+    granularity, in_use, page_size, region, repair, rlimit, transfer,
 };

@@ -59,6 +59,30 @@ impl Protections {
         protect(at..size, default)
     }
 
+    /// Returns the first byte of `range` whose protection lacks `needed`.
+    pub(crate) fn first_without(
+        &self,
+        needed: Protection,
+        range: Range<usize>,
+        default: Protection,
+    ) -> Option<usize> {
+        let mut at = range.start;
+        if range.is_empty() {
+            return None;
+        }
+        let list = self.list().iter().filter(|(part, _)| part.end > range.start);
+        for (part, protection) in list.take_while(|(part, _)| part.start < range.end) {
+            if at < part.start && !default.contains(needed) {
+                return Some(at);
+            }
+            if !protection.contains(needed) {
+                return Some(at.max(part.start));
+            }
+            at = part.end;
+        }
+        (at < range.end && !default.contains(needed)).then_some(at)
+    }
+
     fn list(&self) -> &[(Range<usize>, Protection)] {
         // SAFETY: null, or a list that `set` has published and not yet freed.
         unsafe { self.0.load(Acquire).as_ref() }.map_or(&[], Vec::as_slice)
@@ -135,6 +159,10 @@ mod tests {
                 protections.set(range.clone(), protection, Protection::WRITE).unwrap();
                 model[range].fill(protection);
                 assert_eq!(bytes(&protections), model);
+                let (mut range, needed) =
+                    (start..random.usize(start..=16), all[random.usize(1..3)]);
+                let first = protections.first_without(needed, range.clone(), Protection::WRITE);
+                assert_eq!(first, range.find(|&at| !model[at].contains(needed)));
             }
         }
     }

@@ -1,7 +1,20 @@
 //! Arithmetic on the sizes of regions: the largest size, and rounding to whole pages.
 
-/// The largest size of a region: that of an object in Rust.
-pub(crate) const MAX: usize = isize::MAX as usize;
+/// The largest size of a region: that of an object in Rust, or the address space if it is smaller.
+pub(crate) const MAX: usize = isize::MAX as usize >> UNUSED_BITS;
+
+/// The bits of a positive `isize` that no address has which the system chooses. On x86-64 these are
+/// addresses of 47 bits, also with page tables of five levels (mm.rst of Linux), of which FreeBSD
+/// uses all 56; on aarch64 52 bits.
+const UNUSED_BITS: u32 = if cfg!(all(target_arch = "x86_64", not(target_os = "freebsd"))) {
+    16
+} else if cfg!(target_arch = "x86_64") {
+    7
+} else if cfg!(target_arch = "aarch64") {
+    11
+} else {
+    0
+};
 
 /// Adds the bytes before a map in its first page to the length of the map.
 ///

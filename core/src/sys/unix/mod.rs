@@ -26,7 +26,6 @@ use std::{
 
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
-pub(crate) const ACCESS_DENIED: i32 = libc::EACCES;
 
 /// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     flags::{Flags, Protection},
-    sys::{protections::Protections, request::MapRequest, size},
+    sys::{pages::Pages, protections::Protections, request::MapRequest, size},
 };
 
 /// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
@@ -37,6 +37,9 @@ impl MapRequest {
     }
 }
 
+/// What [`Region::guards`] has for a page that is not a guard.
+const NO_GUARD: Protection = Protection::WRITE;
+
 /// Mapped pages. They are unmapped on drop.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -46,6 +49,7 @@ pub(crate) struct Region {
     /// How the pages were mapped.
     request: MapRequest,
     protections: Protections,
+    guards: Protections,
     watch: Option<Watch>,
 }
 
@@ -76,8 +80,8 @@ impl Region {
         let call = MapCall { at: ptr::null_mut(), len, flags: request.flags.0, fd, offset };
         // SAFETY: without MAP_FIXED the kernel chooses a free address range.
         let base = unsafe { map_call(request.protection, &call) }?;
-        let protections = Protections::default();
-        Ok(Region { base, size, request: *request, protections, watch: None })
+        let (protections, guards) = Default::default();
+        Ok(Region { base, size, request: *request, protections, guards, watch: None })
     }
 
     /// Like [`Region::new`], with a name by which other processes map the same memory.
@@ -174,7 +178,7 @@ impl Region {
     fn release(&mut self) -> io::Result<()> {
         // From here on the signal handler must not map pages here.
         self.watch = None;
-        self.protections = Protections::default();
+        (self.protections, self.guards) = Default::default();
         not_inherited::forget(self.base.addr().get(), self.size);
         // SAFETY: the region owns the pages and ends here. No reference into them exists.
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
@@ -204,8 +208,9 @@ impl Region {
         Ok(())
     }
 
-    /// Records the protection of private memory, for a move that fails. Only the thread that has
-    /// locked the regions calls this.
+    /// Records the protection of pages: of private memory for a move that fails, of a map that
+    /// changes a file for [`Region::first_unwritable`]. Only the thread that has locked the regions
+    /// calls this.
     pub(crate) fn record_protection(
         &self,
         range: Range<usize>,
@@ -213,6 +218,27 @@ impl Region {
         request: &MapRequest,
     ) -> io::Result<()> {
         self.protections.set(range, protection, request.protection)
+    }
+
+    /// Records whether pages of the region are guards, which forbid access also if the protection
+    /// allows it.
+    pub(crate) fn record_guards(&self, pages: Pages<'_>, has_guards: bool) -> io::Result<()> {
+        let start = pages.start().addr() - self.base.addr().get();
+        let protection = if has_guards { Protection::NONE } else { NO_GUARD };
+        self.guards.set(start..start + pages.len(), protection, NO_GUARD)
+    }
+
+    /// Returns the first byte of `range`, in bytes from the start of the region, that a protection
+    /// or a guard does not allow to write.
+    pub(crate) fn first_unwritable(
+        &self,
+        range: Range<usize>,
+        request: &MapRequest,
+    ) -> Option<usize> {
+        let needed = Protection::WRITE;
+        let guard = self.guards.first_without(needed, range.clone(), NO_GUARD);
+        let protected = self.protections.first_without(needed, range, request.protection);
+        guard.into_iter().chain(protected).min()
     }
 
     /// Gives the pages their protection again, after a move that was not completed.

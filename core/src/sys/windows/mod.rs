@@ -25,7 +25,7 @@ use std::{
 
 use windows_sys::{
     Win32::{
-        Foundation::{ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_NOACCESS, HANDLE},
+        Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOACCESS, HANDLE},
         System::{
             SystemInformation::{GetSystemInfo, SYSTEM_INFO},
             Threading::GetCurrentProcess,
@@ -36,7 +36,6 @@ use windows_sys::{
 
 pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS.cast_signed();
 pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
-pub(crate) const ACCESS_DENIED: i32 = ERROR_ACCESS_DENIED.cast_signed();
 
 /// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

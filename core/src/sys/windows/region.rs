@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     flags::{Flags, Protection},
-    sys::{protections::Protections, request::MapRequest, size},
+    sys::{pages::Pages, protections::Protections, request::MapRequest, size},
 };
 
 /// Whether a mapping may extend beyond the end of its file, and the file may shrink while it is
@@ -247,8 +247,9 @@ impl Region {
         Ok(())
     }
 
-    /// Records the protection of private memory, for a move that fails. Only the thread that has
-    /// locked the regions calls this.
+    /// Records the protection of pages: of private memory for a move that fails, of a map that
+    /// changes a file for [`Region::first_unwritable`]. Only the thread that has locked the regions
+    /// calls this.
     pub(crate) fn record_protection(
         &self,
         range: Range<usize>,
@@ -256,6 +257,21 @@ impl Region {
         request: &MapRequest,
     ) -> io::Result<()> {
         self.protections.set(range, protection, request.protection)
+    }
+
+    /// Does nothing: there are no guards that advice installs.
+    pub(crate) fn record_guards(&self, _: Pages<'_>, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns the first byte of `range`, in bytes from the start of the region, that a protection
+    /// does not allow to write.
+    pub(crate) fn first_unwritable(
+        &self,
+        range: Range<usize>,
+        request: &MapRequest,
+    ) -> Option<usize> {
+        self.protections.first_without(Protection::WRITE, range, request.protection)
     }
 
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{ffi::c_int, os::fd::BorrowedFd};
 
-use libc::{ENOMEM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
+use libc::{MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 use pyo3::{
     exceptions::PyOverflowError,
     prelude::*,
@@ -166,8 +166,9 @@ impl Request {
             }
             Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
             Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
-            Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),
-            Error::TooLong { .. } => errno(ENOMEM),
+            Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
+                value_error("mmap length is too large")
+            }
             Error::Unsupported(_) => errno(INVALID),
             error => to_exception(error),
         }

@@ -12,7 +12,7 @@ use pyo3::{
 };
 use safemap::{Access, Error, Map, Options, granularity};
 
-use super::{INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED};
+use super::{INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, NOT_ENOUGH_MEMORY};
 use crate::{
     argument::int,
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
@@ -22,7 +22,6 @@ use crate::{
     mmap::Mmap,
 };
 
-const NOT_ENOUGH_MEMORY: i32 = 8;
 const MAPPED_ALIGNMENT: i32 = 1132;
 
 #[pymethods]
@@ -189,8 +188,9 @@ impl Source {
             Error::BeyondFile { .. } if self.length > 0 => errno(NOT_ENOUGH_MEMORY),
             Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
             Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
-            Error::TooLong { .. } if self.length == 0 => value_error("mmap length is too large"),
-            Error::TooLong { .. } => errno(NOT_ENOUGH_MEMORY),
+            Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
+                value_error("mmap length is too large")
+            }
             Error::Unaligned { .. } => errno(MAPPED_ALIGNMENT),
             Error::Unsupported(_) => errno(INVALID),
             error => to_exception(error),

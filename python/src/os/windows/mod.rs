@@ -11,6 +11,8 @@ use crate::ffi::error_of_status;
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
+/// `ERROR_NOT_ENOUGH_MEMORY`.
+pub(crate) const NOT_ENOUGH_MEMORY: i32 = 8;
 /// `EBADF` of the C library.
 pub(crate) const BAD_DESCRIPTOR: i32 = 9;
 /// `EFAULT` of the C library.
