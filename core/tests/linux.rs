@@ -358,10 +358,27 @@ fn remapping_changes_the_length_of_a_map_and_not_of_its_file() {
 }
 
 #[test]
+fn a_remapped_map_records_the_protection_of_its_pages() {
+    let file = TempFile::new(&pattern(4 * PAGE));
+    let mut map = Options::new().access(Access::Write).len(3 * PAGE).open(file.path()).unwrap();
+    let (last, new) = (2 * PAGE..3 * PAGE, 3 * PAGE..4 * PAGE);
+    map.protect(last.clone(), Protection::READ).unwrap();
+    map.advise(Advice::Remove, last.clone()).unwrap_err();
+    map.remap(2 * PAGE, true).unwrap();
+    map.remap(4 * PAGE, true).unwrap();
+    map.advise(Advice::Remove, last).unwrap();
+    map.protect(.., Protection::READ).unwrap();
+    map.remap(3 * PAGE, true).unwrap();
+    map.remap(4 * PAGE, true).unwrap();
+    map.advise(Advice::Remove, new).unwrap_err();
+}
+
+#[test]
 fn a_refused_remapping_leaves_the_map() {
     let mut map = Options::new().len(PAGE).anonymous().unwrap();
     map.fill(1, ..).unwrap();
-    let refused = map.remap(isize::MAX as usize - PAGE, false);
+    let large = usize::try_from(1_u64 << 40).unwrap_or(1 << 30);
+    let refused = map.remap(large, false);
     assert!(matches!(refused, Err(Error::Os { call: "remap", .. })), "{refused:?}");
     assert!(matches!(map.remap(usize::MAX, true), Err(Error::TooLong { .. })));
     assert_eq!(map.to_vec(..).unwrap(), [1; PAGE]);

@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 
 use super::Options;
-#[cfg(doc)]
-use crate::{Error, Map};
 use crate::{
     Damage,
     flags::{Flags, HugePage, Protection},
     mode::{Access, Sharing},
 };
+#[cfg(doc)]
+use crate::{Error, Map};
 
 impl Options {
     /// Sets how the program accesses the map.

@@ -146,6 +146,9 @@ impl Region {
         let start = unsafe { libc::mremap(self.base.as_ptr().cast(), self.size, size, flags) };
         let base = NonNull::new(start.cast::<u8>()).filter(|_| start != libc::MAP_FAILED);
         self.base = base.ok_or_else(io::Error::last_os_error)?;
+        // New pages have the protection of the last one, and are no guards.
+        self.protections.fit(self.size, size);
+        self.guards.fit(size, size);
         self.size = size;
         Ok(())
     }
