@@ -12,6 +12,7 @@ from tools import (
     debian_pythons,
     import_cycles,
     linking,
+    memmap2,
     package,
     platforms,
     prose,
@@ -69,6 +70,7 @@ def release_check(steps, options):
     linking.run(steps, options_of(linking))
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
+    memmap2.run(steps)
     cross.run(steps, options_of(cross))
 
 
@@ -88,6 +90,7 @@ TOOLS = [
     ("windows", "test for Windows, under Wine", windows.run, windows.options),
     ("cross", "check, build and test for other targets", cross.run, cross.options),
     ("linking", "test with each linker and profile", linking.run, linking.options),
+    ("memmap2", "run memmap2's tests on the crate in compat", memmap2.run, none),
     ("pythons", "test the package with CPythons", python_tests.run, python_tests.options),
     ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
     ("ci", "what a change must pass, in under 20 minutes", ci, none),

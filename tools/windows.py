@@ -38,8 +38,10 @@ def run(steps, options):
 
 def core(steps, toolchain, rest):
     """Lints and tests the core; returns the row of the table."""
-    checked = rest or lint(steps, toolchain, "safemap", "--all-targets")
-    command = toolchain.command("test", "--package", "safemap", "--no-fail-fast", *rest)
+    packages = ["safemap", "safemap-memmap2"]
+    checked = rest or all([lint(steps, toolchain, it, "--all-targets") for it in packages])
+    words = [word for it in packages for word in ("--package", it)]
+    command = toolchain.command("test", *words, "--no-fail-fast", *rest)
     counts = steps.run("cargo test for Windows", command, toolchain.env, read=rust.counts).counts
     return platforms.tested(TARGET, counts, "run by " + wine.version(), checked)
 

@@ -214,6 +214,9 @@
 //!
 //! # Coming from memmap2
 //!
+//! The crate in `compat/` has memmap2's interface, for programs that are to stay as they are. In
+//! new code:
+//!
 //! | memmap2 | safemap |
 //! |---|---|
 //! | `unsafe { Mmap::map(&file)? }` | [`Options::new().map(&file)?`](Options::map), [`Map::open(path)?`](Map::open) |
@@ -236,7 +239,7 @@
 //! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
 //! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
 //! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
-//! | `unsafe { map.remap(len, …)? }` (Linux) | [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
+//! | `unsafe { map.remap(len, …)? }` (Linux) | `Map::remap`; [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
 //! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 
 #[macro_use]
@@ -246,6 +249,7 @@ mod access;
 mod advice;
 
 mod accessor;
+mod damage;
 mod error;
 mod flags;
 mod rlimit;
@@ -270,6 +274,7 @@ mod word;
 
 pub use access::{View, copy_of};
 pub use advice::Advice;
+pub use damage::Damage;
 pub use error::{Error, Result};
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    Error, Map, Result,
+    Damage, Error, Map, Result,
     map::Origin,
     sys::{self, region::Region, repair::Mark},
 };
@@ -73,15 +73,15 @@ impl Map {
     }
 
     /// Registers the map for repair: the fault handler replaces pages that external code cannot
-    /// access.
-    pub(crate) fn start_repair(&mut self) -> Result<()> {
+    /// access, and calls `hook` when the map becomes damaged.
+    pub(crate) fn start_repair(&mut self, hook: Option<fn(Damage)>) -> Result<()> {
         if !sys::repair::POSSIBLE {
             return Err(Error::Unsupported("repair is not supported on this platform"));
         }
         if self.is_anonymous() {
             return Err(Error::Unsupported("repair is not supported for anonymous memory"));
         }
-        self.mark = Some(Arc::new(Mark::new()));
+        self.mark = Some(Arc::new(Mark::new(hook)));
         let mut regions = self.lock_regions();
         let watched = regions.current_mut().map_or(Ok(()), |region| self.watch(region));
         watched.map_err(Error::os("map"))

@@ -362,3 +362,67 @@ fn a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end() {
     map.resize(PAGE).unwrap();
     assert_eq!(map.to_vec(..).unwrap(), vec![0; PAGE]);
 }
+
+#[test]
+fn remapping_changes_the_length_of_a_map_and_not_of_its_file() {
+    let bytes = pattern(8 * PAGE);
+    let file = TempFile::new(&bytes);
+    for is_tracked in [true, false] {
+        let mut options = Options::new();
+        options.offset(7).len(100);
+        if !is_tracked {
+            options.untracked();
+        }
+        let mut map = options.open(file.path()).unwrap();
+        for len in [3 * PAGE, 8 * PAGE - 7, 5, PAGE] {
+            map.remap(len, true).unwrap();
+            assert_eq!(map.to_vec(..).unwrap(), &bytes[7..][..len]);
+        }
+        map.remap(9 * PAGE, true).unwrap();
+        assert!(matches!(map.get(8 * PAGE), Err(Error::Fault { .. })));
+        assert_eq!(file.file_len(), 8 * PAGE as u64);
+    }
+}
+
+#[test]
+fn a_remapped_map_records_the_protection_of_its_pages() {
+    let file = TempFile::new(&pattern(4 * PAGE));
+    let mut map = Options::new().access(Access::Write).len(3 * PAGE).open(file.path()).unwrap();
+    let (last, new) = (2 * PAGE..3 * PAGE, 3 * PAGE..4 * PAGE);
+    map.protect(last.clone(), Protection::READ).unwrap();
+    map.advise(Advice::Remove, last.clone()).unwrap_err();
+    map.remap(2 * PAGE, true).unwrap();
+    map.remap(4 * PAGE, true).unwrap();
+    map.advise(Advice::Remove, last).unwrap();
+    map.protect(.., Protection::READ).unwrap();
+    map.remap(3 * PAGE, true).unwrap();
+    map.remap(4 * PAGE, true).unwrap();
+    map.advise(Advice::Remove, new).unwrap_err();
+}
+
+#[test]
+fn a_refused_remapping_leaves_the_map() {
+    let mut map = Options::new().len(PAGE).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    let large = usize::try_from(1_u64 << 40).unwrap_or(1 << 30);
+    let refused = map.remap(large, false);
+    assert!(matches!(refused, Err(Error::Os { call: "remap", .. })), "{refused:?}");
+    assert!(matches!(map.remap(usize::MAX, true), Err(Error::TooLong { .. })));
+    assert_eq!(map.to_vec(..).unwrap(), [1; PAGE]);
+    let mut empty = Options::new().len(0).anonymous().unwrap();
+    assert!(matches!(empty.remap(PAGE, true), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn remapped_private_memory_grows_by_zeros() {
+    let mut map = Options::new().len(3 * PAGE).anonymous().unwrap();
+    map.fill(1, ..).unwrap();
+    map.resize(2 * PAGE).unwrap();
+    map.remap(PAGE / 2, true).unwrap();
+    map.remap(3 * PAGE, true).unwrap();
+    let mut expected = vec![0; 3 * PAGE];
+    expected[..PAGE / 2].fill(1);
+    assert_eq!(map.to_vec(..).unwrap(), expected);
+    map.resize(5 * PAGE).unwrap();
+    assert_eq!(map.to_vec(3 * PAGE..).unwrap(), [0; 2 * PAGE]);
+}

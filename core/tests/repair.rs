@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use safemap::{Access, Error, Map, Options};
+use safemap::{Access, Error, Map, Options, Protection};
 use safemap_testing::{
     PAGE, Stop, TempFile, output_of_child, pattern,
     process::Fork,
@@ -100,6 +100,77 @@ fn a_view_reports_damage_as_its_map_does() {
         file.open().set_len(4 * PAGE as u64).unwrap();
         map.restore().unwrap();
         assert_eq!(view.get(0).unwrap(), 1);
+    });
+}
+
+#[test]
+fn external_code_writes_to_missing_pages_of_a_map_that_became_writable() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(3 * PAGE));
+        let mut options = Options::new();
+        options.access(Access::Write).protection(Protection::READ).offset(5).repair();
+        let map = options.map(file.open()).unwrap();
+        file.open().set_len(0).unwrap();
+        assert_eq!(read_directly(&map, 0), 0);
+        map.protect(.., Protection::READ | Protection::WRITE).unwrap();
+        for at in [0, PAGE, 2 * PAGE] {
+            // SAFETY: `at` is in the map. The test is about a missing page there.
+            unsafe { map.as_mut_ptr().wrapping_add(at).write_volatile(1) };
+            assert_eq!(read_directly(&map, at), 1);
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_map_that_was_remapped_is_repaired_at_its_new_address() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(64 * PAGE));
+        let mut map = Options::new().len(PAGE).repair().untracked().open(file.path()).unwrap();
+        let old = map.as_ptr();
+        while map.as_ptr() == old {
+            // A new mapping may be at the address behind the map.
+            let _obstacle = Options::new().len(1).anonymous().unwrap();
+            map.remap(map.len() + PAGE, true).unwrap();
+        }
+        let len = map.len();
+        assert_eq!(map.to_vec(..).unwrap(), &pattern(64 * PAGE)[..len]);
+        file.open().set_len(0).unwrap();
+        assert_eq!(read_directly(&map, len - 1), 0);
+        assert_eq!(map.damage(), Some(reported(len - 1)));
+        assert!(matches!(map.remap(PAGE, true), Err(Error::Damaged { .. })));
+    });
+}
+
+#[test]
+fn the_hook_is_called_once_for_each_time_a_map_becomes_damaged() {
+    static REPORTS: AtomicUsize = AtomicUsize::new(0);
+    static MAP: AtomicUsize = AtomicUsize::new(0);
+    static OFFSET: AtomicUsize = AtomicUsize::new(0);
+    succeeds_in_child(|| {
+        let file = TempFile::new(&pattern(4 * PAGE));
+        let mut options = Options::new();
+        // SAFETY: atomics are safe in a signal handler.
+        let options = unsafe {
+            options.offset(3).on_damage(|damage| {
+                REPORTS.fetch_add(1, SeqCst);
+                MAP.store(damage.map, SeqCst);
+                OFFSET.store(damage.offset, SeqCst);
+            })
+        };
+        let map = options.open(file.path()).unwrap();
+        let other = file.open();
+        for reports in 1..3 {
+            other.set_len(PAGE as u64).unwrap();
+            assert_eq!(read_directly(&map, 3 * PAGE + 5), 0);
+            assert_eq!(read_directly(&map, 2 * PAGE + 5), 0);
+            assert_eq!(REPORTS.load(SeqCst), reports);
+            assert_eq!(MAP.load(SeqCst), map.as_ptr().addr());
+            // On s390x the offset is that of the page.
+            assert!((3 * PAGE - 3..=3 * PAGE + 5).contains(&OFFSET.load(SeqCst)));
+            other.set_len(4 * PAGE as u64).unwrap();
+            map.restore().unwrap();
+        }
     });
 }
 

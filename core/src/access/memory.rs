@@ -265,6 +265,13 @@ impl<'a> RegionsGuard<'a> {
         Ok(self.reserved.try_reserve_exact(1)?)
     }
 
+    /// Publishes the address of a region that was remapped, and another length.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn publish(&self, len: usize) {
+        self.publish_base();
+        self.set_len(len);
+    }
+
     /// Copies the first `len` bytes of the current region, which is private memory, to `region`,
     /// and makes the current region inaccessible. If that fails, it is accessible again.
     ///

@@ -71,8 +71,8 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range does not start at the start of a
-    /// page; [`Error::Os`] if the file is not open for that access.
+    /// [`Error::OutOfBounds`]; [`Error::Unaligned`] if the range starts neither with a page nor
+    /// with the map; [`Error::Os`] if the file is not open for that access.
     ///
     /// # Platforms
     ///
@@ -99,7 +99,7 @@ impl Map {
         let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
-        if !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
+        if span.start() > 0 && !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
             return Err(Error::Unaligned {
                 call: "protect",
                 offset: self.offset() + span.start() as u64,
@@ -109,6 +109,9 @@ impl Map {
         fault::ensure_first_for_protection().map_err(Error::os("protect"))?;
         let Some(pages) = self.pages(&regions, span, Rounding::Outward) else { return Ok(()) };
         pages.protect(protection).map_err(Error::os("protect"))?;
+        if span.len() == self.len() {
+            regions.all().for_each(|region| region.protect_repairs(protection));
+        }
         self.record_protection(&regions, span, protection).map_err(Error::os("protect"))
     }
 

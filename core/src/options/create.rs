@@ -48,7 +48,7 @@ impl Options {
             Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
         map.count_calls();
         if self.repair {
-            map.start_repair()?;
+            map.start_repair(self.on_damage)?;
         }
         Ok(map)
     }

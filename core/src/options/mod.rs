@@ -7,7 +7,7 @@ mod source;
 use std::{ffi::OsString, fs::OpenOptions, path::Path};
 
 use crate::{
-    Error, Map, Result,
+    Damage, Error, Map, Result,
     flags::{Flags, HugePage, Protection},
     mode::{Access, Sharing},
     sys::{self, AsFile},
@@ -47,6 +47,7 @@ pub struct Options {
     reserve: usize,
     untracked: bool,
     repair: bool,
+    on_damage: Option<fn(Damage)>,
     allocate: bool,
     extend: bool,
     name: Option<OsString>,

@@ -3,12 +3,13 @@
 use std::ffi::OsStr;
 
 use super::Options;
-#[cfg(doc)]
-use crate::{Error, Map};
 use crate::{
+    Damage,
     flags::{Flags, HugePage, Protection},
     mode::{Access, Sharing},
 };
+#[cfg(doc)]
+use crate::{Error, Map};
 
 impl Options {
     /// Sets how the program accesses the map.
@@ -261,6 +262,43 @@ impl Options {
     pub fn repair(&mut self) -> &mut Options {
         self.repair = true;
         self
+    }
+
+    /// Sets [`Options::repair`], and a function that is called when a map becomes damaged: at its
+    /// first damage, and at the first one after [`Map::restore`].
+    ///
+    /// # Safety
+    ///
+    /// The signal handler calls `hook`, on the thread that accessed the page, before this access
+    /// continues. So the hook calls functions that are safe in a signal handler only
+    /// (signal-safety(7)). In particular it does not allocate, wait for a lock or panic, and it
+    /// does not access the memory of a map with repair.
+    ///
+    /// # Platforms
+    ///
+    /// As for [`Options::repair`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # if cfg!(windows) { return Ok(()); } // Not supported there.
+    /// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    ///
+    /// use safemap::Options;
+    ///
+    /// static IS_DAMAGED: AtomicBool = AtomicBool::new(false);
+    ///
+    /// let mut options = Options::new();
+    /// // SAFETY: an atomic store is safe in a signal handler.
+    /// unsafe { options.on_damage(|_| IS_DAMAGED.store(true, Relaxed)) };
+    /// let map = options.open("Cargo.toml")?;
+    /// assert!(!IS_DAMAGED.load(Relaxed));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[allow(unsafe_code)] // Its body is safe; only the handler's call makes demands.
+    pub unsafe fn on_damage(&mut self, hook: fn(Damage)) -> &mut Options {
+        self.on_damage = Some(hook);
+        self.repair()
     }
 
     /// Makes [`Map::resize`] allocate disk space when the file grows.

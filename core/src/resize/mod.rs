@@ -1,5 +1,7 @@
 //! `Map::resize` while other threads read and write the map. `docs/design.md` explains the rules.
 
+#[cfg(target_os = "linux")]
+mod mremap;
 mod refresh;
 mod remap;
 #[cfg(all(test, unix))]

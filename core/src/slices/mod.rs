@@ -21,8 +21,6 @@
 mod bytes;
 mod copy;
 mod memory;
-#[cfg(test)]
-mod model;
 mod options;
 mod piece;
 mod seal;

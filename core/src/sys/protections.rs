@@ -83,6 +83,17 @@ impl Protections {
         (at < range.end && !default.contains(needed)).then_some(at)
     }
 
+    /// Ends ranges that end at `last`, or behind `end`, at `end`, and forgets those behind it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fit(&mut self, last: usize, end: usize) {
+        // SAFETY: null, or a list that `set` has published; it is borrowed mutably.
+        let Some(list) = (unsafe { self.0.get_mut().as_mut() }) else { return };
+        list.retain(|(range, _)| range.start < end);
+        if let Some((range, _)) = list.last_mut().filter(|(it, _)| it.end == last || it.end > end) {
+            range.end = end;
+        }
+    }
+
     fn list(&self) -> &[(Range<usize>, Protection)] {
         // SAFETY: null, or a list that `set` has published and not yet freed.
         unsafe { self.0.load(Acquire).as_ref() }.map_or(&[], Vec::as_slice)

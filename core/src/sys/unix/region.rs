@@ -181,6 +181,35 @@ impl Region {
         unsafe { map_call(protection, &call) }.map(drop)
     }
 
+    /// Records for repairs that all pages of the map have another protection.
+    pub(crate) fn protect_repairs(&self, protection: Protection) {
+        if let Some(watch) = &self.watch {
+            watch.set_protection(protection);
+        }
+    }
+
+    /// Changes the size of the region to `len` bytes. Its bytes stay, at another address if
+    /// `may_move` allows that and they need it. Ends the watch, also on failure.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
+        let size = size::round_up(len, self.request.page)
+            .ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        let flags = if may_move { libc::MREMAP_MAYMOVE } else { 0 };
+        // The signal handler must not map pages at an address that the region leaves.
+        self.watch = None;
+        not_inherited::forget(self.base.addr().get(), self.size);
+        // SAFETY: the region owns the pages. The caller of `Map::remap` has the only reference to
+        // the map, so no access to them is in progress.
+        let start = unsafe { libc::mremap(self.base.as_ptr().cast(), self.size, size, flags) };
+        let base = NonNull::new(start.cast::<u8>()).filter(|_| start != libc::MAP_FAILED);
+        self.base = base.ok_or_else(io::Error::last_os_error)?;
+        // New pages have the protection of the last one, and are no guards.
+        self.protections.fit(self.size, size);
+        self.guards.fit(size, size);
+        self.size = size;
+        Ok(())
+    }
+
     /// Whether this process did not inherit all pages from its parent.
     pub(crate) fn is_missing_pages(&self) -> bool {
         not_inherited::is_missing(self.base.addr().get(), self.size)

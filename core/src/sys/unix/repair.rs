@@ -16,8 +16,6 @@
 
 mod damage;
 mod exclusion;
-#[cfg(test)]
-mod model;
 mod probe;
 mod record;
 mod registry;
@@ -31,7 +29,7 @@ mod atomic {
 use std::{io, os::fd::BorrowedFd, ptr::NonNull, sync::Arc};
 
 use super::access_kind::FaultAccess;
-use crate::sys::request::MapRequest;
+use crate::{flags::Protection, sys::request::MapRequest};
 use damage::Damage;
 pub(crate) use record::Mark;
 use registry::Slot;
@@ -72,6 +70,11 @@ impl Watch {
     /// Maps the file again where pages were replaced. `offset` is the file offset of the region.
     pub(super) fn restore(&self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         self.damage().restore(file, offset)
+    }
+
+    /// Records that all pages have another protection.
+    pub(super) fn set_protection(&self, protection: Protection) {
+        self.damage().set_protection(protection);
     }
 
     /// Whether no page is replaced.

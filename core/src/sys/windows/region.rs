@@ -195,6 +195,9 @@ impl Region {
         Ok(())
     }
 
+    /// Does nothing: there are no repairs.
+    pub(crate) fn protect_repairs(&self, _: Protection) {}
+
     /// Returns false: there are no forks.
     pub(crate) fn is_missing_pages(&self) -> bool {
         false

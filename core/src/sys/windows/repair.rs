@@ -1,5 +1,7 @@
 //! Repair, which Windows does not support: a page of a view cannot be replaced by another page.
 
+use crate::Damage;
+
 /// Whether pages of a map can be replaced while it is mapped.
 pub(crate) const POSSIBLE: bool = false;
 
@@ -8,7 +10,7 @@ pub(crate) const POSSIBLE: bool = false;
 pub(crate) struct Mark;
 
 impl Mark {
-    pub(crate) fn new() -> Mark {
+    pub(crate) fn new(_: Option<fn(Damage)>) -> Mark {
         Mark
     }
 

@@ -5,7 +5,10 @@ use std::{
     ops::Range,
     os::fd::{AsRawFd, BorrowedFd},
     ptr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering::SeqCst},
+    },
     thread,
 };
 
@@ -33,6 +36,8 @@ pub(super) struct Damage {
     /// Bytes of the region before the map starts.
     lead: usize,
     request: MapRequest,
+    /// The bits of the pages' [`Protection`] at present.
+    protection: AtomicI32,
     mark: Arc<Mark>,
     record: Record,
 }
@@ -47,7 +52,17 @@ impl Damage {
         mark: Arc<Mark>,
     ) -> io::Result<Damage> {
         let record = Record::new(size.div_ceil(request.page))?;
-        Ok(Damage { start, size, lead, request, mark, record })
+        let protection = AtomicI32::new(request.protection.bits());
+        Ok(Damage { start, size, lead, request, protection, mark, record })
+    }
+
+    /// Records that all pages have another protection.
+    pub(super) fn set_protection(&self, protection: Protection) {
+        self.protection.store(protection.bits(), SeqCst);
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::from_bits(self.protection.load(SeqCst))
     }
 
     /// Whether `address` lies in this region, in a page that has not been replaced.
@@ -59,24 +74,34 @@ impl Damage {
     /// Replaces the page that was accessed by zeros, if it lies in this region, the region allows
     /// the access, and the page is still missing. Returns whether the access may be tried again.
     ///
-    /// Async-signal-safe: uses atomics and calls `futex`, `mmap` and `munmap`.
+    /// Async-signal-safe: uses atomics and calls `futex`, `mmap`, `munmap`, and the
+    /// map's hook.
     pub(super) fn repair(&self, access: &FaultAccess) -> bool {
         let FaultAccess { address, kind, is_write } = *access;
-        let protection = self.request.protection;
+        let protection = self.protection();
         let is_allowed = kind.is_none_or(|kind| kind.is_allowed_by(protection));
         let Some(page) = self.page_at(address).filter(|_| is_allowed) else { return false };
         let offset = (address - self.start).saturating_sub(self.lead);
         // What can be written can also be read.
         let is_write = is_write.unwrap_or(protection.contains(Protection::WRITE));
         let repaired = exclusion::attempt(&self.mark, |exclusive| {
-            probe::is_accessible(address, is_write)
-                || self.replace(exclusive, page..page + 1, offset).is_ok()
-                || self.replace_all(exclusive)
+            if probe::is_accessible(address, is_write) {
+                return (true, false);
+            }
+            let is_first = self.mark.first().is_none();
+            let is_done = self.replace(exclusive, page..page + 1, offset).is_ok()
+                || self.replace_all(exclusive);
+            (is_done, is_first)
         });
-        repaired.unwrap_or_else(|| {
+        let Some((is_done, is_first)) = repaired else {
             thread::yield_now();
-            true
-        })
+            return true;
+        };
+        // Without the exclusion, because the hook is code of the program.
+        if is_done && is_first {
+            self.mark.report(crate::Damage { map: self.start + self.lead, offset });
+        }
+        is_done
     }
 
     /// Replaces the whole region by one mapping, because the process has reached its limit of
@@ -154,6 +179,6 @@ impl Damage {
         };
         // SAFETY: the pages lie in the region, which stays mapped while it is watched. The only
         // references into it are those that external code holds, for which any bytes are valid.
-        unsafe { map_call(self.request.protection, &call) }.map(drop)
+        unsafe { map_call(self.protection(), &call) }.map(drop)
     }
 }

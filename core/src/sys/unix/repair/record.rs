@@ -31,6 +31,7 @@
 use std::{io, ops::Range};
 
 use super::atomic::{AtomicU64, AtomicUsize, SeqCst};
+use crate::Damage;
 
 /// The right to replace and to restore pages of a map. At most one thread has it.
 #[derive(Debug)]
@@ -76,14 +77,23 @@ impl Drop for Exclusive<'_> {
 #[derive(Debug)]
 pub(crate) struct Mark {
     first: AtomicUsize,
+    hook: Option<fn(Damage)>,
     pub(super) exclusion: Exclusion,
 }
 
 impl Mark {
     const NONE: usize = usize::MAX;
 
-    pub(crate) fn new() -> Mark {
-        Mark { first: AtomicUsize::new(Mark::NONE), exclusion: Exclusion::new() }
+    /// Makes the mark of a map that is intact. A signal handler calls `hook` when that changes.
+    pub(crate) fn new(hook: Option<fn(Damage)>) -> Mark {
+        Mark { first: AtomicUsize::new(Mark::NONE), hook, exclusion: Exclusion::new() }
+    }
+
+    /// Calls the hook.
+    pub(super) fn report(&self, damage: Damage) {
+        if let Some(hook) = self.hook {
+            hook(damage);
+        }
     }
 
     /// The lowest offset in the map at which a page was replaced.

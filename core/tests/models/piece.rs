@@ -3,17 +3,10 @@
 //! The model compiles `piece` with the atomics of `loom`. The bytes of a piece are cells of `loom`,
 //! which fail if a thread reads one beside a write. Controls break the protocol; the model finds
 //! the interleaving in which they fail.
-//!
-//! Each test runs in a child process: `loom` installs a handler for SIGSEGV that takes the faults of
-//! accessors for its own.
-
-// Elsewhere `loom` is not a dependency: it runs on few processors.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::{panic, sync::Arc};
 
 use loom::{cell::UnsafeCell, thread};
-use safemap_testing::succeeds_in_child;
 
 mod atomic {
     use std::cell::Cell;
@@ -32,7 +25,7 @@ mod atomic {
 
 // The same source with other atomics, not all of which the model needs.
 #[allow(dead_code, clippy::duplicate_mod)]
-#[path = "piece.rs"]
+#[path = "../../src/slices/piece.rs"]
 mod piece;
 
 use piece::Piece;
@@ -193,55 +186,43 @@ fn finds_a_race(explore: impl FnOnce() + panic::UnwindSafe) -> bool {
 
 #[test]
 fn two_threads_get_bytes_that_were_written_once() {
-    succeeds_in_child(|| {
-        explore::<Piece>(nothing, BYTES, get_all, None);
-    });
+    explore::<Piece>(nothing, BYTES, get_all, None);
 }
 
 #[test]
 fn three_threads_get_bytes_that_were_written_once() {
-    succeeds_in_child(|| {
-        explore::<Piece>(nothing, BYTES, get_all, Some(|snapshot| snapshot.try_get()));
-    });
+    explore::<Piece>(nothing, BYTES, get_all, Some(|snapshot| snapshot.try_get()));
 }
 
 /// A reader keeps the bytes before the end of a file that is cut. Another one reads the rest after
 /// the file has grown again.
 #[test]
 fn a_piece_that_was_cut_short_keeps_its_ready_bytes() {
-    succeeds_in_child(|| {
-        let work: fn(&Snapshot<Piece>) = |snapshot| {
-            assert!(snapshot.get(1));
-            snapshot.get(BYTES);
-            snapshot.assert_bytes(1);
-        };
-        let grow: fn(&Snapshot<Piece>) =
-            |snapshot| snapshot.available.store(BYTES, loom::sync::atomic::Ordering::Relaxed);
-        explore(nothing, 1, work, Some(grow));
-    });
+    let work: fn(&Snapshot<Piece>) = |snapshot| {
+        assert!(snapshot.get(1));
+        snapshot.get(BYTES);
+        snapshot.assert_bytes(1);
+    };
+    let grow: fn(&Snapshot<Piece>) =
+        |snapshot| snapshot.available.store(BYTES, loom::sync::atomic::Ordering::Relaxed);
+    explore(nothing, 1, work, Some(grow));
 }
 
 /// A child's copy of a claim that another thread of the parent had.
 #[test]
 fn one_thread_takes_over_a_claim_that_a_fork_left_behind() {
-    succeeds_in_child(|| {
-        let prepare = |snapshot: &Snapshot<Piece>| snapshot.state.abandon(FORKS - 1);
-        explore(prepare, BYTES, get_all, None);
-    });
+    let prepare = |snapshot: &Snapshot<Piece>| snapshot.state.abandon(FORKS - 1);
+    explore(prepare, BYTES, get_all, None);
 }
 
 /// Controls.
 #[test]
 fn bytes_that_are_published_without_release_are_found() {
-    succeeds_in_child(|| {
-        atomic::PUBLISH.set(atomic::Ordering::Relaxed);
-        assert!(finds_a_race(|| explore::<Piece>(nothing, BYTES, get_all, None)));
-    });
+    atomic::PUBLISH.set(atomic::Ordering::Relaxed);
+    assert!(finds_a_race(|| explore::<Piece>(nothing, BYTES, get_all, None)));
 }
 
 #[test]
 fn bytes_that_are_written_without_a_claim_are_found() {
-    succeeds_in_child(|| {
-        assert!(finds_a_race(|| explore::<Unclaimed>(nothing, BYTES, get_all, None)));
-    });
+    assert!(finds_a_race(|| explore::<Unclaimed>(nothing, BYTES, get_all, None)));
 }

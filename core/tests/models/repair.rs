@@ -2,17 +2,10 @@
 //!
 //! The model compiles `record` with the atomics of `loom`. Each operation has controls that break
 //! the protocol; the model finds the interleaving in which they fail.
-//!
-//! Each test runs in a child process: `loom` installs a handler for SIGSEGV that takes the faults of
-//! accessors for its own.
-
-// Elsewhere `loom` is not a dependency: it runs on few processors.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::{ops::Range, panic, sync::Arc};
 
 use loom::{sync::Mutex, thread};
-use safemap_testing::succeeds_in_child;
 
 use record::{Exclusion, Exclusive, Mark, Record};
 
@@ -22,7 +15,7 @@ mod atomic {
 
 // The same source with other atomics, not all of which the model needs.
 #[allow(dead_code, clippy::duplicate_mod)]
-#[path = "record.rs"]
+#[path = "../../src/sys/unix/repair/record.rs"]
 mod record;
 
 const PAGES: usize = 2;
@@ -68,7 +61,7 @@ impl Map {
     fn damaged(order: Order) -> Arc<Map> {
         let map = Map {
             table: Mutex::new(PageTable { zeros: [true; PAGES], exists: [true; PAGES] }),
-            mark: Mark::new(),
+            mark: Mark::new(None),
             record: Record::new(PAGES).unwrap(),
             other: Exclusion::new(),
             promised: atomic::AtomicUsize::new(0),
@@ -267,80 +260,62 @@ fn finds(order: Order, threads: &'static [fn(&Map)]) -> String {
 
 #[test]
 fn a_restoration_loses_no_cut() {
-    succeeds_in_child(|| {
-        explore(Order::Correct, RESTORE_BESIDE_A_CUT);
-    });
+    explore(Order::Correct, RESTORE_BESIDE_A_CUT);
 }
 
 #[test]
 fn a_restoration_loses_no_cut_beside_two_readers() {
-    succeeds_in_child(|| {
-        explore(Order::Correct, TWO_READERS);
-    });
+    explore(Order::Correct, TWO_READERS);
 }
 
 #[test]
 fn zeros_are_recorded_whenever_they_are_visible() {
-    succeeds_in_child(|| {
-        explore(Order::Correct, OBSERVER);
-    });
+    explore(Order::Correct, OBSERVER);
 }
 
 #[test]
 fn a_handler_that_runs_after_a_restoration_does_not_damage_the_map() {
-    succeeds_in_child(|| {
-        explore(Order::Correct, LATE_HANDLER);
-    });
+    explore(Order::Correct, LATE_HANDLER);
 }
 
 /// Controls.
 #[test]
 fn without_exclusion_both_orders_of_a_restoration_lose_a_cut() {
-    succeeds_in_child(|| {
-        assert_eq!(finds(Order::FileFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
-        assert_eq!(finds(Order::BitFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
-    });
+    assert_eq!(finds(Order::FileFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
+    assert_eq!(finds(Order::BitFirst, RESTORE_BESIDE_A_CUT), "zeros without a bit");
 }
 
 #[test]
 fn zeros_that_are_mapped_first_are_visible_without_a_record() {
-    succeeds_in_child(|| {
-        assert_eq!(finds(Order::ZerosFirst, OBSERVER), "zeros without a bit");
-    });
+    assert_eq!(finds(Order::ZerosFirst, OBSERVER), "zeros without a bit");
 }
 
 #[test]
 fn a_mark_that_is_cleared_first_hides_zeros() {
-    succeeds_in_child(|| {
-        assert_eq!(finds(Order::MarkFirst, OBSERVER), "zeros without a mark");
-    });
+    assert_eq!(finds(Order::MarkFirst, OBSERVER), "zeros without a mark");
 }
 
 #[test]
 fn a_handler_that_checks_nothing_damages_a_restored_map() {
-    succeeds_in_child(|| {
-        assert_eq!(finds(Order::Unchecked, LATE_HANDLER), "damage after a restoration");
-    });
+    assert_eq!(finds(Order::Unchecked, LATE_HANDLER), "damage after a restoration");
 }
 
 /// A child's copy of an exclusion that another thread of the parent owned.
 #[test]
 fn one_thread_takes_over_the_exclusion_of_another_process() {
-    succeeds_in_child(|| {
-        loom::model(|| {
-            let map = Map::damaged(Order::Correct);
-            std::mem::forget(map.mark.exclusion.attempt(PROCESS - 1));
-            let owners = Arc::new(atomic::AtomicUsize::new(0));
-            let work = |owners: Arc<atomic::AtomicUsize>, map: Arc<Map>| {
-                let exclusive = wait(&map.mark.exclusion);
-                assert_eq!(owners.fetch_add(1, atomic::SeqCst), 0);
-                owners.fetch_sub(1, atomic::SeqCst);
-                drop(exclusive);
-            };
-            let other = (Arc::clone(&owners), Arc::clone(&map));
-            let thread = thread::spawn(move || work(other.0, other.1));
-            work(owners, map);
-            thread.join().unwrap();
-        });
+    loom::model(|| {
+        let map = Map::damaged(Order::Correct);
+        std::mem::forget(map.mark.exclusion.attempt(PROCESS - 1));
+        let owners = Arc::new(atomic::AtomicUsize::new(0));
+        let work = |owners: Arc<atomic::AtomicUsize>, map: Arc<Map>| {
+            let exclusive = wait(&map.mark.exclusion);
+            assert_eq!(owners.fetch_add(1, atomic::SeqCst), 0);
+            owners.fetch_sub(1, atomic::SeqCst);
+            drop(exclusive);
+        };
+        let other = (Arc::clone(&owners), Arc::clone(&map));
+        let thread = thread::spawn(move || work(other.0, other.1));
+        work(owners, map);
+        thread.join().unwrap();
     });
 }

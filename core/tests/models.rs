@@ -1,0 +1,15 @@
+//! Models of concurrent protocols. `loom` explores their interleavings.
+//!
+//! They are no unit tests, because `loom` installs a handler for SIGSEGV that would receive the
+//! faults of accessors.
+
+// Elsewhere `loom` is not a dependency: it runs on few processors.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(unsafe_code)]
+
+#[path = "models/piece.rs"]
+mod piece;
+#[path = "models/repair.rs"]
+mod repair;
+
+use safemap::Damage;
