@@ -43,11 +43,11 @@ fn a_map_follows_a_file_that_shrinks() {
     let expected = pattern(3 * PAGE);
     let file = TempFile::new(&expected);
     let map = Options::new().offset(10).open(file.path()).unwrap();
-    file.open().set_len(PAGE as u64).unwrap();
+    file.set_len(PAGE as u64);
     assert_eq!(map.refresh().unwrap(), PAGE - 10);
     assert_eq!(map.to_vec(..).unwrap(), expected[10..PAGE]);
     assert!(matches!(map.get(PAGE - 10), Err(Error::OutOfBounds { .. })));
-    file.open().set_len(3).unwrap();
+    file.set_len(3);
     assert_eq!(map.refresh().unwrap(), 0);
     append(&file, &[7; 10]);
     assert_eq!(map.refresh().unwrap(), 3);

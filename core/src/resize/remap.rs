@@ -34,6 +34,8 @@ impl Map {
         new_len: usize,
     ) -> Result<()> {
         let new_end = file_end(offset, new_len)?;
+        // Before the file is extended.
+        region_size(self.memory.lead(), new_len)?;
         let mut regions = self.lock_regions();
         let _no_views = regions.exclude_views()?;
         let old_end = sys::file::status_len(file).map_err(Error::os("resize"))?;
