@@ -7,9 +7,9 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(unsafe_code)]
 
-#[path = "models/piece.rs"]
-mod piece;
 #[path = "models/repair.rs"]
 mod repair;
+#[path = "models/snapshot.rs"]
+mod snapshot;
 
 use safemap::Damage;

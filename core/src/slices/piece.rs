@@ -3,7 +3,7 @@
 //! The state of a piece is one word: the number of ready bytes at its start, and a claim. The
 //! thread that has the claim writes behind the ready bytes, then publishes their new number and
 //! gives up the claim in one step. So no byte is written after it was ready, and no byte is written
-//! by two threads. `core/tests/models/piece.rs` explores the interleavings.
+//! by two threads. `core/tests/models/snapshot.rs` explores the interleavings.
 
 use super::atomic::{
     AtomicU64,
