@@ -2,6 +2,8 @@
 
 mod arena;
 mod checks;
+// The portable accessors may tear a word that they store.
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
 mod inlined;
 mod ranges;
 mod strides;
