@@ -391,6 +391,8 @@ impl<'a> RegionsGuard<'a> {
     /// Makes `region` the first of the list, by one store.
     fn push(&mut self, region: Region) {
         let mut node = mem::take(&mut self.reserved);
+        // Otherwise the list would allocate four nodes, and release three.
+        node.reserve_exact(1);
         node.push(Node { region, older: self.memory.newest.load(Acquire) });
         let node: *mut [Node] = Box::into_raw(node.into_boxed_slice());
         self.memory.newest.store(node.cast(), Release);
