@@ -26,10 +26,12 @@ pub(crate) fn chaining(settings: &Settings) -> Result {
         [SIGBUS, SIGSEGV].into_iter().for_each(install_chaining);
         let calls = CHAINED.load(SeqCst);
         assert!(faults(settings, &map), "the program's handler is first and calls the library's");
-        assert_eq!(CHAINED.load(SeqCst), calls + 1);
+        // An inlined access that faults is repeated by an accessor.
+        let passed = CHAINED.load(SeqCst);
+        assert!((calls + 1..=calls + 2).contains(&passed), "{} calls", passed - calls);
         drop(Map::open(file.path())?);
         assert!(faults(settings, &map), "the library's handler is first again");
-        assert_eq!(CHAINED.load(SeqCst), calls + 1, "the library does not pass on its own fault");
+        assert_eq!(CHAINED.load(SeqCst), passed, "the library does not pass on its own fault");
         // Another fault passes all handlers and terminates the process. It must not cycle.
         let ended = access_directly(&map)?.wait_timeout(Duration::from_secs(5))?;
         let signal = ended.and_then(|status| status.signal());
