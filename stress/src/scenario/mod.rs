@@ -102,7 +102,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("stack overflow", stack_overflow::run, "a handler that does not chain"),
     scenario("repaired", repaired::run, "maps without repair"),
     scenario("repaired, scattered", repaired::scattered, "maps without repair"),
-    scenario("restored", repaired::restored, "damage during a restoration is ignored"),
+    scenario("restored", repaired::restored, "damage after a restoration is ignored"),
 ];
 
 /// Returns a map of `pages` pages, and its file.
