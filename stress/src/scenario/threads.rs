@@ -51,7 +51,9 @@ struct Counts {
 
 /// Runs the threads with new maps each time: a map does not move after it had its largest length.
 fn repeat<W: Borrow<Map>>(settings: &Settings, maps: impl Fn() -> Result<Maps<W>>) -> Result {
-    let (rounds, time) = (settings.times(20, 300), settings.time(40, 80));
+    // A control ends with its first unlucky move, which may take more than 20 rounds.
+    let rounds = settings.times(if settings.control { 300 } else { 20 }, 300);
+    let time = settings.time(40, 80);
     let counts = Counts::default();
     for _ in 0..rounds {
         let (maps, witness) = maps()?;
