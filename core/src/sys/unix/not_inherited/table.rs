@@ -12,7 +12,7 @@ use std::{
 
 use super::spares::Spares;
 use crate::{
-    flags::Protection,
+    flags::{Flags, Protection},
     sys::unix::mmap::{MapCall, map_call},
 };
 
@@ -91,7 +91,7 @@ pub(super) fn ranges() -> &'static [Range] {
 pub(super) fn make_inaccessible(range: &Range) {
     let at = ptr::without_provenance_mut(range.start);
     let len = range.end - range.start;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | Flags::NORESERVE.0 | libc::MAP_FIXED;
     let call = MapCall { at, len, flags, fd: -1, offset: 0 };
     // SAFETY: the pages lie in a region, which is mapped in the child as well. Only accessors
     // access them, which can take a fault, and code that must expect one (`Advice::DontFork`).
