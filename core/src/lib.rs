@@ -152,11 +152,11 @@
 //!
 //! A call costs 1 to 3 ns more than a `memcpy` of the same length: a bounds check, and a check that
 //! the thread can take a fault. On Linux, accesses of up to 128 bytes call no function, and those
-//! of a [`View`] cost about as much as those of a slice. No system call is made. Creating a map makes one
-//! system call more than `mmap` needs, to check the signal handler (0.2 to 0.3 µs, of 4 to 15 µs
-//! for the map). On Windows a call costs 2 ns more if the map can be resized, to count the calls
-//! that use the map.
-//! `docs/performance.md` in the repository has the measurements and the commands that made them.
+//! of a [`View`] cost about as much as those of a slice. No system call is made. Creating a map
+//! makes one system call more than `mmap` needs, to check the signal handler (0.2 to 0.3 µs, of 4
+//! to 15 µs for the map). On Windows a call costs 2 ns more if the map can be resized, to count the
+//! calls that use the map. `docs/performance.md` in the repository has the measurements and the
+//! commands that made them.
 //!
 //! # Platforms
 //!
