@@ -109,3 +109,39 @@ fn a_fork_waits_for_no_call_that_touches_storage() {
         fork_beside_stalled(|map| map.resize(64 * PAGE).unwrap());
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forked_child_refuses_the_seal_until_it_ends() {
+    succeeds_in_child(|| {
+        let map = Options::new().len(3 * PAGE).memfd("test").unwrap();
+        map.write_at(&pattern(3 * PAGE), 0).unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let child = Fork::run(|| {
+            let mut byte = [0];
+            i32::from(std::io::Read::read_exact(&mut &reader, &mut byte).is_err())
+        });
+        let (error, map) = map.seal().unwrap_err();
+        let Error::Os { call: "seal", source } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), std::io::ErrorKind::ResourceBusy);
+        map.resize(4 * PAGE).unwrap();
+        map.set(3 * PAGE, 200).unwrap();
+        std::io::Write::write_all(&mut &writer, b"x").unwrap();
+        assert!(child.unwrap().wait().unwrap().success());
+        let bytes = map.seal().unwrap();
+        assert!(bytes[..3 * PAGE] == pattern(3 * PAGE) && bytes[3 * PAGE] == 200);
+    });
+}
+
+/// The advice of the map is void for the slice.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sealed_slice_is_whole_in_a_child() {
+    succeeds_in_child(|| {
+        let map = Options::new().len(3 * PAGE).memfd("test").unwrap();
+        map.write_at(&pattern(3 * PAGE), 0).unwrap();
+        map.advise(Advice::DontFork, ..PAGE).unwrap();
+        let bytes = map.seal().unwrap();
+        assert!(holds_in_fork(|| *bytes == *pattern(3 * PAGE)));
+    });
+}

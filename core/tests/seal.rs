@@ -1,4 +1,5 @@
-//! Memory files, and slices of files that are sealed.
+//! Memory files, and slices of files that are sealed. Tests that start a process are in `fork.rs`:
+//! for a moment it has copies of the maps of other tests, and their files cannot be sealed.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
@@ -7,13 +8,11 @@ use std::{
     os::{fd::AsFd, unix::fs::FileExt},
 };
 
-use safemap::{Access, Advice, Backing, Error, FileBytes, Map, Options, Sharing};
+use safemap::{Access, Backing, Error, FileBytes, Map, Options, Sharing};
 use safemap_testing::{
     PAGE,
     memfd::{add_seals, memory_file, splice_to_pipe},
     pattern,
-    process::Fork,
-    succeeds_in_child,
 };
 
 /// A map of a memory file, and another descriptor of the file.
@@ -47,23 +46,16 @@ fn is_busy(error: &Error) -> bool {
 
 #[test]
 fn a_memory_file_grows_and_becomes_a_slice_without_a_copy() {
-    // A fork copies the maps of other tests.
-    succeeds_in_child(|| {
-        let map = Options::new().memfd("test").unwrap();
-        assert_eq!((map.len(), map.access(), map.sharing()), (0, Access::Write, Sharing::Shared));
-        let expected = pattern(40 * PAGE + 3);
-        map.resize(PAGE).unwrap();
-        map.resize(expected.len()).unwrap();
-        map.write_at(&expected, 0).unwrap();
-        map.advise(Advice::DontFork, ..PAGE).unwrap();
-        let address = map.as_ptr();
-        let bytes = map.seal().unwrap();
-        assert_eq!((bytes.as_ptr(), bytes.backing()), (address, Backing::Sealed));
-        assert!(*bytes == *expected);
-        // The slice is whole in a child: the advice of the map is void.
-        let child = Fork::run(|| i32::from(*bytes != *expected)).unwrap();
-        assert!(child.wait().unwrap().success());
-    });
+    let map = Options::new().memfd("test").unwrap();
+    assert_eq!((map.len(), map.access(), map.sharing()), (0, Access::Write, Sharing::Shared));
+    let expected = pattern(40 * PAGE + 3);
+    map.resize(PAGE).unwrap();
+    map.resize(expected.len()).unwrap();
+    map.write_at(&expected, 0).unwrap();
+    let address = map.as_ptr();
+    let bytes = map.seal().unwrap();
+    assert_eq!((bytes.as_ptr(), bytes.backing()), (address, Backing::Sealed));
+    assert!(*bytes == *expected);
 }
 
 #[test]
@@ -125,26 +117,6 @@ fn another_shared_map_refuses_the_seal() {
 
 fn memory_map(file: &File) -> Map {
     Options::new().access(Access::Write).map(file).unwrap()
-}
-
-#[test]
-fn a_forked_child_refuses_the_seal_until_it_ends() {
-    // A fork copies the maps of other tests.
-    succeeds_in_child(|| {
-        let expected = pattern(3 * PAGE);
-        let (map, _file) = memory(&expected);
-        let (reader, writer) = std::io::pipe().unwrap();
-        let child = Fork::run(|| {
-            let mut byte = [0];
-            i32::from(std::io::Read::read_exact(&mut &reader, &mut byte).is_err())
-        });
-        let (error, map) = refused(map);
-        assert!(is_busy(&error), "{error}");
-        assert_works(&map, &expected);
-        std::io::Write::write_all(&mut &writer, b"x").unwrap();
-        assert!(child.unwrap().wait().unwrap().success());
-        assert!(*map.seal().unwrap() == *expected);
-    });
 }
 
 #[test]
