@@ -27,11 +27,12 @@
 /// }
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Advice {
     /// No special treatment. Cancels [`Random`](Advice::Random) and
     /// [`Sequential`](Advice::Sequential).
+    #[default]
     Normal,
     /// Pages will be accessed in random order: disables read-ahead.
     Random,

@@ -2,9 +2,9 @@
 //!
 //! The constants are in `sys`, because each operating system defines its own.
 
-use std::ops::BitOr;
+use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 
-/// The allowed kinds of access to the pages of a map.
+/// The allowed kinds of access to the pages of a map. The default is none.
 ///
 /// # Examples
 ///
@@ -16,10 +16,10 @@ use std::ops::BitOr;
 /// map.protect(.., Protection::READ)?;
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Protection(pub(crate) i32);
 
-/// Flags for the creation of a mapping.
+/// Flags for the creation of a mapping. The default is none.
 ///
 /// All flags of the system are allowed except `MAP_FIXED`, and `MAP_FIXED_NOREPLACE` on Linux. They
 /// are for callers that choose the address. A map with one of them is refused: [`Error::Os`] with
@@ -86,6 +86,21 @@ macro_rules! bits {
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
+
+            /// Returns whether no bit is set.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use safemap::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("assert!(", stringify!($type), "::default().is_empty());")]
+            #[doc = concat!("assert!(!", $example, ".is_empty());")]
+            /// ```
+            #[must_use]
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
         }
 
         impl BitOr for $type {
@@ -93,6 +108,35 @@ macro_rules! bits {
 
             fn bitor(self, other: Self) -> Self {
                 $type(self.0 | other.0)
+            }
+        }
+
+        impl BitOrAssign for $type {
+            fn bitor_assign(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+        }
+
+        impl BitAnd for $type {
+            type Output = Self;
+
+            fn bitand(self, other: Self) -> Self {
+                $type(self.0 & other.0)
+            }
+        }
+
+        impl BitAndAssign for $type {
+            fn bitand_assign(&mut self, other: Self) {
+                self.0 &= other.0;
+            }
+        }
+
+        /// Sets the bits that are not set, also those without a name, and clears the others.
+        impl Not for $type {
+            type Output = Self;
+
+            fn not(self) -> Self {
+                $type(!self.0)
             }
         }
     };
@@ -122,9 +166,10 @@ impl Flags {
 ///     println!("no huge pages: {error}");
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePage {
     /// The default size of the system.
+    #[default]
     Default,
     /// This many bytes: a power of two that the system supports.
     Size(usize),

@@ -275,7 +275,7 @@ fn verify_reports_the_end_of_a_file_that_is_shorter_than_its_map() {
 #[test]
 fn verify_needs_a_file_with_a_length() {
     let file = TempFile::new(b"abc");
-    let untracked = Options::new().untracked().open(file.path()).unwrap();
+    let untracked = Options::new().untracked(true).open(file.path()).unwrap();
     assert!(matches!(untracked.verify(), Err(Error::Unsupported(_))));
     Options::new().len(PAGE).anonymous().unwrap().verify().unwrap();
 }

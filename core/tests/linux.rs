@@ -242,7 +242,8 @@ fn anonymous_memory_can_have_a_name() {
 fn residency_is_an_error_if_the_kernel_does_not_report_it() {
     succeeds_in_child(|| {
         let file = TempFile::sparse(1 << 20);
-        let (map, untracked) = (file.map(), Options::new().untracked().open(file.path()).unwrap());
+        let (map, untracked) =
+            (file.map(), Options::new().untracked(true).open(file.path()).unwrap());
         // No page of a new sparse file is in memory.
         assert!(map.residency(..).unwrap().iter().all(|&is_resident| !is_resident));
         untracked.residency(..).unwrap();
@@ -275,7 +276,8 @@ fn a_resize_beyond_the_limit_of_file_sizes_is_an_error() {
     succeeds_in_child(|| {
         limit_file_size_with_signal(1 << 20);
         let file = TempFile::new(b"0123456789");
-        let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+        let allocating =
+            Options::new().access(Access::Write).allocate(true).open(file.path()).unwrap();
         for map in [file.map(), allocating] {
             let refused = map.resize(1 << 30).unwrap_err();
             assert_eq!(refused.os_code(), Some(27), "{refused}"); // EFBIG
@@ -369,11 +371,7 @@ fn remapping_changes_the_length_of_a_map_and_not_of_its_file() {
     let file = TempFile::new(&bytes);
     for is_tracked in [true, false] {
         let mut options = Options::new();
-        options.offset(7).len(100);
-        if !is_tracked {
-            options.untracked();
-        }
-        let mut map = options.open(file.path()).unwrap();
+        let mut map = options.offset(7).len(100).untracked(!is_tracked).open(file.path()).unwrap();
         for len in [3 * PAGE, 8 * PAGE - 7, 5, PAGE] {
             map.remap(len, true).unwrap();
             assert_eq!(map.to_vec(..).unwrap(), &bytes[7..][..len]);

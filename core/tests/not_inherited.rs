@@ -189,7 +189,8 @@ fn the_addresses_of_a_dropped_map_are_inherited_by_what_is_mapped_there_next() {
 fn pages_that_were_repaired_are_not_inherited_either() {
     succeeds_in_child(|| {
         let file = TempFile::new(&pattern(4 * PAGE));
-        let map = Options::new().access(safemap::Access::Write).repair().open(file.path()).unwrap();
+        let map =
+            Options::new().access(safemap::Access::Write).repair(true).open(file.path()).unwrap();
         file.set_len(PAGE as u64);
         assert_eq!(read_directly(&map, 3 * PAGE), 0);
         map.advise(Advice::DontFork, ..).unwrap();

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-use safemap::{Access, Error, Flags, HugePage, Options, Protection, Sharing, granularity};
+use safemap::{Access, Advice, Error, Flags, HugePage, Options, Protection, Sharing, granularity};
 use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
@@ -102,7 +102,7 @@ fn a_length_beyond_the_address_space_is_not_blamed_on_a_limit() {
 #[test]
 fn an_untracked_map_keeps_no_descriptor() {
     let file = TempFile::new(b"abc");
-    let map = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
+    let map = Options::new().access(Access::Write).untracked(true).open(file.path()).unwrap();
     assert_eq!(map.get(0).unwrap(), b'a');
     assert!(matches!(map.file_len(), Err(Error::NoFile { call: "file_len" })));
     assert!(matches!(map.resize(9), Err(Error::NoFile { call: "resize" })));
@@ -113,10 +113,10 @@ fn an_exact_offset_is_not_rounded() {
     let (step, bytes) = (granularity(), pattern(2 * granularity()));
     let file = TempFile::new(&bytes);
     for offset in [1, step as u64 / 2] {
-        let refused = Options::new().exact_offset().offset(offset).open(file.path());
+        let refused = Options::new().exact_offset(true).offset(offset).open(file.path());
         assert!(matches!(refused, Err(Error::Unaligned { .. })), "{refused:?}");
     }
-    let map = Options::new().exact_offset().offset(step as u64).open(file.path()).unwrap();
+    let map = Options::new().exact_offset(true).offset(step as u64).open(file.path()).unwrap();
     assert_eq!(map.get(0).unwrap(), bytes[step]);
 }
 
@@ -177,17 +177,92 @@ fn a_file_is_extended_if_requested() {
         .access(Access::Write)
         .offset(1)
         .len(70_000)
-        .extend()
+        .extend(true)
         .open(file.path())
         .unwrap();
     assert_eq!(file.file_len(), 70_001);
     assert_eq!((map.len(), map.to_vec(..4).unwrap()), (70_000, b"bc\0\0".to_vec()));
-    let shorter = Options::new().access(Access::Write).len(2).extend().open(file.path()).unwrap();
+    let shorter =
+        Options::new().access(Access::Write).len(2).extend(true).open(file.path()).unwrap();
     assert_eq!((shorter.len(), file.file_len()), (2, 70_001), "a file is never truncated");
     for access in [Access::Read, Access::Copy] {
-        let refused = Options::new().access(access).len(80_000).extend().open(file.path());
+        let refused = Options::new().access(access).len(80_000).extend(true).open(file.path());
         assert!(matches!(refused, Err(Error::BeyondFile { .. })), "{access:?}: {refused:?}");
     }
+}
+
+#[test]
+fn switches_can_be_switched_off() {
+    let file = TempFile::new(b"abc");
+    let mut options = Options::new();
+    options.access(Access::Write).len(9).offset(1);
+    options.untracked(true).exact_offset(true).extend(true).create(true).create_new(true);
+    options.untracked(false).exact_offset(false).create(false).create_new(false);
+    assert_eq!(options.open(file.path()).unwrap().file_len().unwrap(), 10);
+    options.extend(false).len(10);
+    assert!(matches!(options.open(file.path()), Err(Error::BeyondFile { .. })));
+    let memory = Options::new().len(1).repair(true).repair(false).anonymous();
+    assert!(memory.is_ok(), "anonymous memory cannot be repaired");
+}
+
+#[test]
+fn a_file_is_created_with_the_length_of_its_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let mut options = Options::new();
+    options.access(Access::Write).create(true).offset(5).len(100);
+    options.open(&path).unwrap().fill(7, ..).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), [vec![0; 5], vec![7; 100]].concat());
+    options.len(50).open(&path).unwrap();
+    assert_eq!(path.metadata().unwrap().len(), 105, "a file is never truncated");
+    assert!(matches!(options.len(200).open(&path), Err(Error::BeyondFile { .. })));
+    options.extend(true).open(&path).unwrap();
+    assert_eq!(path.metadata().unwrap().len(), 205);
+    let empty = folder.path().join("empty");
+    let map = Options::new().access(Access::Write).create_new(true).open(&empty).unwrap();
+    assert_eq!((map.len(), empty.metadata().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn an_empty_file_gets_the_length_of_a_map_that_creates_it() {
+    let file = TempFile::new(b"");
+    let mut options = Options::new();
+    options.access(Access::Write).len(100);
+    assert!(matches!(options.open(file.path()), Err(Error::BeyondFile { .. })));
+    assert!(matches!(options.create(true).map(file.open()), Err(Error::BeyondFile { .. })));
+    assert_eq!(options.open(file.path()).unwrap().len(), 100);
+}
+
+#[test]
+fn files_are_created_for_writing_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    for access in [Access::Read, Access::Copy] {
+        let mut options = Options::new();
+        options.access(access).len(9);
+        for options in [options.clone().create(true), options.create_new(true)] {
+            let refused = std::io::Error::from(options.open(&path).unwrap_err());
+            assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput, "{refused}");
+        }
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_new_file_is_removed_if_it_cannot_be_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let mut options = Options::new();
+    options.access(Access::Write).exact_offset(true).offset(1).len(9);
+    let refused = options.create_new(true).open(&path);
+    assert!(matches!(refused, Err(Error::Unaligned { .. })), "{refused:?}");
+    assert!(!path.exists());
+    std::fs::write(&path, "abc").unwrap();
+    let refused = std::io::Error::from(options.open(&path).unwrap_err());
+    assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+    options.create_new(false).create(true).offset(5).extend(true).open(&path).unwrap_err();
+    assert!(path.exists(), "another process may use it");
 }
 
 #[test]
@@ -227,7 +302,8 @@ fn the_flag_for_anonymous_memory_overrides_the_file() {
     let open = File::options().read(true).write(true).open(file.path()).unwrap();
     let flags = Flags::from_bits(libc::MAP_ANON);
     let mut options = Options::new();
-    options.access(Access::Write).len(8).flags(flags);
+    // Flags of a second call are added.
+    options.access(Access::Write).len(8).flags(flags).flags(Flags::default());
     for memory in [options.map(&open).unwrap(), options.open(file.path()).unwrap()] {
         assert!(memory.is_anonymous());
         memory.set(0, 1).unwrap();
@@ -236,4 +312,21 @@ fn the_flag_for_anonymous_memory_overrides_the_file() {
         memory.resize(1).unwrap();
         assert_eq!(file.read(), b"original");
     }
+}
+
+#[test]
+fn flags_are_sets() {
+    let both = Protection::READ | Protection::WRITE;
+    let mut flags = Protection::default();
+    assert_eq!((flags, flags.is_empty()), (Protection::NONE, true));
+    flags |= both;
+    assert_eq!((flags, flags.is_empty()), (both, false));
+    assert_eq!(flags & Protection::WRITE, Protection::WRITE);
+    flags &= !Protection::READ;
+    assert_eq!(flags, Protection::WRITE);
+    assert!((Flags::SHARED & !Flags::SHARED).is_empty());
+    let distinct = std::collections::HashSet::from([both, Protection::READ, both]);
+    assert_eq!(distinct.len(), 2);
+    assert_eq!(HugePage::default(), HugePage::Default);
+    assert_eq!(Advice::default(), Advice::Normal);
 }

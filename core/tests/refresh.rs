@@ -82,7 +82,7 @@ fn maps_that_do_not_follow_refuse() {
     assert!(with_len.to_string().contains("with a length"), "{with_len}");
     let private = refused(Options::new().access(Access::Copy));
     assert!(private.to_string().contains("a private map"), "{private}");
-    let untracked = refused(Options::new().untracked());
+    let untracked = refused(Options::new().untracked(true));
     assert!(matches!(untracked, Error::NoFile { call: "refresh" }));
     let memory = Options::new().len(3).anonymous().unwrap().refresh();
     assert!(matches!(memory, Err(Error::Unsupported(_))));

@@ -29,7 +29,7 @@ const MISSING: &[i32] =
 const FORBIDDEN: &[i32] = if cfg!(target_os = "linux") { &[libc::SIGSEGV] } else { MISSING };
 
 fn repaired(file: &TempFile) -> Map {
-    Options::new().access(Access::Write).repair().open(file.path()).unwrap()
+    Options::new().access(Access::Write).repair(true).open(file.path()).unwrap()
 }
 
 /// Reads a byte without the library's accessors, as code outside the library does.
@@ -108,7 +108,7 @@ fn external_code_writes_to_missing_pages_of_a_map_that_became_writable() {
     succeeds_in_child(|| {
         let file = TempFile::new(&pattern(3 * PAGE));
         let mut options = Options::new();
-        options.access(Access::Write).protection(Protection::READ).offset(5).repair();
+        options.access(Access::Write).protection(Protection::READ).offset(5).repair(true);
         let map = options.map(file.open()).unwrap();
         file.open().set_len(0).unwrap();
         assert_eq!(read_directly(&map, 0), 0);
@@ -126,7 +126,8 @@ fn external_code_writes_to_missing_pages_of_a_map_that_became_writable() {
 fn a_map_that_was_remapped_is_repaired_at_its_new_address() {
     succeeds_in_child(|| {
         let file = TempFile::new(&pattern(64 * PAGE));
-        let mut map = Options::new().len(PAGE).repair().untracked().open(file.path()).unwrap();
+        let mut map =
+            Options::new().len(PAGE).repair(true).untracked(true).open(file.path()).unwrap();
         let old = map.as_ptr();
         while map.as_ptr() == old {
             // A new mapping may be at the address behind the map.
@@ -183,7 +184,7 @@ fn a_map_is_restored_when_the_file_has_grown_back() {
             let map = Options::new()
                 .access(Access::Write)
                 .offset(offset as u64)
-                .repair()
+                .repair(true)
                 .open(file.path())
                 .unwrap();
             let other = file.open();
@@ -207,7 +208,7 @@ fn a_private_map_keeps_its_changed_pages_when_it_is_restored() {
     succeeds_in_child(|| {
         let bytes = pattern(3 * PAGE);
         let file = TempFile::new(&bytes);
-        let map = Options::new().access(Access::Copy).repair().open(file.path()).unwrap();
+        let map = Options::new().access(Access::Copy).repair(true).open(file.path()).unwrap();
         map.set(0, 99).unwrap();
         let other = file.open();
         other.set_len(PAGE as u64).unwrap();
@@ -240,7 +241,7 @@ fn without_repair_external_code_is_terminated() {
 fn a_write_to_a_read_only_map_is_not_repaired() {
     let child = output_of_child(|| {
         let file = TempFile::new(&pattern(2 * PAGE));
-        let map = Options::new().repair().open(file.path()).unwrap();
+        let map = Options::new().repair(true).open(file.path()).unwrap();
         // SAFETY: the page is read-only. The child is meant to be terminated here.
         unsafe { map.as_mut_ptr().write_volatile(1) };
     });
@@ -298,7 +299,10 @@ fn repair_follows_a_map_that_moves() {
 
 #[test]
 fn memory_without_a_file_is_not_repaired() {
-    assert!(matches!(Options::new().len(PAGE).repair().anonymous(), Err(Error::Unsupported(_))));
+    assert!(matches!(
+        Options::new().len(PAGE).repair(true).anonymous(),
+        Err(Error::Unsupported(_))
+    ));
 }
 
 /// A cut was lost while a restoration cleared its record of the pages, so there are many pages.

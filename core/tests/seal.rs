@@ -187,7 +187,7 @@ fn maps_of_other_files_cannot_be_sealed() {
     drop(memory);
     let private = Options::new().access(Access::Copy).map(&file).unwrap();
     assert!(matches!(refused(private).0, Error::Unsupported(_)));
-    let untracked = Options::new().access(Access::Write).untracked().map(&file).unwrap();
+    let untracked = Options::new().access(Access::Write).untracked(true).map(&file).unwrap();
     assert!(matches!(refused(untracked).0, Error::NoFile { call: "seal" }));
 }
 

@@ -35,7 +35,7 @@ fn map(which: usize, file: &File) -> Result<Map> {
     let mut options = Options::new();
     match which {
         0 => options.access(Access::Write).map(file),
-        1 => options.access(Access::Write).repair().map(file),
+        1 => options.access(Access::Write).repair(true).map(file),
         2 => options.access(Access::Copy).map(file),
         _ => options.len(9 * PAGE).anonymous(),
     }

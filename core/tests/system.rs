@@ -33,7 +33,7 @@ fn a_synced_map_is_in_the_file_and_the_file_is_synced() {
     map.fill(9, 3 * PAGE..).unwrap();
     map.sync_all().unwrap();
     assert_eq!(file.read()[3 * PAGE..], [9; PAGE]);
-    let untracked = Options::new().access(Access::Write).untracked().open(file.path()).unwrap();
+    let untracked = Options::new().access(Access::Write).untracked(true).open(file.path()).unwrap();
     assert!(matches!(untracked.sync_all(), Err(Error::NoFile { call: "sync_all" })));
     Map::open(file.path()).unwrap().sync_all().unwrap();
     Options::new().len(10).anonymous().unwrap().sync_all().unwrap();

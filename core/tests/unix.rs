@@ -48,7 +48,8 @@ fn a_file_that_may_not_grow_keeps_its_length() {
     succeeds_in_child(|| {
         limit_file_size(1 << 20);
         let file = TempFile::new(b"0123456789");
-        let allocating = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+        let allocating =
+            Options::new().access(Access::Write).allocate(true).open(file.path()).unwrap();
         for map in [file.map(), allocating] {
             let refused = map.resize(1 << 30).unwrap_err();
             assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
@@ -64,7 +65,7 @@ fn growing_allocates_disk_space_if_requested() {
     use std::os::unix::fs::MetadataExt;
 
     let file = TempFile::new(&pattern(10));
-    let map = Options::new().access(Access::Write).allocate().open(file.path()).unwrap();
+    let map = Options::new().access(Access::Write).allocate(true).open(file.path()).unwrap();
     match map.resize(1 << 20) {
         Ok(()) => assert!(file.path().metadata().unwrap().blocks() * 512 >= 1 << 20),
         // Some file systems cannot allocate.

@@ -295,7 +295,7 @@ fn a_file_opened_without_write_sharing_is_sealed() {
 #[test]
 fn repair_is_unsupported() {
     let file = TempFile::new(b"abc");
-    assert!(matches!(Options::new().repair().open(file.path()), Err(Error::Unsupported(_))));
+    assert!(matches!(Options::new().repair(true).open(file.path()), Err(Error::Unsupported(_))));
 }
 
 #[test]

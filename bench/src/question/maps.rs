@@ -47,7 +47,7 @@ fn filled<'a, M: 'a>(count: usize, make: &'a impl Fn() -> M) -> Work<'a> {
 }
 
 fn our_file(file: &File) -> Map {
-    let map = Options::new().untracked().map(file).expect("map a file");
+    let map = Options::new().untracked(true).map(file).expect("map a file");
     map.get(0).expect(IN_BOUNDS);
     map
 }

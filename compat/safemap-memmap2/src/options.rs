@@ -174,7 +174,7 @@ impl MmapOptions {
 
     fn options(&self, access: Access, protection: Protection) -> Options {
         let mut options = Options::new();
-        options.access(access).protection(protection).offset(self.offset).untracked();
+        options.access(access).protection(protection).offset(self.offset).untracked(true);
         if let Some(len) = self.len {
             options.len(len);
         }

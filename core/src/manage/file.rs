@@ -49,7 +49,7 @@ impl Map {
     /// use safemap::{Access, Error, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(100).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(100).extend(true).map(&file)?;
     /// map.fill(7, ..)?;
     /// map.verify()?;
     /// # if cfg!(windows) { return Ok(()); } // Windows refuses to truncate a mapped file.

@@ -40,7 +40,7 @@ impl Map {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend(true).map(&file)?;
     /// map.write_at(b"hello", 0)?;
     /// map.flush()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,7 +63,7 @@ impl Map {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend(true).map(&file)?;
     /// map.write_at(b"hello", 5000)?;
     /// map.flush_range(5000..5005)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,7 +92,7 @@ impl Map {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend(true).map(&file)?;
     /// map.write_at(b"hello", 0)?;
     /// map.flush_async()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -113,7 +113,7 @@ impl Map {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend(true).map(&file)?;
     /// map.write_at(b"hello", 5000)?;
     /// map.flush_async_range(5000..5005)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -142,7 +142,7 @@ impl Map {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(4096).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(4096).extend(true).map(&file)?;
     /// map.flush_with(.., libc::MS_SYNC | libc::MS_INVALIDATE)?;
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -18,14 +18,15 @@ use crate::{
 };
 
 impl Options {
-    pub(crate) fn create(&self, source: Source<'_>) -> Result<Map> {
+    pub(crate) fn make(&self, source: Source<'_>) -> Result<Map> {
         let ignores_file = self.exact_flags.unwrap_or(self.flags).contains(Flags::ANONYMOUS);
         let source = if ignores_file { Source::Memory } else { source };
         if self.name.is_some() && !region::HAS_NAMES {
             return Err(Error::Unsupported("named memory is not supported on this platform"));
         }
         let mut request = self.request(&source)?;
-        let state = source.file().map(|file| self.file_state(file, &request)).transpose()?;
+        let state =
+            source.file().map(|file| self.file_state(file, &source, &request)).transpose()?;
         let len = self.map_len(state.as_ref())?;
         // The page size of hugetlbfs is a property of the file.
         let huge_page = state.and_then(|state| state.huge_page);
@@ -53,13 +54,19 @@ impl Options {
         Ok(map)
     }
 
-    /// Returns the state of the file, after extending it if [`Options::extend`] requires that.
-    fn file_state(&self, file: BorrowedFile<'_>, request: &MapRequest) -> Result<FileState> {
+    /// Returns the state of the file, after extending it if the settings require that.
+    fn file_state(
+        &self,
+        file: BorrowedFile<'_>,
+        source: &Source<'_>,
+        request: &MapRequest,
+    ) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
         let is_writable = self.access == Some(Access::Write) && request.flags.is_shared();
-        if self.extend && is_writable && end > file_len {
+        let extends = self.extend || (file_len == 0 && self.may_have_created(source));
+        if extends && is_writable && end > file_len {
             sys::file::extend(file, end).map_err(Error::os("map"))?;
             state.len = Some(end);
         }
@@ -156,12 +163,12 @@ impl Options {
         if let Some(pages) = self.huge_pages {
             let unsupported =
                 Error::Unsupported("huge pages of this size are not supported on this platform");
-            flags = flags | sys::flags::huge_pages(pages).ok_or(unsupported)?;
+            flags |= sys::flags::huge_pages(pages).ok_or(unsupported)?;
         }
         if matches!(source, Source::Memory) {
-            flags = flags | Flags::ANONYMOUS;
+            flags |= Flags::ANONYMOUS;
             if self.reserve > self.len.unwrap_or(0) {
-                flags = flags | Flags::NORESERVE;
+                flags |= Flags::NORESERVE;
             }
         }
         Ok(MapRequest { protection, flags, page: page_of(flags) })

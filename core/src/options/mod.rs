@@ -1,10 +1,11 @@
 //! `Options`: the builder that creates maps.
 
 mod create;
+mod created;
 mod settings;
 mod source;
 
-use std::{ffi::OsString, fs::OpenOptions, path::Path};
+use std::{ffi::OsString, path::Path};
 
 use crate::{
     Damage, Error, Map, Result,
@@ -50,6 +51,8 @@ pub struct Options {
     on_damage: Option<fn(Damage)>,
     allocate: bool,
     extend: bool,
+    create: bool,
+    create_new: bool,
     name: Option<OsString>,
 }
 
@@ -115,16 +118,17 @@ impl Options {
     /// ```
     #[doc(alias = "mmap")]
     pub fn map(&self, file: impl AsFile) -> Result<Map> {
-        self.create(Source::Borrowed(sys::borrow(&file)))
+        self.make(Source::Borrowed(sys::borrow(&file)))
     }
 
     /// Opens the file at `path` and maps it.
     ///
-    /// The file is opened for reading, and with [`Access::Write`] for writing too.
+    /// The file is opened for reading, and with [`Access::Write`] for writing too. It must exist,
+    /// unless [`Options::create`] or [`Options::create_new`] is set.
     ///
     /// # Errors
     ///
-    /// As [`Options::map`], and [`Error::Os`] if the file cannot be opened.
+    /// As [`Options::map`], and [`Error::Os`] if the file cannot be opened or created.
     ///
     /// # Examples
     ///
@@ -134,10 +138,9 @@ impl Options {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
-        let writes = self.access == Some(Access::Write);
-        let file =
-            OpenOptions::new().read(true).write(writes).open(path).map_err(Error::os("open"))?;
-        self.create(Source::Owned(file.into()))
+        let path = path.as_ref();
+        let file = self.open_file(path).map_err(Error::os("open"))?;
+        self.make(Source::Owned(file.into())).inspect_err(|_| self.remove_new(path))
     }
 
     /// Maps new memory without a file, filled with zeros. Requires [`Options::len`].
@@ -158,6 +161,6 @@ impl Options {
     /// ```
     #[doc(alias = "MAP_ANONYMOUS")]
     pub fn anonymous(&self) -> Result<Map> {
-        self.create(Source::Memory)
+        self.make(Source::Memory)
     }
 }

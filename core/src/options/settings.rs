@@ -47,22 +47,22 @@ impl Options {
         self
     }
 
-    /// Requires an offset that is a multiple of [`granularity`](crate::granularity), as the system
-    /// call does.
+    /// Sets whether the offset must be a multiple of [`granularity`](crate::granularity), as the
+    /// system call requires.
     ///
-    /// Any other offset fails with [`Error::Unaligned`]. By default the map is created at the next
-    /// lower multiple, and hides the bytes before the offset.
+    /// Any other offset then fails with [`Error::Unaligned`]. By default the map is created at the
+    /// next lower multiple, and hides the bytes before the offset.
     ///
     /// # Examples
     ///
     /// ```
     /// use safemap::{Error, Options};
     ///
-    /// let refused = Options::new().exact_offset().offset(1).open("Cargo.toml");
+    /// let refused = Options::new().exact_offset(true).offset(1).open("Cargo.toml");
     /// assert!(matches!(refused, Err(Error::Unaligned { offset: 1, .. })));
     /// ```
-    pub fn exact_offset(&mut self) -> &mut Options {
-        self.exact_offset = true;
+    pub fn exact_offset(&mut self, exact_offset: bool) -> &mut Options {
+        self.exact_offset = exact_offset;
         self
     }
 
@@ -148,7 +148,7 @@ impl Options {
         self
     }
 
-    /// Adds flags of `mmap` to those that access and sharing imply.
+    /// Adds flags of `mmap` to those that access and sharing imply, and to those of earlier calls.
     ///
     /// # Examples
     ///
@@ -162,7 +162,7 @@ impl Options {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn flags(&mut self, flags: Flags) -> &mut Options {
-        self.flags = flags;
+        self.flags |= flags;
         self
     }
 
@@ -213,8 +213,8 @@ impl Options {
         self
     }
 
-    /// Keeps no file descriptor. [`Map::file_len`], [`Map::resize`], [`Map::sync_all`] and
-    /// [`Map::restore`] then fail with [`Error::NoFile`].
+    /// Sets whether the map keeps no file descriptor. [`Map::file_len`], [`Map::resize`],
+    /// [`Map::sync_all`] and [`Map::restore`] then fail with [`Error::NoFile`].
     ///
     /// By default a map keeps a duplicate of the descriptor, which is closed with the map.
     ///
@@ -223,17 +223,17 @@ impl Options {
     /// ```
     /// use safemap::{Error, Options};
     ///
-    /// let map = Options::new().untracked().open("Cargo.toml")?;
+    /// let map = Options::new().untracked(true).open("Cargo.toml")?;
     /// assert!(matches!(map.file_len(), Err(Error::NoFile { call: "file_len" })));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn untracked(&mut self) -> &mut Options {
-        self.untracked = true;
+    pub fn untracked(&mut self, untracked: bool) -> &mut Options {
+        self.untracked = untracked;
         self
     }
 
-    /// Protects code outside the library that accesses the mapped memory directly, for example
-    /// through [`Map::as_slice`] or Python's `memoryview`.
+    /// Sets whether code outside the library is protected that accesses the mapped memory directly,
+    /// for example through [`Map::as_slice`] or Python's `memoryview`.
     ///
     /// If such code accesses a page that the file or the device cannot supply, the page is replaced
     /// with zeros and the code continues. The map is *damaged* from then on: each method that
@@ -255,12 +255,12 @@ impl Options {
     ///
     /// ```
     /// # if cfg!(windows) { return Ok(()); } // Not supported there.
-    /// let map = safemap::Options::new().repair().open("Cargo.toml")?;
+    /// let map = safemap::Options::new().repair(true).open("Cargo.toml")?;
     /// assert_eq!(map.damage(), None);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    pub fn repair(&mut self) -> &mut Options {
-        self.repair = true;
+    pub fn repair(&mut self, repair: bool) -> &mut Options {
+        self.repair = repair;
         self
     }
 
@@ -298,10 +298,10 @@ impl Options {
     #[allow(unsafe_code)] // Its body is safe; only the handler's call makes demands.
     pub unsafe fn on_damage(&mut self, hook: fn(Damage)) -> &mut Options {
         self.on_damage = Some(hook);
-        self.repair()
+        self.repair(true)
     }
 
-    /// Makes [`Map::resize`] allocate disk space when the file grows.
+    /// Sets whether [`Map::resize`] allocates disk space when the file grows.
     ///
     /// A full disk is then an error of `resize`, not a fault when bytes are written later.
     ///
@@ -317,7 +317,7 @@ impl Options {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).allocate().map(&file)?;
+    /// let map = Options::new().access(Access::Write).allocate(true).map(&file)?;
     /// match map.resize(1 << 20) {
     ///     Ok(()) => map.fill(b' ', ..)?, // cannot fail for lack of space
     ///     Err(error) => eprintln!("no disk space for the file: {error}"),
@@ -325,12 +325,12 @@ impl Options {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "fallocate")]
-    pub fn allocate(&mut self) -> &mut Options {
-        self.allocate = true;
+    pub fn allocate(&mut self, allocate: bool) -> &mut Options {
+        self.allocate = allocate;
         self
     }
 
-    /// Extends the file if it ends before the map does, instead of failing with
+    /// Sets whether a file that ends before the map does is extended. By default the map fails with
     /// [`Error::BeyondFile`].
     ///
     /// The new bytes are zeros. This applies to shared maps with [`Access::Write`] and a length;
@@ -348,12 +348,12 @@ impl Options {
     /// use safemap::{Access, Options};
     ///
     /// let file = tempfile::tempfile()?;
-    /// let map = Options::new().access(Access::Write).len(1 << 20).extend().map(&file)?;
+    /// let map = Options::new().access(Access::Write).len(1 << 20).extend(true).map(&file)?;
     /// assert_eq!(file.metadata()?.len(), 1 << 20);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn extend(&mut self) -> &mut Options {
-        self.extend = true;
+    pub fn extend(&mut self, extend: bool) -> &mut Options {
+        self.extend = extend;
         self
     }
 

@@ -67,7 +67,7 @@ fn memory(len: usize) -> Map {
 
 fn file(len: usize) -> Map {
     let file = tempfile::tempfile().unwrap();
-    Options::new().access(Access::Write).len(len).extend().map(&file).unwrap()
+    Options::new().access(Access::Write).len(len).extend(true).map(&file).unwrap()
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Options {
         let mut options = self.clone();
         options.len = None;
         options.access.get_or_insert(Access::Write);
-        options.create(Source::Owned(file))
+        options.make(Source::Owned(file))
     }
 }
 

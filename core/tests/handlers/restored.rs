@@ -27,7 +27,7 @@ fn restored_map() -> (Map, TempFile) {
         set(signal, libc::SIG_DFL, 0);
     }
     let file = TempFile::new(&pattern(PAGE));
-    let map = Options::new().access(Access::Write).repair().open(file.path()).unwrap();
+    let map = Options::new().access(Access::Write).repair(true).open(file.path()).unwrap();
     damage_and_restore(&map, &file);
     (map, file)
 }
@@ -208,7 +208,7 @@ extern "C" fn wait_for_restore(signal: c_int, info: *mut siginfo_t, context: *mu
 
 fn stays_intact_beside_a_delayed_handler(access: Access, touch: impl Fn(&Map) + Sync) {
     let file = TempFile::new(&pattern(PAGE));
-    let map = Options::new().access(access).repair().open(file.path()).unwrap();
+    let map = Options::new().access(access).repair(true).open(file.path()).unwrap();
     file.set_len(0);
     let before = install(libc::SIGBUS, wait_for_restore, libc::SA_NODEFER);
     PREVIOUS.store(before.sa_sigaction, SeqCst);

@@ -14,10 +14,8 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let rounds = settings.times(8, 150);
     for disk in disks.iter().cycle().take(rounds) {
         let file = TempFile::new_in(disk.folder(), &pattern(SHORT));
-        let mut options = Options::new();
-        options.access(Access::Write);
         let map =
-            if settings.control { &mut options } else { options.allocate() }.open(file.path())?;
+            Options::new().access(Access::Write).allocate(!settings.control).open(file.path())?;
         // Most of the blocks are free but not adjacent, so that the system runs out of space late.
         let filling = disk.fill_except(FREE_BLOCKS)?;
         assert_refused(&map, &file);

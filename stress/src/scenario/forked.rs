@@ -25,7 +25,7 @@ pub(crate) fn run(settings: &Settings) -> Result {
         memory.len(LEN);
         let mut maps = Some(Maps {
             file: map,
-            repaired: Options::new().access(Access::Write).repair().open(file.path())?,
+            repaired: Options::new().access(Access::Write).repair(true).open(file.path())?,
             shared: memory.clone().sharing(Sharing::Shared).reserve(2 * LEN).anonymous()?,
             private: memory.anonymous()?,
         });
@@ -85,7 +85,7 @@ pub(crate) fn beside_threads(settings: &Settings) -> Result {
             for round in (0..).take_while(|_| !stop.is_set()) {
                 map.resize(PAGE + round % 40 * PAGE).expect("the disk has space");
                 let _ = map.get(30 * PAGE);
-                drop(Options::new().repair().open(file.path()).expect("the file exists"));
+                drop(Options::new().repair(true).open(file.path()).expect("the file exists"));
             }
         });
         let _stop = stop.set_on_drop();

@@ -85,7 +85,7 @@ pub(crate) fn descriptors(settings: &Settings) -> Result {
         drop(maps);
         let (_maps, error) = until_refused(|| Options::new().map(&handle));
         refused.expect(error, &["RLIMIT_NOFILE", "map"]);
-        Options::new().untracked().map(&handle)?.get(0)?;
+        Options::new().untracked(true).map(&handle)?.get(0)?;
         assert_unchanged(&map)?;
         map.resize(50 * LEN)?;
         map.resize(LEN)?;
@@ -106,7 +106,7 @@ pub(crate) fn mappings(settings: &Settings) -> Result {
         // At the limit the heap cannot grow either, so the scenario gives back some of it then.
         let heap: Vec<_> = (0..100).map(|_| vec![1_u8; 2 * LEN]).collect();
         // The kernel does not merge mappings of the same part of a file.
-        let (maps, error) = until_refused(|| Options::new().untracked().open(file.path()));
+        let (maps, error) = until_refused(|| Options::new().untracked(true).open(file.path()));
         drop(heap);
         refused.expect(error, &MEMORY_LIMITS);
         refused.expect(map.resize(100 * LEN), &MEMORY_LIMITS);
@@ -114,7 +114,7 @@ pub(crate) fn mappings(settings: &Settings) -> Result {
         refused.expect(memory.resize(100 * LEN), &MEMORY_LIMITS);
         // Protecting a page in the middle takes two more mappings.
         refused.expect(map.protect(PAGE..2 * PAGE, Protection::READ), &MEMORY_LIMITS);
-        refused.expect(Options::new().repair().open(file.path()), &MEMORY_LIMITS);
+        refused.expect(Options::new().repair(true).open(file.path()), &MEMORY_LIMITS);
         drop(maps);
         assert_memory_works(&memory)?;
         map.resize(2 * LEN)?;

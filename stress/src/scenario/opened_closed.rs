@@ -25,9 +25,9 @@ fn open_and_close(round: usize, file: &TempFile, settings: &Settings) -> safemap
     let map = match round % 5 {
         0 => Map::open(file.path())?,
         1 => Options::new().access(Access::Write).offset(5000).open(file.path())?,
-        2 => Options::new().access(Access::Copy).repair().open(file.path())?,
+        2 => Options::new().access(Access::Copy).repair(true).open(file.path())?,
         3 => Options::new().len(PAGE).anonymous()?,
-        _ => Options::new().untracked().len(PAGE).open(file.path())?,
+        _ => Options::new().untracked(true).len(PAGE).open(file.path())?,
     };
     if round % 5 == 3 {
         map.set(0, 1)?;

@@ -66,7 +66,7 @@ pub(crate) fn restored(settings: &Settings) -> Result {
     let pages = settings.times(1 << 14, 1 << 18);
     let last = (pages - 1) * PAGE;
     let file = TempFile::sparse((pages * PAGE) as u64);
-    let map = Options::new().access(Access::Write).repair().open(file.path())?;
+    let map = Options::new().access(Access::Write).repair(true).open(file.path())?;
     let rounds = settings.times(5, 15);
     let mut failed = 0;
     for round in 1..=rounds {
@@ -91,9 +91,7 @@ pub(crate) fn restored(settings: &Settings) -> Result {
 }
 
 fn open(settings: &Settings, file: &TempFile) -> safemap::Result<Map> {
-    let mut options = Options::new();
-    options.access(Access::Write);
-    if settings.control { &mut options } else { options.repair() }.open(file.path())
+    Options::new().access(Access::Write).repair(!settings.control).open(file.path())
 }
 
 /// Asserts that missing pages read as zeros in several threads.

@@ -23,7 +23,7 @@ impl Maps {
         Ok(Maps {
             truncated: truncated(&mut Options::new())?,
             protected: protected()?,
-            repaired: truncated(Options::new().repair())?,
+            repaired: truncated(Options::new().repair(true))?,
         })
     }
 }

@@ -113,7 +113,7 @@ impl Request {
     /// Creates the map.
     fn map(&self) -> safemap::Result<Map> {
         let mut options = Options::new();
-        options.offset(self.offset as u64).exact_offset();
+        options.offset(self.offset as u64).exact_offset(true);
         options
             .protection(Protection::from_bits(self.prot))
             .exact_flags(Flags::from_bits(self.flags));
@@ -122,15 +122,7 @@ impl Request {
             ACCESS_COPY => Access::Copy,
             _ => Access::Write,
         });
-        if !self.trackfd {
-            options.untracked();
-        }
-        if self.repair {
-            options.repair();
-        }
-        if self.allocate {
-            options.allocate();
-        }
+        options.untracked(!self.trackfd).repair(self.repair).allocate(self.allocate);
         // A length of 0 means the rest of the file. Anonymous memory is then empty, and `construct`
         // rejects it.
         match borrow(self.fileno) {
@@ -155,7 +147,7 @@ impl Request {
         if self.length > 0 {
             options.len(self.length as usize);
         }
-        options.offset(self.offset as u64).exact_offset().map(file).map(|map| map.len())
+        options.offset(self.offset as u64).exact_offset(true).map(file).map(|map| map.len())
     }
 
     /// Converts an error of the core to CPython's exception.

@@ -154,19 +154,14 @@ impl Source {
 
     fn options(&self) -> Options {
         let mut options = Options::new();
-        options.access(self.access).offset(self.offset).exact_offset().extend();
+        options.access(self.access).offset(self.offset).exact_offset(true).extend(true);
         if self.length > 0 || self.file.is_none() {
             options.len(self.length);
         }
         if let Some(name) = &self.name {
             options.name(name);
         }
-        if !self.trackfd {
-            options.untracked();
-        }
-        if self.allocate {
-            options.allocate();
-        }
+        options.untracked(!self.trackfd).allocate(self.allocate);
         options
     }
 
@@ -174,7 +169,7 @@ impl Source {
     /// this before the name.
     fn length_error(&self) -> Option<PyErr> {
         let file = self.file.filter(|_| self.length == 0)?;
-        match Options::new().offset(self.offset).exact_offset().map(file) {
+        match Options::new().offset(self.offset).exact_offset(true).map(file) {
             Ok(map) => map.is_empty().then(|| self.empty_map()),
             Err(Error::Unaligned { .. }) => None,
             Err(error) => Some(self.exception(error)),
