@@ -127,7 +127,7 @@ fn grow(path: &Path) -> Outcome {
     let start = Instant::now();
     for kib in 1..=1000 {
         map.resize(kib << 10)?;
-        map.set((kib << 10) - 1, b'.')?;
+        map.set(b'.', (kib << 10) - 1)?;
     }
     let microseconds = start.elapsed().as_secs_f64() * 1e3;
     println!(
@@ -140,7 +140,7 @@ fn grow(path: &Path) -> Outcome {
 /// Maps memory that belongs to no file.
 fn use_memory() -> Outcome {
     let map = Options::new().len(1 << 20).anonymous()?;
-    map.store(4096, 0x5afe_u32)?;
+    map.store(0x5afe_u32, 4096)?;
     println!(
         "mapped 1 MiB of anonymous memory; the integer at offset 4096 is {:#x}",
         map.load::<u32>(4096)?

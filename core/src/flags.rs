@@ -13,7 +13,7 @@ use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 ///
 /// let read_write = Protection::READ | Protection::WRITE;
 /// let map = Options::new().len(4096).protection(read_write).anonymous()?;
-/// map.protect(.., Protection::READ)?;
+/// map.protect(Protection::READ, ..)?;
 /// # Ok::<(), safemap::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

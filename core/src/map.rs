@@ -23,6 +23,9 @@ use crate::{
 /// other processes may write at any time. A call returns bytes that were in the map at some time
 /// during the call, each byte for itself; [`Map::load`] of an aligned integer is never torn.
 ///
+/// All methods take the data first, and the offset or the range last. (`copy_within` takes source
+/// and target, as that of slices does; closures come last.)
+///
 /// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
 ///
 /// # Faults
@@ -180,7 +183,7 @@ impl Map {
         self.name.as_deref()
     }
 
-    /// Returns one byte.
+    /// Returns the byte at `at`.
     ///
     /// # Errors
     ///
@@ -198,7 +201,7 @@ impl Map {
         self.load_word("get", at)
     }
 
-    /// Stores one byte.
+    /// Stores one byte at `at`.
     ///
     /// # Errors
     ///
@@ -208,12 +211,12 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Options::new().len(2).anonymous()?;
-    /// map.set(1, 7)?;
+    /// map.set(7, 1)?;
     /// assert_eq!(map.to_vec(..)?, [0, 7]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn set(&self, at: usize, byte: u8) -> Result<()> {
+    pub fn set(&self, byte: u8, at: usize) -> Result<()> {
         self.store_word("set", at, byte)
     }
 
@@ -249,12 +252,12 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Options::new().len(8).anonymous()?;
-    /// map.store(0, 1.5_f64)?;
+    /// map.store(1.5_f64, 0)?;
     /// assert_eq!(map.load::<f64>(0)?, 1.5);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn store<T: Word>(&self, at: usize, value: T) -> Result<()> {
+    pub fn store<T: Word>(&self, value: T, at: usize) -> Result<()> {
         self.store_word("store", at, value)
     }
 

@@ -9,10 +9,10 @@
 ///
 /// let map = Map::open("Cargo.toml")?;
 /// assert_eq!(map.access(), Access::Read);
-/// assert!(matches!(map.set(0, b'#'), Err(Error::ReadOnly { call: "set" })));
+/// assert!(matches!(map.set(b'#', 0), Err(Error::ReadOnly { call: "set" })));
 ///
 /// let copy = Options::new().access(Access::Copy).open("Cargo.toml")?;
-/// copy.set(0, b'#')?; // changes the map, not the file
+/// copy.set(b'#', 0)?; // changes the map, not the file
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

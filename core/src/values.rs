@@ -78,12 +78,12 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Options::new().len(2).anonymous()?;
-    /// map.store_le(0, 0x0102_u16)?;
+    /// map.store_le(0x0102_u16, 0)?;
     /// assert_eq!(map.to_vec(..)?, [2, 1]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn store_le<T: Word>(&self, at: usize, value: T) -> Result<()> {
+    pub fn store_le<T: Word>(&self, value: T, at: usize) -> Result<()> {
         let value = if cfg!(target_endian = "little") { value } else { swapped(value) };
         self.store_word("store_le", at, value)
     }
@@ -98,12 +98,12 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Options::new().len(2).anonymous()?;
-    /// map.store_be(0, 0x0102_u16)?;
+    /// map.store_be(0x0102_u16, 0)?;
     /// assert_eq!(map.to_vec(..)?, [1, 2]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn store_be<T: Word>(&self, at: usize, value: T) -> Result<()> {
+    pub fn store_be<T: Word>(&self, value: T, at: usize) -> Result<()> {
         let value = if cfg!(target_endian = "big") { value } else { swapped(value) };
         self.store_word("store_be", at, value)
     }

@@ -85,12 +85,12 @@ impl<'a> View<'a> {
     ///
     /// ```
     /// let map = safemap::Options::new().len(2).anonymous()?;
-    /// map.view(1..)?.set(0, 7)?;
+    /// map.view(1..)?.set(7, 0)?;
     /// assert_eq!(map.to_vec(..)?, [0, 7]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn set(&self, at: usize, byte: u8) -> Result<()> {
+    pub fn set(&self, byte: u8, at: usize) -> Result<()> {
         self.store_word("set", at, byte)
     }
 
@@ -124,12 +124,12 @@ impl<'a> View<'a> {
     /// ```
     /// let map = safemap::Options::new().len(8).anonymous()?;
     /// let view = map.view(..)?;
-    /// view.store(0, 1.5_f64)?;
+    /// view.store(1.5_f64, 0)?;
     /// assert_eq!(view.load::<f64>(0)?, 1.5);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline]
-    pub fn store<T: Word>(&self, at: usize, value: T) -> Result<()> {
+    pub fn store<T: Word>(&self, value: T, at: usize) -> Result<()> {
         self.store_word("store", at, value)
     }
 

@@ -10,7 +10,7 @@
 ///
 /// ```
 /// let map = safemap::Options::new().len(4).anonymous()?;
-/// map.store(0, -1_i32)?;
+/// map.store(-1_i32, 0)?;
 /// assert_eq!(map.load::<u32>(0)?, u32::MAX);
 /// # Ok::<(), safemap::Error>(())
 /// ```

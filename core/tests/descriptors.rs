@@ -43,7 +43,7 @@ fn faults_are_reported() {
     file.set_len(PAGE as u64);
     for at in [PAGE, PAGE + 100] {
         assert!(matches!(map.get(at), Err(Error::Fault { .. })));
-        assert!(matches!(map.set(at, 1), Err(Error::Fault { .. })));
+        assert!(matches!(map.set(1, at), Err(Error::Fault { .. })));
     }
     let short = map.to_vec(..2 * PAGE);
     assert!(matches!(short, Err(Error::Fault { offset: PAGE })), "{short:?}");

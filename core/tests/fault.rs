@@ -96,10 +96,10 @@ fn the_map_works_again_when_the_file_has_grown_back() {
         let (file, map) = file_and_map();
         for _ in 0..3 {
             file.set_len(PAGE as u64);
-            assert!(matches!(map.set(PAGE, 1), Err(Error::Fault { offset: PAGE })));
+            assert!(matches!(map.set(1, PAGE), Err(Error::Fault { offset: PAGE })));
             file.set_len(LEN as u64);
             assert_eq!(map.get(PAGE).unwrap(), 0);
-            map.set(PAGE, 1).unwrap();
+            map.set(1, PAGE).unwrap();
             assert_eq!(map.get(PAGE).unwrap(), 1);
         }
     });
@@ -163,7 +163,7 @@ fn assert_word_faults(map: &Map, at: usize, expected: usize) {
         matches!(loaded, Err(Error::Fault { offset }) if offset == expected),
         "load at {at}: {loaded:?}"
     );
-    let stored = map.store(at, 0_u64);
+    let stored = map.store(0_u64, at);
     assert!(
         matches!(stored, Err(Error::Fault { offset }) if offset == expected),
         "store at {at}: {stored:?}"

@@ -79,7 +79,7 @@ fn a_fork_during_the_first_registration_leaves_the_child_able_to_map() {
             FORKED.store(true, Release);
             let before = forks();
             let map = memory();
-            let works = map.resize(64 * PAGE).is_ok() && map.set(60 * PAGE, 1).is_ok();
+            let works = map.resize(64 * PAGE).is_ok() && map.set(1, 60 * PAGE).is_ok();
             i32::from(!(works && holds_in_fork(|| map.resize(1).is_ok() && forks() > before)))
         });
         FORKED.store(true, Release);
@@ -119,7 +119,7 @@ fn a_fork_that_began_before_the_registration_is_detected() {
         at_fork(Some(use_first_map), None);
         let holds = || {
             let map = MAP.get().unwrap();
-            let works = map.set(5, 7).is_ok() && map.resize(64 * PAGE).is_ok();
+            let works = map.set(7, 5).is_ok() && map.resize(64 * PAGE).is_ok();
             works
                 && map.get(5).is_ok_and(|byte| byte == 7)
                 && holds_in_fork(|| map.resize(1).is_ok())

@@ -35,7 +35,7 @@ fn a_child_finds_private_memory_unchanged() {
             |round: usize| map.resize(8 * PAGE + round.wrapping_mul(7919) % (1 << 21)).unwrap();
         fork_beside(resize, || {
             let unchanged = map.to_vec(..8 * PAGE).is_ok_and(|bytes| bytes == pattern(8 * PAGE));
-            unchanged && map.resize(1 << 22).is_ok() && map.set((1 << 22) - 1, 1).is_ok()
+            unchanged && map.resize(1 << 22).is_ok() && map.set(1, (1 << 22) - 1).is_ok()
         });
     });
 }
@@ -69,7 +69,7 @@ fn fork_beside_stalled(call: impl Fn(&Map) + Sync) {
     use safemap_testing::Stalled;
 
     let map = Options::new().len(8 * PAGE).anonymous().unwrap();
-    map.set(0, 5).unwrap();
+    map.set(5, 0).unwrap();
     let rest = map.as_ptr().wrapping_add(PAGE);
     let Ok(stalled) = Stalled::new(rest, 7 * PAGE) else {
         println!("skipped: this process may not use userfaultfd");
@@ -87,10 +87,10 @@ fn fork_beside_stalled(call: impl Fn(&Map) + Sync) {
         });
         let holds = holds_in_fork(|| {
             map.get(0).is_ok_and(|byte| byte == 5)
-                && map.set(0, 6).is_ok()
+                && map.set(6, 0).is_ok()
                 && [8 * PAGE, 64 * PAGE].contains(&map.len())
                 && map.resize(9 * PAGE).is_ok()
-                && map.set(8 * PAGE, 1).is_ok()
+                && map.set(1, 8 * PAGE).is_ok()
                 && map.to_vec(..).is_ok()
         });
         let _ = forked.send(());
@@ -125,7 +125,7 @@ fn a_forked_child_refuses_the_seal_until_it_ends() {
         let Error::Os { call: "seal", source } = error else { panic!("{error}") };
         assert_eq!(source.kind(), std::io::ErrorKind::ResourceBusy);
         map.resize(4 * PAGE).unwrap();
-        map.set(3 * PAGE, 200).unwrap();
+        map.set(200, 3 * PAGE).unwrap();
         std::io::Write::write_all(&mut &writer, b"x").unwrap();
         assert!(child.unwrap().wait().unwrap().success());
         let bytes = map.seal().unwrap();

@@ -38,7 +38,7 @@ fn a_map_at_a_large_offset_resizes_the_whole_file() {
         map.resize(len).unwrap();
         assert_eq!(map.file_len().unwrap(), FAR + len as u64);
     }
-    map.set(49_999, 9).unwrap();
+    map.set(9, 49_999).unwrap();
     assert_eq!(map.get(49_999).unwrap(), 9);
 }
 
@@ -53,7 +53,7 @@ fn a_file_is_mapped_if_the_address_space_is_large_enough() {
     let map = whole.unwrap();
     assert_eq!(map.len() as u64, FAR + 100);
     let last = map.len() - 1;
-    map.set(last, 5).unwrap();
+    map.set(5, last).unwrap();
     map.copy_within(last.., 5).unwrap();
     assert_eq!((map.get(5).unwrap(), map.rfind(b"\x05", last - 10..).unwrap()), (5, Some(last)));
     assert!(matches!(map.get(last + 1), Err(Error::OutOfBounds { .. })));

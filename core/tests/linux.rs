@@ -22,7 +22,7 @@ fn flags_are_added_to_the_implied_ones() {
     let more = Options::new().flags(Flags::POPULATE | Flags::NORESERVE).open(file.path()).unwrap();
     assert_eq!(more.get(2).unwrap(), b'c');
     let stack = Options::new().len(PAGE).flags(Flags::STACK | Flags::LOCKED).anonymous().unwrap();
-    stack.set(0, 1).unwrap();
+    stack.set(1, 0).unwrap();
 }
 
 /// Advice that waits for storage holds the lock of the regions.
@@ -30,8 +30,8 @@ fn flags_are_added_to_the_implied_ones() {
 fn a_call_that_faults_does_not_wait_for_advice_on_another_thread() {
     succeeds_in_child(|| {
         let map = Options::new().len(8 * PAGE).anonymous().unwrap();
-        map.set(0, 5).unwrap();
-        map.protect(PAGE..2 * PAGE, Protection::NONE).unwrap();
+        map.set(5, 0).unwrap();
+        map.protect(Protection::NONE, PAGE..2 * PAGE).unwrap();
         let Ok(stalled) = Stalled::new(map.as_ptr().wrapping_add(2 * PAGE), 6 * PAGE) else {
             return println!("skipped: this process may not use userfaultfd");
         };
@@ -174,14 +174,14 @@ fn bytes_of_pages_that_forbid_writing_are_not_removed() {
     let map = file.map();
     let all = Protection::READ | Protection::WRITE;
     for protection in [Protection::READ, Protection::NONE] {
-        map.protect(2 * PAGE..3 * PAGE, protection).unwrap();
+        map.protect(protection, 2 * PAGE..3 * PAGE).unwrap();
         assert_third_page_is_kept(&map, &file);
-        map.protect(.., all).unwrap();
+        map.protect(all, ..).unwrap();
     }
     let mut options = Options::new();
     options.access(Access::Write).protection(Protection::READ);
     let protected = options.map(file.open()).unwrap();
-    protected.protect(..2 * PAGE, all).unwrap();
+    protected.protect(all, ..2 * PAGE).unwrap();
     assert_third_page_is_kept(&protected, &file);
     map.advise(Advice::Remove, PAGE..).unwrap();
     assert_eq!(file.read()[PAGE..], [0; 3 * PAGE]);
@@ -204,7 +204,7 @@ fn bytes_of_guard_pages_are_not_removed() {
 fn a_map_that_moves_can_remove_bytes_that_were_protected() {
     let file = TempFile::new(&[7; 4 * PAGE]);
     let map = file.map();
-    map.protect(.., Protection::READ).unwrap();
+    map.protect(Protection::READ, ..).unwrap();
     while map.advise(Advice::Remove, 2 * PAGE..3 * PAGE).is_err() {
         map.resize(2 * map.len()).unwrap();
         assert!(map.len() < 1 << 32, "the map did not move");
@@ -265,7 +265,7 @@ fn residency_is_an_error_if_the_kernel_does_not_report_it() {
         let own = TempFile::sparse(PAGE as u64);
         assert_eq!(own.map().residency(..).unwrap(), [false]);
         let memory = Options::new().len(PAGE).anonymous().unwrap();
-        memory.set(0, 1).unwrap();
+        memory.set(1, 0).unwrap();
         assert_eq!(memory.residency(..).unwrap(), [true]);
     });
 }
@@ -387,12 +387,12 @@ fn a_remapped_map_records_the_protection_of_its_pages() {
     let file = TempFile::new(&pattern(4 * PAGE));
     let mut map = Options::new().access(Access::Write).len(3 * PAGE).open(file.path()).unwrap();
     let (last, new) = (2 * PAGE..3 * PAGE, 3 * PAGE..4 * PAGE);
-    map.protect(last.clone(), Protection::READ).unwrap();
+    map.protect(Protection::READ, last.clone()).unwrap();
     map.advise(Advice::Remove, last.clone()).unwrap_err();
     map.remap(2 * PAGE, true).unwrap();
     map.remap(4 * PAGE, true).unwrap();
     map.advise(Advice::Remove, last).unwrap();
-    map.protect(.., Protection::READ).unwrap();
+    map.protect(Protection::READ, ..).unwrap();
     map.remap(3 * PAGE, true).unwrap();
     map.remap(4 * PAGE, true).unwrap();
     map.advise(Advice::Remove, new).unwrap_err();

@@ -75,7 +75,7 @@ fn bytes_with_all_blocks_of_the_needle_are_searched_completely() {
         needle[len - 1] = b'x';
         let map = memory_with(&[b'.'; LEN]);
         assert_eq!(map.find(&needle, ..).unwrap(), None);
-        map.set(LEN - 3, b'x').unwrap();
+        map.set(b'x', LEN - 3).unwrap();
         assert_eq!(map.find(&needle, ..).unwrap(), Some(LEN - 2 - len));
     }
 }
@@ -129,16 +129,16 @@ fn a_forbidden_page_at_an_end_of_the_range_is_a_fault() {
         let bytes = noise(1, LEN);
         let map = TempFile::new(&bytes).map();
         let page = PAGE..2 * PAGE;
-        map.protect(page.clone(), Protection::NONE).unwrap();
+        map.protect(Protection::NONE, page.clone()).unwrap();
         for len in [512, 2048] {
             let needle = absent(&bytes, len);
             assert_fault(&map, &needle, page.end - len / 2, page.clone());
             let found = map.find(&needle, ..page.start + len / 2);
             assert!(found.is_err(), "{len} bytes before the page: {found:?}");
         }
-        map.protect(page, Protection::READ | Protection::WRITE).unwrap();
+        map.protect(Protection::READ | Protection::WRITE, page).unwrap();
         let page = LEN / PAGE * PAGE - PAGE..LEN / PAGE * PAGE;
-        map.protect(page.clone(), Protection::NONE).unwrap();
+        map.protect(Protection::NONE, page.clone()).unwrap();
         let needle = absent(&bytes, 512);
         let found = map.find(&needle, ..page.start + 300);
         assert!(matches!(found, Err(Error::Fault { offset }) if offset == page.start), "{found:?}");

@@ -23,7 +23,7 @@ fn written_bytes_are_in_the_file_and_in_other_maps() {
     let file = TempFile::new(&[0; 100]);
     let (one, two) = (file.map(), Map::open(file.path()).unwrap());
     one.write_at(b"hello", 50).unwrap();
-    one.set(99, b'!').unwrap();
+    one.set(b'!', 99).unwrap();
     assert_eq!(two.to_vec(50..55).unwrap(), b"hello");
     assert_eq!(file.read()[99], b'!');
 }
@@ -44,11 +44,11 @@ fn every_write_to_a_read_only_map_is_refused() {
     let file = TempFile::new(b"read only");
     let map = Map::open(file.path()).unwrap();
     let refusals = [
-        map.set(0, 1),
+        map.set(1, 0),
         map.write_at(b"x", 0),
         map.fill(0, ..),
         map.copy_within(0..2, 3),
-        map.store(0, 1_u32),
+        map.store(1_u32, 0),
         map.resize(1),
         map.cursor().write_byte(1),
     ];
@@ -67,7 +67,7 @@ fn a_range_beyond_the_map_is_an_error_with_its_numbers() {
     let refusals = [
         map.get(10).map(drop),
         map.get(huge).map(drop),
-        map.set(10, 0),
+        map.set(0, 10),
         map.write_at(b"x", 10),
         map.write_at(b"xy", huge),
         map.read_exact_at(&mut byte, 10),
@@ -83,12 +83,12 @@ fn a_range_beyond_the_map_is_an_error_with_its_numbers() {
         map.find(b"x", 3..11).map(drop),
         map.rfind(b"x", 11..).map(drop),
         map.load::<u64>(3).map(drop),
-        map.store(huge - 1, 0_u16),
+        map.store(0_u16, huge - 1),
         map.flush_range(11..),
         map.advise(safemap::Advice::Normal, ..11),
         map.lock(11..12),
         map.unlock(11..12),
-        map.protect(..11, safemap::Protection::READ),
+        map.protect(safemap::Protection::READ, ..11),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, Err(Error::OutOfBounds { len: 10, .. })), "{refusal:?}");
@@ -144,16 +144,16 @@ fn a_map_compares_as_a_slice_does() {
 fn numbers_are_stored_in_native_byte_order() {
     let map = Options::new().len(64).anonymous().unwrap();
     for at in [0, 1, 7, 13] {
-        map.store(at, 0x0123_4567_89ab_cdef_u64).unwrap();
+        map.store(0x0123_4567_89ab_cdef_u64, at).unwrap();
         assert_eq!(map.to_vec(at..at + 8).unwrap(), 0x0123_4567_89ab_cdef_u64.to_ne_bytes());
         assert_eq!(map.load::<u64>(at).unwrap(), 0x0123_4567_89ab_cdef);
-        map.store(at, -2_i16).unwrap();
+        map.store(-2_i16, at).unwrap();
         assert_eq!(map.load::<i16>(at).unwrap(), -2);
-        map.store(at, 1.5_f32).unwrap();
+        map.store(1.5_f32, at).unwrap();
         assert_eq!(map.load::<f32>(at).unwrap(), 1.5);
-        map.store(at, -7_isize).unwrap();
+        map.store(-7_isize, at).unwrap();
         assert_eq!(map.load::<isize>(at).unwrap(), -7);
-        map.store(at, 0x89_u8).unwrap();
+        map.store(0x89_u8, at).unwrap();
         assert_eq!(map.load::<i8>(at).unwrap(), 0x89_u8.cast_signed());
     }
 }

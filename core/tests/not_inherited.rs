@@ -33,10 +33,10 @@ fn is_fault<T>(result: safemap::Result<T>) -> bool {
 
 /// Calls every method that uses pages, and expects an error.
 fn assert_every_call_fails(map: &Map) {
-    assert!(is_fault(map.get(5)) && is_fault(map.set(5, 1)));
+    assert!(is_fault(map.get(5)) && is_fault(map.set(1, 5)));
     assert!(is_fault(map.read_at(&mut [0; 9], 2 * PAGE)) && is_fault(map.fill(1, ..)));
     assert!(map.resize(1).is_err() && map.resize(100 * PAGE).is_err());
-    assert!(map.protect(.., Protection::READ).is_err());
+    assert!(map.protect(Protection::READ, ..).is_err());
     assert!(map.lock(..).is_err() && map.unlock(..).is_err());
     assert!(map.advise(Advice::DoFork, ..).is_err() && map.residency(..).is_err());
     assert!(map.is_anonymous() || map.flush().is_err());
@@ -75,7 +75,7 @@ fn a_child_inherits_the_other_pages() {
         assert_in_fork(|| {
             let readable: Vec<_> = (0..4).map(|page| map.get(page * PAGE).is_ok()).collect();
             assert_eq!(readable, [false, true, false, false]);
-            map.protect(PAGE..2 * PAGE, Protection::READ).unwrap();
+            map.protect(Protection::READ, PAGE..2 * PAGE).unwrap();
             assert_eq!(map.to_vec(PAGE..2 * PAGE).unwrap(), pattern(4 * PAGE)[PAGE..2 * PAGE]);
         });
         map.advise(Advice::DoFork, ..).unwrap();

@@ -56,7 +56,7 @@ fn writing_requires_a_file_opened_for_writing() {
     let refused = Options::new().access(Access::Write).map(&read_only).unwrap_err();
     assert_eq!(std::io::Error::from(refused).kind(), std::io::ErrorKind::PermissionDenied);
     let copy = Options::new().access(Access::Copy).map(&read_only).unwrap();
-    copy.set(0, b'x').unwrap();
+    copy.set(b'x', 0).unwrap();
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn access_that_the_protection_forbids_is_a_fault() {
         .anonymous()
         .unwrap();
     assert_eq!(code.get(0).unwrap(), 0);
-    assert!(matches!(code.set(9, 1), Err(Error::Fault { offset: 9 })));
+    assert!(matches!(code.set(1, 9), Err(Error::Fault { offset: 9 })));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn exact_flags_replace_the_implied_ones() {
     let read = File::open(file.path()).unwrap();
     let private =
         Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).map(&read).unwrap();
-    private.set(0, b'x').unwrap();
+    private.set(b'x', 0).unwrap();
     assert_eq!(private.sharing(), Sharing::Private);
     assert_eq!(file.read(), b"abc");
     let neither = Options::new().exact_flags(Flags::from_bits(0)).open(file.path());
@@ -160,7 +160,7 @@ fn huge_pages_come_from_the_pool_or_are_an_error() {
     match Options::new().len(1).huge_pages(HugePage::Default).anonymous() {
         Ok(map) => {
             assert!(map.capacity() >= 64 * 1024);
-            map.set(0, 1).unwrap();
+            map.set(1, 0).unwrap();
             map.close().unwrap();
         }
         Err(error) => assert!(
@@ -306,7 +306,7 @@ fn the_flag_for_anonymous_memory_overrides_the_file() {
     options.access(Access::Write).len(8).flags(flags).flags(Flags::default());
     for memory in [options.map(&open).unwrap(), options.open(file.path()).unwrap()] {
         assert!(memory.is_anonymous());
-        memory.set(0, 1).unwrap();
+        memory.set(1, 0).unwrap();
         memory.resize(16).unwrap();
         assert_eq!(memory.get(0).unwrap(), 1);
         memory.resize(1).unwrap();

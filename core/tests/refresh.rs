@@ -60,7 +60,7 @@ fn a_writable_map_follows_too_and_does_not_touch_the_file() {
     let map = Options::new().access(Access::Write).open(file.path()).unwrap();
     append(&file, &[b'x'; PAGE]);
     assert_eq!(map.refresh().unwrap(), PAGE + 3);
-    map.set(PAGE + 2, b'y').unwrap();
+    map.set(b'y', PAGE + 2).unwrap();
     assert_eq!((file.read().len(), file.read()[PAGE + 2]), (PAGE + 3, b'y'));
 }
 

@@ -35,15 +35,15 @@ fn a_refused_shrink_disturbs_no_reader() {
 fn a_refused_resize_of_private_memory_keeps_the_protections() {
     let map = Options::new().len(8 * PAGE).anonymous().unwrap();
     map.fill(7, ..).unwrap();
-    map.protect(PAGE..2 * PAGE, Protection::READ).unwrap();
-    map.protect(2 * PAGE..3 * PAGE, Protection::NONE).unwrap();
+    map.protect(Protection::READ, PAGE..2 * PAGE).unwrap();
+    map.protect(Protection::NONE, 2 * PAGE..3 * PAGE).unwrap();
     let guarded = map.advise(Advice::GuardInstall, 5 * PAGE..6 * PAGE);
     if guarded.is_err() {
         return println!("skipped: Linux before 6.13 has no guard pages");
     }
     let refused = map.resize(map.capacity() + 1).unwrap_err();
     assert!(matches!(refused, Error::Os { call: "resize", .. }), "{refused}");
-    let writable: Vec<bool> = (0..8).map(|page| map.set(page * PAGE, 7).is_ok()).collect();
+    let writable: Vec<bool> = (0..8).map(|page| map.set(7, page * PAGE).is_ok()).collect();
     assert_eq!(writable, [true, false, false, true, true, false, true, true]);
     let readable: Vec<bool> = (0..8).map(|page| map.get(page * PAGE).is_ok()).collect();
     assert_eq!(readable, [true, true, false, true, true, false, true, true]);

@@ -60,7 +60,7 @@ fn external_code_reads_zeros_and_the_next_call_reports_the_offset() {
         let expected = reported(2 * PAGE + 7);
         for refused in [
             map.get(0).map(drop),
-            map.set(0, 1),
+            map.set(1, 0),
             map.find(b"xy", ..).map(drop),
             map.flush(),
             map.resize(10),
@@ -86,7 +86,7 @@ fn a_view_reports_damage_as_its_map_does() {
         read_directly(&map, 3 * PAGE);
         for refused in [
             view.get(0).map(drop),
-            view.set(0, 1),
+            view.set(1, 0),
             view.load::<u64>(8).map(drop),
             view.copy_to(&mut [0; 20], 0),
             view.copy_from(&[0; 200], 0),
@@ -112,7 +112,7 @@ fn external_code_writes_to_missing_pages_of_a_map_that_became_writable() {
         let map = options.map(file.open()).unwrap();
         file.open().set_len(0).unwrap();
         assert_eq!(read_directly(&map, 0), 0);
-        map.protect(.., Protection::READ | Protection::WRITE).unwrap();
+        map.protect(Protection::READ | Protection::WRITE, ..).unwrap();
         for at in [0, PAGE, 2 * PAGE] {
             // SAFETY: `at` is in the map. The test is about a missing page there.
             unsafe { map.as_mut_ptr().wrapping_add(at).write_volatile(1) };
@@ -197,7 +197,7 @@ fn a_map_is_restored_when_the_file_has_grown_back() {
             map.restore().unwrap();
             assert_eq!(map.damage(), None);
             assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
-            map.set(0, 1).unwrap();
+            map.set(1, 0).unwrap();
             assert_eq!(file.read()[offset], 1, "the page is the page of the file again");
         }
     });
@@ -209,7 +209,7 @@ fn a_private_map_keeps_its_changed_pages_when_it_is_restored() {
         let bytes = pattern(3 * PAGE);
         let file = TempFile::new(&bytes);
         let map = Options::new().access(Access::Copy).repair(true).open(file.path()).unwrap();
-        map.set(0, 99).unwrap();
+        map.set(99, 0).unwrap();
         let other = file.open();
         other.set_len(PAGE as u64).unwrap();
         assert_eq!(read_directly(&map, PAGE), 0);
@@ -321,7 +321,7 @@ fn a_cut_during_a_restoration_is_recorded() {
             if map.damage().is_some() {
                 map.restore().unwrap();
             }
-            map.set(LAST, round).unwrap();
+            map.set(round, LAST).unwrap();
             assert_eq!(file.read()[LAST], round, "a store does not reach the file");
         }
     });
@@ -463,7 +463,7 @@ fn exhaust_mappings(pages: usize, more: usize) {
     assert_eq!(unsafe { errno.read() }, libc::EXFULL, "the repair changed errno");
     other.set_len((pages * PAGE) as u64).unwrap();
     map.restore().unwrap();
-    map.set(0, 1).unwrap();
+    map.set(1, 0).unwrap();
     assert_eq!(map.get(0).unwrap(), 1);
 }
 

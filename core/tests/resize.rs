@@ -53,7 +53,7 @@ fn memory_does_not_move_within_its_reserve() {
     map.fill(1, ..).unwrap();
     for len in [5000, 1 << 20, 3, 1 << 24] {
         map.resize(len).unwrap();
-        map.set(len - 1, 2).unwrap();
+        map.set(2, len - 1).unwrap();
         assert_eq!(map.as_ptr(), address);
     }
     assert_eq!(map.to_vec(..2).unwrap(), [1, 1]);
@@ -65,7 +65,7 @@ fn grow_by_pages(map: &Map) {
     let mut addresses = vec![map.as_ptr()];
     for step in 1..=2000 {
         map.resize(step * page).unwrap();
-        map.set(step * page - 1, step as u8).unwrap();
+        map.set(step as u8, step * page - 1).unwrap();
         if map.as_ptr() != *addresses.last().unwrap() {
             addresses.push(map.as_ptr());
         }
@@ -107,12 +107,12 @@ fn private_memory_grows_and_keeps_its_bytes() {
 fn only_linux_keeps_the_protection_of_pages_behind_the_end() {
     let map = Options::new().len(4 * PAGE).anonymous().unwrap();
     map.fill(1, ..).unwrap();
-    map.protect(PAGE.., Protection::READ).unwrap();
+    map.protect(Protection::READ, PAGE..).unwrap();
     map.resize(2 * PAGE).unwrap();
     map.resize(4 * PAGE).unwrap();
     assert_eq!(map.to_vec(2 * PAGE..).unwrap(), vec![0; 2 * PAGE]);
     let is_kept = cfg!(any(target_os = "linux", target_os = "android"));
-    let writable: Vec<bool> = (0..4).map(|page| map.set(page * PAGE, 1).is_ok()).collect();
+    let writable: Vec<bool> = (0..4).map(|page| map.set(1, page * PAGE).is_ok()).collect();
     assert_eq!(writable, [true, false, !is_kept, !is_kept]);
 }
 
@@ -214,7 +214,7 @@ fn no_write_is_lost_while_private_memory_moves_and_is_protected() {
             scope.spawn(|| {
                 while !stop.is_set() {
                     let all = safemap::Protection::READ | safemap::Protection::WRITE;
-                    map.protect(..8 * STEP, all).unwrap();
+                    map.protect(all, ..8 * STEP).unwrap();
                 }
             });
             scope.spawn(|| {

@@ -32,9 +32,9 @@ fn refused(map: Map) -> (Error, Map) {
 /// Checks that a map works, and that its file is not sealed.
 fn assert_works(map: &Map, expected: &[u8]) {
     assert_eq!(map.to_vec(..).unwrap(), expected);
-    map.set(0, 200).unwrap();
+    map.set(200, 0).unwrap();
     assert_eq!(map.get(0).unwrap(), 200);
-    map.set(0, expected[0]).unwrap();
+    map.set(expected[0], 0).unwrap();
     map.resize(expected.len() + 1).unwrap();
     map.resize(expected.len()).unwrap();
 }
@@ -94,7 +94,7 @@ fn a_file_that_is_sealed_against_future_writes_only_is_copied() {
     let (map, file) = memory(b"abc");
     add_seals(&file, SHRINK | FUTURE_WRITE).unwrap();
     let bytes = FileBytes::from_file(&file).unwrap();
-    map.set(0, b'x').unwrap();
+    map.set(b'x', 0).unwrap();
     assert_eq!((&bytes[..], bytes.backing()), (&b"abc"[..], Backing::Heap));
 }
 
@@ -112,7 +112,7 @@ fn another_shared_map_refuses_the_seal() {
     drop(memory_map(&file));
     let private = Options::new().access(Access::Copy).map(&file).unwrap();
     assert!(*map.seal().unwrap() == *expected);
-    private.set(0, 1).unwrap();
+    private.set(1, 0).unwrap();
 }
 
 fn memory_map(file: &File) -> Map {
@@ -142,7 +142,7 @@ fn a_map_that_was_moved_can_be_sealed_and_a_refusal_keeps_it() {
     let (error, map) = refused(map);
     assert!(is_busy(&error), "{error}");
     assert_eq!(map.len(), 5000 * PAGE);
-    map.set(5000 * PAGE - 1, 7).unwrap();
+    map.set(7, 5000 * PAGE - 1).unwrap();
     drop(other);
     let bytes = map.seal().unwrap();
     assert_eq!((bytes.len(), bytes[5000 * PAGE - 1]), (5000 * PAGE, 7));
@@ -182,7 +182,7 @@ fn maps_of_other_files_cannot_be_sealed() {
     assert_eq!(map.to_vec(..).unwrap(), b"abc");
     let (error, map) = refused(Options::new().len(3).anonymous().unwrap());
     assert!(matches!(error, Error::Unsupported(_)), "{error}");
-    map.set(2, 1).unwrap();
+    map.set(1, 2).unwrap();
     let (memory, file) = memory(b"abc");
     drop(memory);
     let private = Options::new().access(Access::Copy).map(&file).unwrap();

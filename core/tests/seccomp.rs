@@ -55,7 +55,7 @@ fn use_map(map: &Map) -> Vec<Result<()>> {
         map.residency(..).map(drop),
         map.lock(8 * PAGE..9 * PAGE),
         map.unlock(8 * PAGE..9 * PAGE),
-        map.protect(.., Protection::READ | Protection::WRITE),
+        map.protect(Protection::READ | Protection::WRITE, ..),
         map.advise(Advice::WillNeed, ..),
         map.advise(Advice::Remove, ..PAGE),
         map.advise(Advice::DontFork, ..),

@@ -76,7 +76,7 @@ fn pages_that_were_accessed_are_resident() {
     assert_eq!(map.residency(7..7).unwrap(), []);
     assert!(matches!(map.residency(bytes.len()..bytes.len() + 1), Err(Error::OutOfBounds { .. })));
     let memory = Options::new().len(8 * page).anonymous().unwrap();
-    memory.set(3 * page + 1, 1).unwrap();
+    memory.set(1, 3 * page + 1).unwrap();
     assert_eq!(
         memory.residency(..).unwrap(),
         [false, false, false, true, false, false, false, false]
@@ -102,15 +102,15 @@ fn pages_can_be_locked_and_unlocked() {
 fn access_to_a_protected_page_is_a_fault_until_it_is_allowed_again() {
     let map = Options::new().len(3 * PAGE).anonymous().unwrap();
     map.fill(1, ..).unwrap();
-    map.protect(PAGE..2 * PAGE, Protection::NONE).unwrap();
+    map.protect(Protection::NONE, PAGE..2 * PAGE).unwrap();
     assert!(matches!(map.to_vec(..), Err(Error::Fault { offset: PAGE })));
-    map.protect(PAGE..2 * PAGE, Protection::READ).unwrap();
+    map.protect(Protection::READ, PAGE..2 * PAGE).unwrap();
     assert_eq!(map.get(PAGE).unwrap(), 1);
     assert!(matches!(map.fill(2, PAGE - 1..), Err(Error::Fault { offset: PAGE })));
     assert_eq!(map.get(PAGE - 1).unwrap(), 2, "bytes before the fault are written");
-    map.protect(.., Protection::READ | Protection::WRITE).unwrap();
+    map.protect(Protection::READ | Protection::WRITE, ..).unwrap();
     map.fill(3, ..).unwrap();
-    assert!(matches!(map.protect(1.., Protection::READ), Err(Error::Unaligned { offset: 1, .. })));
+    assert!(matches!(map.protect(Protection::READ, 1..), Err(Error::Unaligned { offset: 1, .. })));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn protection_does_not_make_a_read_only_file_writable() {
     let file = TempFile::new(b"abc");
     let map = Map::open(file.path()).unwrap();
     assert!(matches!(
-        map.protect(.., Protection::READ | Protection::WRITE),
+        map.protect(Protection::READ | Protection::WRITE, ..),
         Err(Error::Os { call: "protect", .. })
     ));
 }
@@ -128,7 +128,7 @@ fn closing_keeps_the_bytes_in_the_file() {
     let file = TempFile::new(b"abc");
     let map = file.map();
     map.resize(3 << 20).unwrap();
-    map.set(0, b'x').unwrap();
+    map.set(b'x', 0).unwrap();
     map.close().unwrap();
     assert_eq!(file.read()[..3], *b"xbc");
 }

@@ -36,7 +36,7 @@ fn within_the_reserve_the_address_stays() {
     let address = map.as_ptr();
     for len in [5000, 1 << 20, 3, 1 << 24] {
         map.resize(len).unwrap();
-        map.set(len - 1, 2).unwrap();
+        map.set(2, len - 1).unwrap();
         assert_eq!(map.as_ptr(), address);
     }
     assert_eq!(map.to_vec(..2).unwrap(), [1, 1]);
@@ -80,11 +80,11 @@ fn private_memory_with_different_kinds_of_pages_is_moved() {
     let map = Options::new().len(16 * PAGE).anonymous().unwrap();
     map.fill(7, ..).unwrap();
     map.advise(Advice::Random, 2 * PAGE..4 * PAGE).unwrap();
-    map.protect(6 * PAGE..7 * PAGE, safemap::Protection::READ).unwrap();
+    map.protect(safemap::Protection::READ, 6 * PAGE..7 * PAGE).unwrap();
     for len in [32 * PAGE, 128 * PAGE, 512 * PAGE] {
         map.resize(len).unwrap();
         assert_eq!(map.to_vec(..16 * PAGE).unwrap(), [7; 16 * PAGE]);
-        map.set(6 * PAGE, 7).unwrap();
+        map.set(7, 6 * PAGE).unwrap();
     }
 }
 

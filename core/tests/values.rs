@@ -31,10 +31,10 @@ fn integers_have_the_byte_order_of_their_method() {
                 assert_eq!(map.load_le::<$word>(at).unwrap().to_ne_bytes(), le.to_ne_bytes());
                 assert_eq!(map.load_be::<$word>(at).unwrap().to_ne_bytes(), be.to_ne_bytes());
                 let copy = memory(&[0; 16]);
-                copy.store_le(at, le).unwrap();
+                copy.store_le(le, at).unwrap();
                 assert_eq!(copy.to_vec(at..at + array.len()).unwrap(), array);
                 copy.fill(0, ..).unwrap();
-                copy.store_be(at, be).unwrap();
+                copy.store_be(be, at).unwrap();
                 assert_eq!(copy.to_vec(at..at + array.len()).unwrap(), array);
             }
         )+};
@@ -95,7 +95,7 @@ fn a_truncated_file_is_an_error_of_each() {
         let is_fault = |error: Error| matches!(error, Error::Fault { offset } if offset == PAGE);
         assert!(is_fault(map.read_array::<4>(PAGE - 2).unwrap_err()));
         assert!(is_fault(map.load_be::<u32>(PAGE).unwrap_err()));
-        assert!(is_fault(map.store_le(PAGE, 1_u8).unwrap_err()));
+        assert!(is_fault(map.store_le(1_u8, PAGE).unwrap_err()));
         assert!(is_fault(map.read_into(&mut bytes, PAGE - 3..).unwrap_err()));
         assert_eq!(bytes, pattern(PAGE)[PAGE - 3..]);
         assert!(is_fault(map.with_slice(PAGE - 1..PAGE + 1, |_| ()).unwrap_err()));

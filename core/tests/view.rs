@@ -38,11 +38,11 @@ fn a_view_does_what_a_vector_does() {
             1 => assert_eq!(view.load::<u16>(at).unwrap().to_ne_bytes(), model[from..from + 2]),
             2 => assert_eq!(view.load::<u64>(at).unwrap().to_ne_bytes(), model[from..from + 8]),
             3 => {
-                view.set(at, value as u8).unwrap();
+                view.set(value as u8, at).unwrap();
                 model[from] = value as u8;
             }
             4 => {
-                view.store(at, value as u32).unwrap();
+                view.store(value as u32, at).unwrap();
                 model[from..from + 4].copy_from_slice(&(value as u32).to_ne_bytes());
             }
             5 => {
@@ -77,8 +77,8 @@ fn numbers_of_errors_count_from_the_start_of_the_view() {
         view.get(8).map(drop),
         view.load::<u32>(5).map(drop),
         view.load::<u8>(usize::MAX).map(drop),
-        view.set(8, 0),
-        view.store(1, 0_u64),
+        view.set(0, 8),
+        view.store(0_u64, 1),
         view.copy_to(&mut [0; 9], 0),
         view.copy_from(&[0; 2], 7),
         view.view(3..9).map(drop),
@@ -95,7 +95,7 @@ fn a_view_of_a_read_only_map_refuses_stores() {
     let file = TempFile::new(&pattern(100));
     let map = Map::open(file.path()).unwrap();
     let view = map.view(..).unwrap();
-    for refused in [view.set(1, 0), view.store(1, 0_u64), view.copy_from(&[0; 40], 0)] {
+    for refused in [view.set(0, 1), view.store(0_u64, 1), view.copy_from(&[0; 40], 0)] {
         assert!(matches!(refused, Err(Error::ReadOnly { .. })), "{refused:?}");
     }
     assert_eq!(view.get(7).unwrap(), 7);
@@ -115,9 +115,9 @@ fn every_access_reports_the_first_missing_byte() {
                 ($($word:ident)+) => {$(
                     if from + size_of::<$word>() > missing {
                         assert!(is_fault_at(&view.load::<$word>(at), fault), "{from}");
-                        assert!(is_fault_at(&view.store::<$word>(at, 0), fault), "{from}");
+                        assert!(is_fault_at(&view.store::<$word>(0, at), fault), "{from}");
                         assert!(is_fault_at(&map.load::<$word>(from), fault), "{from}");
-                        assert!(is_fault_at(&map.store::<$word>(from, 0), fault), "{from}");
+                        assert!(is_fault_at(&map.store::<$word>(0, from), fault), "{from}");
                     }
                 )+};
             }
@@ -135,7 +135,7 @@ fn a_short_search_reports_the_first_missing_byte_or_a_match_before_it() {
     succeeds_while_truncated(|| {
         let file = TempFile::new(&[7; LEN]);
         let map = file.map();
-        map.set(2 * PAGE - 1, 9).unwrap();
+        map.set(9, 2 * PAGE - 1).unwrap();
         file.set_len(2 * PAGE as u64);
         for len in lengths() {
             for from in 2 * PAGE - len.min(70)..2 * PAGE {
@@ -172,7 +172,7 @@ fn a_view_follows_a_map_that_moves() {
     for round in 1..8 {
         map.resize(map.capacity() + 1).unwrap();
         assert_eq!(view.load::<u64>(8).unwrap(), map.load(PAGE + 8).unwrap());
-        view.store(8 * round, round).unwrap();
+        view.store(round, 8 * round).unwrap();
         assert_eq!(map.load::<usize>(PAGE + 8 * round).unwrap(), round);
         let mut bytes = [0; 40];
         view.copy_to(&mut bytes, 2 * PAGE).unwrap();
@@ -197,7 +197,7 @@ fn views_work_beside_a_thread_that_resizes() {
         for round in 0..200_000 {
             let view = map.view(..LEN).unwrap();
             assert_eq!(view.get(round % LEN).unwrap(), 7);
-            view.store(round % (LEN / 8) * 8, 0x0707_0707_0707_0707_u64).unwrap();
+            view.store(0x0707_0707_0707_0707_u64, round % (LEN / 8) * 8).unwrap();
         }
     });
 }
@@ -209,7 +209,7 @@ fn a_store_behind_the_end_of_private_memory_does_not_reappear() {
     for len in [LEN, LEN - 1, 2 * LEN] {
         map.resize(10).unwrap();
         for at in [10, 11, PAGE - 1, PAGE, LEN - 8] {
-            let stored = view.store(at, 0x0101_0101_0101_0101_u64);
+            let stored = view.store(0x0101_0101_0101_0101_u64, at);
             assert!(matches!(stored, Ok(()) | Err(Error::Fault { .. })), "{stored:?}");
         }
         map.resize(len).unwrap();
@@ -230,8 +230,8 @@ fn a_loop_over_a_load_ends_when_another_thread_stores() {
             done.store(true, SeqCst);
         });
         thread::sleep(std::time::Duration::from_millis(20));
-        map.set(9, 1).unwrap();
-        map.set(0, 1).unwrap();
+        map.set(1, 9).unwrap();
+        map.set(1, 0).unwrap();
     });
     assert!(done.into_inner());
 }
@@ -263,7 +263,7 @@ fn a_resize_waits_for_no_view() {
         return;
     }
     map.resize(8 * LEN).unwrap();
-    view.set(3, 0xee).unwrap();
+    view.set(0xee, 3).unwrap();
     assert_eq!((map.get(3).unwrap(), view.get(4).unwrap()), (0xee, 4));
 }
 

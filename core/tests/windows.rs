@@ -75,7 +75,7 @@ fn any_offset_is_accepted_and_the_granularity_is_64_kibibytes() {
             Options::new().access(Access::Write).offset(offset as u64).open(file.path()).unwrap();
         assert_eq!(map.to_vec(..).unwrap(), bytes[offset..]);
         map.flush_range(100..200).unwrap();
-        map.protect(.., Protection::READ).unwrap_or_else(|error| {
+        map.protect(Protection::READ, ..).unwrap_or_else(|error| {
             assert!(matches!(error, Error::Unaligned { call: "protect", .. }), "{error}");
         });
     }
@@ -118,7 +118,7 @@ fn processes_that_use_a_name_share_memory() {
         map.write_at(b"!", LEN - 1).unwrap();
         return;
     }
-    map.set(0, b'?').unwrap();
+    map.set(b'?', 0).unwrap();
     succeeds_in_child(|| panic!("the child found zeros"));
     assert_eq!(map.get(LEN - 1).unwrap(), b'!');
     let second = Options::new().len(10).name(NAME).anonymous().unwrap();
@@ -160,7 +160,7 @@ fn named_memory_grows_within_its_reserve() {
     let two = Options::new().len(10).reserve(1 << 30).name(NAME).anonymous().unwrap();
     one.resize(1 << 20).unwrap();
     two.resize(1 << 20).unwrap();
-    one.set((1 << 20) - 1, 7).unwrap();
+    one.set(7, (1 << 20) - 1).unwrap();
     assert_eq!(two.get((1 << 20) - 1).unwrap(), 7);
     assert!(matches!(one.resize((1 << 30) + PAGE), Err(Error::Unsupported(_))));
 }

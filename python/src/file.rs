@@ -222,7 +222,7 @@ impl Method for WriteByte {
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let [byte] = try_small_ints(arguments)?;
         let (at, byte) = (mmap.position(), u8::try_from(byte).ok()?);
-        mmap.map.try_with(py, |map| map.try_set(at, byte))?;
+        mmap.map.try_with(py, |map| map.try_set(byte, at))?;
         mmap.set_position(at + 1);
         Some(ReturnValue::none(py))
     }
@@ -237,7 +237,7 @@ impl Method for WriteByte {
         let at = mmap.position();
         mmap.map.with(
             py,
-            |map| map.set(at, byte),
+            |map| map.set(byte, at),
             |error| beyond_end(error, "write byte out of range"),
         )?;
         mmap.set_position(at + 1);

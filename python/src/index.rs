@@ -106,7 +106,7 @@ impl Mmap {
         value: &Bound<'_, PyAny>,
     ) -> Option<()> {
         let (index, byte) = (try_small_int(index)?, u8::try_from(try_small_int(value)?).ok()?);
-        self.map.try_with(py, |map| map.try_set(offset(map, index), byte))
+        self.map.try_with(py, |map| map.try_set(byte, offset(map, index)))
     }
 
     /// Fast path of [`Mmap::assign`] for a slice.

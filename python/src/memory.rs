@@ -96,7 +96,7 @@ impl Mmap {
             ensure_page_aligned(range.start)?;
         }
         let flags = if flags == 0 { MS_SYNC } else { flags };
-        self.run_detached(py, |map| map.flush_with(range, flags))
+        self.run_detached(py, |map| map.flush_with(flags, range))
     }
 
     /// Does what flush() does, and then what os.fsync() does for the file; on macOS it also flushes
@@ -175,7 +175,7 @@ impl Mmap {
         let prot = Protection::from_bits(int(prot)?);
         let range = self.range(py, &start, length)?;
         ensure_page_aligned(range.start)?;
-        self.run_detached(py, |map| map.protect(range, prot))
+        self.run_detached(py, |map| map.protect(prot, range))
     }
 
     /// Reads `length` bytes, starting at `start`, into memory and locks them there.

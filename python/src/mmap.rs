@@ -149,7 +149,7 @@ impl Mmap {
     /// Stores `byte` at `at`, or raises IndexError.
     #[inline]
     pub(crate) fn set_byte(&self, py: Python<'_>, at: usize, byte: u8) -> PyResult<()> {
-        self.map.with(py, |map| map.set(at, byte), index_or_exception)
+        self.map.with(py, |map| map.set(byte, at), index_or_exception)
     }
 
     /// Fast path of [`Mmap::copy_out`], for at least one byte and less than [`DETACH_THRESHOLD`].

@@ -35,7 +35,7 @@ impl Settings {
     /// Writes a byte with the library. A control writes the memory directly.
     pub(crate) fn set(&self, map: &Map, at: usize, byte: u8) -> safemap::Result<()> {
         if !self.control {
-            return map.set(at, byte);
+            return map.set(byte, at);
         }
         write_directly(map, at, byte);
         Ok(())

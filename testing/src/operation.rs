@@ -118,7 +118,7 @@ fn read<E: Into<Answer>>(len: usize, read: impl FnOnce(&mut [u8]) -> Result<usiz
 pub fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
     match op {
         Op::Get(at) => map.get(*at).map(|byte| vec![byte]).into(),
-        Op::Set(at, byte) => map.set(*at, *byte).into(),
+        Op::Set(at, byte) => map.set(*byte, *at).into(),
         Op::ReadAt(at, len) => read(*len, |buffer| map.read_at(buffer, *at)),
         Op::ReadExactAt(at, len) => {
             read(*len, |buffer| map.read_exact_at(buffer, *at).map(|()| *len))
@@ -129,7 +129,7 @@ pub fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
         Op::CopyWithin(from, end, to) => map.copy_within(*from..*end, *to).into(),
         Op::Compare(at, bytes) => map.compare(bytes, *at).map(|order| order as usize).into(),
         Op::Load(at) => map.load::<u32>(*at).map(|value| value.to_ne_bytes().to_vec()).into(),
-        Op::Store(at, value) => map.store(*at, *value).into(),
+        Op::Store(at, value) => map.store(*value, *at).into(),
         Op::Find(needle, from, to) => map.find(needle, *from..*to).into(),
         Op::Rfind(needle, from, to) => map.rfind(needle, *from..*to).into(),
         Op::Resize(len) => map.resize(*len).into(),

@@ -66,8 +66,8 @@ pub const SWEEPS: &[Sweep] = &[
     reads("rfind bytes", |map, range| map.rfind(b"\xff\xfe", range).map(drop)).descending(),
     reads("rfind a long needle", |map, range| map.rfind(&[0xff; 300], range).map(drop))
         .descending(),
-    writes("set", |map, range| range.step_by(512).try_for_each(|at| map.set(at, 1))),
-    writes("store", |map, range| words(range).try_for_each(|at| map.store(at, 1_u64))),
+    writes("set", |map, range| range.step_by(512).try_for_each(|at| map.set(1, at))),
+    writes("store", |map, range| words(range).try_for_each(|at| map.store(1_u64, at))),
     writes("write_at", |map, range| map.write_at(&vec![2; range.len()], range.start)),
     writes("fill", |map, range| map.fill(3, range)),
     writes("copy_within, ascending", |map, range| map.copy_within(range.clone(), range.start)),

@@ -50,7 +50,7 @@ pub(super) fn words(run: &Run) -> Outcome {
         .aim_plus("memmap2", 1.0, 2.0)
         .done(run);
     Row::new("store a u64")
-        .with("safemap", at_random(8, |at| ours.store(at, 7_u64).expect(IN_BOUNDS)))
+        .with("safemap", at_random(8, |at| ours.store(7_u64, at).expect(IN_BOUNDS)))
         .with("memmap2", at_random(8, |at| peers::store(&mut theirs, at, 7)))
         .aim_plus("memmap2", 1.0, 2.0)
         .done(run);

@@ -10,9 +10,9 @@ type Call = (&'static str, usize, Access<Map>, Access<[u8]>);
 
 const CALLS: [Call; 9] = [
     ("get", 1, |m, at, _| show(m.get(at)), |m, at, _| show(m[at])),
-    ("set", 1, |m, at, _| show(m.set(at, 7)), |m, at, _| m[at] = 7),
+    ("set", 1, |m, at, _| show(m.set(7, at)), |m, at, _| m[at] = 7),
     ("load a u64", 8, |m, at, _| show(m.load::<u64>(at)), |m, at, _| show(peers::load(m, at))),
-    ("store a u64", 8, |m, at, _| show(m.store(at, 7_u64)), |m, at, _| peers::store(m, at, 7)),
+    ("store a u64", 8, |m, at, _| show(m.store(7_u64, at)), |m, at, _| peers::store(m, at, 7)),
     ("read_at, 8 bytes", 8, |m, at, to| show(m.read_at(to, at)), copy_out),
     ("read_at, 64 bytes", 64, |m, at, to| show(m.read_at(to, at)), copy_out),
     ("read_at, 256 bytes", 256, |m, at, to| show(m.read_at(to, at)), copy_out),

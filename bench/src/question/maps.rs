@@ -60,7 +60,7 @@ fn their_file(file: &File) -> Mmap {
 
 fn our_memory() -> Map {
     let map = Options::new().len(4 * KIB).anonymous().expect("map memory");
-    map.set(0, 1).expect(IN_BOUNDS);
+    map.set(1, 0).expect(IN_BOUNDS);
     map
 }
 

@@ -38,7 +38,7 @@ pub(super) fn answer(run: &Run) -> Outcome {
         .aim_plus(SLICE, 1.0, 0.6)
         .done(run);
     Row::new("store a u64 to a view")
-        .with("safemap", at_random_in(view, 8, |it, at| it.store(at, 7_u64).expect(IN_BOUNDS)))
+        .with("safemap", at_random_in(view, 8, |it, at| it.store(7_u64, at).expect(IN_BOUNDS)))
         .with(SLICE, at_random(8, |at| peers::store(&mut theirs, at, 7)))
         .aim(SLICE, 1.15)
         .done(run);

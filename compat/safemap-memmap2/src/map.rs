@@ -39,7 +39,7 @@ impl Memory {
     }
 
     fn protect(self, protection: Protection) -> io::Result<Memory> {
-        self.map.protect(.., protection).map_err(io_error)?;
+        self.map.protect(protection, ..).map_err(io_error)?;
         Ok(self)
     }
 

@@ -49,7 +49,7 @@ use crate::{
 /// let map = safemap::Options::new().len(8 << 10).anonymous()?;
 /// let table = map.view(4096..)?;
 /// for row in 0..512 {
-///     table.store(8 * row, row as u64)?;
+///     table.store(row as u64, 8 * row)?;
 /// }
 /// assert_eq!(map.load::<u64>(4096 + 8 * 7)?, 7);
 /// assert!(table.load::<u64>(4089).is_err());

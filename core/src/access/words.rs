@@ -136,7 +136,7 @@ impl Map {
     #[doc(hidden)]
     #[must_use]
     #[inline]
-    pub fn try_set(&self, at: usize, byte: u8) -> Option<()> {
+    pub fn try_set(&self, byte: u8, at: usize) -> Option<()> {
         self.try_store(at, byte)
     }
 }

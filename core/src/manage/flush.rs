@@ -143,12 +143,12 @@ impl Map {
     ///
     /// let file = tempfile::tempfile()?;
     /// let map = Options::new().access(Access::Write).len(4096).extend(true).map(&file)?;
-    /// map.flush_with(.., libc::MS_SYNC | libc::MS_INVALIDATE)?;
+    /// map.flush_with(libc::MS_SYNC | libc::MS_INVALIDATE, ..)?;
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MS_INVALIDATE")]
-    pub fn flush_with(&self, range: impl RangeBounds<usize>, flags: i32) -> Result<()> {
+    pub fn flush_with(&self, flags: i32, range: impl RangeBounds<usize>) -> Result<()> {
         self.flush_pages("flush", range, |pages| pages.flush_with(flags))
     }
 

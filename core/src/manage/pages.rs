@@ -87,15 +87,15 @@ impl Map {
     /// use safemap::{Error, Options, Protection};
     ///
     /// let map = Options::new().len(4096).anonymous()?;
-    /// map.set(7, 1)?;
-    /// map.protect(.., Protection::READ)?;
+    /// map.set(1, 7)?;
+    /// map.protect(Protection::READ, ..)?;
     /// assert_eq!(map.get(7)?, 1);
-    /// assert!(matches!(map.set(7, 2), Err(Error::Fault { offset: 7 })));
+    /// assert!(matches!(map.set(2, 7), Err(Error::Fault { offset: 7 })));
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
-    pub fn protect(&self, range: impl RangeBounds<usize>, protection: Protection) -> Result<()> {
+    pub fn protect(&self, protection: Protection, range: impl RangeBounds<usize>) -> Result<()> {
         let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;

@@ -33,7 +33,7 @@ impl Options {
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("counters");
     /// let counters = Options::new().access(Access::Write).create(true).len(4096).open(&path)?;
-    /// counters.set(0, 1)?;
+    /// counters.set(1, 0)?;
     /// assert_eq!(std::fs::metadata(&path)?.len(), 4096);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -122,7 +122,7 @@ impl Options {
     /// use safemap::{Options, Sharing};
     ///
     /// let counters = Options::new().len(4096).sharing(Sharing::Shared).anonymous()?;
-    /// counters.store(0, 1_u64)?; // visible in children that are forked
+    /// counters.store(1_u64, 0)?; // visible in children that are forked
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn sharing(&mut self, sharing: Sharing) -> &mut Options {
@@ -380,7 +380,7 @@ impl Options {
     ///
     /// let first = Options::new().len(4096).name("safemap-example").anonymous()?;
     /// let second = Options::new().len(4096).name("safemap-example").anonymous()?;
-    /// first.set(0, 1)?;
+    /// first.set(1, 0)?;
     /// assert_eq!(second.get(0)?, 1);
     /// # Ok::<(), safemap::Error>(())
     /// ```

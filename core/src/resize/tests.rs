@@ -14,14 +14,14 @@ fn is_consistent(map: &Map, lens: [usize; 2], expected: &[u8]) -> bool {
     let len = map.len();
     let kept = len.min(lens[0]).min(lens[1]);
     // The first call: it may have to make the memory accessible again.
-    let is_writable = map.set(0, expected[0]).is_ok();
+    let is_writable = map.set(expected[0], 0).is_ok();
     let bytes = map.to_vec(..).or_else(|fault| {
         // The parent has cut the file before it changes the length of the map.
         if map.is_anonymous() { Err(fault) } else { map.to_vec(..kept) }
     });
     let is_kept = bytes.unwrap()[..kept] == expected[..kept] && map.capacity() >= len;
     let larger = lens[0].max(lens[1]) + 3 * page_size();
-    let grows = map.resize(larger).is_ok() && map.set(larger - 1, 1).is_ok();
+    let grows = map.resize(larger).is_ok() && map.set(1, larger - 1).is_ok();
     let behind = map.to_vec(len..larger - 1).unwrap();
     let are_zeros = behind.iter().all(|&byte| byte == 0);
     lens.contains(&len) && is_kept && is_writable && grows && are_zeros
@@ -120,7 +120,7 @@ fn a_child_never_reads_pages_that_it_did_not_inherit() {
         move || {
             // A move cancels the advice.
             let is_right = || matches!(map.get(0), Ok(7) | Err(crate::Error::Fault { offset: 0 }));
-            let inherits_rest = || map.get(page).unwrap() == 7 && map.set(page, 8).is_ok();
+            let inherits_rest = || map.get(page).unwrap() == 7 && map.set(8, page).is_ok();
             assert!(holds_in_fork(|| is_right() && inherits_rest() && is_right()));
         }
     };

@@ -170,7 +170,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
-        self.map().set(self.position, byte)?;
+        self.map().set(byte, self.position)?;
         self.advance_after_write(1);
         Ok(())
     }

@@ -100,11 +100,11 @@ fn calls_that_forbid_pages_put_the_library_before_a_later_sigsegv_handler() {
     succeeds_in_child(|| {
         let file = TempFile::new(&pattern(PAGE));
         let map = file.map();
-        let protect = || map.protect(.., Protection::NONE).unwrap();
+        let protect = || map.protect(Protection::NONE, ..).unwrap();
         for forbid in [&move_memory, &|| drop(read_only()), &|| drop(write_only(&file)), &protect]
             as [&dyn Fn(); 4]
         {
-            map.protect(.., Protection::NONE).unwrap();
+            map.protect(Protection::NONE, ..).unwrap();
             install_plain(libc::SIGSEGV, unexpected, 0);
             forbid();
             assert_fault(&map);

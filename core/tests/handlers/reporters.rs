@@ -67,7 +67,7 @@ fn a_reporter_that_raises_the_signal_again_does_not_end_the_process() {
 fn a_reporter_of_segmentation_faults_does_not_end_the_process() {
     succeeds_in_child(|| {
         let map = create_map();
-        map.protect(.., Protection::NONE).unwrap();
+        map.protect(Protection::NONE, ..).unwrap();
         for flags in FLAGS {
             install_reporter(libc::SIGSEGV, flags);
             assert_fault(&map);

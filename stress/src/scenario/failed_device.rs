@@ -23,7 +23,7 @@ pub(crate) fn file_system(settings: &Settings) -> Result {
         faults += assert_page_faults(settings, &map, start..start + PAGE);
         image.set_len(SIZE)?;
         map.get(start)?;
-        map.set(start, 6)?;
+        map.set(6, start)?;
         assert_eq!(map.get(start)?, 6);
     }
     let note = format!("the device worked again {rounds} times");

@@ -51,7 +51,7 @@ fn works_in_child(
         2 => {
             maps.file.resize(20 * LEN).is_ok()
                 && maps.private.resize(20 * LEN).is_ok()
-                && maps.shared.set(0, 9).is_ok()
+                && maps.shared.set(9, 0).is_ok()
         }
         _ => {
             file.set_len(PAGE as u64);
@@ -67,7 +67,7 @@ fn assert_unchanged_in_parent(maps: &Maps, file: &TempFile) -> Result<()> {
     file.set_len(LEN as u64);
     assert_eq!(maps.repaired.damage(), None, "the damage is the child's");
     for map in [&maps.file, &maps.repaired, &maps.shared, &maps.private] {
-        map.set(LEN - 1, 3)?;
+        map.set(3, LEN - 1)?;
         assert_eq!((map.len(), map.get(LEN - 1)?), (LEN, 3));
     }
     maps.private.resize(2 * LEN)?;
@@ -132,7 +132,7 @@ pub(crate) fn beside_slow_storage(settings: &Settings) -> Result {
 
 fn fork_beside_slow_call(round: usize) -> Result<()> {
     let map = Options::new().len(LEN).anonymous()?;
-    map.set(0, 5)?;
+    map.set(5, 0)?;
     let stalled = Stalled::new(map.as_ptr().wrapping_add(PAGE), LEN - PAGE)
         .map_err(|error| Skipped::because(format!("userfaultfd: {error}")))?;
     thread::scope(|scope| {
@@ -165,7 +165,7 @@ fn fork_beside_slow_call(round: usize) -> Result<()> {
 fn uses_map_in_child(map: &Map) -> bool {
     let unchanged = map.get(0).is_ok_and(|byte| byte == 5) && [LEN, 20 * LEN].contains(&map.len());
     unchanged
-        && map.set(1, 6).is_ok()
+        && map.set(6, 1).is_ok()
         && map.resize(30 * LEN).is_ok()
-        && map.set(30 * LEN - 1, 1).is_ok()
+        && map.set(1, 30 * LEN - 1).is_ok()
 }

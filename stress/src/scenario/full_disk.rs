@@ -25,13 +25,13 @@ fn write_to_holes(settings: &Settings, disk: &Disk, read: impl Fn(&Map)) -> Resu
         let file = TempFile::new_in(disk.folder(), b"");
         file.set_len(HOLE as u64);
         let map = file.map();
-        map.set(0, 7)?;
+        map.set(7, 0)?;
         let filling = disk.fill()?;
         settings.set(&map, HOLE / 2, 1).expect_err("the disk is full");
         writes().for_each(|(sweep, pages)| sweep.expect_fault(&map, pages));
         assert_eq!(map.get(0)?, 7, "written bytes are unchanged");
         read(&map);
-        map.set(1, 8)?;
+        map.set(8, 1)?;
         drop(filling);
         writes().try_for_each(|(sweep, pages)| sweep.run(&map, pages))?;
         map.flush()?;

@@ -76,7 +76,7 @@ pub(crate) fn work(method: &str, seed: &str, path: &str) -> Result<()> {
     loop {
         let half = rng.u32(..);
         let word = u64::from(!half) << 32 | u64::from(half);
-        match map.store(rng.usize(..map.len() / 8) * 8, word) {
+        match map.store(word, rng.usize(..map.len() / 8) * 8) {
             Ok(()) | Err(Error::Fault { .. } | Error::OutOfBounds { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -59,7 +59,7 @@ fn assert_unchanged(map: &Map) -> safemap::Result<()> {
 /// Maps a page of memory that holds a 5.
 fn memory_page() -> safemap::Result<Map> {
     let memory = Options::new().len(PAGE).anonymous()?;
-    memory.set(0, 5)?;
+    memory.set(5, 0)?;
     Ok(memory)
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn mappings(settings: &Settings) -> Result {
         assert_unchanged(&map)?;
         refused.expect(memory.resize(100 * LEN), &MEMORY_LIMITS);
         // Protecting a page in the middle takes two more mappings.
-        refused.expect(map.protect(PAGE..2 * PAGE, Protection::READ), &MEMORY_LIMITS);
+        refused.expect(map.protect(Protection::READ, PAGE..2 * PAGE), &MEMORY_LIMITS);
         refused.expect(Options::new().repair(true).open(file.path()), &MEMORY_LIMITS);
         drop(maps);
         assert_memory_works(&memory)?;

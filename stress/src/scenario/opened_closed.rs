@@ -30,7 +30,7 @@ fn open_and_close(round: usize, file: &TempFile, settings: &Settings) -> safemap
         _ => Options::new().untracked(true).len(PAGE).open(file.path())?,
     };
     if round % 5 == 3 {
-        map.set(0, 1)?;
+        map.set(1, 0)?;
         // The map moves and leaves a region behind.
         map.resize(100 * PAGE)?;
     }

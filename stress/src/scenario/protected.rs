@@ -12,13 +12,13 @@ pub(crate) fn run(settings: &Settings) -> Result {
     let (writes, reads): (Vec<_>, Vec<_>) = SWEEPS.iter().partition(|sweep| sweep.writes);
     for round in 0..rounds {
         let page = (round % 7) * PAGE..(round % 7 + 1) * PAGE;
-        map.protect(page.clone(), Protection::NONE)?;
+        map.protect(Protection::NONE, page.clone())?;
         settings.get(&map, page.start).expect_err("the page is forbidden");
         SWEEPS.iter().for_each(|sweep| sweep.expect_fault(&map, page.clone()));
-        map.protect(page.clone(), Protection::READ)?;
+        map.protect(Protection::READ, page.clone())?;
         reads.iter().try_for_each(|sweep| sweep.run(&map, page.clone()))?;
         writes.iter().for_each(|sweep| sweep.expect_fault(&map, page.clone()));
-        map.protect(page.clone(), Protection::READ | Protection::WRITE)?;
+        map.protect(Protection::READ | Protection::WRITE, page.clone())?;
         SWEEPS.iter().try_for_each(|sweep| sweep.run(&map, page.clone()))?;
         faults += 1 + SWEEPS.len() + writes.len();
     }

@@ -54,7 +54,7 @@ pub(crate) fn scattered(settings: &Settings) -> Result {
         assert_eq!(map.damage(), Some(0));
         file.set_len(len);
         map.restore()?;
-        map.set(0, 1)?;
+        map.set(1, 0)?;
         assert_eq!(byte_of(&file, 0)?, 1, "the page is the page of the file again");
     }
     Ok(Report::new(pages, "scattered pages of a truncated map, read by external code"))
@@ -82,7 +82,7 @@ pub(crate) fn restored(settings: &Settings) -> Result {
         } else if map.damage().is_some() {
             map.restore()?;
         }
-        map.set(last, round as u8)?;
+        map.set(round as u8, last)?;
         assert_eq!(byte_of(&file, last)?, round as u8, "a store does not reach the file");
     }
     let note =

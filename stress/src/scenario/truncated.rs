@@ -84,7 +84,7 @@ fn truncate(round: usize, file: &TempFile, shared: &Shared) -> Result<()> {
     shared.assert_nothing_wrong();
     let (at, byte) = (SWEPT + round % PAGE, round as u8);
     assert_eq!(shared.map.get(at)?, 0, "new bytes are zeros");
-    shared.map.set(at, byte)?;
+    shared.map.set(byte, at)?;
     assert_eq!(byte_of(file, at)?, byte, "the map works again");
     Ok(())
 }

@@ -47,11 +47,11 @@ fn access(map: &Map, call: usize, at: usize) -> Result<()> {
     let view = map.view(..)?;
     match call {
         0 => map.load::<u64>(at).map(drop),
-        1 => map.store(at, 7_u32),
+        1 => map.store(7_u32, at),
         2 => map.read_exact_at(&mut [0; 33], at),
         3 => map.write_at(&[7; 17], at),
         4 => view.load::<u32>(at).map(drop),
-        5 => view.store(at, 0x0707_0707_0707_0707_u64),
+        5 => view.store(0x0707_0707_0707_0707_u64, at),
         6 => view.copy_to(&mut [0; 64], at),
         7 => map.gather(&mut [MaybeUninit::uninit(); 4], at, 1).map(drop),
         _ => map.find(&[9], at..at + 48).map(drop),
