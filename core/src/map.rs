@@ -495,6 +495,9 @@ impl Map {
 
     /// Returns the address of the first byte. It is valid at least until the next [`Map::resize`].
     ///
+    /// The address of a map without memory, such as that of an empty file, is a multiple of
+    /// [`page_size`](crate::page_size), as that of any map whose offset is one.
+    ///
     /// # Examples
     ///
     /// ```

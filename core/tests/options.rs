@@ -3,7 +3,9 @@
 
 use std::fs::File;
 
-use safemap::{Access, Advice, Error, Flags, HugePage, Options, Protection, Sharing, granularity};
+use safemap::{
+    Access, Advice, Error, Flags, HugePage, Map, Options, Protection, Sharing, granularity,
+};
 use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
@@ -47,6 +49,20 @@ fn a_file_is_passed_by_value_or_by_reference() {
     let map = Options::new().map(open).unwrap();
     assert_eq!(map.get(0).unwrap(), b't', "the map has its own descriptor");
     assert_eq!(map.file_len().unwrap(), 12);
+    let open = File::open(file.path()).unwrap();
+    assert_eq!(Map::try_from(&open).unwrap().len(), 12);
+    assert_eq!(Map::try_from(open).unwrap().to_vec(..6).unwrap(), b"twelve");
+}
+
+#[test]
+fn a_map_lends_the_descriptor_that_it_keeps() {
+    let file = TempFile::new(b"abc");
+    let map = file.map();
+    let same = File::from(map.file().unwrap().try_clone_to_owned().unwrap());
+    same.set_len(9).unwrap();
+    assert_eq!(file.file_len(), 9);
+    assert!(Options::new().untracked(true).open(file.path()).unwrap().file().is_none());
+    assert!(Options::new().len(1).anonymous().unwrap().file().is_none());
 }
 
 #[test]

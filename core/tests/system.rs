@@ -1,7 +1,7 @@
 //! Methods that call the operating system: flush, advise, lock, protect, residency, close.
 #![forbid(unsafe_code)]
 
-use safemap::{Access, Advice, Error, Map, Options, Protection};
+use safemap::{Access, Advice, Error, Map, Options, Protection, page_size};
 use safemap_testing::{PAGE, TempFile, pattern};
 
 #[test]
@@ -87,6 +87,35 @@ fn pages_that_were_accessed_are_resident() {
 fn unknown_advice_is_refused() {
     let map = Options::new().len(PAGE).anonymous().unwrap();
     assert!(matches!(map.advise(Advice::Other(12_345), ..), Err(Error::Os { call: "advise", .. })));
+    assert!(!Advice::Other(12_345).is_supported());
+    assert!(Advice::WillNeed.is_supported());
+}
+
+#[test]
+fn the_address_of_an_empty_map_is_aligned_to_a_page() {
+    let (empty, file) = (TempFile::new(b""), TempFile::new(b"abc"));
+    let maps = [
+        Options::new().open(empty.path()).unwrap(),
+        Options::new().offset(3).open(file.path()).unwrap(),
+        Options::new().access(Access::Copy).offset(1).len(0).open(file.path()).unwrap(),
+        Options::new().len(0).anonymous().unwrap(),
+    ];
+    for map in maps {
+        assert_eq!((map.len(), map.as_ptr().addr() % page_size()), (0, 0), "{map:?}");
+    }
+}
+
+#[test]
+fn all_pages_of_a_map_at_an_odd_offset_can_be_protected() {
+    let file = TempFile::new(&pattern(3 * PAGE));
+    let mut options = Options::new();
+    let map = options.access(Access::Write).offset(5).open(file.path()).unwrap();
+    map.protect(Protection::READ, ..).unwrap();
+    for at in [0, PAGE, map.len() - 1] {
+        assert!(matches!(map.set(1, at), Err(Error::Fault { offset }) if offset == at));
+    }
+    map.protect(Protection::READ | Protection::WRITE, ..).unwrap();
+    map.fill(1, ..).unwrap();
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Advice {
     /// Returns whether the kernel knows the advice.
     #[must_use]
     pub fn is_supported(self) -> bool {
-        is_supported(self as i32)
+        safemap::Advice::from(self).is_supported()
     }
 }
 
@@ -98,13 +98,6 @@ impl UncheckedAdvice {
     /// Returns whether the kernel knows the advice.
     #[must_use]
     pub fn is_supported(self) -> bool {
-        is_supported(self as i32)
+        safemap::Advice::from(self).is_supported()
     }
-}
-
-/// madvise(2), "VERSIONS": a call for no bytes fails if and only if the advice is unknown.
-#[cfg(target_os = "linux")]
-fn is_supported(number: i32) -> bool {
-    // SAFETY: a call for no bytes changes nothing.
-    unsafe { libc::madvise(std::ptr::null_mut(), 0, number) == 0 }
 }

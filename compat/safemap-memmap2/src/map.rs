@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     ops::{Deref, DerefMut, Range},
-    ptr, slice,
+    slice,
 };
 
 use safemap::{Map, Protection};
@@ -32,10 +32,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     pub(crate) fn new(map: Map) -> Memory {
-        // The slice of an empty map is aligned, as that of any other map.
-        let empty = ptr::without_provenance_mut(safemap::page_size());
-        let start = if map.is_empty() { empty } else { map.as_mut_ptr() };
-        Memory { len: map.len(), start, map }
+        Memory { len: map.len(), start: map.as_mut_ptr(), map }
     }
 
     fn protect(self, protection: Protection) -> io::Result<Memory> {

@@ -7,8 +7,7 @@
 //! stays mapped.
 
 use std::{
-    io, iter, mem,
-    ptr::{self, NonNull},
+    io, iter, mem, ptr,
     sync::atomic::{
         AtomicBool, AtomicPtr, AtomicUsize,
         Ordering::{Acquire, Release},
@@ -19,7 +18,7 @@ use super::Span;
 use crate::{
     Error, Result, accessor,
     sys::{
-        fault, fork,
+        self, fault, fork,
         in_use::{self, InUse, InUseCount, Unviewed, ViewCount, Viewed},
         lock::{Lock, Locked},
         region::Region,
@@ -33,7 +32,7 @@ use crate::{
 /// therefore leaves a state that [`Memory::lock`] can complete in the child.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Address of the map's first byte; dangling as long as the map never had a region.
+    /// Address of the map's first byte; that of no memory as long as the map never had a region.
     base: AtomicPtr<u8>,
     /// In bytes.
     len: AtomicUsize,
@@ -66,7 +65,7 @@ struct Node {
 impl Memory {
     pub(crate) fn new(region: Option<Region>, lead: usize, len: usize) -> Memory {
         let memory = Memory {
-            base: AtomicPtr::new(NonNull::dangling().as_ptr()),
+            base: AtomicPtr::new(no_address()),
             len: AtomicUsize::new(len),
             lead,
             lock: Lock::new(),
@@ -193,6 +192,11 @@ impl Drop for Memory {
     fn drop(&mut self) {
         self.take_regions().for_each(drop);
     }
+}
+
+/// An address for maps without a region. Programs expect that of a map to be aligned to a page.
+fn no_address() -> *mut u8 {
+    ptr::without_provenance_mut(sys::page_size())
 }
 
 /// Frees a node that [`RegionsGuard::push`] leaked, and returns its contents.

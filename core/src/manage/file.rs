@@ -7,6 +7,33 @@ use crate::{
 };
 
 impl Map {
+    /// Returns the descriptor that the map keeps: a `BorrowedFd` of std, on Windows a
+    /// `BorrowedHandle`. Returns `None` for anonymous memory and for an
+    /// [`untracked`](crate::Options::untracked) map.
+    ///
+    /// A file that is made shorter through the descriptor is one that another process truncates:
+    /// calls on the map return [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let file = map.file().expect("the map keeps a descriptor").try_clone_to_owned()?;
+    /// assert_eq!(std::fs::File::from(file).metadata()?.len(), map.file_len()?);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "as_fd")]
+    #[doc(alias = "as_handle")]
+    pub fn file(&self) -> Option<BorrowedFile<'_>> {
+        match &self.origin {
+            Origin::File { file, .. } => file.as_ref().map(sys::borrow),
+            Origin::Memory => None,
+        }
+    }
+
     /// Returns the current length of the file in bytes, or the length of the map for anonymous
     /// memory.
     ///
@@ -100,13 +127,5 @@ impl Map {
             Origin::File { file: None, .. } | Origin::Memory => Ok(()),
         };
         unmapped.and(closed).map_err(Error::os("close"))
-    }
-
-    /// Returns the descriptor that the map keeps.
-    pub(super) fn file(&self) -> Option<BorrowedFile<'_>> {
-        match &self.origin {
-            Origin::File { file, .. } => file.as_ref().map(sys::borrow),
-            Origin::Memory => None,
-        }
     }
 }

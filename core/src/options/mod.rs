@@ -5,7 +5,7 @@ mod created;
 mod settings;
 mod source;
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, fs::File, path::Path};
 
 use crate::{
     Damage, Error, Map, Result,
@@ -72,6 +72,41 @@ impl Map {
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Map> {
         Options::new().open(path)
+    }
+}
+
+/// Maps all of a file for reading, as [`Options::map`] does. The map keeps the file.
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::try_from(std::fs::File::open("Cargo.toml")?)?;
+/// assert_eq!(map.get(0)?, b'[');
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<File> for Map {
+    type Error = Error;
+
+    fn try_from(file: File) -> Result<Map> {
+        Options::new().make(Source::Owned(file.into()))
+    }
+}
+
+/// Maps all of a file for reading, as [`Options::map`] does.
+///
+/// # Examples
+///
+/// ```
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let map = safemap::Map::try_from(&file)?;
+/// assert_eq!(map.len() as u64, file.metadata()?.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<&File> for Map {
+    type Error = Error;
+
+    fn try_from(file: &File) -> Result<Map> {
+        Options::new().map(file)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The numbers of [`Advice`] on this system.
 
-use super::os::advice::TABLE;
+use super::os::{self, advice::TABLE};
 use crate::Advice;
 
 impl Advice {
@@ -23,6 +23,30 @@ impl Advice {
     pub fn from_raw(number: i32) -> Advice {
         let known = TABLE.iter().find(|&&(_, n)| n == number);
         known.map_or(Advice::Other(number), |&(advice, _)| advice)
+    }
+
+    /// Returns whether the system knows the advice.
+    ///
+    /// [`Map::advise`](crate::Map::advise) may refuse it nevertheless, for this kind of map.
+    ///
+    /// # Platforms
+    ///
+    /// Linux and Android: asks the kernel. Elsewhere: whether the advice is one that [`Advice`]
+    /// lists for the platform.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::Advice;
+    ///
+    /// if !Advice::PopulateRead.is_supported() {
+    ///     println!("the pages are read at the first access");
+    /// }
+    /// assert!(Advice::WillNeed.is_supported());
+    /// ```
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        self.to_raw().is_some_and(os::advice::is_known)
     }
 
     /// Returns the number of the advice on this platform, or `None` if the platform lacks it.

@@ -53,3 +53,17 @@ pub(crate) const TABLE: &[(Advice, i32)] = &[
     #[cfg(any(target_os = "linux", target_os = "android"))]
     (Advice::GuardRemove, 103),
 ];
+
+/// Returns whether the kernel knows the advice. madvise(2), "VERSIONS": a call for no bytes fails
+/// if and only if it does not.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_known(number: i32) -> bool {
+    // SAFETY: a call for no bytes changes nothing.
+    unsafe { libc::madvise(std::ptr::null_mut(), 0, number) == 0 }
+}
+
+/// Returns whether the table has the number.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_known(number: i32) -> bool {
+    TABLE.iter().any(|&(_, known)| known == number)
+}

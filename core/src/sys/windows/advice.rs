@@ -12,3 +12,8 @@ pub(super) const PAGE_OUT: i32 = 21;
 /// Each advice and its number. Advice that is not listed does not exist on this platform.
 pub(crate) const TABLE: &[(Advice, i32)] =
     &[(Advice::WillNeed, WILL_NEED), (Advice::Free, FREE), (Advice::PageOut, PAGE_OUT)];
+
+/// Returns whether the table has the number.
+pub(crate) fn is_known(number: i32) -> bool {
+    TABLE.iter().any(|&(_, known)| known == number)
+}
