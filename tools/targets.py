@@ -27,6 +27,7 @@ ADVICE = dict.fromkeys(
     [
         "a_hole_in_the_file_reads_as_zeros",
         "a_refused_resize_of_private_memory_keeps_the_protections",
+        "a_map_for_writing_becomes_read_only_and_writable_again",
         "a_map_that_moves_can_remove_bytes_that_were_protected",
         "bytes_of_guard_pages_are_not_removed",
         "bytes_of_maps_that_cannot_change_their_file_are_not_removed",
@@ -86,6 +87,7 @@ LARGE_PAGES = dict.fromkeys(
         "a_file_map_is_a_vector_with_a_position",
         "a_file_that_grows_by_small_steps_moves_rarely",
         "programs_of_the_corpus_run_alike_on_a_map_and_on_its_model",
+        "a_map_for_reading_becomes_writable_if_its_file_is",
         "a_map_of_a_part_of_a_file_reports_offsets_in_the_map",
         "a_synced_map_is_in_the_file_and_the_file_is_synced",
         "an_empty_file_can_grow",

@@ -238,7 +238,8 @@
 //! | `flush`, `flush_range(offset, len)`, `flush_async` | [`Map::flush`], [`Map::flush_range`], [`Map::flush_async`] |
 //! | `advise`, `unsafe { unchecked_advise }` | [`Map::advise`] |
 //! | `lock`, `unlock` | [`Map::lock`], [`Map::unlock`] |
-//! | `make_read_only`, `make_mut`, `make_exec` | [`Map::protect`] |
+//! | `make_read_only`, `make_mut` | [`Map::into_access`] |
+//! | `make_exec` | [`Map::protect`] |
 //! | `unsafe { map.remap(len, …)? }` (Linux) | `Map::remap`; [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
 //! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 

@@ -1,5 +1,7 @@
 //! What a program may do with a map, and whether its writes are visible outside it.
 
+use crate::Protection;
+
 /// How the program accesses a map, and whether its writes reach the file.
 ///
 /// # Examples
@@ -24,6 +26,16 @@ pub enum Access {
     Write,
     /// Writes change this map only. The file does not change.
     Copy,
+}
+
+impl Access {
+    /// The protection of pages that it implies.
+    pub(crate) fn protection(self) -> Protection {
+        match self {
+            Access::Read => Protection::READ,
+            Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
+        }
+    }
 }
 
 /// Whether writes to a map are visible outside it.

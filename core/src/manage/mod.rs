@@ -1,5 +1,6 @@
 //! Methods of `Map` that call the operating system for its pages or its file.
 
+mod access;
 mod advise;
 mod file;
 mod flush;

@@ -152,10 +152,7 @@ impl Options {
 
     /// Returns protection, flags and page size as the settings determine them.
     fn request(&self, source: &Source<'_>) -> Result<MapRequest> {
-        let protection = self.protection.unwrap_or(match self.access_to(source) {
-            Access::Read => Protection::READ,
-            Access::Write | Access::Copy => Protection::READ | Protection::WRITE,
-        });
+        let protection = self.protection.unwrap_or_else(|| self.access_to(source).protection());
         let mut flags = self.exact_flags.unwrap_or_else(|| self.sharing_of(source) | self.flags);
         if self.access == Some(Access::Copy) && flags.is_shared() {
             return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));

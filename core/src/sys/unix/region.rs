@@ -309,6 +309,20 @@ impl Region {
         Ok(())
     }
 
+    /// Gives all pages another protection, also those behind the end of the map: it may grow into
+    /// them.
+    pub(crate) fn set_base_protection(
+        &mut self,
+        _used: usize,
+        protection: Protection,
+    ) -> io::Result<()> {
+        self.set_protection(protection)?;
+        self.request.protection = protection;
+        self.protections = Protections::default();
+        self.protect_repairs(protection);
+        Ok(())
+    }
+
     fn set_protection(&self, protection: Protection) -> io::Result<()> {
         self.protect_part(0..self.size, protection)
     }

@@ -297,6 +297,24 @@ impl Region {
         self.protections.first_without(Protection::WRITE, range, request.protection)
     }
 
+    /// Gives the pages of the first `used` bytes another protection. The others are not committed.
+    pub(crate) fn set_base_protection(
+        &mut self,
+        used: usize,
+        protection: Protection,
+    ) -> io::Result<()> {
+        let size = round_up(used, page_size())?.min(self.size);
+        if size > 0 {
+            let start = self.base.as_ptr();
+            let copy = pages::state(start)?.copy;
+            // SAFETY: the region owns the pages. Only accessors access them, which can take a
+            // fault.
+            unsafe { protect(start.cast(), size, flags::of_pages(protection, copy)) }?;
+        }
+        self.protections = Protections::default();
+        Ok(())
+    }
+
     fn set_protection(&self, len: usize, request: &MapRequest) -> io::Result<()> {
         let size = round_up(len, page_size())?.min(self.size);
         self.protect_part(0..size, request.protection)
