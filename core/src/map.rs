@@ -259,22 +259,28 @@ impl Map {
     }
 
     /// Copies bytes from `at` to `buffer`. Returns how many: fewer than `buffer` holds only at the
-    /// map's end.
+    /// map's end, and 0 at and beyond it, as [`FileExt::read_at`] of a file does.
+    ///
+    /// [`FileExt::read_at`]: https://doc.rust-lang.org/std/os/unix/fs/trait.FileExt.html
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`] if `at` lies beyond the end; [`Error::Fault`].
+    /// [`Error::Fault`].
     ///
     /// # Examples
     ///
     /// ```
     /// let map = safemap::Options::new().len(10).anonymous()?;
     /// assert_eq!(map.read_at(&mut [0; 4], 8)?, 2);
+    /// assert_eq!(map.read_at(&mut [0; 4], 11)?, 0);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline(always)]
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
-        self.copy_out(self.span_from("read_at", at)?, buffer)
+        match self.span_from(at) {
+            Some(rest) => self.copy_out(rest, buffer),
+            None => self.ensure_intact().map(|()| 0),
+        }
     }
 
     /// Fills `buffer` with the bytes from `at`.

@@ -153,7 +153,11 @@ impl Model {
 
     /// Returns the position, or the end of the map if the position is beyond it.
     fn start(&self) -> usize {
-        self.position.min(self.bytes.len())
+        self.clamp(self.position)
+    }
+
+    fn clamp(&self, at: usize) -> usize {
+        at.min(self.bytes.len())
     }
 
     /// Reads `len` bytes at the position, or fewer at the end of the map.
@@ -216,7 +220,8 @@ impl Model {
             Op::Get(at) => self.read_exact(*at, 1).into(),
             Op::Set(at, byte) => self.write_at(*at, &[*byte]).into(),
             Op::ReadAt(at, len) => {
-                self.read_range(*at, at.saturating_add(*len).min(self.bytes.len())).into()
+                let (from, end) = (self.clamp(*at), self.clamp(at.saturating_add(*len)));
+                self.read_range(from, end).into()
             }
             Op::ReadExactAt(at, len) => self.read_exact(*at, *len).into(),
             Op::WriteAt(at, bytes) => self.write_at(*at, bytes).into(),

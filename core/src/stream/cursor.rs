@@ -146,7 +146,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn read_byte(&mut self) -> Result<u8> {
-        let byte = self.map().get(self.position)?;
+        let byte = self.map().load_word("read_byte", self.position)?;
         self.position += 1;
         Ok(byte)
     }
@@ -170,7 +170,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
-        self.map().set(self.position, byte)?;
+        self.map().store_word("write_byte", self.position, byte)?;
         self.advance_after_write(1);
         Ok(())
     }
@@ -193,7 +193,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     pub fn read_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
         let mut line = Vec::new();
-        let Ok(rest) = map.span_from("read_line", self.position) else { return Ok(line) };
+        let Some(rest) = map.span_from(self.position) else { return Ok(line) };
         let len =
             map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
         map.append_to(&mut line, rest.part(0, len))?;
@@ -249,8 +249,8 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let (map, old_len) = (self.map.borrow(), bytes.len());
-        let rest = map.span_from("read_to_end", self.position);
         // On a fault the bytes before it are kept, as the documentation of `Read` requires.
+        let rest = map.span_from(self.position);
         let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
         let count = bytes.len() - old_len;
         self.position += count;
