@@ -11,7 +11,7 @@ use crate::rlimit;
 /// ```
 /// fn first_line(path: &str) -> safemap::Result<Vec<u8>> {
 ///     let map = safemap::Map::open(path)?;
-///     map.cursor().read_line()
+///     map.cursor().next_line()
 /// }
 ///
 /// assert_eq!(first_line("Cargo.toml")?, b"[package]\n");

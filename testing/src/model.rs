@@ -175,7 +175,7 @@ impl Model {
         if stop == from { fault.map(|()| Vec::new()) } else { self.take(stop - from) }
     }
 
-    fn read_line(&mut self) -> Step<Vec<u8>> {
+    fn next_line(&mut self) -> Step<Vec<u8>> {
         let from = self.start();
         let end = self.find(b"\n", from, self.bytes.len())?.map_or(self.bytes.len(), |at| at + 1);
         self.take(end - from)
@@ -243,7 +243,7 @@ impl Model {
             Op::Seek(to) => self.seek(*to).into(),
             Op::ReadByte => self.read_byte().into(),
             Op::WriteByte(byte) => self.write(&[*byte]).into(),
-            Op::ReadLine => self.read_line().into(),
+            Op::NextLine => self.next_line().into(),
             Op::ReadUntil(byte) => self.read_until(*byte).into(),
         }
     }
@@ -262,6 +262,6 @@ impl Model {
             answer.matches(&expected),
             "{op:?}: the map returned {answer:?}, the model {expected:?}"
         );
-        assert_eq!((map.len(), cursor.tell()), (self.bytes.len(), self.position), "{op:?}");
+        assert_eq!((map.len(), cursor.position()), (self.bytes.len(), self.position), "{op:?}");
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// Reads of less than 1 KiB and the methods of [`BufRead`] use a read-ahead buffer of a few KiB.
 /// They see bytes that are written there later only after a [`Seek`]. Longer reads,
-/// [`Cursor::read_byte`] and [`Cursor::read_line`] access the map itself.
+/// [`Cursor::read_byte`] and [`Cursor::next_line`] access the map itself.
 ///
 /// # Writing
 ///
@@ -57,7 +57,7 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]
@@ -106,10 +106,10 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// let map = safemap::Map::open("Cargo.toml")?;
     /// let mut cursor = map.cursor();
     /// cursor.read_byte()?;
-    /// assert_eq!(cursor.tell(), 1);
+    /// assert_eq!(cursor.position(), 1);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    pub fn tell(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.position
     }
 
@@ -176,7 +176,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     }
 
     /// Returns the bytes up to and including the next `\n`, or up to the end of the map, and
-    /// advances past them. The result is empty at the end.
+    /// advances past them. The result is empty at the end. [`BufRead::read_line`] reads text.
     ///
     /// # Errors
     ///
@@ -187,10 +187,10 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// ```
     /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    pub fn read_line(&mut self) -> Result<Vec<u8>> {
+    pub fn next_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
         let mut line = Vec::new();
         let Some(rest) = map.span_from(self.position) else { return Ok(line) };
