@@ -153,6 +153,9 @@ impl Map {
 
     /// Returns whether the file, or other processes, get what is written to the map.
     ///
+    /// A map for reading may be private though it was not requested; see
+    /// [`Options::sharing`](crate::Options::sharing).
+    ///
     /// # Examples
     ///
     /// ```

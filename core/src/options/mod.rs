@@ -95,10 +95,12 @@ impl Options {
     ///
     /// - [`Error::BeyondFile`] if offset and length do not lie in the file.
     /// - [`Error::TooLong`] if the length does not fit into the address space.
-    /// - [`Error::Unsupported`] if the file has no size and no length is set, or if a setting does
-    ///   not apply to files or to this platform.
+    /// - [`Error::Unsupported`] if the file has no size and no length is set; if it hides its
+    ///   length, as files of `/proc` do; or if a setting does not apply to files or to this
+    ///   platform. [`FileBytes`](crate::FileBytes) reads files without a size.
     /// - [`Error::Unaligned`]; see [`Options::exact_offset`].
-    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing.
+    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing,
+    ///   or cannot be mapped, as files of `/sys`.
     ///
     /// # Platforms
     ///

@@ -149,9 +149,7 @@ impl Snapshot {
         let stamp = sys::file::stamp(borrowed).map_err(Error::os("snapshot"))?;
         let state = sys::file::state(borrowed).map_err(Error::os("snapshot"))?;
         let len = state.len.ok_or(NO_LENGTH)?;
-        // The kernel reports 0 for the files of `/proc`.
-        let mut byte = [MaybeUninit::uninit()];
-        if len == 0 && sys::file::read_at(borrowed, &mut byte, 0).is_ok_and(|count| count > 0) {
+        if len == 0 && sys::file::hides_length(borrowed) {
             return Err(NO_LENGTH);
         }
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;

@@ -17,7 +17,7 @@
 //! | `lock::Lock` | a lock that a fork releases in the child |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
-//! | `rlimit::ResourceLimit` | the resource limit that an errno suggests, and its name |
+//! | `rlimit::{ResourceLimit, is_unmappable}` | what an errno suggests: a resource limit, and its name; a file that cannot be mapped |
 //! | `flags` | the constants of `Flags` and `Protection` |
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
 //! | `page_size`, `granularity` | of pages and of file offsets, in bytes |
