@@ -49,7 +49,6 @@ use crate::{
 /// assert_eq!(map.to_vec(..9)?, b"[package]");
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Map {
     pub(crate) memory: Memory,
     pub(crate) access: Access,
@@ -68,7 +67,6 @@ pub struct Map {
 }
 
 /// Where the bytes of a map come from.
-#[derive(Debug)]
 pub(crate) enum Origin {
     /// A file, from byte `offset`; without a descriptor if the map is untracked.
     File { file: Option<OwnedFile>, offset: u64 },

@@ -1,6 +1,7 @@
 //! Methods of `Map` that call the operating system for its pages or its file.
 
 mod advise;
+mod debug;
 mod file;
 mod flush;
 mod pages;

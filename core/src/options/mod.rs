@@ -1,6 +1,7 @@
 //! `Options`: the builder that creates maps.
 
 mod create;
+mod debug;
 mod settings;
 mod source;
 
@@ -31,7 +32,7 @@ pub(crate) use source::Source;
 /// memory.write_at(b"hello", 100)?;
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct Options {
     pub(crate) access: Option<Access>,

@@ -162,7 +162,7 @@ impl fmt::Debug for FileBytes {
         f.debug_struct("FileBytes")
             .field("len", &self.len)
             .field("backing", &self.backing())
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 

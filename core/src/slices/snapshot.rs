@@ -475,12 +475,12 @@ impl AsRef<[u8]> for SnapshotSlice {
 
 impl fmt::Debug for SnapshotSlice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SnapshotSlice").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("SnapshotSlice").field("len", &self.len).finish()
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("len", &self.len()).finish()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Borrow,
+    fmt,
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
 };
 
@@ -41,7 +42,7 @@ use crate::{
 /// assert_eq!(names, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cursor<M = std::sync::Arc<Map>> {
     map: M,
     position: usize,
@@ -205,6 +206,12 @@ impl<M: Borrow<Map>> Cursor<M> {
     fn advance_after_write(&mut self, count: usize) {
         self.read_ahead.clear();
         self.position += count;
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for Cursor<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor").field("position", &self.position).field("map", &self.map).finish()
     }
 }
 
