@@ -128,6 +128,7 @@ impl Flags {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HugePage {
     /// The default size of the system.
     Default,
