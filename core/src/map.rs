@@ -25,6 +25,10 @@ use crate::{
 ///
 /// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
 ///
+/// A map of a file keeps a duplicate of the file's descriptor, because [`Map::resize`],
+/// [`Map::refresh`], [`Map::verify`], [`Map::file_len`], [`Map::sync_all`] and [`Map::restore`] use
+/// it. [`Options::untracked`](crate::Options::untracked) makes maps without a descriptor.
+///
 /// # Faults
 ///
 /// A byte may be in the map and not be accessible: another process has shortened the file, the disk

@@ -227,10 +227,12 @@ impl Options {
         self
     }
 
-    /// Keeps no file descriptor. [`Map::file_len`], [`Map::resize`], [`Map::sync_all`] and
-    /// [`Map::restore`] then fail with [`Error::NoFile`].
+    /// Keeps no file descriptor. [`Map::file_len`], [`Map::resize`], [`Map::refresh`],
+    /// [`Map::sync_all`] and [`Map::restore`] then fail with [`Error::NoFile`], and [`Map::verify`]
+    /// with [`Error::Unsupported`].
     ///
-    /// By default a map keeps a duplicate of the descriptor, which is closed with the map.
+    /// By default a map keeps a duplicate of the descriptor, which is closed with the map. On Unix
+    /// closing it releases the locks that the process has on the file (fcntl(2), `F_SETLK`).
     ///
     /// # Examples
     ///
