@@ -241,6 +241,15 @@ impl<'v, 'a> IntoIterator for &'v View<'a> {
 }
 
 /// An iterator over the bytes of a view, made by [`View::iter`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// let view = map.view(..9)?;
+/// assert!(view.iter().any(|byte| byte.is_ok_and(|byte| byte == b'[')));
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ViewIter<'v, 'a> {
     view: &'v View<'a>,
@@ -271,6 +280,15 @@ impl Iterator for ViewIter<'_, '_> {
 impl FusedIterator for ViewIter<'_, '_> {}
 
 /// An iterator over views of equal length, made by [`View::chunks`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// let view = map.view(..10)?;
+/// assert_eq!(view.chunks(4).len(), 3);
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ViewChunks<'v, 'a> {
     view: &'v View<'a>,

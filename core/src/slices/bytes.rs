@@ -1,7 +1,6 @@
 //! `FileBytes`: all bytes of a file as a slice that does not change.
 
 use std::{
-    borrow::Borrow,
     fmt,
     ops::{Deref, RangeBounds},
     path::Path,
@@ -146,13 +145,6 @@ impl Deref for FileBytes {
 impl AsRef<[u8]> for FileBytes {
     #[inline]
     fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-impl Borrow<[u8]> for FileBytes {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
         self
     }
 }

@@ -99,6 +99,19 @@ impl<M: Borrow<Map>> Cursor<M> {
         self.map.borrow()
     }
 
+    /// Returns what the cursor was made with: the map, or a pointer to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().into_inner().len(), map.len());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn into_inner(self) -> M {
+        self.map
+    }
+
     /// Returns the position in bytes from the start of the map.
     ///
     /// # Examples
