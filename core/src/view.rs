@@ -206,6 +206,7 @@ impl<'a> View<'a> {
     /// assert_eq!(lengths, [4, 4, 2]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     #[inline]
     pub fn chunks(&self, size: usize) -> ViewChunks<'_, 'a> {
         ViewChunks { view: self, at: 0, size: size.max(1) }
@@ -224,6 +225,7 @@ impl<'a> View<'a> {
     /// assert_eq!(sum, b"[package]".iter().map(|&byte| u32::from(byte)).sum());
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     #[inline]
     pub fn iter(&self) -> ViewIter<'_, 'a> {
         ViewIter { view: self, at: 0, end: self.len() }

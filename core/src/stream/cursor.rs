@@ -82,6 +82,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(cursor.read_byte()?, b'[');
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn new(map: M) -> Cursor<M> {
         Cursor { map, position: 0, read_ahead: ReadAhead::new(), line: Vec::new() }
     }
@@ -95,6 +96,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(map.cursor().map().len(), map.len());
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn map(&self) -> &Map {
         self.map.borrow()
     }
@@ -108,6 +110,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(map.cursor().into_inner().len(), map.len());
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn into_inner(self) -> M {
         self.map
     }
@@ -123,6 +126,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(cursor.position(), 1);
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }
