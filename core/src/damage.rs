@@ -3,7 +3,7 @@
 /// The first byte of a map that external code could not access, and read as zero instead.
 ///
 /// [`Options::on_damage`](crate::Options::on_damage) has an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Damage {
     /// Address of the map's first byte, as of [`Map::as_ptr`](crate::Map::as_ptr).

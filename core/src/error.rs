@@ -11,7 +11,7 @@ use crate::rlimit;
 /// ```
 /// fn first_line(path: &str) -> safemap::Result<Vec<u8>> {
 ///     let map = safemap::Map::open(path)?;
-///     map.cursor().read_line()
+///     map.cursor().next_line()
 /// }
 ///
 /// assert_eq!(first_line("Cargo.toml")?, b"[package]\n");
@@ -21,8 +21,25 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The reason why a call failed.
 ///
-/// `Display` states the reason with its numbers. An `Error` converts into an [`io::Error`], so `?`
-/// works in functions that return [`io::Result`]; [`io::Error::get_ref`] returns the `Error` again.
+/// `Display` states the reason with its numbers.
+///
+/// # Conversion to `io::Error`
+///
+/// `?` converts an `Error` in functions that return [`io::Result`]. If a system call failed, the
+/// result is the error of the operating system, with its
+/// [`raw_os_error`](io::Error::raw_os_error); only the text of `Error` has the name of the call and
+/// of a resource limit. Otherwise [`io::Error::get_ref`] returns the `Error`, and the kind is:
+///
+/// | error | [`io::ErrorKind`] |
+/// |---|---|
+/// | `OutOfBounds` of a method that reads an exact number of bytes: `read_exact_at`, `read_uninit_at`, `read_array`, `copy_to`, `read_byte` | `UnexpectedEof` |
+/// | `OutOfBounds` of a method that writes bytes: `write_at`, `copy_from`, `write_byte`, [`Write`](io::Write) of a cursor | `WriteZero` |
+/// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
+/// | `CopyLimit` | `FileTooLarge` |
+/// | `ReadOnly` | `PermissionDenied` |
+/// | `InUse` | `ResourceBusy` |
+/// | `NoFile`, `Unsupported` | `Unsupported` |
+/// | `Fault`, `Damaged`, `Buffer` | `Other` |
 ///
 /// # Examples
 ///
@@ -162,11 +179,11 @@ impl Error {
     /// use safemap::{Error, Map};
     ///
     /// let error = Map::open("no such file").unwrap_err();
-    /// assert_eq!(error.os_code(), Some(2)); // ENOENT, ERROR_FILE_NOT_FOUND
-    /// assert_eq!(Error::ReadOnly { call: "set" }.os_code(), None);
+    /// assert_eq!(error.raw_os_error(), Some(2)); // ENOENT, ERROR_FILE_NOT_FOUND
+    /// assert_eq!(Error::ReadOnly { call: "set" }.raw_os_error(), None);
     /// ```
     #[must_use]
-    pub fn os_code(&self) -> Option<i32> {
+    pub fn raw_os_error(&self) -> Option<i32> {
         match self {
             Error::Os { source, .. } => source.raw_os_error(),
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
@@ -185,11 +202,11 @@ impl Error {
     fn kind(&self) -> io::ErrorKind {
         match self {
             Error::Os { source, .. } => source.kind(),
-            Error::OutOfBounds { .. }
-            | Error::BeyondFile { .. }
-            | Error::TooLong { .. }
-            | Error::CopyLimit { .. }
-            | Error::Unaligned { .. } => io::ErrorKind::InvalidInput,
+            Error::OutOfBounds { call, .. } => kind_of_bounds(call),
+            Error::BeyondFile { .. } | Error::TooLong { .. } | Error::Unaligned { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+            Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
             Error::InUse { .. } => io::ErrorKind::ResourceBusy,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
@@ -197,6 +214,17 @@ impl Error {
                 io::ErrorKind::Other
             }
         }
+    }
+}
+
+/// Returns the kind that the methods of the same purpose in `std` report.
+fn kind_of_bounds(call: &str) -> io::ErrorKind {
+    match call {
+        "read_exact_at" | "read_uninit_at" | "read_array" | "copy_to" | "read_byte" => {
+            io::ErrorKind::UnexpectedEof
+        }
+        "write_at" | "copy_from" | "write_byte" => io::ErrorKind::WriteZero,
+        _ => io::ErrorKind::InvalidInput,
     }
 }
 
@@ -257,6 +285,9 @@ impl std::error::Error for Error {
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
-        io::Error::new(error.kind(), error)
+        match error {
+            Error::Os { source, .. } if source.raw_os_error().is_some() => source,
+            error => io::Error::new(error.kind(), error),
+        }
     }
 }

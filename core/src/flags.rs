@@ -147,6 +147,11 @@ bits!(Protection, "protections", "Protection::READ");
 bits!(Flags, "flags", "Flags::SHARED");
 
 impl Flags {
+    /// Returns the flags of a map whose writes do not leave it.
+    pub(crate) const fn made_private(self) -> Flags {
+        Flags(self.0 & !Flags::SHARED.0 | Flags::PRIVATE.0)
+    }
+
     /// Whether writes to the map reach the file and other maps of it.
     pub(crate) const fn is_shared(self) -> bool {
         self.contains(Flags::SHARED)
@@ -167,6 +172,7 @@ impl Flags {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HugePage {
     /// The default size of the system.
     #[default]

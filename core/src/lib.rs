@@ -110,6 +110,9 @@
 //! - **Fork handler.** Creating the first map registers a handler for forked children with
 //!   `pthread_atfork`, and on Linux maps a page that the kernel clears in a child; see
 //!   [below](#threads-and-fork).
+//! - **Descriptors.** A map of a file keeps a duplicate of its descriptor, close-on-exec, until it
+//!   is dropped. It counts towards `RLIMIT_NOFILE`. Closing it releases the locks that the process
+//!   has on the file (fcntl(2), `F_SETLK`). [`Options::untracked`] makes maps that keep none.
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
 //!   (`vm.max_map_count`), because Linux then refuses even to replace pages.
@@ -213,6 +216,9 @@
 //! - **Targets other than Unix and Windows.** The crate does not compile there.
 //!
 //! # Coming from memmap2
+//!
+//! A map keeps a descriptor of its file, for [`Map::resize`] and others; memmap2's keep none.
+//! Programs with thousands of maps set [`Options::untracked`].
 //!
 //! The crate in `compat/` has memmap2's interface, for programs that are to stay as they are. In
 //! new code:

@@ -28,6 +28,10 @@ use crate::{
 ///
 /// Dropping a map unmaps it and ignores errors; [`Map::close`] returns them.
 ///
+/// A map of a file keeps a duplicate of the file's descriptor, because [`Map::resize`],
+/// [`Map::refresh`], [`Map::verify`], [`Map::file_len`], [`Map::sync_all`] and [`Map::restore`] use
+/// it. [`Options::untracked`](crate::Options::untracked) makes maps without a descriptor.
+///
 /// # Faults
 ///
 /// A byte may be in the map and not be accessible: another process has shortened the file, the disk
@@ -52,7 +56,6 @@ use crate::{
 /// assert_eq!(map.to_vec(..9)?, b"[package]");
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Map {
     pub(crate) memory: Memory,
     pub(crate) access: Access,
@@ -71,7 +74,6 @@ pub struct Map {
 }
 
 /// Where the bytes of a map come from.
-#[derive(Debug)]
 pub(crate) enum Origin {
     /// A file, from byte `offset`; without a descriptor if the map is untracked.
     File { file: Option<OwnedFile>, offset: u64 },
@@ -155,6 +157,9 @@ impl Map {
     }
 
     /// Returns whether the file, or other processes, get what is written to the map.
+    ///
+    /// A map for reading may be private though it was not requested; see
+    /// [`Options::sharing`](crate::Options::sharing).
     ///
     /// # Examples
     ///
@@ -262,22 +267,28 @@ impl Map {
     }
 
     /// Copies bytes from `at` to `buffer`. Returns how many: fewer than `buffer` holds only at the
-    /// map's end.
+    /// map's end, and 0 at and beyond it, as [`FileExt::read_at`] of a file does.
+    ///
+    /// [`FileExt::read_at`]: https://doc.rust-lang.org/std/os/unix/fs/trait.FileExt.html
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`] if `at` lies beyond the end; [`Error::Fault`].
+    /// [`Error::Fault`].
     ///
     /// # Examples
     ///
     /// ```
     /// let map = safemap::Options::new().len(10).anonymous()?;
     /// assert_eq!(map.read_at(&mut [0; 4], 8)?, 2);
+    /// assert_eq!(map.read_at(&mut [0; 4], 11)?, 0);
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[inline(always)]
     pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
-        self.copy_out(self.span_from("read_at", at)?, buffer)
+        match self.span_from(at) {
+            Some(rest) => self.copy_out(rest, buffer),
+            None => self.ensure_intact().map(|()| 0),
+        }
     }
 
     /// Fills `buffer` with the bytes from `at`.

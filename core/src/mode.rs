@@ -22,7 +22,8 @@ pub enum Access {
     /// Read-only. Methods that write return [`Error::ReadOnly`](crate::Error::ReadOnly).
     #[default]
     Read,
-    /// Writes change the file and are visible in other shared maps of it.
+    /// Writes change the file and are visible in other shared maps of it. Such a map of a file is
+    /// always [`Shared`](Sharing::Shared).
     Write,
     /// Writes change this map only. The file does not change.
     Copy,
@@ -53,6 +54,7 @@ impl Access {
 pub enum Sharing {
     /// Writes are visible in the file, in other maps of it, and in forked children.
     Shared,
-    /// Writes are visible in this map only.
+    /// Writes are visible in this map only. On Linux a page that was not written shows later
+    /// changes of the file; POSIX leaves that open.
     Private,
 }

@@ -1,21 +1,28 @@
-//! Adds to the message of an operating-system error the resource limit that may be its cause.
+//! Adds to the message of an operating-system error what may be its cause: a resource limit, or a
+//! file system that cannot map.
 
 use std::{fmt, io};
 
-use crate::sys::rlimit::ResourceLimit;
+use crate::sys::rlimit::{ResourceLimit, is_unmappable};
 
-/// Writes `call: message of the system`, followed by the resource limit that may have been reached.
+/// Writes `call: message of the system`, followed by the resource limit that may have been reached,
+/// or by what to do with a file that cannot be mapped.
 pub(crate) fn write_os_error(
     f: &mut fmt::Formatter<'_>,
     call: &str,
     source: &io::Error,
 ) -> fmt::Result {
     write!(f, "{call}: {source}")?;
-    match source.raw_os_error().and_then(|errno| ResourceLimit::of(errno, call == "lock")) {
+    let Some(errno) = source.raw_os_error() else { return Ok(()) };
+    match ResourceLimit::of(errno, call == "lock") {
         Some(limit) => write!(f, "; {} may be reached", limit.name()),
+        None if call == "map" && is_unmappable(errno) => f.write_str(UNMAPPABLE),
         None => Ok(()),
     }
 }
+
+const UNMAPPABLE: &str = "; the file cannot be mapped, as those of /sys: read it with \
+     FileBytes::open or std::fs::read";
 
 #[cfg(test)]
 mod tests {

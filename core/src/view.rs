@@ -206,6 +206,7 @@ impl<'a> View<'a> {
     /// assert_eq!(lengths, [4, 4, 2]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     #[inline]
     pub fn chunks(&self, size: usize) -> ViewChunks<'_, 'a> {
         ViewChunks { view: self, at: 0, size: size.max(1) }
@@ -224,6 +225,7 @@ impl<'a> View<'a> {
     /// assert_eq!(sum, b"[package]".iter().map(|&byte| u32::from(byte)).sum());
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     #[inline]
     pub fn iter(&self) -> ViewIter<'_, 'a> {
         ViewIter { view: self, at: 0, end: self.len() }
@@ -241,6 +243,15 @@ impl<'v, 'a> IntoIterator for &'v View<'a> {
 }
 
 /// An iterator over the bytes of a view, made by [`View::iter`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// let view = map.view(..9)?;
+/// assert!(view.iter().any(|byte| byte.is_ok_and(|byte| byte == b'[')));
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ViewIter<'v, 'a> {
     view: &'v View<'a>,
@@ -271,6 +282,15 @@ impl Iterator for ViewIter<'_, '_> {
 impl FusedIterator for ViewIter<'_, '_> {}
 
 /// An iterator over views of equal length, made by [`View::chunks`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// let view = map.view(..10)?;
+/// assert_eq!(view.chunks(4).len(), 3);
+/// # Ok::<(), safemap::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ViewChunks<'v, 'a> {
     view: &'v View<'a>,

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use safemap::{Cursor, Error, Map};
+use safemap::{Cursor, Error, Map, Options};
 use safemap_testing::{TempFile, pattern};
 
 #[test]
@@ -16,7 +16,7 @@ fn reading_and_writing_move_the_position() {
     let mut cursor = map.cursor();
     let mut two = [0; 2];
     cursor.read_exact(&mut two).unwrap();
-    assert_eq!((&two, cursor.tell()), (b"01", 2));
+    assert_eq!((&two, cursor.position()), (b"01", 2));
     cursor.write_all(b"ab").unwrap();
     assert_eq!(cursor.read_byte().unwrap(), b'4');
     cursor.write_byte(b'c').unwrap();
@@ -33,7 +33,7 @@ fn writing_beyond_the_end_is_an_error_and_writes_nothing() {
     let mut cursor = map.cursor();
     cursor.seek(SeekFrom::Start(8)).unwrap();
     assert!(cursor.write(b"abc").is_err());
-    assert_eq!(cursor.tell(), 8);
+    assert_eq!(cursor.position(), 8);
     assert_eq!(cursor.write(b"ab").unwrap(), 2);
     assert!(cursor.write_byte(b'c').is_err());
     assert_eq!(map.to_vec(..).unwrap(), b"01234567ab");
@@ -49,13 +49,13 @@ fn a_position_before_the_start_is_refused_and_one_beyond_the_end_is_not() {
     assert_eq!(cursor.seek(SeekFrom::End(5)).unwrap(), 8);
     assert_eq!(cursor.read(&mut [0; 4]).unwrap(), 0);
     assert_eq!(cursor.fill_buf().unwrap(), b"");
-    assert_eq!(cursor.read_line().unwrap(), b"");
+    assert_eq!(cursor.next_line().unwrap(), b"");
     cursor.set_position(usize::MAX);
     assert_eq!(cursor.read(&mut [0; 4]).unwrap(), 0);
     assert!(cursor.seek(SeekFrom::Current(i64::MAX)).is_err());
     cursor.set_position(5);
     cursor.consume(usize::MAX);
-    assert_eq!(cursor.tell(), usize::MAX);
+    assert_eq!(cursor.position(), usize::MAX);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn every_method_yields_the_same_lines() {
             bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
 
         let mut cursor = map.cursor();
-        let by_cursor: Vec<_> = std::iter::repeat_with(|| cursor.read_line().unwrap())
+        let by_cursor: Vec<_> = std::iter::repeat_with(|| cursor.next_line().unwrap())
             .take_while(|l| !l.is_empty())
             .collect();
         assert_eq!(by_cursor, expected);
@@ -78,6 +78,23 @@ fn every_method_yields_the_same_lines() {
         assert_eq!(by_lines, by_bufread);
         assert_eq!(by_lines.len(), expected.len());
     }
+}
+
+#[test]
+fn the_methods_of_the_io_traits_are_not_hidden() {
+    let map = Options::new().len(4).anonymous().unwrap();
+    let (mut cursor, mut line) = (map.cursor(), String::new());
+    cursor.write_all(b"ab\nc").unwrap();
+    cursor.rewind().unwrap();
+    assert_eq!(cursor.read_line(&mut line).unwrap(), 3);
+    assert_eq!((line.as_str(), cursor.stream_position().unwrap()), ("ab\n", 3));
+    cursor.seek_relative(-3).unwrap();
+    assert_eq!((cursor.read_until(b'\n', &mut vec![]).unwrap(), cursor.position()), (3, 3));
+    let mut rest = String::new();
+    assert_eq!(cursor.read_to_string(&mut rest).unwrap(), 1);
+    cursor.flush().unwrap();
+    cursor.rewind().unwrap();
+    assert_eq!(cursor.lines().map(Result::unwrap).collect::<Vec<_>>(), ["ab", "c"]);
 }
 
 /// The results of 40 calls, with errors by their kind, and the text after each.

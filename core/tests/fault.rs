@@ -19,7 +19,7 @@ type Operation = (&'static str, fn(&Map) -> Result<()>);
 const MORE_OPERATIONS: &[Operation] = &[
     ("compare with equal bytes", |map| map.compare(&content(), 0).map(drop)),
     ("lines", |map| map.lines().try_for_each(|line| line.map(drop))),
-    ("read_line", |map| map.cursor().read_line().map(drop)),
+    ("next_line", |map| map.cursor().next_line().map(drop)),
 ];
 
 /// Bytes without a newline, and without 0xff and 0xfe, so that searches reach the missing pages.

@@ -280,7 +280,7 @@ fn a_resize_beyond_the_limit_of_file_sizes_is_an_error() {
             Options::new().access(Access::Write).allocate(true).open(file.path()).unwrap();
         for map in [file.map(), allocating] {
             let refused = map.resize(1 << 30).unwrap_err();
-            assert_eq!(refused.os_code(), Some(27), "{refused}"); // EFBIG
+            assert_eq!(refused.raw_os_error(), Some(27), "{refused}"); // EFBIG
             assert_eq!((map.len(), file.file_len()), (10, 10));
         }
     });

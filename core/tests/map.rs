@@ -71,7 +71,6 @@ fn a_range_beyond_the_map_is_an_error_with_its_numbers() {
         map.write_at(b"x", 10),
         map.write_at(b"xy", huge),
         map.read_exact_at(&mut byte, 10),
-        map.read_at(&mut byte, 11).map(drop),
         map.to_vec(..=10).map(drop),
         map.to_vec(..=huge).map(drop),
         map.to_vec((std::ops::Bound::Excluded(huge), std::ops::Bound::Unbounded)).map(drop),
@@ -104,6 +103,34 @@ fn a_read_is_short_only_at_the_end() {
     assert_eq!(map.read_at(&mut buffer, 7).unwrap(), 3);
     assert_eq!(&buffer[..3], b"789");
     assert_eq!(map.read_at(&mut buffer, 10).unwrap(), 0);
+}
+
+#[test]
+fn a_read_at_or_beyond_the_end_reads_no_bytes_as_from_a_file() {
+    let file = TempFile::new(b"0123456789");
+    let (map, opened) = (Map::open(file.path()).unwrap(), file.open());
+    let empty = TempFile::new(b"");
+    let no_bytes = Map::open(empty.path()).unwrap();
+    for at in [9, 10, 11, PAGE, usize::MAX >> 1, usize::MAX] {
+        for len in [0, 1, 8, 300] {
+            let (mut ours, mut theirs) = (vec![7; len], vec![7; len]);
+            // The kernel refuses offsets that do not fit into an `off_t`.
+            let expected = read_file(&opened, &mut theirs, at).unwrap_or(0);
+            assert_eq!(map.read_at(&mut ours, at).unwrap(), expected, "{len} bytes at {at}");
+            assert_eq!(ours, theirs);
+            assert_eq!(no_bytes.read_at(&mut ours, at).unwrap(), 0);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_file(file: &std::fs::File, buffer: &mut [u8], at: usize) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at as u64)
+}
+
+#[cfg(windows)]
+fn read_file(file: &std::fs::File, buffer: &mut [u8], at: usize) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at as u64)
 }
 
 #[test]

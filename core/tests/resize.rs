@@ -1,7 +1,7 @@
 //! Growing and shrinking maps.
 #![forbid(unsafe_code)]
 
-use safemap::{Access, Error, Map, Options, Protection, Sharing, page_size};
+use safemap::{Access, Error, Flags, Map, Options, Protection, Sharing, page_size};
 use safemap_testing::{PAGE, Stop, TempFile, pattern};
 
 #[test]
@@ -157,7 +157,7 @@ fn a_private_map_of_a_file_is_not_resized() {
     let file = TempFile::new(b"0123456789");
     let copy = Options::new().access(Access::Copy).open(file.path()).unwrap();
     let private =
-        Options::new().access(Access::Write).sharing(Sharing::Private).open(file.path()).unwrap();
+        Options::new().access(Access::Write).exact_flags(Flags::PRIVATE).open(file.path()).unwrap();
     for map in [copy, private] {
         assert!(matches!(map.resize(5), Err(Error::Unsupported(_))));
         assert_eq!(file.file_len(), 10);

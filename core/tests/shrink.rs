@@ -45,7 +45,7 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("to_vec", |map| map.to_vec(..).map(drop)),
     ("fill", |map| map.fill(b'a', ..)),
-    ("read_line", |map| map.cursor().read_line().map(drop)),
+    ("next_line", |map| map.cursor().next_line().map(drop)),
     ("lines", |map| map.lines().try_for_each(|line| line.map(drop))),
 ];
 

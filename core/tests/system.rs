@@ -161,27 +161,3 @@ fn closing_keeps_the_bytes_in_the_file() {
     map.close().unwrap();
     assert_eq!(file.read()[..3], *b"xbc");
 }
-
-#[test]
-fn errors_name_the_call_and_convert_to_io_errors() {
-    let error = Map::open("no such file").unwrap_err();
-    assert!(error.to_string().starts_with("open: "), "{error}");
-    assert_eq!(error.os_code(), Some(2));
-    let error = std::io::Error::from(error);
-    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
-    assert!(error.get_ref().unwrap().is::<Error>());
-    let texts = [
-        Error::Fault { offset: 7 },
-        Error::Buffer { offset: 7 },
-        Error::BeyondFile { offset: 1, len: 2, file_len: 2 },
-        Error::BeyondFile { offset: 3, len: 0, file_len: 2 },
-        Error::TooLong { len: 7 },
-        Error::Unaligned { call: "map", offset: 1, multiple: 4096 },
-        Error::Damaged { offset: 7 },
-        Error::ReadOnly { call: "set" },
-        Error::NoFile { call: "resize" },
-        Error::Unsupported("this"),
-    ]
-    .map(|error| error.to_string());
-    assert!(texts.iter().all(|text| !text.is_empty() && !text.ends_with('.')), "{texts:?}");
-}

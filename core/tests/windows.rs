@@ -22,7 +22,7 @@ const FILE_SHARE_READ: u32 = 1;
 const STATUS_ACCESS_VIOLATION: u32 = 0xc000_0005;
 
 fn code<T>(result: Result<T, Error>) -> Option<i32> {
-    result.err().and_then(|error| error.os_code())
+    result.err().and_then(|error| error.raw_os_error())
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
         // The methods check ranges first, so another thread has shortened the map since.
         Error::OutOfBounds { .. } => value_error("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
-        Error::Unaligned { .. } => errno(error.os_code().unwrap_or_default()),
+        Error::Unaligned { .. } => errno(error.raw_os_error().unwrap_or_default()),
         Error::TooLong { .. } => errno(os::NOT_ENOUGH_MEMORY),
         _ => PyValueError::new_err(error.to_string()),
     }

@@ -97,7 +97,7 @@ impl Decoder<'_> {
             20 => Op::Seek(self.seek()),
             21 => Op::ReadByte,
             22 => Op::WriteByte(self.byte()),
-            23 => Op::ReadLine,
+            23 => Op::NextLine,
             24 => Op::Find(vec![self.byte()], self.number(), self.number()),
             _ => Op::ReadUntil(self.byte()),
         }

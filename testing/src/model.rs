@@ -153,7 +153,11 @@ impl Model {
 
     /// Returns the position, or the end of the map if the position is beyond it.
     fn start(&self) -> usize {
-        self.position.min(self.bytes.len())
+        self.clamp(self.position)
+    }
+
+    fn clamp(&self, at: usize) -> usize {
+        at.min(self.bytes.len())
     }
 
     /// Reads `len` bytes at the position, or fewer at the end of the map.
@@ -171,7 +175,7 @@ impl Model {
         if stop == from { fault.map(|()| Vec::new()) } else { self.take(stop - from) }
     }
 
-    fn read_line(&mut self) -> Step<Vec<u8>> {
+    fn next_line(&mut self) -> Step<Vec<u8>> {
         let from = self.start();
         let end = self.find(b"\n", from, self.bytes.len())?.map_or(self.bytes.len(), |at| at + 1);
         self.take(end - from)
@@ -216,7 +220,8 @@ impl Model {
             Op::Get(at) => self.read_exact(*at, 1).into(),
             Op::Set(at, byte) => self.write_at(*at, &[*byte]).into(),
             Op::ReadAt(at, len) => {
-                self.read_range(*at, at.saturating_add(*len).min(self.bytes.len())).into()
+                let (from, end) = (self.clamp(*at), self.clamp(at.saturating_add(*len)));
+                self.read_range(from, end).into()
             }
             Op::ReadExactAt(at, len) => self.read_exact(*at, *len).into(),
             Op::WriteAt(at, bytes) => self.write_at(*at, bytes).into(),
@@ -238,7 +243,7 @@ impl Model {
             Op::Seek(to) => self.seek(*to).into(),
             Op::ReadByte => self.read_byte().into(),
             Op::WriteByte(byte) => self.write(&[*byte]).into(),
-            Op::ReadLine => self.read_line().into(),
+            Op::NextLine => self.next_line().into(),
             Op::ReadUntil(byte) => self.read_until(*byte).into(),
         }
     }
@@ -257,6 +262,6 @@ impl Model {
             answer.matches(&expected),
             "{op:?}: the map returned {answer:?}, the model {expected:?}"
         );
-        assert_eq!((map.len(), cursor.tell()), (self.bytes.len(), self.position), "{op:?}");
+        assert_eq!((map.len(), cursor.position()), (self.bytes.len(), self.position), "{op:?}");
     }
 }

@@ -31,7 +31,7 @@ pub enum Op {
     Seek(SeekFrom),
     ReadByte,
     WriteByte(u8),
-    ReadLine,
+    NextLine,
     ReadUntil(u8),
 }
 
@@ -139,7 +139,7 @@ pub fn apply(map: &Map, cursor: &mut Cursor<&Map>, op: &Op) -> Answer {
         Op::Seek(to) => cursor.seek(*to).map(|at| at as usize).into(),
         Op::ReadByte => cursor.read_byte().map(|byte| vec![byte]).into(),
         Op::WriteByte(byte) => cursor.write_byte(*byte).into(),
-        Op::ReadLine => cursor.read_line().into(),
+        Op::NextLine => cursor.next_line().into(),
         Op::ReadUntil(byte) => {
             let mut bytes = Vec::new();
             cursor.read_until(*byte, &mut bytes).map(|_| bytes).into()

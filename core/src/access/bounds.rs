@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 use super::{Span, Strided};
 use crate::{Map, Result};
 
-/// Bounds checks. Each fails with [`Error::OutOfBounds`].
+/// Bounds checks. Each fails with [`Error::OutOfBounds`], or returns `None`.
 impl Map {
     /// Checks `range`; an open end is the map's end.
     #[inline]
@@ -19,10 +19,10 @@ impl Map {
         Span::within(call, self.len(), start, len)
     }
 
-    /// Checks the bytes from `start` to the map's end.
+    /// Returns the bytes from `start` to the map's end, or `None` if `start` lies beyond it.
     #[inline]
-    pub(crate) fn span_from(&self, call: &'static str, start: usize) -> Result<Span> {
-        Span::to_end(call, self.len(), start)
+    pub(crate) fn span_from(&self, start: usize) -> Option<Span> {
+        Span::to_end(self.len(), start)
     }
 
     /// Checks the `len` bytes from `start`, and as many from `other`, against the same length of

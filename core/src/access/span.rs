@@ -25,11 +25,8 @@ pub(crate) struct Strided {
 
 impl Span {
     #[inline]
-    pub(super) fn to_end(call: &'static str, map_len: usize, start: usize) -> Result<Span> {
-        match map_len.checked_sub(start) {
-            Some(len) => Ok(Span { start, len }),
-            None => Err(Error::OutOfBounds { call, start, end: map_len, len: map_len }),
-        }
+    pub(super) fn to_end(map_len: usize, start: usize) -> Option<Span> {
+        Some(Span { start, len: map_len.checked_sub(start)? })
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The accesses of a view, whose range and thread were checked when it was made.
 
-use std::{cell::Cell, marker::PhantomData};
+use std::{cell::Cell, fmt, marker::PhantomData};
 
 use super::{
     Span,
@@ -55,7 +55,6 @@ use crate::{
 /// assert!(table.load::<u64>(4089).is_err());
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct View<'a> {
     map: &'a Map,
     mark: Option<&'a Mark>,
@@ -98,6 +97,13 @@ impl Map {
 
     fn address_of(&self, span: Span) -> *mut u8 {
         self.base().wrapping_add(span.start())
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let range = self.span.start()..self.span.end();
+        f.debug_struct("View").field("range", &range).field("access", &self.map.access()).finish()
     }
 }
 

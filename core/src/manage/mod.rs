@@ -2,6 +2,7 @@
 
 mod access;
 mod advise;
+mod debug;
 mod file;
 mod flush;
 mod pages;

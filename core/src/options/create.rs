@@ -1,6 +1,8 @@
 //! The way from the settings of the builder to a map: checks against the file, and the request to
 //! the system.
 
+use std::io;
+
 use super::{Options, source::Source};
 use crate::{
     Error, Map, Result,
@@ -16,6 +18,10 @@ use crate::{
         request::MapRequest,
     },
 };
+
+const HIDDEN_LENGTH: Error = Error::Unsupported(
+    "the file hides its length, as in /proc: read it with FileBytes::open or std::fs::read",
+);
 
 impl Options {
     pub(crate) fn make(&self, source: Source<'_>) -> Result<Map> {
@@ -35,7 +41,7 @@ impl Options {
         let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
-        let region = self.region(&request, &source, lead, capacity)?;
+        let region = self.region(&mut request, &source, lead, capacity)?;
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
@@ -62,6 +68,7 @@ impl Options {
         request: &MapRequest,
     ) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
+        self.ensure_length_is_known(file, &state)?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };
         let is_writable = self.access == Some(Access::Write) && request.flags.is_shared();
@@ -71,6 +78,15 @@ impl Options {
             state.len = Some(end);
         }
         Ok(state)
+    }
+
+    /// Fails if the file reports the length 0 but has bytes. Exact flags request what `mmap` does.
+    fn ensure_length_is_known(&self, file: BorrowedFile<'_>, state: &FileState) -> Result<()> {
+        let may_be_empty = self.len == Some(0) || self.exact_flags.is_some();
+        match state.len {
+            Some(0) if !may_be_empty && sys::file::hides_length(file) => Err(HIDDEN_LENGTH),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the length of the map in bytes, checked against the length of the file.
@@ -109,7 +125,7 @@ impl Options {
     /// Maps `lead + capacity` bytes. Returns `None` if `capacity` is 0.
     fn region(
         &self,
-        request: &MapRequest,
+        request: &mut MapRequest,
         source: &Source<'_>,
         lead: usize,
         capacity: usize,
@@ -135,11 +151,39 @@ impl Options {
             });
         }
         let file = source.file().map(|file| (file, self.offset - lead as u64));
-        let region = match &self.name {
-            Some(name) => Region::named(request, size, file, name),
-            None => Region::new(request, size, file),
+        self.map_region(request, size, file).map(Some).map_err(Error::os("map"))
+    }
+
+    /// Maps the region: a private one if the system refuses a shared one that need not be shared.
+    fn map_region(
+        &self,
+        request: &mut MapRequest,
+        size: usize,
+        file: Option<(BorrowedFile<'_>, u64)>,
+    ) -> io::Result<Region> {
+        if let Some(name) = &self.name {
+            return Region::named(request, size, file, name);
+        }
+        let refused = match Region::new(request, size, file) {
+            Err(error) if region::may_refuse_sharing(&error) => error,
+            done => return done,
         };
-        region.map(Some).map_err(Error::os("map"))
+        if file.is_none() || !self.may_be_private(request) {
+            return Err(refused);
+        }
+        let private = MapRequest { flags: request.flags.made_private(), ..*request };
+        let region = Region::new(&private, size, file).map_err(|_| refused)?;
+        *request = private;
+        Ok(region)
+    }
+
+    /// Returns whether a map of a file is for reading, and no setting asks for a shared one.
+    fn may_be_private(&self, request: &MapRequest) -> bool {
+        self.access.unwrap_or(Access::Read) == Access::Read
+            && !request.protection.contains(Protection::WRITE)
+            && self.sharing.is_none()
+            && self.exact_flags.is_none()
+            && !self.flags.is_shared()
     }
 
     /// Returns whether the protection forbids what the access allows. Then a fault can be SIGSEGV
@@ -157,6 +201,11 @@ impl Options {
         if self.access == Some(Access::Copy) && flags.is_shared() {
             return Err(Error::Unsupported("a map with Access::Copy cannot be shared"));
         }
+        if self.exact_flags.is_none() && self.loses_writes(source) {
+            return Err(Error::Unsupported(
+                "a private map with Access::Write would lose writes: use Access::Copy",
+            ));
+        }
         if let Some(pages) = self.huge_pages {
             let unsupported =
                 Error::Unsupported("huge pages of this size are not supported on this platform");
@@ -169,6 +218,13 @@ impl Options {
             }
         }
         Ok(MapRequest { protection, flags, page: page_of(flags) })
+    }
+
+    /// Returns whether the access says that writes reach the file, and the sharing prevents it.
+    fn loses_writes(&self, source: &Source<'_>) -> bool {
+        source.file().is_some()
+            && self.access == Some(Access::Write)
+            && self.sharing == Some(Sharing::Private)
     }
 
     fn sharing_of(&self, source: &Source<'_>) -> Flags {

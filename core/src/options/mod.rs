@@ -2,6 +2,7 @@
 
 mod create;
 mod created;
+mod debug;
 mod settings;
 mod source;
 
@@ -32,7 +33,7 @@ pub(crate) use source::Source;
 /// memory.write_at(b"hello", 100)?;
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct Options {
     pub(crate) access: Option<Access>,
@@ -133,10 +134,12 @@ impl Options {
     ///
     /// - [`Error::BeyondFile`] if offset and length do not lie in the file.
     /// - [`Error::TooLong`] if the length does not fit into the address space.
-    /// - [`Error::Unsupported`] if the file has no size and no length is set, or if a setting does
-    ///   not apply to files or to this platform.
+    /// - [`Error::Unsupported`] if the file has no size and no length is set; if it hides its
+    ///   length, as files of `/proc` do; or if a setting does not apply to files or to this
+    ///   platform. [`FileBytes`](crate::FileBytes) reads files without a size.
     /// - [`Error::Unaligned`]; see [`Options::exact_offset`].
-    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing.
+    /// - [`Error::Os`] if the system refuses, for example because the file is not open for writing,
+    ///   or cannot be mapped, as files of `/sys`.
     ///
     /// # Platforms
     ///

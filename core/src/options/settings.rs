@@ -114,7 +114,17 @@ impl Options {
     /// memory is private by default, unless it has a [`name`](Options::name). Shared anonymous
     /// memory is shared between a process and the children that it forks.
     ///
-    /// [`Sharing::Shared`] with [`Access::Copy`] fails with [`Error::Unsupported`].
+    /// A map of a file can have these combinations. The others fail with [`Error::Unsupported`].
+    ///
+    /// | | [`Sharing::Shared`] | [`Sharing::Private`] |
+    /// |---|---|---|
+    /// | [`Access::Read`] | yes (default) | yes |
+    /// | [`Access::Write`] | yes (default) | no: writes would be lost |
+    /// | [`Access::Copy`] | no: writes would reach the file | yes (default) |
+    ///
+    /// Some file systems refuse shared maps, such as FUSE with `direct_io` and 9p without a cache.
+    /// A map for reading is private there if no sharing is set; [`Map::sharing`] says which it is.
+    /// It shows later changes of the file only as far as the file system updates cached pages.
     ///
     /// # Examples
     ///
@@ -173,6 +183,10 @@ impl Options {
     /// If the flags contain the one for anonymous memory, [`Options::map`] and [`Options::open`]
     /// ignore the file, and the result is a map of memory.
     ///
+    /// The flags are not checked against the access: with [`Access::Write`] and [`Flags::PRIVATE`],
+    /// writes do not reach the file. A file system that refuses them is an error. A file of length
+    /// 0 is an empty map, also if it has bytes, as in `/proc`.
+    ///
     /// # Examples
     ///
     /// ```
@@ -214,9 +228,11 @@ impl Options {
     }
 
     /// Sets whether the map keeps no file descriptor. [`Map::file_len`], [`Map::resize`],
-    /// [`Map::sync_all`] and [`Map::restore`] then fail with [`Error::NoFile`].
+    /// [`Map::refresh`], [`Map::sync_all`] and [`Map::restore`] then fail with [`Error::NoFile`],
+    /// and [`Map::verify`] with [`Error::Unsupported`].
     ///
-    /// By default a map keeps a duplicate of the descriptor, which is closed with the map.
+    /// By default a map keeps a duplicate of the descriptor, which is closed with the map. On Unix
+    /// closing it releases the locks that the process has on the file (fcntl(2), `F_SETLK`).
     ///
     /// # Examples
     ///

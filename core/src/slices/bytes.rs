@@ -1,7 +1,6 @@
 //! `FileBytes`: all bytes of a file as a slice that does not change.
 
 use std::{
-    borrow::Borrow,
     fmt,
     ops::{Deref, RangeBounds},
     path::Path,
@@ -150,19 +149,12 @@ impl AsRef<[u8]> for FileBytes {
     }
 }
 
-impl Borrow<[u8]> for FileBytes {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
-        self
-    }
-}
-
 impl fmt::Debug for FileBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileBytes")
             .field("len", &self.len)
             .field("backing", &self.backing())
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 

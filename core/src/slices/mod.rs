@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 mod bytes;
+mod compare;
 mod copy;
 mod memory;
 mod options;

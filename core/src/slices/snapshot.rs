@@ -149,9 +149,7 @@ impl Snapshot {
         let stamp = sys::file::stamp(borrowed).map_err(Error::os("snapshot"))?;
         let state = sys::file::state(borrowed).map_err(Error::os("snapshot"))?;
         let len = state.len.ok_or(NO_LENGTH)?;
-        // The kernel reports 0 for the files of `/proc`.
-        let mut byte = [MaybeUninit::uninit()];
-        if len == 0 && sys::file::read_at(borrowed, &mut byte, 0).is_ok_and(|count| count > 0) {
+        if len == 0 && sys::file::hides_length(borrowed) {
             return Err(NO_LENGTH);
         }
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
@@ -477,12 +475,12 @@ impl AsRef<[u8]> for SnapshotSlice {
 
 impl fmt::Debug for SnapshotSlice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SnapshotSlice").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("SnapshotSlice").field("len", &self.len).finish()
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("len", &self.len()).finish()
     }
 }

@@ -1,5 +1,7 @@
 //! Chunks of a map, one after the other in the same memory.
 
+use std::fmt;
+
 use crate::{Error, Map, Result};
 
 /// Copies of consecutive parts of a map, from [`Map::chunks`].
@@ -15,7 +17,6 @@ use crate::{Error, Map, Result};
 /// assert_eq!(newlines, map.lines().count());
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Chunks<'a> {
     map: &'a Map,
     size: usize,
@@ -40,6 +41,16 @@ impl Map {
     #[must_use]
     pub fn chunks(&self, size: usize) -> Chunks<'_> {
         Chunks { map: self, size, at: 0, buffer: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Chunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunks")
+            .field("position", &self.at)
+            .field("size", &self.size)
+            .field("map", self.map)
+            .finish()
     }
 }
 

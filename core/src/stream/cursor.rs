@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Borrow,
+    fmt,
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 ///
 /// Reads of less than 1 KiB and the methods of [`BufRead`] use a read-ahead buffer of a few KiB.
 /// They see bytes that are written there later only after a [`Seek`]. Longer reads,
-/// [`Cursor::read_byte`] and [`Cursor::read_line`] access the map itself.
+/// [`Cursor::read_byte`] and [`Cursor::next_line`] access the map itself.
 ///
 /// # Writing
 ///
@@ -41,7 +42,7 @@ use crate::{
 /// assert_eq!(names, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cursor<M = std::sync::Arc<Map>> {
     map: M,
     position: usize,
@@ -57,7 +58,7 @@ impl Map {
     ///
     /// ```
     /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]
@@ -81,6 +82,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(cursor.read_byte()?, b'[');
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn new(map: M) -> Cursor<M> {
         Cursor { map, position: 0, read_ahead: ReadAhead::new(), line: Vec::new() }
     }
@@ -94,8 +96,23 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// assert_eq!(map.cursor().map().len(), map.len());
     /// # Ok::<(), safemap::Error>(())
     /// ```
+    #[must_use]
     pub fn map(&self) -> &Map {
         self.map.borrow()
+    }
+
+    /// Returns what the cursor was made with: the map, or a pointer to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().into_inner().len(), map.len());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_inner(self) -> M {
+        self.map
     }
 
     /// Returns the position in bytes from the start of the map.
@@ -106,10 +123,11 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// let map = safemap::Map::open("Cargo.toml")?;
     /// let mut cursor = map.cursor();
     /// cursor.read_byte()?;
-    /// assert_eq!(cursor.tell(), 1);
+    /// assert_eq!(cursor.position(), 1);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    pub fn tell(&self) -> usize {
+    #[must_use]
+    pub fn position(&self) -> usize {
         self.position
     }
 
@@ -146,7 +164,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn read_byte(&mut self) -> Result<u8> {
-        let byte = self.map().get(self.position)?;
+        let byte = self.map().load_word("read_byte", self.position)?;
         self.position += 1;
         Ok(byte)
     }
@@ -170,13 +188,13 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
-        self.map().set(byte, self.position)?;
+        self.map().store_word("write_byte", self.position, byte)?;
         self.advance_after_write(1);
         Ok(())
     }
 
     /// Returns the bytes up to and including the next `\n`, or up to the end of the map, and
-    /// advances past them. The result is empty at the end.
+    /// advances past them. The result is empty at the end. [`BufRead::read_line`] reads text.
     ///
     /// # Errors
     ///
@@ -187,13 +205,13 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// ```
     /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.cursor().read_line()?, b"[package]\n");
+    /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    pub fn read_line(&mut self) -> Result<Vec<u8>> {
+    pub fn next_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
         let mut line = Vec::new();
-        let Ok(rest) = map.span_from("read_line", self.position) else { return Ok(line) };
+        let Some(rest) = map.span_from(self.position) else { return Ok(line) };
         let len =
             map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
         map.append_to(&mut line, rest.part(0, len))?;
@@ -205,6 +223,12 @@ impl<M: Borrow<Map>> Cursor<M> {
     fn advance_after_write(&mut self, count: usize) {
         self.read_ahead.clear();
         self.position += count;
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for Cursor<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor").field("position", &self.position).field("map", &self.map).finish()
     }
 }
 
@@ -249,8 +273,8 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let (map, old_len) = (self.map.borrow(), bytes.len());
-        let rest = map.span_from("read_to_end", self.position);
         // On a fault the bytes before it are kept, as the documentation of `Read` requires.
+        let rest = map.span_from(self.position);
         let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
         let count = bytes.len() - old_len;
         self.position += count;

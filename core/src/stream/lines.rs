@@ -1,5 +1,7 @@
 //! `Lines`: an iterator over the lines of a map.
 
+use std::fmt;
+
 use crate::{Map, Result, stream::read_ahead::ReadAhead};
 
 /// An iterator over the lines of a map, each without its `\n`.
@@ -18,7 +20,7 @@ use crate::{Map, Result, stream::read_ahead::ReadAhead};
 /// assert_eq!(first, b"[package]");
 /// # Ok::<(), safemap::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Lines<'a> {
     map: &'a Map,
     read_ahead: ReadAhead,
@@ -73,6 +75,12 @@ impl<'a> Lines<'a> {
         self.offset += count;
         line.pop_if(|last| *last == b'\n');
         Ok(count > 0)
+    }
+}
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("position", &self.offset).field("map", self.map).finish()
     }
 }
 

@@ -103,7 +103,7 @@ impl ReadAhead {
 /// [`Error::Fault`](crate::Error::Fault) if the byte at `offset` itself cannot be read. A fault
 /// further on is reported by the call that starts there.
 pub(crate) fn read_up_to_fault(map: &Map, buffer: &mut [u8], offset: usize) -> Result<usize> {
-    let Ok(rest) = map.span_from("read", offset) else { return Ok(0) };
+    let Some(rest) = map.span_from(offset) else { return Ok(0) };
     match map.copy_out_until_fault(rest, buffer) {
         (0, Err(error)) => Err(error),
         (count, _) => Ok(count),

@@ -21,7 +21,7 @@ use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
-pub(crate) use read::{has_offsets, read_at, read_next};
+pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
 /// Returns the state of the file.

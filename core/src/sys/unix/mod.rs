@@ -21,6 +21,7 @@ pub(crate) mod transfer;
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
 use std::{
     io,
+    os::fd::AsRawFd,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -30,6 +31,11 @@ pub(crate) const INVALID: i32 = libc::EINVAL;
 /// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
     file.as_fd()
+}
+
+/// Returns the number of the descriptor, for `Debug`.
+pub(crate) fn number(file: BorrowedFile<'_>) -> i32 {
+    file.as_raw_fd()
 }
 
 /// Returns the page size in bytes.

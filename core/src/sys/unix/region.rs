@@ -373,6 +373,13 @@ impl Drop for Region {
     }
 }
 
+/// Returns whether a private mapping may succeed where a shared one has failed with `error`: the
+/// file system then has no way to keep maps and the file the same. FUSE with `direct_io` returns
+/// `ENODEV`, 9p without a cache `EINVAL` (fs/fuse/file.c, mm/filemap.c).
+pub(crate) fn may_refuse_sharing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EINVAL))
+}
+
 /// Returns the page size that `flags` request.
 pub(crate) fn page_of(flags: Flags) -> usize {
     super::flags::huge_page_size(flags).unwrap_or_else(page_size)

@@ -10,6 +10,11 @@ pub(crate) enum ResourceLimit {
     FileSize,
 }
 
+/// Returns whether `mmap` failed because the file system has no maps. mmap(2): `ENODEV`.
+pub(crate) fn is_unmappable(errno: i32) -> bool {
+    errno == libc::ENODEV
+}
+
 impl ResourceLimit {
     /// Returns the limit that `errno` suggests. `locks`: whether the call locks pages in memory.
     pub(crate) fn of(errno: i32, locks: bool) -> Option<ResourceLimit> {

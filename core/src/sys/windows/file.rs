@@ -20,7 +20,7 @@ use windows_sys::Win32::{
 use super::{check, error, section};
 use crate::sys::file_state::FileState;
 pub(crate) use memory::{create_memory_file, seal, seals};
-pub(crate) use read::{has_offsets, read_at, read_next};
+pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
 /// The largest length of a file, in bytes.

@@ -20,6 +20,7 @@ pub(crate) use std::os::windows::io::{
 use std::{
     io,
     mem::MaybeUninit,
+    os::windows::io::AsRawHandle,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -40,6 +41,11 @@ pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
 /// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
     file.as_handle()
+}
+
+/// Returns the number of the handle, for `Debug`.
+pub(crate) fn number(file: BorrowedFile<'_>) -> usize {
+    file.as_raw_handle().addr()
 }
 
 /// Returns the page size in bytes.

@@ -370,6 +370,11 @@ fn allocation_error(error: io::Error) -> io::Error {
     }
 }
 
+/// Windows refuses no shared view for which it makes a private one.
+pub(crate) fn may_refuse_sharing(_: &io::Error) -> bool {
+    false
+}
+
 /// Returns the page size that `flags` request.
 pub(crate) fn page_of(_: Flags) -> usize {
     page_size()

@@ -15,6 +15,11 @@ pub(crate) enum ResourceLimit {
     FileSize,
 }
 
+/// Returns `false`: no code says so.
+pub(crate) fn is_unmappable(_: i32) -> bool {
+    false
+}
+
 impl ResourceLimit {
     /// Returns the limit that the error code suggests. `locks`: whether the call locks pages in
     /// memory.

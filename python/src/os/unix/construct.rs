@@ -147,7 +147,8 @@ impl Request {
         if self.length > 0 {
             options.len(self.length as usize);
         }
-        options.offset(self.offset as u64).exact_offset(true).map(file).map(|map| map.len())
+        options.offset(self.offset as u64).exact_offset(true).exact_flags(Flags::SHARED);
+        options.map(file).map(|map| map.len())
     }
 
     /// Converts an error of the core to CPython's exception.

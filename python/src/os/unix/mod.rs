@@ -18,5 +18,5 @@ pub(crate) fn arguments(code: i32, text: String) -> (i32, String) {
 
 /// Returns the error code for a fault.
 pub(crate) fn fault_code(error: &Error) -> i32 {
-    error.os_code().unwrap_or(BAD_ADDRESS)
+    error.raw_os_error().unwrap_or(BAD_ADDRESS)
 }

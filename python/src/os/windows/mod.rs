@@ -39,5 +39,5 @@ pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i3
 pub(crate) fn fault_code(error: &Error) -> i32 {
     let status =
         fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
-    status.map(error_of_status).or(error.os_code()).unwrap_or(INVALID)
+    status.map(error_of_status).or(error.raw_os_error()).unwrap_or(INVALID)
 }

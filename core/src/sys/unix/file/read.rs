@@ -6,7 +6,10 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use super::{super::large_file::pread, length::offset};
+use super::{
+    super::large_file::pread,
+    length::{offset, status_len},
+};
 
 /// The most bytes of one call: macOS refuses more than `INT_MAX`.
 const MAX_READ: usize = 1 << 30;
@@ -34,6 +37,14 @@ pub(crate) fn read_next(file: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) ->
 pub(crate) fn has_offsets(file: BorrowedFd<'_>) -> bool {
     // SAFETY: the call accesses no memory, and does not move the position.
     unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_CUR) != -1 }
+}
+
+/// Returns whether a file that reports the length 0 has bytes, as those of `/proc` and of some FUSE
+/// file systems do. A list of file systems would not be complete, so it reads one byte. Then it
+/// asks for the length again, because another process may have extended an ordinary file.
+pub(crate) fn hides_length(file: BorrowedFd<'_>) -> bool {
+    let has_bytes = read_at(file, &mut [MaybeUninit::uninit()], 0).is_ok_and(|count| count > 0);
+    has_bytes && status_len(file).is_ok_and(|len| len == 0)
 }
 
 fn retried(call: impl Fn() -> libc::ssize_t) -> io::Result<usize> {

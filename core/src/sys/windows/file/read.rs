@@ -58,6 +58,11 @@ fn zeroed(buffer: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) }
 }
 
+/// Returns `false`: every file on a disk reports its length.
+pub(crate) fn hides_length(_: BorrowedHandle<'_>) -> bool {
+    false
+}
+
 fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {

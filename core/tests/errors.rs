@@ -1,0 +1,100 @@
+//! Errors: their texts, and what becomes of them as errors of the standard library.
+#![forbid(unsafe_code)]
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use safemap::{Access, Error, Map, Options, Result};
+use safemap_testing::TempFile;
+
+fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
+    io::Error::from(result.unwrap_err()).kind()
+}
+
+#[test]
+fn an_io_error_keeps_the_code_of_a_system_call_that_failed() {
+    let error = Map::open("no such file").unwrap_err();
+    assert!(error.to_string().starts_with("open: "), "{error}");
+    let error = io::Error::from(error);
+    assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::NotFound, Some(2)));
+}
+
+#[test]
+fn an_io_error_without_a_code_keeps_the_error_and_its_numbers() {
+    let map = Options::new().len(10).anonymous().unwrap();
+    let error = io::Error::from(map.fill(0, 5..11).unwrap_err());
+    assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::InvalidInput, None));
+    let inner = error.get_ref().unwrap().downcast_ref::<Error>();
+    assert!(matches!(inner, Some(Error::OutOfBounds { start: 5, end: 11, .. })), "{inner:?}");
+}
+
+#[test]
+fn an_exact_read_beyond_the_end_is_an_unexpected_end_of_file() {
+    let map = Options::new().len(10).anonymous().unwrap();
+    let mut cursor = map.cursor();
+    cursor.set_position(10);
+    let kinds = [
+        kind(map.read_exact_at(&mut [0; 4], 8)),
+        kind(map.read_exact_at(&mut [0; 4], usize::MAX)),
+        kind(map.read_uninit_at(&mut [std::mem::MaybeUninit::uninit(); 4], 8)),
+        kind(map.read_array::<4>(8)),
+        kind(map.view(4..).unwrap().copy_to(&mut [0; 4], 3)),
+        kind(cursor.read_byte()),
+        cursor.read_exact(&mut [0; 4]).unwrap_err().kind(),
+    ];
+    assert_eq!(kinds, [ErrorKind::UnexpectedEof; 7]);
+}
+
+#[test]
+fn a_write_beyond_the_end_is_a_write_of_zero_bytes() {
+    let map = Options::new().len(10).anonymous().unwrap();
+    let mut cursor = map.cursor();
+    cursor.set_position(10);
+    let kinds = [
+        kind(map.write_at(b"1234", 8)),
+        kind(map.view(4..).unwrap().copy_from(b"1234", 3)),
+        kind(cursor.write_byte(1)),
+        cursor.write_all(b"1234").unwrap_err().kind(),
+    ];
+    assert_eq!(kinds, [ErrorKind::WriteZero; 4]);
+}
+
+#[test]
+fn other_errors_have_the_kind_that_fits_their_reason() {
+    let file = TempFile::new(b"12345");
+    let map = Map::open(file.path()).unwrap();
+    let untracked = Options::new().access(Access::Write).untracked(true).open(file.path()).unwrap();
+    let huge = Options::new().len(usize::MAX).anonymous();
+    let unaligned = Options::new().offset(1).exact_offset(true).open(file.path());
+    let kinds = [
+        (kind(map.to_vec(1..6)), ErrorKind::InvalidInput),
+        (kind(map.load::<u64>(0)), ErrorKind::InvalidInput),
+        (kind(Options::new().len(6).open(file.path())), ErrorKind::InvalidInput),
+        (kind(huge), ErrorKind::InvalidInput),
+        (kind(unaligned), ErrorKind::InvalidInput),
+        (kind(map.set(1, 0)), ErrorKind::PermissionDenied),
+        (kind(untracked.resize(9)), ErrorKind::Unsupported),
+        (kind(Options::new().anonymous()), ErrorKind::Unsupported),
+        (kind(Options::new().copy_limit(4).bytes(file.path())), ErrorKind::FileTooLarge),
+    ];
+    for (kind, expected) in kinds {
+        assert_eq!(kind, expected);
+    }
+}
+
+#[test]
+fn the_texts_of_errors_end_without_a_full_stop() {
+    let texts = [
+        Error::Fault { offset: 7 },
+        Error::Buffer { offset: 7 },
+        Error::BeyondFile { offset: 1, len: 2, file_len: 2 },
+        Error::BeyondFile { offset: 3, len: 0, file_len: 2 },
+        Error::TooLong { len: 7 },
+        Error::Unaligned { call: "map", offset: 1, multiple: 4096 },
+        Error::Damaged { offset: 7 },
+        Error::ReadOnly { call: "set" },
+        Error::NoFile { call: "resize" },
+        Error::Unsupported("this"),
+    ]
+    .map(|error| error.to_string());
+    assert!(texts.iter().all(|text| !text.is_empty() && !text.ends_with('.')), "{texts:?}");
+}
