@@ -62,24 +62,32 @@ struct Node {
     older: *mut Node,
 }
 
+impl Node {
+    /// Returns a node that [`take`] frees.
+    fn leak(region: Region, older: *mut Node) -> *mut Node {
+        Box::into_raw(Box::new(Node { region, older }))
+    }
+}
+
 impl Memory {
     pub(crate) fn new(region: Option<Region>, lead: usize, len: usize) -> Memory {
-        let memory = Memory {
-            base: AtomicPtr::new(no_address()),
+        // No lock: no other thread knows the memory yet.
+        let base = region
+            .as_ref()
+            .map_or_else(no_address, |region| region.base().as_ptr().wrapping_add(lead));
+        let newest = region.map_or(ptr::null_mut(), |region| Node::leak(region, ptr::null_mut()));
+        Memory {
+            base: AtomicPtr::new(base),
             len: AtomicUsize::new(len),
             lead,
             lock: Lock::new(),
-            newest: AtomicPtr::new(ptr::null_mut()),
+            newest: AtomicPtr::new(newest),
             leaving: AtomicUsize::new(0),
             restored: AtomicBool::new(false),
             dirty_end: AtomicUsize::new(0),
             in_use: InUseCount::new(false),
             views: ViewCount::new(false),
-        };
-        if let Some(region) = region {
-            memory.lock().move_to(region);
         }
-        memory
     }
 
     /// Counts the calls that use the memory, for a map whose view a resize may replace.
@@ -180,7 +188,7 @@ impl Memory {
     fn take_regions(&mut self) -> impl Iterator<Item = Region> + use<> {
         let mut next = mem::take(self.newest.get_mut());
         iter::from_fn(move || {
-            // SAFETY: the list consists of nodes that `push` leaked, and this is its only user.
+            // SAFETY: the list consists of nodes that were leaked, and this is its only user.
             let node = unsafe { take(next) }?;
             next = node.older;
             Some(node.region)
@@ -199,7 +207,7 @@ fn no_address() -> *mut u8 {
     ptr::without_provenance_mut(sys::page_size())
 }
 
-/// Frees a node that [`RegionsGuard::push`] leaked, and returns its contents.
+/// Frees a node that [`Node::leak`] or [`RegionsGuard::push`] leaked, and returns its contents.
 ///
 /// # Safety
 ///
@@ -208,8 +216,8 @@ unsafe fn take(node: *mut Node) -> Option<Node> {
     if node.is_null() {
         return None;
     }
-    // SAFETY: leaked as a slice of one node, which the caller owns.
-    Vec::from(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(node, 1)) }).pop()
+    // SAFETY: leaked as a node or a slice of one, which have the same layout. The caller owns it.
+    Some(*unsafe { Box::from_raw(node) })
 }
 
 /// The locked regions of a map.
