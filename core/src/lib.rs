@@ -287,8 +287,9 @@ pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
+pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
-pub use stream::{Chunks, Cursor, Lines};
+pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use view::{ViewChunks, ViewIter};

@@ -2,7 +2,7 @@
 
 use std::{mem::MaybeUninit, ops::RangeBounds};
 
-use crate::{Error, Map, Result, word::Word};
+use crate::{Error, Map, Result, access::Span, word::Word};
 
 /// Longer copies than this are made on the heap.
 const ON_STACK: usize = 256;
@@ -151,7 +151,10 @@ impl Map {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn read_into(&self, bytes: &mut Vec<u8>, range: impl RangeBounds<usize>) -> Result<()> {
-        let span = self.span("read_into", range)?;
+        self.read_span_into(bytes, self.span("read_into", range)?)
+    }
+
+    pub(crate) fn read_span_into(&self, bytes: &mut Vec<u8>, span: Span) -> Result<()> {
         bytes.clear();
         let reserved = bytes.try_reserve(span.len());
         reserved.map_err(|error| Error::os("read_into")(error.into()))?;

@@ -11,6 +11,9 @@ use safemap::{Error, FileBytes};
 use safemap_testing::{TempFile, pattern};
 
 #[allow(dead_code)]
+#[path = "../examples/grep.rs"]
+mod grep;
+#[allow(dead_code)]
 #[path = "../examples/key_value.rs"]
 mod key_value;
 #[allow(dead_code)]
@@ -33,6 +36,14 @@ fn lines_are_found_with_their_numbers() {
             assert_eq!(search_lines::matching_lines(&bytes, needle.as_bytes()), expected);
         }
     }
+}
+
+#[test]
+fn several_texts_are_found_in_one_pass() {
+    let file = TempFile::new(b"FATAL a\nfine\nan ERROR and FATAL b\n");
+    let mut printed = vec![];
+    grep::print(&file.map(), &[b"FATAL", b" ERROR "], &mut printed).unwrap();
+    assert_eq!(printed, b"1:FATAL a\n3:an ERROR and FATAL b\n");
 }
 
 #[test]

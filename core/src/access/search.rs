@@ -58,6 +58,23 @@ impl Map {
         Ok((index < span.len()).then_some(span.start() + index))
     }
 
+    /// Counts `byte` in `span`.
+    pub(crate) fn count_byte(&self, span: Span, byte: u8) -> Result<usize> {
+        let (count, counted) = (Cell::new(0), Cell::new(0));
+        self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
+            let rest = span.rest(counted.get());
+            let from = base.wrapping_add(rest.start());
+            // SAFETY: the range is `rest`.
+            let outcome = unsafe { accessor::count_byte(from, rest.len(), byte) };
+            count.set(count.get() + outcome.done);
+            if outcome.fault != 0 {
+                counted.set(counted.get() + (outcome.fault - from.addr()));
+            }
+            outcome
+        })?;
+        Ok(count.get())
+    }
+
     /// Returns the offset in the map of the last `byte` in `span`.
     pub(crate) fn rfind_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let end = Cell::new(span.len());

@@ -96,6 +96,21 @@ impl Span {
         }
     }
 
+    /// Returns the start and the end of `range`; no end if that is the end of the map.
+    pub(crate) fn bounds(range: impl RangeBounds<usize>) -> (usize, Option<usize>) {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => Some(last.saturating_add(1)),
+            Bound::Excluded(&end) => Some(end),
+            Bound::Unbounded => None,
+        };
+        (start, end)
+    }
+
     /// The first `capacity` bytes of a region, of which the map may be shorter. For a thread that
     /// has locked the regions.
     pub(super) fn of_region(capacity: usize) -> Span {

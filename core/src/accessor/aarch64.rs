@@ -14,6 +14,7 @@ assemble!(
     "aarch64/copy.s",
     "aarch64/fill.s",
     "aarch64/compare.s",
+    "aarch64/count.s",
     "aarch64/find.s",
     "aarch64/probe.s",
     "aarch64/stride.s",
@@ -28,6 +29,7 @@ declare_for_all! {
     fn copy_until "copy_until" (dst: *mut u8, src: *const u8, n: usize, byte: u8) -> Outcome;
     fn fill "fill" (dst: *mut u8, byte: u8, n: usize) -> Outcome;
     fn compare "compare" (a: *const u8, b: *const u8, n: usize) -> Outcome;
+    fn count_byte "count_byte" (at: *const u8, n: usize, byte: u8) -> Outcome;
     fn find_byte "find_byte" (at: *const u8, n: usize, byte: u8) -> Outcome;
     fn rfind_byte "rfind_byte" (at: *const u8, n: usize, byte: u8) -> Outcome;
     fn find_probe "find_probe" (at: *const u8, n: usize, probe: &Probe) -> Outcome;

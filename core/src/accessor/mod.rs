@@ -124,6 +124,9 @@ accessors! {
     /// the fault, none of which is `byte`.
     fn find_byte(at: *const u8, n: usize, byte: u8) -> Outcome;
 
+    /// Counts `byte`. `done`: the count; after a fault, that of the bytes before the fault.
+    fn count_byte(at: *const u8, n: usize, byte: u8) -> Outcome;
+
     /// Finds the last `byte`. `done`: its index + 1, or 0. After a fault: the index from which on
     /// `byte` does not occur.
     fn rfind_byte(at: *const u8, n: usize, byte: u8) -> Outcome;

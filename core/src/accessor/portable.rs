@@ -174,6 +174,20 @@ pub(super) unsafe fn find_byte(at: *const u8, n: usize, byte: u8) -> Outcome {
     without_fault(n)
 }
 
+pub(super) unsafe fn count_byte(at: *const u8, n: usize, byte: u8) -> Outcome {
+    let (mut read, mut count) = (0, 0);
+    while read < n {
+        // SAFETY: the rest of the caller's range.
+        let piece = unsafe { Piece::first(at.wrapping_add(read), n - read) };
+        read += piece.outcome.done;
+        count += memchr::memchr_iter(byte, piece.forward()).count();
+        if piece.outcome.fault != 0 {
+            return Outcome { done: count, ..piece.outcome };
+        }
+    }
+    without_fault(count)
+}
+
 pub(super) unsafe fn rfind_byte(at: *const u8, n: usize, byte: u8) -> Outcome {
     let mut left = n;
     while left > 0 {

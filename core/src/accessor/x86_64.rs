@@ -20,6 +20,7 @@ assemble!(
     "x86_64/copy.s",
     "x86_64/fill.s",
     "x86_64/compare.s",
+    "x86_64/count.s",
     "x86_64/find.s",
     "x86_64/probe.s",
     "x86_64/stride.s",
@@ -69,6 +70,7 @@ either! {
         (dst: *mut u8, src: *const u8, n: usize, byte: u8);
     fn fill "fill_avx2" "fill_sse2" (dst: *mut u8, byte: u8, n: usize);
     fn compare "compare_avx2" "compare_sse2" (a: *const u8, b: *const u8, n: usize);
+    fn count_byte "count_byte_avx2" "count_byte_sse2" (at: *const u8, n: usize, byte: u8);
     fn find_byte "find_byte_avx2" "find_byte_sse2" (at: *const u8, n: usize, byte: u8);
     fn rfind_byte "rfind_byte_avx2" "rfind_byte_sse2" (at: *const u8, n: usize, byte: u8);
     fn find_probe "find_probe_avx2" "find_probe_sse2" (at: *const u8, n: usize, probe: &Probe);
@@ -148,6 +150,7 @@ pub(super) fn prefetch(at: *const u8) {
     unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 
+/// Whether the processor has AVX2, and `popcnt`, which came before it.
 fn has_avx2() -> bool {
-    std::is_x86_feature_detected!("avx2")
+    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("popcnt")
 }

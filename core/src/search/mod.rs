@@ -9,6 +9,7 @@
 //! it needs and cannot read, unless it has found a match before. It need not read a byte if other
 //! bytes exclude every match that would contain it.
 
+mod iter;
 mod skip;
 
 use std::ops::{Range, RangeBounds};
@@ -18,6 +19,7 @@ use memchr::{
     memmem::{Finder, FinderRev},
 };
 
+pub use iter::FindIter;
 use skip::Skipper;
 
 use crate::{Error, Map, Result, access::Span, accessor::Probe, sys::page_size};
@@ -49,7 +51,11 @@ impl Map {
     #[doc(alias = "memmem")]
     #[inline]
     pub fn find(&self, needle: &[u8], range: impl RangeBounds<usize>) -> Result<Option<usize>> {
-        let span = self.span("find", range)?;
+        self.find_in(needle, self.span("find", range)?)
+    }
+
+    #[inline]
+    pub(crate) fn find_in(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
         match needle {
             [] => Ok(Some(span.start())),
             _ if needle.len() > span.len() => Ok(None),

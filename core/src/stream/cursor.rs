@@ -297,7 +297,12 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
     // Faster than the provided method: `lines` is made of it.
     fn read_until(&mut self, delimiter: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let old_len = bytes.len();
-        let read = self.read_ahead.read_until(self.map.borrow(), self.position, delimiter, bytes);
+        let read = self.read_ahead.read_until(
+            self.map.borrow(),
+            self.position..usize::MAX,
+            delimiter,
+            bytes,
+        );
         self.position += bytes.len() - old_len;
         Ok(read?)
     }

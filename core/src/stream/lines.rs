@@ -1,14 +1,15 @@
 //! `Lines`: an iterator over the lines of a map.
 
-use std::fmt;
+use std::{fmt, iter::FusedIterator, ops::RangeBounds};
 
-use crate::{Map, Result, stream::read_ahead::ReadAhead};
+use super::line_search::{LineCount, LineSearch};
+use crate::{Map, Result, access::Span, stream::read_ahead::ReadAhead};
 
-/// An iterator over the lines of a map, each without its `\n`.
+/// An iterator over the lines of a map, each without its separator.
 ///
-/// The last line need not end with `\n`. A `\r` before the `\n` is part of the line. The lines are
-/// read from a read-ahead buffer of a few KiB, so that a change of the map within that distance may
-/// not be seen.
+/// The separator is `\n` unless [`separator`](Lines::separator) sets another byte. The last line
+/// need not end with it. A `\r` before it is part of the line. The lines are read from a read-ahead
+/// buffer of a few KiB, so that a change of the map within that distance may not be seen.
 ///
 /// [`Map::lines`] creates it. The iterator ends after the first error.
 ///
@@ -18,15 +19,72 @@ use crate::{Map, Result, stream::read_ahead::ReadAhead};
 /// let map = safemap::Map::open("Cargo.toml")?;
 /// let first = map.lines().next().expect("the file is not empty")?;
 /// assert_eq!(first, b"[package]");
+/// for line in map.lines().containing(&[b"name", b"version"]).numbered() {
+///     let line = line?;
+///     println!("{}: {}", line.number, line.bytes.escape_ascii());
+/// }
 /// # Ok::<(), safemap::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Lines<'a> {
     map: &'a Map,
     read_ahead: ReadAhead,
+    separator: u8,
+    /// For lines that contain one of some needles.
+    search: Option<LineSearch>,
+    /// Offset of the next line.
     offset: usize,
-    has_ended: bool,
+    /// Offset at which the lines end; `None` for the end of the map.
+    end: Option<usize>,
+    /// The separators before a line, for its number.
+    count: LineCount,
+    state: State,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The settings were not checked.
+    New,
+    Reading,
+    Ended,
+}
+
+/// A line with its place, from [`Lines::numbered`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// let mut lines = map.lines().numbered();
+/// let line = lines.nth(1).expect("the file has two lines")?;
+/// assert_eq!((line.number, line.offset), (2, 10));
+/// assert!(line.bytes.starts_with(b"name"));
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Line {
+    /// Number of the line. The first line of the range has the number 1.
+    pub number: u64,
+    /// Offset of the line in the map, in bytes.
+    pub offset: usize,
+    /// The line without its separator.
+    pub bytes: Vec<u8>,
+}
+
+/// An iterator over lines with their numbers, from [`Lines::numbered`].
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Map::open("Cargo.toml")?;
+/// for (number, line) in (1..).zip(map.lines().numbered()) {
+///     assert_eq!(line?.number, number);
+/// }
+/// # Ok::<(), safemap::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NumberedLines<'a>(Lines<'a>);
 
 impl Map {
     /// Returns an iterator over the lines of the map; see [`Lines`].
@@ -47,7 +105,126 @@ impl Map {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(map: &'a Map) -> Lines<'a> {
-        Lines { map, read_ahead: ReadAhead::new(), offset: 0, has_ended: false }
+        Lines {
+            map,
+            read_ahead: ReadAhead::new(),
+            separator: b'\n',
+            search: None,
+            offset: 0,
+            end: None,
+            count: LineCount::new(0),
+            state: State::New,
+        }
+    }
+
+    /// Returns only lines that contain one of `needles`, each line once. Lines between them are
+    /// not copied.
+    ///
+    /// An empty needle is in each line. A needle that ends with the separator matches at the end of
+    /// a line that has one. For a needle with a separator elsewhere the first item is
+    /// [`Error::Unsupported`](crate::Error::Unsupported): no line contains it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.lines().containing(&[b"[package]"]).count(), 1);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn containing(mut self, needles: &[&[u8]]) -> Self {
+        let matches_all = needles.iter().any(|needle| needle.is_empty());
+        self.search = (!matches_all).then(|| LineSearch::new(needles));
+        self
+    }
+
+    /// Sets the byte that ends a line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(3).anonymous()?;
+    /// map.write_at(b"a;b", 0)?;
+    /// let lines: safemap::Result<Vec<_>> = map.lines().separator(b';').collect();
+    /// assert_eq!(lines?, [b"a", b"b"]);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn separator(mut self, byte: u8) -> Self {
+        self.separator = byte;
+        self
+    }
+
+    /// Reads the lines of a range. An open end is the end of the map, also when it moves.
+    ///
+    /// A line that begins before the range, or ends behind it, is cut. If the range does not lie in
+    /// the map, the first item is [`Error::OutOfBounds`](crate::Error::OutOfBounds).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let lines: safemap::Result<Vec<_>> = map.lines().range(1..8).collect();
+    /// assert_eq!(lines?, [b"package"]);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn range(mut self, range: impl RangeBounds<usize>) -> Self {
+        let (start, end) = Span::bounds(range);
+        (self.offset, self.end) = (start, end);
+        self.count = LineCount::new(start);
+        self
+    }
+
+    /// Adds to each line its number and its offset.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let first = map.lines().numbered().next().expect("the file is not empty")?;
+    /// assert_eq!((first.number, first.offset), (1, 0));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn numbered(self) -> NumberedLines<'a> {
+        NumberedLines(self)
+    }
+
+    /// Returns the offset of the next line in the map. With needles, the search continues there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut lines = map.lines();
+    /// lines.next();
+    /// assert_eq!(lines.offset(), 10);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Returns the number of the line at [`offset`](Lines::offset). The first line has number 1.
+    /// Counts the lines since the last call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`](crate::Error::Fault).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let mut lines = map.lines();
+    /// lines.next();
+    /// assert_eq!(lines.number()?, 2);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn number(&mut self) -> Result<u64> {
+        self.number_at(self.offset)
     }
 
     /// Reads the next line into `line`, replacing its content, and returns whether there was one.
@@ -56,7 +233,8 @@ impl<'a> Lines<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`](crate::Error::Fault); `line` then contains the bytes before the fault.
+    /// [`Error::Fault`](crate::Error::Fault); `line` then contains the bytes before the fault. The
+    /// errors of the settings.
     ///
     /// # Examples
     ///
@@ -70,11 +248,79 @@ impl<'a> Lines<'a> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn read_into(&mut self, line: &mut Vec<u8>) -> Result<bool> {
+        Ok(self.read_line(line, false)?.is_some())
+    }
+
+    /// Reads the next line. Returns its number, if `counts`, and its offset.
+    fn read_line(&mut self, line: &mut Vec<u8>, counts: bool) -> Result<Option<(u64, usize)>> {
         line.clear();
-        let count = self.read_ahead.read_until(self.map, self.offset, b'\n', line)?;
-        self.offset += count;
-        line.pop_if(|last| *last == b'\n');
-        Ok(count > 0)
+        if self.state == State::New {
+            self.check()?;
+        }
+        let found = self.find_match(counts)?;
+        let start = match (&self.search, found) {
+            (None, _) => self.offset,
+            (Some(_), Some(found)) => found.start(),
+            (Some(_), None) => return Ok(None),
+        };
+        let number = if counts { self.number_at(start)? } else { 0 };
+        match found {
+            Some(found) => self.map.read_span_into(line, found)?,
+            None => {
+                let range = start..self.end.unwrap_or(usize::MAX);
+                self.read_ahead.read_until(self.map, range, self.separator, line)?;
+            }
+        }
+        self.offset = start + line.len();
+        let is_line = !line.is_empty();
+        let is_whole = line.pop_if(|last| *last == self.separator).is_some();
+        if counts && found.is_none() {
+            self.count.add(self.offset - start, is_whole);
+        }
+        Ok(is_line.then_some((number, start)))
+    }
+
+    /// Returns the next line with a needle, if there are needles.
+    fn find_match(&mut self, counts: bool) -> Result<Option<Span>> {
+        let Some(search) = &mut self.search else { return Ok(None) };
+        let end = self.end.unwrap_or(usize::MAX).min(self.map.len());
+        let rest = self.map.span("lines", self.offset.min(end)..end)?;
+        let count = counts.then_some(&mut self.count);
+        search.next(self.map, rest, self.separator, count)
+    }
+
+    /// Checks the settings.
+    fn check(&mut self) -> Result<()> {
+        match self.end {
+            Some(end) => self.map.span("lines", self.offset..end)?,
+            None => self.map.span("lines", self.offset..)?,
+        };
+        if let Some(search) = &self.search {
+            search.check(self.separator)?;
+        }
+        self.state = State::Reading;
+        Ok(())
+    }
+
+    fn number_at(&mut self, start: usize) -> Result<u64> {
+        // If more are counted, the line reaches there: it has no separator in between.
+        self.count.advance(self.map, start, self.separator)?;
+        Ok(self.count.separators + 1)
+    }
+
+    /// Ends the iteration after an error and at the end.
+    fn next_item<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<Option<T>>,
+    ) -> Option<Result<T>> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let item = read(self);
+        if !matches!(item, Ok(Some(_))) {
+            self.state = State::Ended;
+        }
+        item.transpose()
     }
 }
 
@@ -88,17 +334,25 @@ impl Iterator for Lines<'_> {
     type Item = Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Result<Vec<u8>>> {
-        if self.has_ended {
-            return None;
-        }
-        let mut line = Vec::new();
-        let read = self.read_into(&mut line);
-        self.has_ended = !matches!(read, Ok(true));
-        match read {
-            Ok(is_line) => is_line.then_some(Ok(line)),
-            Err(error) => Some(Err(error)),
-        }
+        self.next_item(|lines| {
+            let mut line = Vec::new();
+            Ok(lines.read_line(&mut line, false)?.map(|_| line))
+        })
     }
 }
 
-impl std::iter::FusedIterator for Lines<'_> {}
+impl Iterator for NumberedLines<'_> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Result<Line>> {
+        self.0.next_item(|lines| {
+            let mut bytes = Vec::new();
+            let place = lines.read_line(&mut bytes, true)?;
+            Ok(place.map(|(number, offset)| Line { number, offset, bytes }))
+        })
+    }
+}
+
+impl FusedIterator for Lines<'_> {}
+
+impl FusedIterator for NumberedLines<'_> {}

@@ -2,9 +2,10 @@
 
 mod chunks;
 mod cursor;
+mod line_search;
 mod lines;
 mod read_ahead;
 
 pub use chunks::Chunks;
 pub use cursor::Cursor;
-pub use lines::Lines;
+pub use lines::{Line, Lines, NumberedLines};

@@ -2,6 +2,8 @@
 //!
 //! It serves short sequential reads without an accessor call for each of them.
 
+use std::ops::Range;
+
 use memchr::memchr;
 
 use crate::{Map, Result};
@@ -51,8 +53,8 @@ impl ReadAhead {
         if count <= available { self.buffer.get(from..from + count) } else { None }
     }
 
-    /// Appends the bytes from `offset` on to `bytes`, up to and including the first `delimiter`, or
-    /// to the end of the map. Returns the number of bytes appended.
+    /// Appends the bytes of `range` to `bytes`, up to and including the first `delimiter`, or to
+    /// the end of the map. Returns the number of bytes appended.
     ///
     /// # Errors
     ///
@@ -61,13 +63,15 @@ impl ReadAhead {
     pub(crate) fn read_until(
         &mut self,
         map: &Map,
-        offset: usize,
+        range: Range<usize>,
         delimiter: u8,
         bytes: &mut Vec<u8>,
     ) -> Result<usize> {
         let mut count = 0;
-        loop {
-            let rest = self.bytes_at(map, offset + count)?;
+        while range.start + count < range.end {
+            let offset = range.start + count;
+            let rest = self.bytes_at(map, offset)?;
+            let rest = &rest[..rest.len().min(range.end - offset)];
             let (piece, is_last) = match memchr(delimiter, rest) {
                 Some(index) => (&rest[..=index], true),
                 None => (rest, rest.is_empty()),
@@ -75,9 +79,10 @@ impl ReadAhead {
             bytes.extend_from_slice(piece);
             count += piece.len();
             if is_last {
-                return Ok(count);
+                break;
             }
         }
+        Ok(count)
     }
 
     /// Discards the buffered bytes.

@@ -203,6 +203,12 @@ impl Arena {
         self.outcome(n, None)
     }
 
+    pub(super) fn count(&self, at: usize, n: usize, byte: u8) -> Outcome {
+        let fault = (at..at + n).find(|&at| !self.can_read(at));
+        let read = &self.model[at..fault.unwrap_or(at + n)];
+        self.outcome(read.iter().filter(|&&it| it == byte).count(), fault)
+    }
+
     pub(super) fn rfind(&self, at: usize, n: usize, probe: &Probe) -> Outcome {
         for i in (0..n).rev() {
             match self.is_candidate(at + i, probe) {

@@ -61,6 +61,11 @@ pub(super) fn check_find(arena: &Arena, accessors: &Accessors, at: usize, n: usi
         "{name}: find {byte} in {at}, {n} bytes"
     );
     assert_eq!(
+        (accessors.count_byte)(arena.at(at), n, byte),
+        arena.count(at, n, byte),
+        "{name}: count {byte} in {at}, {n} bytes"
+    );
+    assert_eq!(
         (accessors.rfind_byte)(arena.at(at), n, byte),
         arena.rfind(at, n, &single(byte)),
         "{name}: find the last {byte} in {at}, {n} bytes"

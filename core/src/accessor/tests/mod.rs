@@ -26,6 +26,7 @@ struct Accessors {
     fill: fn(*mut u8, u8, usize) -> Outcome,
     compare: fn(*const u8, *const u8, usize) -> Outcome,
     find_byte: fn(*const u8, usize, u8) -> Outcome,
+    count_byte: fn(*const u8, usize, u8) -> Outcome,
     rfind_byte: fn(*const u8, usize, u8) -> Outcome,
     find_probe: fn(*const u8, usize, &Probe) -> Outcome,
     rfind_probe: fn(*const u8, usize, &Probe) -> Outcome,
@@ -55,6 +56,8 @@ macro_rules! accessors_of {
             compare: |a, b, n| unsafe { module::compare(a, b, n) },
             // SAFETY: see above.
             find_byte: |at, n, byte| unsafe { module::find_byte(at, n, byte) },
+            // SAFETY: see above.
+            count_byte: |at, n, byte| unsafe { module::count_byte(at, n, byte) },
             // SAFETY: see above.
             rfind_byte: |at, n, byte| unsafe { module::rfind_byte(at, n, byte) },
             // SAFETY: see above.

@@ -131,6 +131,18 @@ fn long_ranges_agree_with_the_reference_model() {
     }
 }
 
+#[test]
+fn counts_of_equal_bytes_do_not_overflow() {
+    for accessors in all_accessors() {
+        let mut arena = Arena::new(seed());
+        arena.refill(0);
+        for n in (0..40).map(|i| 12_000 - 37 * i) {
+            let at = arena.below(arena.len() - n + 1);
+            check_find(&arena, &accessors, at, n, 0);
+        }
+    }
+}
+
 /// Calls `check` with ranges that begin or end at distances up to 299 from the borders of the hole.
 fn for_all_borders(arena: &mut Arena, mut check: impl FnMut(&mut Arena, usize, usize)) {
     for distance in (0..140).chain([160, 255, 256, 257, 299]) {
