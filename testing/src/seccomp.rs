@@ -7,6 +7,7 @@ use libc::{c_int, c_long, c_ulong, sock_filter};
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// What happens to a call that a filter forbids.
@@ -45,9 +46,33 @@ pub fn allow_only(calls: &[c_long], forbidden: Forbidden) -> io::Result<()> {
     install(calls, libc::SECCOMP_RET_ALLOW, forbidden.action())
 }
 
+/// Makes `mmap` of shared memory fail with this `errno`.
+///
+/// # Errors
+///
+/// As [`forbid`].
+#[cfg(target_pointer_width = "64")]
+pub fn forbid_shared_mappings(number: c_int) -> io::Result<()> {
+    // <linux/seccomp.h>: the arguments follow 16 bytes, and have 8 bytes each.
+    const FLAGS: u32 = 16 + 3 * 8 + if cfg!(target_endian = "big") { 4 } else { 0 };
+    let jump = |equals, jt, jf| sock_filter { code: JUMP_IF_EQUAL, jt, jf, k: equals };
+    set_filter(&mut [
+        statement(LOAD, 0, 0),
+        jump(libc::SYS_mmap as u32, 0, 3),
+        statement(LOAD, 0, FLAGS),
+        statement(AND, 0, libc::MAP_TYPE.cast_unsigned()),
+        jump(libc::MAP_SHARED.cast_unsigned(), 1, 0),
+        statement(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+        statement(RETURN, 0, Forbidden::Fails(number).action()),
+    ])
+}
+
+fn statement(code: u16, jt: u8, k: u32) -> sock_filter {
+    sock_filter { code, jt, jf: 0, k }
+}
+
 /// Installs a filter: the action for the calls in a list, and for all others.
 fn install(calls: &[c_long], listed: u32, others: u32) -> io::Result<()> {
-    let statement = |code, jt, k| sock_filter { code, jt, jf: 0, k };
     // seccomp(2): the number of the system call is the first word of the data.
     let mut filter = vec![statement(LOAD, 0, 0)];
     for (at, &call) in calls.iter().enumerate() {
@@ -55,6 +80,10 @@ fn install(calls: &[c_long], listed: u32, others: u32) -> io::Result<()> {
         filter.push(statement(JUMP_IF_EQUAL, distance, call as u32));
     }
     filter.extend([statement(RETURN, 0, others), statement(RETURN, 0, listed)]);
+    set_filter(&mut filter)
+}
+
+fn set_filter(filter: &mut [sock_filter]) -> io::Result<()> {
     let len = u16::try_from(filter.len()).expect("the list is short");
     let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
     let (on, off): (c_ulong, c_ulong) = (1, 0);
