@@ -1,6 +1,12 @@
 //! Memory whose bytes do not change: what `FileBytes` owns.
 
-use std::{io, mem::MaybeUninit, ops::Range, slice};
+use std::{
+    alloc::{self, Layout},
+    io,
+    mem::MaybeUninit,
+    ops::Range,
+    ptr, slice,
+};
 
 use crate::{
     Error, Flags, Protection, Result,
@@ -109,4 +115,25 @@ impl Blank {
         self.0.protect_part(0..self.0.size(), Protection::READ)?;
         Ok(Memory::Pages(self.0))
     }
+}
+
+/// Allocates `count` values whose bytes are zero. The system provides the memory when it is used:
+/// the length of a sparse file says little about what is needed.
+///
+/// # Safety
+///
+/// Zeros are a valid `T`.
+pub(super) unsafe fn zeroed<T>(count: usize) -> Result<Box<[T]>> {
+    let failed = || Error::os("snapshot")(io::ErrorKind::OutOfMemory.into());
+    let layout = Layout::array::<T>(count).map_err(|_| failed())?;
+    if layout.size() == 0 {
+        return Ok(Box::default());
+    }
+    // SAFETY: the size is not 0.
+    let start = unsafe { alloc::alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(failed());
+    }
+    // SAFETY: the allocation has this layout, and its zeros are valid, as the caller guarantees.
+    Ok(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(start.cast(), count)) })
 }
