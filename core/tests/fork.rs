@@ -40,6 +40,34 @@ fn a_child_finds_private_memory_unchanged() {
     });
 }
 
+/// A fork may come while the memory is being moved away from the address that the view has.
+#[test]
+fn a_child_can_use_a_view_of_memory_that_moves() {
+    succeeds_in_child(|| {
+        let map = Options::new().len(8 * PAGE).anonymous().unwrap();
+        map.write_at(&pattern(8 * PAGE), 0).unwrap();
+        let stop = Stop::default();
+        std::thread::scope(|scope| {
+            let sizes = (0..).map(|round: usize| 8 * PAGE + round.wrapping_mul(7919) % (1 << 21));
+            scope.spawn(|| {
+                sizes.take_while(|_| !stop.is_set()).for_each(|len| map.resize(len).unwrap());
+            });
+            let _stop = stop.set_on_drop();
+            for round in 0..60 {
+                let view = map.view(PAGE..8 * PAGE).unwrap();
+                let holds = holds_in_fork(|| {
+                    let mut bytes = vec![0; 7 * PAGE];
+                    view.copy_to(&mut bytes, 0).unwrap();
+                    view.set(3, 77).unwrap();
+                    bytes == pattern(8 * PAGE)[PAGE..] && map.get(PAGE + 3).unwrap() == 77
+                });
+                assert!(holds, "the child of round {round} hung or found other bytes");
+                assert_eq!(view.get(3).unwrap(), pattern(8 * PAGE)[PAGE + 3]);
+            }
+        });
+    });
+}
+
 #[test]
 fn a_child_can_use_the_map_of_a_file() {
     succeeds_in_child(|| {
