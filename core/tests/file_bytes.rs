@@ -155,6 +155,18 @@ fn files_without_a_length_are_read_to_their_end() {
     assert!(matches!(endless, Error::CopyLimit { limit: 100_000, .. }), "{endless}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_length_that_no_address_space_has_is_too_long() {
+    let file = safemap_testing::memfd::memory_file(false).unwrap();
+    let len = 1 << 62;
+    if let Err(error) = file.set_len(len) {
+        return println!("skipped: {error}");
+    }
+    let long = FileBytes::from_file(&file).unwrap_err();
+    assert!(matches!(long, Error::TooLong { len: found } if found == len), "{long}");
+}
+
 /// Such files report a length of one page.
 #[cfg(target_os = "linux")]
 #[test]

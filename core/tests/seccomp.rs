@@ -5,16 +5,21 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::FileExt,
     time::Duration,
 };
 
-use libc::{ENOSYS, EPERM, SYS_brk, SYS_exit_group, SYS_mmap, SYS_rt_sigreturn, SYS_write, c_long};
-use safemap::{Access, Advice, Error, Map, Options, Protection, Result};
+use libc::{
+    ENOSYS, EPERM, F_SEAL_SHRINK, F_SEAL_WRITE, SYS_brk, SYS_exit_group, SYS_mmap,
+    SYS_rt_sigreturn, SYS_write, c_long,
+};
+use safemap::{Access, Advice, Backing, Error, FileBytes, Map, Options, Protection, Result};
 use safemap_testing::{
     PAGE, TempFile,
-    memfd::memory_file,
+    memfd::{add_seals, memory_file},
+    pattern,
     process::Fork,
-    seccomp::{Forbidden, allow_only, forbid},
+    seccomp::{Forbidden, allow_only, forbid, forbid_shared_mappings},
     succeeds_in_child,
 };
 
@@ -151,6 +156,52 @@ fn accesses_and_faults_need_no_call_but_the_return_from_the_handler() {
             assert_eq!(map.to_vec(98..101).unwrap(), [7, 7, 0]);
             assert!(matches!(map.get(PAGE), Err(Error::Fault { offset: PAGE })));
         });
+    });
+}
+
+/// Linux before 6.7 refuses shared mappings of such a file if its descriptor is open for writing.
+#[test]
+fn a_sealed_file_is_mapped_privately_where_shared_mappings_are_refused() {
+    succeeds_in_child(|| {
+        if !filters_exist() {
+            return println!("skipped: this system has no filters");
+        }
+        let (file, expected) = (memory_file(false).unwrap(), pattern(3 * PAGE + 1));
+        file.write_all_at(&expected, 0).unwrap();
+        add_seals(&file, F_SEAL_WRITE | F_SEAL_SHRINK).unwrap();
+        for (is_refused, mode) in [(false, "r--s"), (true, "r--p")] {
+            in_child(|| {
+                if is_refused {
+                    forbid_shared_mappings(EPERM).unwrap();
+                }
+                let bytes = FileBytes::from_file(&file).unwrap();
+                assert_eq!(bytes.backing(), Backing::Sealed);
+                assert!(*bytes == *expected);
+                let maps = fs::read_to_string("/proc/self/maps").unwrap();
+                let start = format!("{:x}-", bytes.as_ptr().addr());
+                let mapping = maps.lines().find(|line| line.starts_with(&start)).unwrap();
+                assert!(mapping.contains(mode), "{mapping}");
+            });
+        }
+    });
+}
+
+/// As above: the slice that `seal` makes, and others of the same file.
+#[test]
+fn a_map_is_sealed_where_shared_mappings_are_refused() {
+    succeeds_in_child(|| {
+        if !filters_exist() {
+            return println!("skipped: this system has no filters");
+        }
+        let file = memory_file(false).unwrap();
+        file.set_len(9 * PAGE as u64).unwrap();
+        let map = map(0, &file).unwrap();
+        map.fill(7, ..).unwrap();
+        forbid_shared_mappings(EPERM).unwrap();
+        let sealed = map.seal().unwrap();
+        let opened = FileBytes::from_file(&file).unwrap();
+        assert_eq!((sealed.backing(), opened.backing()), (Backing::Sealed, Backing::Sealed));
+        assert!(sealed.iter().chain(&*opened).all(|&byte| byte == 7));
     });
 }
 

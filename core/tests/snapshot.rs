@@ -180,6 +180,46 @@ fn the_number_of_mappings_does_not_grow() {
     assert!(mappings() < before + 100);
 }
 
+/// The memory of this process, in KiB.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn a_long_sparse_file_takes_no_memory_for_pieces_that_are_not_used() {
+    let file = safemap_testing::memfd::memory_file(false).unwrap();
+    file.set_len(1 << 44).unwrap();
+    let before = resident();
+    let snapshot = match Snapshot::from_file(&file) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return println!("skipped: {error}"),
+    };
+    assert_eq!(snapshot.get((1 << 44) - 1..).unwrap(), [0]);
+    // Other tests run in this process.
+    assert!(resident() < before + (200 << 10));
+}
+
+/// The fast path of `get` changes when all pieces are complete.
+#[test]
+fn a_complete_snapshot_notices_pieces_that_are_forgotten() {
+    let expected = pattern(3 * PIECE + 9);
+    let (file, mut snapshot) = snapshot(&expected);
+    for _ in 0..3 {
+        assert!(snapshot.get(..).unwrap() == expected);
+        snapshot.forget(PIECE..2 * PIECE).unwrap();
+        snapshot.forget(PIECE..2 * PIECE).unwrap();
+        file.open().set_len(PIECE as u64).unwrap();
+        let fault = snapshot.get(PIECE..PIECE + 1).unwrap_err();
+        assert!(matches!(fault, Error::Fault { offset } if offset == PIECE), "{fault}");
+        assert!(snapshot.get(2 * PIECE..).unwrap() == &expected[2 * PIECE..]);
+        fs::write(file.path(), &expected).unwrap();
+    }
+}
+
 #[cfg(unix)]
 mod forked {
     use std::{io::Write, time::Duration};

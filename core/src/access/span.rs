@@ -87,12 +87,7 @@ impl Span {
             (Some(start), Some(end)) if start <= end && end <= map_len => {
                 Ok(Span { start, len: end - start })
             }
-            _ => Err(Error::OutOfBounds {
-                call,
-                start: start.unwrap_or(usize::MAX),
-                end: end.unwrap_or(usize::MAX),
-                len: map_len,
-            }),
+            _ => Err(out_of_bounds(call, map_len, start, end)),
         }
     }
 
@@ -166,4 +161,17 @@ impl Span {
     pub(crate) fn end(self) -> usize {
         self.start + self.len
     }
+}
+
+/// The error of [`Span::of`]. Not inlined, so that the fast path does not prepare its fields.
+#[cold]
+#[inline(never)]
+fn out_of_bounds(
+    call: &'static str,
+    len: usize,
+    start: Option<usize>,
+    end: Option<usize>,
+) -> Error {
+    let (start, end) = (start.unwrap_or(usize::MAX), end.unwrap_or(usize::MAX));
+    Error::OutOfBounds { call, start, end, len }
 }

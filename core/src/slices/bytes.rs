@@ -20,7 +20,9 @@ use crate::{Options, Result, access::Span, sys::AsFile};
 /// heap. Longer ones are in private memory with large pages. A memory file that is sealed
 /// ([`Options::memfd`], [`Map::seal`](crate::Map::seal)) is mapped instead, without a copy.
 ///
-/// Files without a length, such as `/proc/version` or a pipe, are read to their end.
+/// Files without a length, such as `/proc/version` or a pipe, are read to their end. If they may
+/// have none, as `/dev/zero`, set [`Options::len`] or [`Options::copy_limit`]: otherwise they are
+/// read until there is no more memory, as by [`std::fs::read`].
 ///
 /// Cloning shares the bytes. They are freed with the last clone or part of them.
 ///

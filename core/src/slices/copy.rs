@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use super::memory::{Blank, Memory};
 use crate::{
     Error, Result,
-    sys::{self, BorrowedFile},
+    sys::{self, BorrowedFile, fork},
 };
 
 /// Longer copies are mapped: the allocator would not give them large pages.
@@ -59,20 +59,36 @@ impl Source<'_> {
         Ok((Memory::Heap(bytes), len))
     }
 
-    /// Copies at most `max` bytes of a file without a length.
-    pub(super) fn copy_to_end(self, max: usize) -> Result<(Memory, usize)> {
+    /// Copies at most `max` bytes of a file without a length, or that was empty.
+    pub(super) fn copy_to_end(self, mut max: usize) -> Result<(Memory, usize)> {
         let mut bytes = Vec::new();
         while bytes.len() < max {
             let more = bytes.len().max(FIRST_READ).min(max - bytes.len());
             reserve(&mut bytes, more)?;
+            let is_first = bytes.is_empty();
+            fork::step();
             if !self.append(&mut bytes, max)? {
                 break;
             }
             self.limit.check(bytes.len())?;
+            if is_first {
+                max = max.min(self.new_len().max(bytes.len()));
+            }
         }
         bytes.shrink_to_fit();
         let len = bytes.len();
         Ok((Memory::Heap(bytes), len))
+    }
+
+    /// The length of a file that was empty, now that it has bytes. Its end could move for ever.
+    /// Returns `usize::MAX` for the files of `/proc`, whose length is always 0, and for pipes.
+    fn new_len(self) -> usize {
+        match sys::file::regular_len(self.file) {
+            Ok(Some(len)) if len > 0 => {
+                usize::try_from(len.saturating_sub(self.offset)).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        }
     }
 
     /// Appends bytes to `bytes`, as many as fit into its capacity and `max`. Returns false at the
@@ -89,8 +105,7 @@ impl Source<'_> {
     fn copy_to_pages(self, len: usize) -> Result<(Memory, usize)> {
         let (mut memory, mut done) = (Blank::new(len)?, 0);
         while done < len {
-            let step = STEP.min(len - done);
-            match self.read(&mut memory.rest(done)[..step], done)? {
+            match self.read(memory.part(done..len.min(done + STEP)), done)? {
                 0 => break,
                 count => done += count,
             }

@@ -1,6 +1,12 @@
 //! Memory whose bytes do not change: what `FileBytes` owns.
 
-use std::{io, mem::MaybeUninit, slice};
+use std::{
+    alloc::{self, Layout},
+    io,
+    mem::MaybeUninit,
+    ops::Range,
+    ptr, slice,
+};
 
 use crate::{
     Error, Flags, Protection, Result,
@@ -87,19 +93,21 @@ impl Blank {
         let flags = Flags::PRIVATE | Flags::ANONYMOUS;
         let protection = Protection::READ | Protection::WRITE;
         let request = MapRequest { protection, flags, page: sys::page_size() };
-        let region = Region::new(&request, len, None).map_err(Error::os("bytes"))?;
+        let region = Region::new(&request, region_size(0, len)?, None);
+        let region = region.map_err(Error::os("bytes"))?;
         region.commit(&request, len).map_err(Error::os("bytes"))?;
         region.advise_large_pages(true);
         Ok(Blank(region))
     }
 
-    /// The memory from byte `from` on.
-    pub(super) fn rest(&mut self, from: usize) -> &mut [MaybeUninit<u8>] {
-        let from = from.min(self.0.size());
-        let start = self.0.base().as_ptr().wrapping_add(from).cast();
+    /// The bytes of `range`, or those that lie in the memory.
+    pub(super) fn part(&mut self, range: Range<usize>) -> &mut [MaybeUninit<u8>] {
+        let start = range.start.min(self.0.size());
+        let len = range.len().min(self.0.size() - start);
+        let start = self.0.base().as_ptr().wrapping_add(start).cast();
         // SAFETY: the bytes lie in the region, which is borrowed exclusively and has no other
         // owner.
-        unsafe { slice::from_raw_parts_mut(start, self.0.size() - from) }
+        unsafe { slice::from_raw_parts_mut(start, len) }
     }
 
     /// Makes the memory read-only.
@@ -107,4 +115,25 @@ impl Blank {
         self.0.protect_part(0..self.0.size(), Protection::READ)?;
         Ok(Memory::Pages(self.0))
     }
+}
+
+/// Allocates `count` values whose bytes are zero. The system provides the memory when it is used:
+/// the length of a sparse file says little about what is needed.
+///
+/// # Safety
+///
+/// Zeros are a valid `T`.
+pub(super) unsafe fn zeroed<T>(count: usize) -> Result<Box<[T]>> {
+    let failed = || Error::os("snapshot")(io::ErrorKind::OutOfMemory.into());
+    let layout = Layout::array::<T>(count).map_err(|_| failed())?;
+    if layout.size() == 0 {
+        return Ok(Box::default());
+    }
+    // SAFETY: the size is not 0.
+    let start = unsafe { alloc::alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(failed());
+    }
+    // SAFETY: the allocation has this layout, and its zeros are valid, as the caller guarantees.
+    Ok(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(start.cast(), count)) })
 }

@@ -31,9 +31,13 @@ mod tests;
 
 /// The atomics of `piece`, for which `model` has others.
 mod atomic {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(super) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
     pub(super) const fn publish_order() -> Ordering {
+        Ordering::Release
+    }
+
+    pub(super) const fn complete_order() -> Ordering {
         Ordering::Release
     }
 }

@@ -3,12 +3,13 @@
 //! The state of a piece is one word: the number of ready bytes at its start, and a claim. The
 //! thread that has the claim writes behind the ready bytes, then publishes their new number and
 //! gives up the claim in one step. So no byte is written after it was ready, and no byte is written
-//! by two threads. `core/tests/models/snapshot.rs` explores the interleavings.
+//! by two threads. The thread that publishes the last bytes of a piece records that it is complete,
+//! and counts it. `core/tests/models/snapshot.rs` explores the interleavings.
 
 use super::atomic::{
-    AtomicU64,
+    AtomicU8, AtomicU64,
     Ordering::{Acquire, Relaxed},
-    publish_order,
+    complete_order, publish_order,
 };
 
 /// Bytes in a piece.
@@ -64,5 +65,60 @@ impl Claim<'_> {
     pub(super) fn publish(self, ready: usize) {
         debug_assert!(self.ready() <= ready && ready <= LEN);
         let _ = self.piece.0.compare_exchange(self.state, ready as u64, publish_order(), Relaxed);
+    }
+}
+
+/// Whether all bytes of a piece are ready. There is a byte for each piece, while the states would
+/// fill the processor's cache.
+#[derive(Debug, Default)]
+pub(super) struct Complete(AtomicU8);
+
+impl Complete {
+    #[inline]
+    pub(super) fn is_set(&self) -> bool {
+        // Acquire: the bytes were written before `set`.
+        self.0.load(Acquire) != 0
+    }
+
+    /// Called after all bytes were published. A fork may come first: the child uses the state.
+    /// Returns whether no other call did this before.
+    fn set(&self) -> bool {
+        self.0.swap(1, complete_order()) == 0
+    }
+
+    /// Called when no slice of the piece exists, and no other thread uses the snapshot.
+    fn clear(&self) -> bool {
+        self.0.swap(0, Relaxed) != 0
+    }
+}
+
+/// How many pieces are not complete.
+#[derive(Debug)]
+pub(super) struct Missing(AtomicU64);
+
+impl Missing {
+    pub(super) fn new(pieces: usize) -> Missing {
+        Missing(AtomicU64::new(pieces as u64))
+    }
+
+    /// Whether all pieces are complete.
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        // Acquire: each `complete` before is a part of the same release sequence.
+        self.0.load(Acquire) == 0
+    }
+
+    /// Records that all bytes of a piece were published.
+    pub(super) fn complete(&self, piece: &Complete) {
+        if piece.set() {
+            self.0.fetch_sub(1, complete_order());
+        }
+    }
+
+    /// Records that the bytes of a piece are not ready any more.
+    pub(super) fn forget(&mut self, piece: &Complete) {
+        if piece.clear() {
+            self.0.fetch_add(1, Relaxed);
+        }
     }
 }

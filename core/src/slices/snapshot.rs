@@ -8,18 +8,15 @@ use std::{
     path::Path,
     ptr::NonNull,
     slice,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicU64,
-            Ordering::{Acquire, Release},
-        },
-    },
+    sync::Arc,
     thread,
     time::Duration,
 };
 
-use super::piece::{self, Claim, Piece};
+use super::{
+    memory::zeroed,
+    piece::{self, Claim, Complete, Missing, Piece},
+};
 use crate::{
     Error, Flags, Protection, Result,
     access::Span,
@@ -57,8 +54,18 @@ use crate::{
 /// # Ok::<(), safemap::Error>(())
 /// ```
 pub struct Snapshot {
+    /// Copies of what `shared` has, for the fast path of `get`. The first byte, or dangling.
+    start: NonNull<u8>,
+    len: usize,
+    /// For the first of the pieces, or dangling.
+    complete: NonNull<Complete>,
     shared: Arc<Shared>,
 }
+
+// SAFETY: the addresses are those of memory that `shared` owns, which any thread may use or drop.
+unsafe impl Send for Snapshot {}
+// SAFETY: as above. Bytes that are ready are not written.
+unsafe impl Sync for Snapshot {}
 
 /// A part of a [`Snapshot`] that owns its bytes.
 ///
@@ -94,7 +101,9 @@ struct Shared {
     /// Private memory of `len` bytes; `None` for an empty file.
     region: Option<Region>,
     pieces: Box<[Piece]>,
-    complete: Complete,
+    /// One for each piece.
+    complete: Box<[Complete]>,
+    missing: Missing,
 }
 
 const NO_LENGTH: Error =
@@ -154,9 +163,16 @@ impl Snapshot {
         }
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
         let region = (len > 0).then(|| reserve(len)).transpose()?;
-        let pieces: Box<[_]> = (0..len.div_ceil(piece::LEN)).map(|_| Piece::new()).collect();
-        let complete = Complete::new(pieces.len());
-        Ok(Snapshot { shared: Arc::new(Shared { file, stamp, len, region, pieces, complete }) })
+        let start = region.as_ref().map_or(NonNull::dangling(), Region::base);
+        let count = len.div_ceil(piece::LEN);
+        // SAFETY: zero is the state of a new piece.
+        let pieces = unsafe { zeroed::<Piece>(count) }?;
+        // SAFETY: zero is the value of a piece that is not complete.
+        let complete = unsafe { zeroed::<Complete>(count) }?;
+        let missing = Missing::new(count);
+        let shared = Arc::new(Shared { file, stamp, len, region, pieces, complete, missing });
+        let complete = NonNull::from(&*shared.complete).cast();
+        Ok(Snapshot { start, len, complete, shared })
     }
 
     /// Returns the length of the file when it was opened, in bytes.
@@ -170,7 +186,7 @@ impl Snapshot {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.shared.len
+        self.len
     }
 
     /// Returns whether the file was empty when it was opened.
@@ -207,11 +223,11 @@ impl Snapshot {
     /// ```
     #[inline]
     pub fn get(&self, range: impl RangeBounds<usize>) -> Result<&[u8]> {
-        let span = Span::of("get", self.shared.len, range)?;
-        self.shared.copy(span)?;
+        let span = Span::of("get", self.len, range)?;
+        self.copy(span)?;
         // SAFETY: `copy` has found that the bytes of `span` are ready. Nothing writes to them as
         // long as the snapshot is borrowed.
-        Ok(unsafe { slice::from_raw_parts(self.shared.address(span).as_ptr(), span.len()) })
+        Ok(unsafe { slice::from_raw_parts(self.address(span).as_ptr(), span.len()) })
     }
 
     /// Returns the bytes of `range` as a value that owns them.
@@ -230,19 +246,21 @@ impl Snapshot {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<SnapshotSlice> {
-        let span = Span::of("slice", self.shared.len, range)?;
-        self.shared.copy(span)?;
-        let (start, len) = (self.shared.address(span), span.len());
+        let span = Span::of("slice", self.len, range)?;
+        self.copy(span)?;
+        let (start, len) = (self.address(span), span.len());
         Ok(SnapshotSlice { start, len, _shared: Arc::clone(&self.shared) })
     }
 
     /// Returns whether the file has the length and the times of its last changes that it had when
     /// it was opened.
     ///
-    /// `false` is certain: the file was written, truncated, renamed, replaced or deleted. `true` is
-    /// not: a store to a mapping changes no time if its page is already dirty, or if the file is on
-    /// tmpfs; a file system may count time in steps of some milliseconds; and a program may set the
-    /// time of the last change of the content back.
+    /// `false` is certain: the file was written, truncated, renamed, replaced or deleted, or its
+    /// links, permissions, owner or attributes were changed. `true` is not: a store to a mapping
+    /// changes no time if its page is already dirty, or if the file is on tmpfs; a file system may
+    /// count time in steps of some milliseconds; and a program may set the time of the last change
+    /// of the content back. A network file system may report a write that is older than the
+    /// snapshot.
     ///
     /// # Errors
     ///
@@ -291,29 +309,48 @@ impl Snapshot {
             if span.end() == shared.len { shared.pieces.len() } else { span.end() / piece::LEN };
         shared.forget(span.start().div_ceil(piece::LEN)..end)
     }
-}
 
-impl Shared {
     /// Copies the pieces of `span`, unless their bytes are ready.
     ///
     /// The fast path has few instructions: a processor that waits for memory executes those of the
     /// next calls, as many as fit into its buffers.
     #[inline]
     fn copy(&self, span: Span) -> Result<()> {
-        let index = span.start() / piece::LEN;
-        let is_in_one_piece = span.end().wrapping_sub(1) / piece::LEN == index;
-        match is_in_one_piece && self.complete.contains(index) {
+        match self.shared.missing.is_none() || self.is_complete(span) {
             true => Ok(()),
-            false => self.copy_pieces(span),
+            false => self.shared.copy_pieces(span),
         }
     }
 
+    /// Whether `span` lies in one piece, all bytes of which are ready.
+    #[inline]
+    fn is_complete(&self, span: Span) -> bool {
+        let index = span.start() / piece::LEN;
+        // If the span is empty, the byte before it has to lie in the same piece.
+        let is_in_one_piece = span.end().wrapping_sub(1) / piece::LEN == index;
+        is_in_one_piece && {
+            // SAFETY: the piece of `end - 1`, a byte of the file, has this index.
+            let complete = unsafe { self.complete.add(index) };
+            // SAFETY: `shared` has one for each piece, and does not borrow it exclusively.
+            unsafe { complete.as_ref() }.is_set()
+        }
+    }
+
+    #[inline]
+    fn address(&self, span: Span) -> NonNull<u8> {
+        // SAFETY: `span` lies in the file, and the memory is as long.
+        unsafe { self.start.add(span.start()) }
+    }
+}
+
+impl Shared {
+    #[cold]
     #[inline(never)]
     fn copy_pieces(&self, span: Span) -> Result<()> {
         let (mut index, end) = (span.start() / piece::LEN, span.end());
         while index * piece::LEN < end && span.len() > 0 {
             let needed = (end - index * piece::LEN).min(piece::LEN);
-            if !self.complete.contains(index) && self.pieces[index].ready() < needed {
+            if !self.complete[index].is_set() && self.pieces[index].ready() < needed {
                 self.copy_piece(index, needed)?;
             }
             index += 1;
@@ -353,7 +390,7 @@ impl Shared {
         fork::step();
         claim.publish(ready);
         if ready == self.range(index).len() {
-            self.complete.insert(index);
+            self.missing.complete(&self.complete[index]);
         }
         match read {
             _ if ready >= needed => Ok(()),
@@ -391,7 +428,7 @@ impl Shared {
             return Ok(());
         };
         // First, because no slice of these pieces exists now.
-        self.complete.remove(pieces.clone());
+        self.complete[pieces.clone()].iter().for_each(|piece| self.missing.forget(piece));
         self.pieces[pieces.clone()].fill_with(Piece::new);
         let end = (pieces.end * piece::LEN).min(region.size());
         let start = region.base().as_ptr().wrapping_add(pieces.start * piece::LEN);
@@ -400,44 +437,6 @@ impl Shared {
         // ends with one or the region. The region is borrowed.
         let pages = unsafe { Pages::new(start, end - pieces.start * piece::LEN) };
         pages.renew(&request()).map_err(Error::os("forget"))
-    }
-
-    #[inline]
-    fn address(&self, span: Span) -> NonNull<u8> {
-        match &self.region {
-            // SAFETY: `span` lies in the file, and the region is as long.
-            Some(region) => unsafe { region.base().add(span.start()) },
-            None => NonNull::dangling(),
-        }
-    }
-}
-
-/// The pieces of which all bytes are ready, a bit for each. The states of the pieces would fill the
-/// processor's cache.
-#[derive(Debug)]
-struct Complete(Box<[AtomicU64]>);
-
-impl Complete {
-    fn new(pieces: usize) -> Complete {
-        Complete((0..pieces.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    #[inline]
-    fn contains(&self, index: usize) -> bool {
-        // Acquire: the bytes were written before `insert`.
-        let word = self.0.get(index / 64);
-        word.is_some_and(|word| word.load(Acquire) >> (index % 64) & 1 == 1)
-    }
-
-    /// Inserts a piece. A fork may come first: the child uses the state of the piece.
-    fn insert(&self, index: usize) {
-        self.0[index / 64].fetch_or(1 << (index % 64), Release);
-    }
-
-    fn remove(&mut self, pieces: Range<usize>) {
-        for index in pieces {
-            *self.0[index / 64].get_mut() &= !(1 << (index % 64));
-        }
     }
 }
 

@@ -11,15 +11,20 @@ use loom::{cell::UnsafeCell, thread};
 mod atomic {
     use std::cell::Cell;
 
-    pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(super) use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
     thread_local! {
         /// The threads of a model run on one thread of the system.
         pub(super) static PUBLISH: Cell<Ordering> = const { Cell::new(Ordering::Release) };
+        pub(super) static COMPLETE: Cell<Ordering> = const { Cell::new(Ordering::Release) };
     }
 
     pub(super) fn publish_order() -> Ordering {
         PUBLISH.get()
+    }
+
+    pub(super) fn complete_order() -> Ordering {
+        COMPLETE.get()
     }
 }
 
@@ -28,7 +33,7 @@ mod atomic {
 #[path = "../../src/slices/piece.rs"]
 mod piece;
 
-use piece::Piece;
+use piece::{Complete, Missing, Piece};
 
 const BYTES: usize = 2;
 const FORKS: u64 = 7;
@@ -181,7 +186,7 @@ fn finds_a_race(explore: impl FnOnce() + panic::UnwindSafe) -> bool {
     let cause = panic::catch_unwind(explore).expect_err("the model finds the fault");
     let text = cause.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or_default();
-    text.contains("Causality violation") || text.contains("written twice")
+    ["Causality violation", "written twice", "not written once"].iter().any(|it| text.contains(it))
 }
 
 #[test]
@@ -225,4 +230,87 @@ fn bytes_that_are_published_without_release_are_found() {
 #[test]
 fn bytes_that_are_written_without_a_claim_are_found() {
     assert!(finds_a_race(|| explore::<Unclaimed>(nothing, BYTES, get_all, None)));
+}
+
+/// A file of two pieces of one byte each, and what the fast path of `get` asks.
+struct Whole {
+    pieces: [Piece; 2],
+    complete: [Complete; 2],
+    missing: Missing,
+    bytes: [UnsafeCell<u8>; 2],
+}
+
+// SAFETY: `loom` checks the accesses to the cells.
+unsafe impl Sync for Whole {}
+
+impl Whole {
+    fn new() -> Arc<Whole> {
+        let pieces = [(); 2].map(|()| Piece::new());
+        let bytes = [(); 2].map(|()| UnsafeCell::new(0));
+        let missing = Missing::new(pieces.len());
+        Arc::new(Whole { pieces, complete: Default::default(), missing, bytes })
+    }
+
+    /// As `Shared::copy_claimed`. Another thread may have copied the piece before the claim.
+    fn copy(&self, index: usize, complete: &Complete) {
+        let Some(claim) = self.pieces[index].claim(FORKS) else { return };
+        if claim.ready() == 0 {
+            // SAFETY: `loom` fails if another thread accesses the cell.
+            self.bytes[index].with_mut(|byte| unsafe { *byte += 1 });
+        }
+        claim.publish(1);
+        self.missing.complete(complete);
+    }
+
+    /// Reads the bytes that the fast path of `get` returns.
+    fn assert_bytes(&self) {
+        let all = self.missing.is_none();
+        for (complete, cell) in self.complete.iter().zip(&self.bytes) {
+            if all || complete.is_set() {
+                // SAFETY: `loom` fails if another thread writes to the cell.
+                assert_eq!(cell.with(|byte| unsafe { *byte }), 1, "not written once");
+            }
+        }
+    }
+}
+
+/// Two threads copy both pieces, and the third reads.
+fn explore_whole(copy: fn(&Whole, usize), at_end: fn(&Whole)) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(move || {
+        let whole = Whole::new();
+        let threads = [[0, 1], [1, 0]].map(|order| {
+            let whole = Arc::clone(&whole);
+            thread::spawn(move || order.iter().for_each(|&index| copy(&whole, index)))
+        });
+        whole.assert_bytes();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        at_end(&whole);
+    });
+}
+
+fn copy_to(whole: &Whole, index: usize) {
+    whole.copy(index, &whole.complete[index]);
+}
+
+#[test]
+fn pieces_that_are_complete_were_written() {
+    explore_whole(copy_to, |whole| {
+        assert!(whole.missing.is_none(), "each piece is counted");
+        whole.assert_bytes();
+    });
+}
+
+/// Controls.
+#[test]
+fn pieces_that_are_complete_without_release_are_found() {
+    atomic::COMPLETE.set(atomic::Ordering::Relaxed);
+    assert!(finds_a_race(|| explore_whole(copy_to, Whole::assert_bytes)));
+}
+
+#[test]
+fn pieces_that_are_counted_twice_are_found() {
+    let copy_again: fn(&Whole, usize) = |whole, _| whole.copy(0, &Complete::default());
+    assert!(finds_a_race(|| explore_whole(copy_again, Whole::assert_bytes)));
 }
