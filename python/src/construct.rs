@@ -21,7 +21,7 @@ pub(crate) struct Parameters {
 /// Positional and keyword arguments, taken one after the other.
 pub(crate) struct Arguments<'a, 'py> {
     parameters: Parameters,
-    args: &'a Bound<'py, PyTuple>,
+    args: &'a [Bound<'py, PyAny>],
     kwargs: Option<&'a Bound<'py, PyDict>>,
     /// How many of `kwargs` were taken.
     taken_by_name: usize,
@@ -44,37 +44,53 @@ impl<'a, 'py> Arguments<'a, 'py> {
         if positional > parameters.positional {
             return Err(too_many(parameters.positional, "positional ", positional));
         }
-        Ok(Arguments { parameters, args, kwargs, taken_by_name: 0 })
+        Ok(Arguments { parameters, args: args.as_slice(), kwargs, taken_by_name: 0 })
     }
 
-    /// Returns the argument of parameter `i`, or `None` if it is omitted.
-    pub(crate) fn take(&mut self, i: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if i < self.args.len() {
-            return self.args.get_item(i).map(Some);
+    /// Converts the argument of parameter `i`. Returns `None` if it is omitted.
+    #[inline]
+    pub(crate) fn convert<T>(
+        &mut self,
+        i: usize,
+        convert: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<T>,
+    ) -> PyResult<Option<T>> {
+        if let Some(argument) = self.args.get(i) {
+            return convert(argument).map(Some);
         }
-        let Some(kwargs) = self.kwargs else { return Ok(None) };
+        match self.kwargs {
+            Some(kwargs) => self.take_by_name(kwargs, i)?.as_ref().map(convert).transpose(),
+            None => Ok(None),
+        }
+    }
+
+    #[cold]
+    fn take_by_name(
+        &mut self,
+        kwargs: &Bound<'py, PyDict>,
+        i: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let found = kwargs.get_item(self.parameters.names[i])?;
         self.taken_by_name += usize::from(found.is_some());
         Ok(found)
     }
 
-    pub(crate) fn required(&mut self, i: usize) -> PyResult<Bound<'py, PyAny>> {
-        let missing = || {
-            format!(
-                "function missing required argument '{}' (pos {})",
-                self.parameters.names[i],
-                i + 1
-            )
-        };
-        self.take(i)?.ok_or_else(|| PyTypeError::new_err(missing()))
+    #[inline]
+    pub(crate) fn required<T>(
+        &mut self,
+        i: usize,
+        convert: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        self.convert(i, convert)?.ok_or_else(|| missing(self.parameters.names[i], i))
     }
 
+    #[inline]
     pub(crate) fn int_or(&mut self, i: usize, default: c_int) -> PyResult<c_int> {
-        self.take(i)?.map_or(Ok(default), |object| int(&object))
+        Ok(self.convert(i, int)?.unwrap_or(default))
     }
 
+    #[inline]
     pub(crate) fn truth_or(&mut self, i: usize, default: bool) -> PyResult<bool> {
-        self.take(i)?.map_or(Ok(default), |object| object.is_truthy())
+        Ok(self.convert(i, Bound::is_truthy)?.unwrap_or(default))
     }
 
     /// Raises TypeError if the argument of parameter `i` is passed by name, as for an unknown name.
@@ -115,6 +131,12 @@ impl Parameters {
         key.cast::<PyString>()
             .is_ok_and(|key| key.to_str().is_ok_and(|key| self.names.contains(&key)))
     }
+}
+
+#[cold]
+fn missing(name: &str, i: usize) -> PyErr {
+    let text = format!("function missing required argument '{name}' (pos {})", i + 1);
+    PyTypeError::new_err(text)
 }
 
 fn unexpected(name: &str) -> PyErr {

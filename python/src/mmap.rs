@@ -1,7 +1,7 @@
 //! The class `mmap`: its fields, and how its methods access the map.
 
 use std::{
-    ffi::c_int,
+    ffi::{CStr, c_int},
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -12,7 +12,7 @@ use safemap::{Error, Map};
 use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
     error::{closed, index_or_exception, read_only, to_exception},
-    ffi::{ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
+    ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
 };
 
 /// Calls that work on at least this many bytes detach from the interpreter, so that other threads
@@ -220,16 +220,31 @@ fn offset_in(map: &Map, bytes: &[u8]) -> Option<usize> {
     (from.checked_add(bytes.len())? <= len).then_some(from)
 }
 
-#[pymethods]
-impl Mmap {
-    /// Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError. Does
-    /// nothing if the map is closed already.
-    ///
-    /// Raises BufferError while a buffer of the memory (memoryview, array) exists.
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.map.close(py)
+/// `mmap.close()`
+pub(crate) struct Close;
+
+impl Method for Close {
+    const NAME: &'static CStr = c"close";
+    const DOC: &'static CStr = c"close($self, /)\n--\n\n\
+        Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError. Does\n\
+        nothing if the map is closed already.\n\n\
+        Raises BufferError while a buffer of the memory (memoryview, array) exists.";
+    const ARITY: (usize, usize) = (0, 0);
+
+    /// Unmapping may take long, and always takes the slow path.
+    #[inline]
+    fn fast(_: &Mmap, _: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        None
     }
 
+    fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.map.close(py)?;
+        Ok(ReturnValue::none(py))
+    }
+}
+
+#[pymethods]
+impl Mmap {
     /// Whether the map is closed.
     #[getter]
     fn closed(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::{
     file::{Read, ReadByte, Readline, Seek, Tell, Write, WriteByte},
     lines::LineIterator,
     memory::Move,
-    mmap::Mmap,
+    mmap::{Close, Mmap},
     search::{Find, Rfind},
     slow_paths::SlowMmap,
 };
@@ -54,6 +54,7 @@ macro_rules! add_methods_and_slots {
                     define::<Find>($fast),
                     define::<Rfind>($fast),
                     define::<Move>($fast),
+                    define::<Close>($fast),
                 ],
                 slots: &[
                     slot(ffi::Py_sq_length, $length as *mut c_void),

@@ -73,12 +73,12 @@ impl Request {
     fn parse(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Request> {
         let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
         let request = Request {
-            fileno: int(&arguments.required(0)?)?,
-            length: ssize(&arguments.required(1)?)?,
+            fileno: arguments.required(0, int)?,
+            length: arguments.required(1, ssize)?,
             flags: arguments.int_or(2, MAP_SHARED)?,
             prot: arguments.int_or(3, PROT_READ | PROT_WRITE)?,
             access: arguments.int_or(4, ACCESS_DEFAULT)?,
-            offset: arguments.take(5)?.map_or(Ok(0), |offset| offset.extract())?,
+            offset: arguments.convert(5, |offset| offset.extract())?.unwrap_or(0),
             trackfd: arguments.truth_or(6, true)?,
             repair: arguments.truth_or(7, false)?,
             allocate: arguments.truth_or(8, false)?,

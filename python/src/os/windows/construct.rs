@@ -73,11 +73,11 @@ impl<'py> Request<'py> {
     fn parse(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Self> {
         let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
         let request = Request {
-            fileno: int(&arguments.required(0)?)?,
-            length: ssize(&arguments.required(1)?)?,
-            tagname: arguments.take(2)?.filter(|name| !name.is_none()),
+            fileno: arguments.required(0, int)?,
+            length: arguments.required(1, ssize)?,
+            tagname: arguments.convert(2, |name| Ok(name.clone()))?.filter(|name| !name.is_none()),
             access: arguments.int_or(3, ACCESS_DEFAULT)?,
-            offset: arguments.take(4)?.map_or(Ok(0), |offset| offset.extract())?,
+            offset: arguments.convert(4, |offset| offset.extract())?.unwrap_or(0),
             trackfd: arguments.truth_or(TRACKFD, true)?,
             repair: arguments.truth_or(6, false)?,
             allocate: arguments.truth_or(7, false)?,
