@@ -2,7 +2,10 @@
 //!
 //! The constants are in `sys`, because each operating system defines its own.
 
-use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
+use std::{
+    fmt,
+    ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not},
+};
 
 /// The allowed kinds of access to the pages of a map. The default is none.
 ///
@@ -38,6 +41,17 @@ pub struct Protection(pub(crate) i32);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub(crate) i32);
+
+/// Formats the bits as the number that they are.
+macro_rules! number_formats {
+    ($type:ident: $($format:ident)+) => {$(
+        impl fmt::$format for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::$format::fmt(&self.0, f)
+            }
+        }
+    )+};
+}
 
 macro_rules! bits {
     ($type:ident, $what:literal, $example:literal) => {
@@ -102,6 +116,8 @@ macro_rules! bits {
                 self.0 == 0
             }
         }
+
+        number_formats! { $type: LowerHex UpperHex Octal Binary }
 
         impl BitOr for $type {
             type Output = Self;

@@ -343,6 +343,7 @@ fn flags_are_sets() {
     assert!((Flags::SHARED & !Flags::SHARED).is_empty());
     let distinct = std::collections::HashSet::from([both, Protection::READ, both]);
     assert_eq!(distinct.len(), 2);
+    assert_eq!(format!("{0:#x} {0:X} {0:#o} {0:b}", Flags::from_bits(42)), "0x2a 2A 0o52 101010");
     assert_eq!(HugePage::default(), HugePage::Default);
     assert_eq!(Advice::default(), Advice::Normal);
 }
