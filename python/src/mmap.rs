@@ -226,8 +226,8 @@ pub(crate) struct Close;
 impl Method for Close {
     const NAME: &'static CStr = c"close";
     const DOC: &'static CStr = c"close($self, /)\n--\n\n\
-        Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError. Does\n\
-        nothing if the map is closed already.\n\n\
+        Unmaps the memory and closes the duplicated descriptor. Later calls raise ValueError.\n\
+        Does nothing if the map is closed already.\n\n\
         Raises BufferError while a buffer of the memory (memoryview, array) exists.";
     const ARITY: (usize, usize) = (0, 0);
 
