@@ -1,7 +1,8 @@
 //! The forms on other systems and processors: calls of accessors.
 //!
-//! Inlining needs the linker to collect the exception table. That has not been tried on Apple's
-//! systems, on Windows, on the BSDs and on Android.
+//! Inlining needs the linker to collect the exception table. On Windows it does so for section
+//! names with a `$`, which inline assembly cannot contain: LLVM leaves that character out of
+//! assembly with Intel's syntax. On Apple's systems, the BSDs and Android it has not been tried.
 
 use std::ops::RangeInclusive;
 
