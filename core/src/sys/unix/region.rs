@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     check, fault, fork,
-    mmap::{MapCall, map_call, offset_of},
+    mmap::{MapCall, map_call, offset_of, protect_call},
     not_inherited, page_size,
     repair::{Mark, Watch},
 };
@@ -335,7 +335,7 @@ impl Region {
     ) -> io::Result<()> {
         let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        check(unsafe { libc::mprotect(start.cast(), range.len(), protection.0) })
+        unsafe { protect_call(start.cast(), range.len(), protection) }
     }
 
     /// Releases page tables and private pages of a region that the map has left. The address space
