@@ -32,7 +32,7 @@ impl MapRequest {
     /// space would cost memory.
     pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size())
+        (!super::flags::are_eager(self.flags.0) && self.page == page_size())
             .then_some(MapRequest { flags, ..*self })
     }
 }
