@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tools import debian, kernels, platforms, rust
 from tools.cross_toolchain import HOME
-from tools.steps import Counts, call
+from tools.steps import ROOT, Counts, call
 
-# The first program that the kernel starts.
+# The first program that the kernel starts. Tests find files by the path they were built at.
 INIT = """#!/bin/busybox sh
 export PATH=/bin RUST_BACKTRACE=0
 /bin/busybox --install -s /bin
@@ -23,14 +23,18 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /dev/shm
-for it in /tests/*; do
+mkdir -p {root}/core
+ln -s /fuzz {root}/fuzz
+for it in $(find /tests -maxdepth 1 -type f | sort); do
     echo "$it starts"
     "$it"
     echo "$it ends with $?"
 done
 poweroff -f
 """
-FOLDERS = ("bin", "dev", "lib", "proc", "sys", "tests", "tmp")
+FOLDERS = ("bin", "dev", "fuzz", "lib", "proc", "sys", "tests/deps", "tmp")
+# What tests read: programs for a map, and the library with a copy of the crate.
+CORPUS, COPY = "fuzz/corpus", "libsafemap_copy.so"
 PACK = 'find * | cpio --quiet --create --format=newc --owner=0:0 > "$0"'
 LIBRARIES = ("ld*.so.*", "libc.so.6", "libm.so.6", "libgcc_s.so.1")
 
@@ -75,13 +79,16 @@ class Machine:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for name in FOLDERS:
-                (root / name).mkdir()
-            (root / "init").write_text(INIT)
+                (root / name).mkdir(parents=True)
+            (root / "init").write_text(INIT.format(root=ROOT))
+            shutil.copytree(ROOT / CORPUS, root / CORPUS)
             shutil.copy(self.kernel.shell, root / "bin" / "busybox")
             for library in (it for pattern in LIBRARIES for it in self.libraries.glob(pattern)):
                 shutil.copy(library, root / "lib")
             for name, program in programs.items():
                 shutil.copy(program, root / "tests" / name)
+            for copy in {Path(it).with_name(COPY) for it in programs.values()}:
+                shutil.copy(copy, root / "tests" / "deps")
             for path in root.rglob("*"):
                 path.chmod(0o755)
             call(["sh", "-c", PACK, archive], cwd=root)

@@ -49,7 +49,6 @@ SANDBOXES = dict.fromkeys(
 # These failed in the emulator when they were new. Whether it is the cause was not examined.
 UNEXAMINED = dict.fromkeys(
     [
-        "a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end",
         "masks::a_forwarded_signal_runs_with_the_mask_that_its_handler_asked_for",
         "masks::a_sent_signal_interrupts_a_system_call_as_its_handler_asked_for",
         "masks::an_ignored_signal_does_not_interrupt_a_system_call",
@@ -76,11 +75,18 @@ SPACE = dict.fromkeys(
 )
 ADDRESSES = dict.fromkeys(
     [
+        "a_cut_during_a_restoration_is_recorded",
         "a_map_is_restored_when_the_file_has_grown_back",
+        "a_map_that_was_remapped_is_repaired_at_its_new_address",
         "a_private_map_keeps_its_changed_pages_when_it_is_restored",
+        "a_signal_handler_faults_during_a_repair_on_its_thread",
+        "a_view_reports_damage_as_its_map_does",
         "external_code_reads_zeros_and_the_next_call_reports_the_offset",
+        "external_code_writes_to_missing_pages_of_a_map_that_became_writable",
         "maps_are_created_and_dropped_while_threads_fault",
+        "pages_that_were_repaired_are_not_inherited_either",
         "repair_follows_a_map_that_moves",
+        "the_hook_is_called_once_for_each_time_a_map_becomes_damaged",
     ],
     "qemu swaps the halves of the fault address of a SIGBUS",
 )
@@ -90,6 +96,7 @@ LARGE_PAGES = dict.fromkeys(
         "a_device_of_zeros_is_mapped_with_the_given_length",
         "a_file_grows_and_shrinks_with_its_map",
         "a_file_map_is_a_vector_with_a_position",
+        "a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end",
         "a_file_that_grows_by_small_steps_moves_rarely",
         "programs_of_the_corpus_run_alike_on_a_map_and_on_its_model",
         "a_map_for_reading_becomes_writable_if_its_file_is",
@@ -151,7 +158,7 @@ TARGETS = [
         S390X,
         linker="s390x-linux-gnu-gcc",
         runner="qemu-s390x -L /usr/s390x-linux-gnu",
-        unfit={**ADVICE, **ADDRESSES, **SPACE},
+        unfit={**ADVICE, **ADDRESSES, **SANDBOXES, **SPACE},
         machines=[MAINFRAME],
     ),
     Target("i686-unknown-linux-gnu", I686, linker="i686-linux-gnu-gcc"),

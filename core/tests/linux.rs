@@ -262,9 +262,9 @@ fn residency_is_an_error_if_the_kernel_does_not_report_it() {
         );
         assert!(matches!(map.residency(5..6), Err(Error::Unsupported(_))));
         assert_eq!(map.residency(7..7).unwrap(), []);
-        let own = TempFile::sparse(PAGE as u64);
+        let own = TempFile::sparse(page_size() as u64);
         assert_eq!(own.map().residency(..).unwrap(), [false]);
-        let memory = Options::new().len(PAGE).anonymous().unwrap();
+        let memory = Options::new().len(page_size()).anonymous().unwrap();
         memory.set(1, 0).unwrap();
         assert_eq!(memory.residency(..).unwrap(), [true]);
     });
@@ -345,14 +345,14 @@ fn mapping_a_block_device_does_not_move_its_file_position() {
 /// The table of new bytes in `Map::resize`: tmpfs does not clear the rest of the last page.
 #[test]
 fn a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end() {
-    let file = memory_file(false).unwrap();
-    file.set_len(PAGE as u64).unwrap();
+    let (file, page) = (memory_file(false).unwrap(), page_size());
+    file.set_len(page as u64).unwrap();
     let [map, other] = [(); 2].map(|()| Options::new().access(Access::Write).map(&file).unwrap());
     map.fill(1, ..).unwrap();
     map.resize(100).unwrap();
-    assert_eq!(other.to_vec(100..).unwrap(), vec![0; PAGE - 100]);
+    assert_eq!(other.to_vec(100..).unwrap(), vec![0; page - 100]);
     other.write_at(b"stored behind the end", 200).unwrap();
-    map.resize(PAGE).unwrap();
+    map.resize(page).unwrap();
     let found = map.to_vec(200..221).unwrap();
     if found == [0; 21] {
         return println!("skipped: this version of Linux clears the rest of the page");
@@ -361,8 +361,8 @@ fn a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end() {
     assert_eq!(map.get(100).unwrap(), 0);
     // Pages that end before the map are cut with their bytes.
     map.resize(0).unwrap();
-    map.resize(PAGE).unwrap();
-    assert_eq!(map.to_vec(..).unwrap(), vec![0; PAGE]);
+    map.resize(page).unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), vec![0; page]);
 }
 
 #[test]

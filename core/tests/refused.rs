@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
-use std::thread;
+use std::{fs, thread};
 
 use safemap::{Access, Advice, Error, Flags, Options, Protection};
 use safemap_testing::{
@@ -51,16 +51,25 @@ fn a_refused_resize_of_private_memory_keeps_the_protections() {
 
 #[test]
 fn a_refused_resize_of_huge_pages_keeps_the_length_of_the_file() {
-    const HUGE: usize = 2 << 20;
-    let Ok(file) = memory_file(true) else { return println!("skipped: no huge pages here") };
-    file.set_len(HUGE as u64).unwrap();
+    let (Ok(file), Some(huge)) = (memory_file(true), huge_page_size()) else {
+        return println!("skipped: no huge pages here");
+    };
+    file.set_len(huge as u64).unwrap();
     let mut options = Options::new();
     // The pool may be empty. No page of it is touched.
     options.access(Access::Write).flags(Flags::NORESERVE);
-    let Ok(map) = options.map(&file) else { return println!("skipped: other huge pages") };
+    let Ok(map) = options.map(&file) else { return println!("skipped: qemu maps none") };
     // The length is no multiple of the page size.
-    map.resize(HUGE + 4096).unwrap_err();
-    assert_eq!((map.len(), file.metadata().unwrap().len()), (HUGE, HUGE as u64));
-    map.resize(2 * HUGE).unwrap();
-    assert_eq!((map.len(), file.metadata().unwrap().len()), (2 * HUGE, 2 * HUGE as u64));
+    map.resize(huge + 4096).unwrap_err();
+    assert_eq!((map.len(), file.metadata().unwrap().len()), (huge, huge as u64));
+    map.resize(2 * huge).unwrap();
+    assert_eq!((map.len(), file.metadata().unwrap().len()), (2 * huge, 2 * huge as u64));
+}
+
+/// Returns the size of the default huge pages in bytes. It depends on the size of other pages.
+fn huge_page_size() -> Option<usize> {
+    let text = fs::read_to_string("/proc/meminfo").unwrap();
+    let size = text.lines().find_map(|line| line.strip_prefix("Hugepagesize:"))?;
+    let kib: usize = size.trim().strip_suffix(" kB")?.parse().unwrap();
+    Some(kib << 10)
 }

@@ -58,11 +58,15 @@ pub(super) const FIXED: i32 = libc::MAP_FIXED | 0x10_0000;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) const FIXED: i32 = libc::MAP_FIXED;
 
-/// Flags that allocate memory for every page of a region at once.
+/// Whether flags allocate memory for every page of a region at once.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) const EAGER: i32 = libc::MAP_POPULATE | libc::MAP_LOCKED | libc::MAP_HUGETLB;
+pub(super) const fn are_eager(flags: i32) -> bool {
+    flags & (libc::MAP_POPULATE | libc::MAP_LOCKED | libc::MAP_HUGETLB) != 0
+}
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) const EAGER: i32 = 0;
+pub(super) const fn are_eager(_: i32) -> bool {
+    false
+}
 
 /// The upper bits of the flags hold the logarithm of the page size of `MAP_HUGETLB`.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -4,7 +4,7 @@ use std::{ffi::CStr, io, os::fd::BorrowedFd};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::mmap::{MapCall, map_call};
-use super::{check, not_inherited};
+use super::{check, mmap::protect_call, not_inherited};
 use crate::{
     Advice,
     flags::Protection,
@@ -70,7 +70,7 @@ impl Pages<'_> {
     pub(crate) fn protect(self, protection: Protection) -> io::Result<()> {
         self.ensure_inherited()?;
         // SAFETY: the pages are mapped (Pages). Only accessors access them, which can take a fault.
-        check(unsafe { libc::mprotect(self.start(), self.len(), protection.0) })
+        unsafe { protect_call(self.start(), self.len(), protection) }
     }
 
     /// Replaces pages of private memory by zeros and releases their memory.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     check, fault, fork,
-    mmap::{MapCall, map_call, offset_of},
+    mmap::{MapCall, map_call, offset_of, protect_call},
     not_inherited, page_size,
     repair::{Mark, Watch},
 };
@@ -32,7 +32,7 @@ impl MapRequest {
     /// space would cost memory.
     pub(crate) fn spacious(&self) -> Option<MapRequest> {
         let flags = self.flags | Flags::NORESERVE;
-        (self.flags.0 & super::flags::EAGER == 0 && self.page == page_size())
+        (!super::flags::are_eager(self.flags.0) && self.page == page_size())
             .then_some(MapRequest { flags, ..*self })
     }
 }
@@ -335,7 +335,7 @@ impl Region {
     ) -> io::Result<()> {
         let start = self.base.as_ptr().wrapping_add(range.start);
         // SAFETY: the region owns the pages. Only accessors access them, which can take a fault.
-        check(unsafe { libc::mprotect(start.cast(), range.len(), protection.0) })
+        unsafe { protect_call(start.cast(), range.len(), protection) }
     }
 
     /// Releases page tables and private pages of a region that the map has left. The address space

@@ -56,7 +56,7 @@ mod tests {
     use crate::{
         flags::Protection,
         sys::unix::{
-            mmap::{MapCall, map_call},
+            mmap::{MapCall, map_call, protect_call},
             page_size,
         },
     };
@@ -84,10 +84,10 @@ mod tests {
             assert_eq!(unsafe { page.cast::<[u8; 8]>().read() }, bytes);
         }
         for (protection, expected) in
-            [(libc::PROT_READ, [true, false]), (libc::PROT_NONE, [false, false])]
+            [(Protection::READ, [true, false]), (Protection::NONE, [false, false])]
         {
             // SAFETY: as above.
-            unsafe { libc::mprotect(page.cast(), page_size(), protection) };
+            unsafe { protect_call(page.cast(), page_size(), protection) }.unwrap();
             assert_eq!(accesses(page.addr() + 5), expected);
         }
     }
