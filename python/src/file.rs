@@ -16,7 +16,7 @@ use crate::{
         Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
         with_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap, clamped},
+    mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
     os,
     search::FAST_SEARCH_LENGTH,
 };
@@ -294,7 +294,7 @@ impl Mmap {
     /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
     /// long, because most are short.
     fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let near = end.min(start.saturating_add(DETACH_THRESHOLD));
+        let near = end.min(start.saturating_add(SEARCH_DETACH_THRESHOLD));
         let find = |map: &Map, range| clamped(map, range, |range| map.find(b"\n", range));
         match self.run(py, |map| find(map, start..near))? {
             None if near < end => self.run_detached(py, |map| find(map, near..end)),

@@ -15,10 +15,13 @@ use crate::{
     ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
 };
 
-/// Calls that work on at least this many bytes detach from the interpreter, so that other threads
-/// can run Python code. Detaching and attaching costs as much as copying a few KiB, and much more
-/// if another thread waits for the GIL.
-pub(crate) const DETACH_THRESHOLD: usize = 64 * 1024;
+/// Calls that copy at least this many bytes detach from the interpreter, so that other threads can
+/// run Python code. Detaching and attaching costs as much as copying a few KiB, and much more if
+/// another thread waits for the GIL. CPython holds the GIL in all copies.
+pub(crate) const DETACH_THRESHOLD: usize = 256 * 1024 + 1;
+
+/// The same for calls that search. Some needles take much longer than a copy.
+pub(crate) const SEARCH_DETACH_THRESHOLD: usize = 64 * 1024;
 
 /// A memory map that behaves like a bytearray and like a file object.
 ///

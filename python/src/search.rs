@@ -11,7 +11,7 @@ use crate::{
         Method, ReturnValue, minus_one, return_int, try_short_bytes, try_small_int,
         with_stable_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap, clamped},
+    mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
 };
 
 /// The fast path searches at most this many bytes. The slow path searches them again.
@@ -107,11 +107,11 @@ impl Direction {
     fn split(self, start: usize, end: usize, overlap: usize) -> [(usize, usize); 2] {
         match self {
             Direction::Forward => {
-                let border = start + DETACH_THRESHOLD;
+                let border = start + SEARCH_DETACH_THRESHOLD;
                 [(start, border), (border - overlap, end)]
             }
             Direction::Backward => {
-                let border = end - DETACH_THRESHOLD;
+                let border = end - SEARCH_DETACH_THRESHOLD;
                 [(border, end), (start, border + overlap)]
             }
         }
@@ -169,10 +169,10 @@ impl Mmap {
         end: usize,
         direction: Direction,
     ) -> PyResult<Option<usize>> {
-        if end - start < DETACH_THRESHOLD {
+        if end - start < SEARCH_DETACH_THRESHOLD {
             return self.run(py, |map| direction.find(map, needle, start, end));
         }
-        let overlap = needle.len().saturating_sub(1).min(DETACH_THRESHOLD);
+        let overlap = needle.len().saturating_sub(1).min(SEARCH_DETACH_THRESHOLD);
         let [first, rest] = direction.split(start, end, overlap);
         match self.run(py, |map| direction.find(map, needle, first.0, first.1))? {
             None => self.run_detached(py, |map| direction.find(map, needle, rest.0, rest.1)),

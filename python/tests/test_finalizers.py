@@ -38,10 +38,10 @@ def collected_inside(call, argument, act):
         gc.set_threshold(700)
         gc.collect()
 
-# A map of 300 000 bytes whose file is truncated to one page.
+# A map of 500 000 bytes whose file is truncated to one page.
 def truncated_map():
     os.truncate(fd, 0)
-    os.truncate(fd, 300_000)
+    os.truncate(fd, 500_000)
     m = safemap.mmap(fd, 0)
     os.truncate(fd, PAGE)
     return m
@@ -59,17 +59,17 @@ class Finalizers(FileCase):
         return succeed(self, BEGIN + dedent(code), self.path(), timeout=60)
 
     def test_a_finalizer_can_use_the_map_of_a_call_that_fails(self):
-        # A call that handles 64 KiB or more releases the GIL, and marks the map as in use.
+        # A call that copies more than 256 KiB releases the GIL, and marks the map as in use.
         code = """
         CALLS = {
             "get": lambda m: m[PAGE],
-            "slice": lambda m: m[:200_000],
+            "slice": lambda m: m[:300_000],
             "stride": lambda m: m[::2],
-            "set": lambda m: m.__setitem__(slice(0, 200_000), bytes(200_000)),
+            "set": lambda m: m.__setitem__(slice(0, 300_000), bytes(300_000)),
             "read": lambda m: m.read(),
             "readline": lambda m: m.readline(),
-            "write": lambda m: m.write(bytes(200_000)),
-            "move": lambda m: m.move(0, 100_000, 100_000),
+            "write": lambda m: m.write(bytes(300_000)),
+            "move": lambda m: m.move(0, 100_000, 300_000),
             "find": lambda m: m.find(b"x"),
             "rfind": lambda m: m.rfind(b"x"),
             "resize": lambda m: m.resize(1 << 62),
@@ -79,7 +79,7 @@ class Finalizers(FileCase):
         ACTS = {
             "close": lambda m: m.close(),
             "shrink": lambda m: m.resize(100),
-            "grow": lambda m: m.resize(400_000),
+            "grow": lambda m: m.resize(600_000),
             "find": lambda m: m.find(b"x"),
         }
         for name, call in CALLS.items():

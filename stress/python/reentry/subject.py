@@ -9,8 +9,8 @@ import zlib
 
 from settings import PAGE
 
-# Calls of more than 64 KiB let other threads run. Not a multiple of the page size.
-LENGTH = 17 * PAGE + 100
+# Calls that copy more than 256 KiB let other threads run. Not a multiple of the page size.
+LENGTH = 65 * PAGE + 100
 # The byte in the margins, and in memory at addresses of a closed map. A map does not contain it.
 MARK = 0xEE
 
