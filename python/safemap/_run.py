@@ -46,7 +46,8 @@ def main() -> None:
         case ["-", *rest]:
             sys.argv[:] = ["-", *rest]
             code = sys.stdin.read()
-            run_code(code, "<stdin>", first_path="", __file__="<stdin>", __cached__=None)
+            first = os.getcwd() if os.name == "nt" else ""
+            run_code(code, "<stdin>", first_path=first, __file__="<stdin>", __cached__=None)
         case [program, *rest]:
             sys.argv[:] = [program, *rest]
             run_program(program)
@@ -69,7 +70,10 @@ def run_program(program: str) -> None:
 
 def absolute(path: str) -> str:
     """Returns an absolute path as the interpreter makes it. On Unix it keeps ``.`` and ``..``."""
-    return os.path.abspath(path) if os.name == "nt" else os.path.join(os.getcwd(), path)
+    if os.name != "nt" or os.path.isabs(path):
+        return os.path.join(os.getcwd(), path)
+    end = "\\" if path.endswith(("/", "\\")) else ""
+    return os.path.abspath(path) + end
 
 
 def run_folder(folder: str) -> None:
