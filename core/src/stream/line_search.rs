@@ -122,10 +122,11 @@ impl LineCount {
         LineCount { counted: start, separators: 0 }
     }
 
-    /// Includes the line after those that were counted.
-    pub(super) fn add(&mut self, len: usize, has_separator: bool) {
+    /// Includes the line after those that were counted. Only the last line, which no other
+    /// follows, may have no separator.
+    pub(super) fn add_line(&mut self, len: usize) {
         self.counted += len;
-        self.separators += u64::from(has_separator);
+        self.separators += 1;
     }
 
     /// Counts the separators before `to`, unless they are counted.

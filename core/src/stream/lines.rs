@@ -212,7 +212,8 @@ impl<'a> Lines<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`](crate::Error::Fault).
+    /// [`Error::Fault`](crate::Error::Fault); [`Error::OutOfBounds`](crate::Error::OutOfBounds) if
+    /// the map ends before the line now.
     ///
     /// # Examples
     ///
@@ -273,9 +274,9 @@ impl<'a> Lines<'a> {
         }
         self.offset = start + line.len();
         let is_line = !line.is_empty();
-        let is_whole = line.pop_if(|last| *last == self.separator).is_some();
+        line.pop_if(|last| *last == self.separator);
         if counts && found.is_none() {
-            self.count.add(self.offset - start, is_whole);
+            self.count.add_line(self.offset - start);
         }
         Ok(is_line.then_some((number, start)))
     }
