@@ -451,6 +451,9 @@ class Map(mmap):
     def _file_id(self) -> tuple[int, int] | None: ...
     def _read_into(self, buffer: Buffer, at: int, end: int) -> int: ...
     def _write_at(self, bytes: Buffer, at: int) -> int: ...
+    def __bool__(self) -> Literal[True]:
+        """Returns True, as every file object does, also for an empty map."""
+
     def __iter__(self) -> Iterator[int]: ...  # type: ignore[override]
     def __copy__(self) -> NoReturn:
         """Raises TypeError: two maps of a file are not copies of each other."""

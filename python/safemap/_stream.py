@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 
-from safemap._safemap import FaultError, Map
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from safemap._safemap import Map
 
 
 class MapIO(io.RawIOBase):
@@ -57,16 +57,14 @@ class MapIO(io.RawIOBase):
         return count
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Returns up to `size` bytes, or all that remain, and advances the position."""
+        """Returns up to `size` bytes, or all that remain, and advances the position.
+
+        Raises FaultError if one of them cannot be accessed: fewer bytes would look like the end.
+        """
         self._ensure_open()
         rest = max(self._limit() - self._at, 0)
         count = rest if size is None or size < 0 else min(size, rest)
-        try:
-            data = self._map[self._at : self._at + count]
-        except FaultError:
-            # The bytes before the fault, if there are any.
-            readable = bytearray(count)
-            return bytes(readable[: self.readinto(readable)])
+        data = self._map[self._at : self._at + count]
         self._at += len(data)
         return data
 
@@ -96,7 +94,8 @@ class MapIO(io.RawIOBase):
         if base is None:
             base = self._limit() - self._start
         if base + offset < 0:
-            raise ValueError("negative seek position")
+            # Both an OSError, as of a file, and a ValueError, as of a BytesIO.
+            raise io.UnsupportedOperation("negative seek position")
         self._at = self._start + base + offset
         return base + offset
 

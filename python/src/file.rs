@@ -70,19 +70,29 @@ impl Method for Seek {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
-        let len = mmap.length(py)?;
-        let from = match whence {
-            0 => 0,
-            1 => mmap.position(),
-            2 => len,
-            _ => return Err(value_error("unknown seek type")),
-        };
-        let to = from.checked_add_signed(distance).filter(|&to| to <= len);
-        let to = to.ok_or_else(|| value_error("seek out of range"))?;
-        mmap.set_position(to);
-        Ok(return_int(py, to))
+        seek(mmap, py, arguments, || value_error("seek out of range"))
     }
+}
+
+/// Sets the position. Raises `out_of_range` if it would be outside the map.
+pub(crate) fn seek(
+    mmap: &Mmap,
+    py: Python<'_>,
+    arguments: &[Bound<'_, PyAny>],
+    out_of_range: impl FnOnce() -> PyErr,
+) -> PyResult<ReturnValue> {
+    let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
+    let len = mmap.length(py)?;
+    let from = match whence {
+        0 => 0,
+        1 => mmap.position(),
+        2 => len,
+        _ => return Err(value_error("unknown seek type")),
+    };
+    let to = from.checked_add_signed(distance).filter(|&to| to <= len);
+    let to = to.ok_or_else(out_of_range)?;
+    mmap.set_position(to);
+    Ok(return_int(py, to))
 }
 
 /// `mmap.read(n=None, /)`

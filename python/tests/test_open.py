@@ -129,6 +129,7 @@ class Sizes(OpenCase):
             (len(m), m[:], m.read(), m.readline(), m.find(b"x")), (0, b"", b"", b"", -1)
         )
         self.assertEqual((list(m.lines()), m.tell(), m.size(), m.refresh()), ([], 0, 0, 0))
+        self.assertTrue(m)
         m.flush()
         m.verify()
         with memoryview(m) as view:

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::mmap::Mmap;
 
 pub(crate) use settings::Mode;
+pub(crate) use stream::SeekStream;
 
 /// A map of a file, opened by path. `safemap.open()` describes the arguments.
 ///

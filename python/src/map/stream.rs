@@ -1,17 +1,48 @@
 //! The interface of the classes of the `io` module.
 
+use std::ffi::CStr;
+
 use pyo3::prelude::*;
 
 use super::{FileMap, base};
 use crate::{
     error::closed,
-    ffi::{with_bytes, with_writable_bytes},
-    file::unsupported_operation,
+    ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
+    file::{Seek, seek, unsupported_operation},
     mmap::Mmap,
 };
 
+/// `Map.seek(pos, whence=0, /)`
+pub(crate) struct SeekStream;
+
+impl Method for SeekStream {
+    const NAME: &'static CStr = Seek::NAME;
+    const DOC: &'static CStr = Seek::DOC;
+    const ARITY: (usize, usize) = Seek::ARITY;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        Seek::fast(mmap, py, arguments)
+    }
+
+    /// Raises an OSError for a position outside the map, as files do. That of `mmap` is a
+    /// ValueError; `io.UnsupportedOperation` is both.
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
+        seek(mmap, py, arguments, || unsupported_operation(py, ("seek out of range",)))
+    }
+}
+
 #[pymethods]
 impl FileMap {
+    /// True, as for every file object: `zipfile` takes a false one for closed.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
     /// Returns True. Raises ValueError if the map is closed.
     fn readable(slf: &Bound<'_, Self>) -> PyResult<bool> {
         base(slf).ensure_open().map(|()| true)
