@@ -68,6 +68,9 @@ impl Options {
         request: &MapRequest,
     ) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
+        if self.exact_flags.is_none() {
+            state.ensure_not_directory().map_err(Error::os("map"))?;
+        }
         self.ensure_length_is_known(file, &state)?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };

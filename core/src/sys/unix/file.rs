@@ -27,13 +27,15 @@ pub(crate) use stamp::{Stamp, stamp};
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
     let stat = length::status(file)?;
-    let len = match stat.st_mode & libc::S_IFMT {
+    let kind = stat.st_mode & libc::S_IFMT;
+    let len = match kind {
         libc::S_IFREG => Some(u64::try_from(stat.st_size).unwrap_or(0)),
         libc::S_IFBLK => device::block_len(file)?,
         libc::S_IFCHR => device::character_len(file),
         _ => None,
     };
-    Ok(FileState { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
+    let huge_page = huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0));
+    Ok(FileState { len, is_directory: kind == libc::S_IFDIR, huge_page })
 }
 
 /// Returns whether the system reports which pages of the file are in memory, or `None` if that

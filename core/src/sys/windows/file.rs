@@ -31,7 +31,7 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     // SAFETY: the call accesses no memory of this process.
     let has_len = unsafe { GetFileType(file.as_raw_handle()) } == FILE_TYPE_DISK;
     let len = if has_len { Some(status_len(file)?) } else { None };
-    Ok(FileState { len, huge_page: None })
+    Ok(FileState { len, is_directory: false, huge_page: None })
 }
 
 /// Returns the file's length, or `None` if it is not a file on a disk.
