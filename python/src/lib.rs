@@ -16,6 +16,7 @@ mod lines;
 mod memory;
 mod mmap;
 mod os;
+mod pieces;
 mod search;
 mod slow_paths;
 
