@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CStr, c_int},
+    mem::MaybeUninit,
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -60,6 +61,8 @@ pub(crate) struct Mmap {
     pub(crate) flags: c_int,
     pub(crate) offset: i64,
     pub(crate) tracked: bool,
+    /// Whether a write past the end makes the map longer, as that of a file does.
+    pub(crate) grows: bool,
 }
 
 impl Mmap {
@@ -72,6 +75,7 @@ impl Mmap {
             flags,
             offset,
             tracked,
+            grows: false,
         }
     }
 
@@ -170,25 +174,53 @@ impl Mmap {
         len: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
-            let mut copy = |map: &Map, piece: Range<usize>| {
-                let range = at.saturating_add(piece.start)..at.saturating_add(piece.end);
-                clamped(map, range, |range| {
-                    let piece = &mut bytes[piece.start..][..range.len()];
-                    Ok(map.read_uninit_at(piece, range.start)?.len())
-                })
-            };
-            if len < DETACH_THRESHOLD {
-                return self.run(py, |map| copy(map, 0..len));
-            }
-            let end =
-                self.run_pieces(py, Pieces::new(0..len, Direction::Forward), |map, piece| {
-                    let copied = copy(map, piece.clone())?;
-                    // Not beyond the end that the map has now.
-                    let end = map.len().saturating_sub(at).min(piece.start + copied);
-                    Ok((copied < piece.len()).then_some(end))
-                })?;
-            Ok(end.unwrap_or(len))
+            self.fill(py, bytes, at, |map, piece, at| Ok(map.read_uninit_at(piece, at)?.len()))
         })
+    }
+
+    /// Copies bytes of `at..end` to `target`, at most those before one that cannot be accessed.
+    /// Returns how many; fails if there are none for this reason.
+    pub(crate) fn copy_before_fault(
+        &self,
+        py: Python<'_>,
+        target: &mut [MaybeUninit<u8>],
+        at: usize,
+        end: usize,
+    ) -> PyResult<usize> {
+        let len = target.len().min(end.saturating_sub(at));
+        self.fill(py, &mut target[..len], at, |map, piece, start| {
+            match map.read_uninit_at(piece, start) {
+                Err(Error::Fault { offset }) if offset > at => Ok(offset - start),
+                result => result.map(|bytes| bytes.len()),
+            }
+        })
+    }
+
+    /// Fills `target` with bytes of the map, starting at `at`, until `read` copies less than it is
+    /// asked for or the map ends. Returns the number of bytes.
+    fn fill(
+        &self,
+        py: Python<'_>,
+        target: &mut [MaybeUninit<u8>],
+        at: usize,
+        read: impl Fn(&Map, &mut [MaybeUninit<u8>], usize) -> safemap::Result<usize> + Send + Sync,
+    ) -> PyResult<usize> {
+        let len = target.len();
+        let mut copy = |map: &Map, piece: Range<usize>| {
+            clamped(map, at.saturating_add(piece.start)..at.saturating_add(piece.end), |range| {
+                read(map, &mut target[piece.start..][..range.len()], range.start)
+            })
+        };
+        if len < DETACH_THRESHOLD {
+            return self.run(py, |map| copy(map, 0..len));
+        }
+        let end = self.run_pieces(py, Pieces::new(0..len, Direction::Forward), |map, piece| {
+            let copied = copy(map, piece.clone())?;
+            // Not beyond the end that the map has now.
+            let end = map.len().saturating_sub(at).min(piece.start + copied);
+            Ok((copied < piece.len()).then_some(end))
+        })?;
+        Ok(end.unwrap_or(len))
     }
 
     /// Copies `bytes` into the map, starting at `at`.

@@ -1,9 +1,9 @@
 //! Long calls in pieces, between which the main thread runs the handlers of signals.
 //!
 //! A call works detached from the interpreter. The main thread attaches between two pieces if 50 ms
-//! have passed since it last checked for signals. Meanwhile the call holds neither the map nor a
-//! lock, so that a handler may close or resize the map, or use the same iterator. Other threads
-//! never check: Python runs handlers in the main thread only.
+//! have passed since it last checked for signals. During the check the call holds neither the map
+//! nor a lock, so that a handler may close or resize the map, or use the same iterator. Other
+//! threads never check: Python runs handlers in the main thread only.
 
 use std::{
     cell::Cell,
