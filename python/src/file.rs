@@ -3,11 +3,12 @@
 use std::{ffi::CStr, mem::MaybeUninit};
 
 use pyo3::{
+    PyErrArguments,
     prelude::*,
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
-use safemap::{Error, Map};
+use safemap::Error;
 
 use crate::{
     argument::{byte, count, int, try_small_ints},
@@ -16,8 +17,9 @@ use crate::{
         Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
         with_bytes,
     },
-    mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
+    mmap::Mmap,
     os,
+    pieces::Direction,
     search::FAST_SEARCH_LENGTH,
 };
 
@@ -69,19 +71,29 @@ impl Method for Seek {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
-        let len = mmap.length(py)?;
-        let from = match whence {
-            0 => 0,
-            1 => mmap.position(),
-            2 => len,
-            _ => return Err(value_error("unknown seek type")),
-        };
-        let to = from.checked_add_signed(distance).filter(|&to| to <= len);
-        let to = to.ok_or_else(|| value_error("seek out of range"))?;
-        mmap.set_position(to);
-        Ok(return_int(py, to))
+        seek(mmap, py, arguments, || value_error("seek out of range"))
     }
+}
+
+/// Sets the position. Raises `out_of_range` if it would be outside the map.
+pub(crate) fn seek(
+    mmap: &Mmap,
+    py: Python<'_>,
+    arguments: &[Bound<'_, PyAny>],
+    out_of_range: impl FnOnce() -> PyErr,
+) -> PyResult<ReturnValue> {
+    let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
+    let len = mmap.length(py)?;
+    let from = match whence {
+        0 => 0,
+        1 => mmap.position(),
+        2 => len,
+        _ => return Err(value_error("unknown seek type")),
+    };
+    let to = from.checked_add_signed(distance).filter(|&to| to <= len);
+    let to = to.ok_or_else(out_of_range)?;
+    mmap.set_position(to);
+    Ok(return_int(py, to))
 }
 
 /// `mmap.read(n=None, /)`
@@ -167,7 +179,8 @@ impl Method for Readline {
 
     fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
         let (at, len) = (mmap.position(), mmap.length(py)?);
-        let end = mmap.find_newline(py, at, len)?.map_or(len, |newline| newline + 1);
+        let newline = mmap.search_within(py, b"\n", at.min(len), len, Direction::Forward)?;
+        let end = newline.map_or(len, |newline| newline + 1);
         mmap.consume(py, at, end.saturating_sub(at))
     }
 }
@@ -200,9 +213,7 @@ impl Method for Write {
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
             let at = mmap.position();
-            let left = mmap.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
-            left.ok_or_else(|| value_error("data out of range"))?;
-            mmap.copy_in(py, bytes, at)?;
+            mmap.write_bytes(py, bytes, at)?;
             mmap.set_position(at + bytes.len());
             Ok(return_int(py, bytes.len()))
         })
@@ -235,6 +246,7 @@ impl Method for WriteByte {
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
+        mmap.ensure_end(py, at.saturating_add(1))?;
         mmap.map.with(
             py,
             |map| map.set(byte, at),
@@ -291,15 +303,20 @@ impl Mmap {
         Ok(bytes.into())
     }
 
-    /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
-    /// long, because most are short.
-    fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let near = end.min(start.saturating_add(SEARCH_DETACH_THRESHOLD));
-        let find = |map: &Map, range| clamped(map, range, |range| map.find(b"\n", range));
-        match self.run(py, |map| find(map, start..near))? {
-            None if near < end => self.run_detached(py, |map| find(map, near..end)),
-            found => Ok(found),
+    /// Writes `bytes` at `at`. Raises ValueError, and writes nothing, if they do not fit.
+    pub(crate) fn write_bytes(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
+        self.ensure_end(py, at.saturating_add(bytes.len()))?;
+        let left = self.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
+        left.ok_or_else(|| value_error("data out of range"))?;
+        self.copy_in(py, bytes, at)
+    }
+
+    /// Makes a map that [grows](Mmap::grows) at least `end` bytes long.
+    fn ensure_end(&self, py: Python<'_>, end: usize) -> PyResult<()> {
+        if !self.grows || end <= self.length(py)? {
+            return Ok(());
         }
+        self.map.resize(py, |map| map.resize(end.max(map.len())), to_exception)
     }
 }
 
@@ -321,8 +338,16 @@ pub(crate) fn import_unsupported(py: Python<'_>) -> PyResult<()> {
 }
 
 fn unsupported(py: Python<'_>, text: &'static str) -> PyErr {
+    unsupported_operation(py, (os::BAD_DESCRIPTOR, text))
+}
+
+/// Returns an `io.UnsupportedOperation` with some arguments.
+pub(crate) fn unsupported_operation(
+    py: Python<'_>,
+    arguments: impl PyErrArguments + 'static,
+) -> PyErr {
     match UNSUPPORTED.import(py, "io", "UnsupportedOperation") {
-        Ok(class) => PyErr::from_type(class.clone(), (os::BAD_DESCRIPTOR, text)),
+        Ok(class) => PyErr::from_type(class.clone(), arguments),
         Err(error) => error,
     }
 }

@@ -63,7 +63,7 @@ impl Method for Move {
         else {
             return Err(value_error("source, destination, or count out of range"));
         };
-        mmap.run_sized(py, from.len(), |map| map.copy_within(from, to.start))?;
+        mmap.copy_within(py, from, to.start)?;
         Ok(ReturnValue::none(py))
     }
 }
@@ -286,7 +286,7 @@ fn flush_range(offset: isize, size: isize, len: usize) -> Option<Range<usize>> {
     (size <= left).then_some(offset..offset + size)
 }
 
-fn not_resizable() -> PyErr {
+pub(crate) fn not_resizable() -> PyErr {
     PyTypeError::new_err("mmap can't resize a readonly or copy-on-write memory map.")
 }
 
