@@ -5,6 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     mem::MaybeUninit,
     ops::RangeBounds,
+    path::Path,
     sync::Arc,
 };
 
@@ -71,6 +72,8 @@ pub struct Map {
     pub(crate) allocate: bool,
     /// Whether the map of a file was made with a length, and so does not follow the file's.
     pub(crate) has_fixed_len: bool,
+    /// The path with which `Options::open` opened the file.
+    pub(crate) path: Option<Box<Path>>,
 }
 
 /// Where the bytes of a map come from.
@@ -186,6 +189,25 @@ impl Map {
     #[must_use]
     pub fn name(&self) -> Option<&OsStr> {
         self.name.as_deref()
+    }
+
+    /// Returns the path with which [`Options::open`](crate::Options::open) or [`Map::open`] opened
+    /// the file, or `None` for maps of open files and of memory.
+    ///
+    /// The file may have another name by now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.path(), Some(Path::new("Cargo.toml")));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Returns the byte at `at`.

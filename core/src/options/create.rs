@@ -51,12 +51,22 @@ impl Options {
         let memory = Memory::new(region, lead, len);
         // Changed through references from here: to move a map takes dozens of instructions.
         let has_fixed_len = self.len.is_some();
-        let mut map =
-            Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
+        let mut map = Map {
+            memory,
+            access,
+            origin,
+            request,
+            name,
+            mark: None,
+            allocate,
+            has_fixed_len,
+            path: None,
+        };
         map.count_calls();
         if self.repair {
             map.start_repair(self.on_damage)?;
         }
+        self.prepare_pages(&map)?;
         Ok(map)
     }
 
