@@ -13,7 +13,7 @@ use crate::{
     Error, Result,
     access::{Memory, RegionsGuard},
     mode::{Access, Sharing},
-    sys::{OwnedFile, repair::Mark, request::MapRequest},
+    sys::{OwnedFile, lock::Lock, repair::Mark, request::MapRequest},
     word::Word,
 };
 
@@ -72,6 +72,9 @@ pub struct Map {
     pub(crate) allocate: bool,
     /// Whether the map of a file was made with a length, and so does not follow the file's.
     pub(crate) has_fixed_len: bool,
+    /// Taken by a call that changes the length, before it locks the regions. Other calls need the
+    /// regions only, so they do not wait for a write to the file.
+    pub(crate) growing: Lock,
     /// The path with which `Options::open` opened the file.
     pub(crate) path: Option<Box<Path>>,
 }
