@@ -42,6 +42,7 @@ pub(crate) enum Hint {
     Directory,
     Pipe,
     Device,
+    #[cfg(unix)]
     FileSystem,
     Path,
     FileObject,
@@ -93,6 +94,7 @@ impl Hint {
             Hint::Device => "the descriptor is that of a device: most cannot be mapped, and the \
                  others need a length"
                 .into(),
+            #[cfg(unix)]
             Hint::FileSystem => {
                 "the file system maps no files, as that of /sys: read it with open()".into()
             }
