@@ -17,6 +17,7 @@ mod map;
 mod memory;
 mod mmap;
 mod os;
+mod pieces;
 mod search;
 mod slow_paths;
 

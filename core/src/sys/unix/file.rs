@@ -1,6 +1,7 @@
 //! File descriptors: state, length, writing to the device, closing.
 
 mod allocate;
+mod append;
 mod device;
 mod length;
 mod memory;
@@ -19,6 +20,7 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
+pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
