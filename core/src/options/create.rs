@@ -15,6 +15,7 @@ use crate::{
         file_state::FileState,
         fork,
         region::{self, Region, page_of},
+        repair::Reaction,
         request::MapRequest,
     },
 };
@@ -46,6 +47,7 @@ impl Options {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
         let access = self.access_to(&source);
+        let reaction = self.reaction(&source);
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
@@ -55,9 +57,20 @@ impl Options {
             Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
         map.count_calls();
         if self.repair {
-            map.start_repair(self.on_damage)?;
+            map.start_repair(reaction)?;
         }
         Ok(map)
+    }
+
+    /// Returns what happens when the map becomes damaged.
+    fn reaction(&self, source: &Source<'_>) -> Reaction {
+        let name = |file| match sys::file::path(file) {
+            // As `Debug` prints it, without control characters.
+            Some(path) => format!("{path:?}").into(),
+            None => "a file of unknown name".into(),
+        };
+        let file = source.file().filter(|_| self.report_damage);
+        Reaction { hook: self.on_damage, reported_name: file.map(name) }
     }
 
     /// Returns the state of the file, after extending it if the settings require that.

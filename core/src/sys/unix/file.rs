@@ -4,6 +4,7 @@ mod allocate;
 mod device;
 mod length;
 mod memory;
+mod path;
 mod read;
 mod residency;
 mod size_signal;
@@ -21,6 +22,7 @@ use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
