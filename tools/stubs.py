@@ -8,8 +8,8 @@ from tools.steps import TARGET
 # What a type checker needs and a runtime lacks. Iteration and `in` use the C slots of a sequence.
 # From CPython 3.12 on, each class with a buffer has the other two.
 ALLOWED = ["mmap.__iter__", "mmap.__contains__", "mmap.__buffer__", "mmap.__release_buffer__"]
-# The constructor has keywords that the standard class lacks.
-ADDED = [*ALLOWED, "mmap.__new__"]
+# The constructor has keywords that the standard class lacks, and `bytes(m)` reports faults.
+ADDED = [*ALLOWED, "mmap.__new__", "mmap.__bytes__"]
 ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")
 
 

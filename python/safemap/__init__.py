@@ -5,5 +5,6 @@ of SIGBUS.
 unchanged, and :func:`install` replaces the standard module in the running interpreter.
 """
 
+from safemap._damage import intact as intact
 from safemap._install import install as install
 from safemap._safemap import *  # noqa: F403

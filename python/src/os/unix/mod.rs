@@ -8,6 +8,8 @@ pub(crate) use libc::{
 };
 use safemap::Error;
 
+pub(crate) const CAN_REPAIR: bool = true;
+
 /// `msync` requires it, and CPython passes the offset unchanged.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = true;
 
