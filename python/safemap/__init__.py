@@ -3,8 +3,16 @@ of SIGBUS.
 
 ``import safemap as mmap`` uses it in one program, ``python -m safemap program.py`` runs a program
 unchanged, and :func:`install` replaces the standard module in the running interpreter.
+:func:`open` maps a file by its path.
 """
 
 from safemap._damage import intact as intact
 from safemap._install import install as install
+from safemap._open import open as open
 from safemap._safemap import *  # noqa: F403
+from safemap._safemap import _STANDARD_NAMES
+from safemap._stream import MapIO as MapIO
+
+# Programs that say ``from mmap import *`` get the names of the standard module. Type checkers take
+# the names above.
+globals()["__all__"] = _STANDARD_NAMES

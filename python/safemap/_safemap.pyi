@@ -7,6 +7,9 @@ from typing import Final, Literal, NoReturn, SupportsIndex, final, overload
 
 from typing_extensions import Buffer, Self, disjoint_base
 
+from safemap._stream import MapIO
+from safemap._types import Advise, File, Mode
+
 error = OSError
 
 class FaultError(OSError):
@@ -373,6 +376,108 @@ class mmap:
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
         def __release_buffer__(self, view: memoryview, /) -> None: ...
+
+@disjoint_base
+class Map(mmap):
+    """A map of a file, opened by path. open() describes the arguments.
+
+    In addition to the methods of mmap it has those of a file object, and it can be pickled if it
+    was opened by path. Iteration, `in` and `reversed` give ints. Opened without a size in the modes
+    r+, w+ and x+, it grows when it is written past its end.
+    """
+
+    def __new__(
+        cls,
+        file: File,
+        mode: Mode = "r",
+        size: int | None = None,
+        *,
+        offset: int = 0,
+        reserve: int = 0,
+        repair: bool = False,
+        allocate: bool = False,
+        advise: Advise | None = None,
+        lock: bool = False,
+    ) -> Self:
+        """Maps a file, as open() does."""
+
+    @property
+    def name(self) -> str | bytes | int:
+        """The path that was opened, or the number of the descriptor."""
+
+    @property
+    def offset(self) -> int:
+        """The byte of the file at which the map starts."""
+
+    @property
+    def access(self) -> int:
+        """ACCESS_READ, ACCESS_WRITE or ACCESS_COPY."""
+
+    @property
+    def exports(self) -> int:
+        """The number of buffers (memoryview, array) that refer to the memory."""
+
+    def close(self, *, detach: bool = False) -> None:
+        """Closes the map: later calls raise ValueError. Does nothing if it is closed already.
+
+        Raises BufferError while a buffer of the memory exists. If `detach` is true, the map is
+        closed nevertheless, and its memory is unmapped when the last buffer has been released.
+        """
+
+    def refresh(self) -> int:
+        """Sets the length of the map to the current length of the file, and returns it. The file is
+        not modified. Read-only maps can be refreshed, too.
+
+        Raises BufferError while a buffer of the memory exists, io.UnsupportedOperation for a map
+        that was opened with a size or in the mode c.
+        """
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Sets the length of the map, and that of the file to its end, to `size` bytes, or to the
+        position. Returns the length. The position does not change.
+
+        Raises io.UnsupportedOperation for a map that was opened with a size or for reading,
+        BufferError while a buffer of the memory exists.
+        """
+
+    def readable(self) -> bool:
+        """Returns True. Raises ValueError if the map is closed."""
+
+    def writable(self) -> bool:
+        """Returns whether the map can be written to. Raises ValueError if it is closed."""
+
+    def fileno(self) -> NoReturn:
+        """Raises io.UnsupportedOperation: the position of the map is not that of a descriptor."""
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Copies bytes from the position into a writable `buffer`, advances the position and
+        returns the number of bytes: 0 at the end.
+
+        Returns the bytes before one that cannot be accessed. The next call raises FaultError.
+        """
+
+    def reader(self, start: int = 0, end: int | None = None) -> MapIO:
+        """Returns a raw stream of the bytes from `start` to `end`, with its own position.
+
+        Without `end` it extends to the end of the map, and writing past that end makes the map
+        longer if it was opened without a size. Closing a stream does not close the map.
+        """
+
+    @property
+    def _file_id(self) -> tuple[int, int] | None: ...
+    def _read_into(self, buffer: Buffer, at: int, end: int) -> int: ...
+    def _write_at(self, bytes: Buffer, at: int) -> int: ...
+    def __bool__(self) -> Literal[True]:
+        """Returns True, as every file object does, also for an empty map."""
+
+    def __iter__(self) -> Iterator[int]: ...  # type: ignore[override]
+    def __copy__(self) -> NoReturn:
+        """Raises TypeError: two maps of a file are not copies of each other."""
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        """Raises TypeError, as copy.copy() does."""
+
+_STANDARD_NAMES: Final[list[str]]
 
 ACCESS_DEFAULT: Final = 0
 ACCESS_READ: Final = 1

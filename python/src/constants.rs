@@ -17,10 +17,13 @@ pub(crate) const CAN_NAME_MEMORY: bool = cfg!(any(target_os = "linux", target_os
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PAGESIZE", safemap::page_size())?;
     module.add("ALLOCATIONGRANULARITY", safemap::granularity())?;
-    [ACCESS, UNIX, PLATFORM, PROCESSOR]
+    [ACCESS, UNIX, PLATFORM, PROCESSOR, ADDITIONAL]
         .concat()
         .into_iter()
-        .try_for_each(|(name, value)| module.add(name, value))
+        .try_for_each(|(name, value)| module.add(name, value))?;
+    let standard = [ACCESS, UNIX, PLATFORM, PROCESSOR].concat().into_iter().map(|it| it.0);
+    let names = ["PAGESIZE", "ALLOCATIONGRANULARITY", "error", "mmap"].into_iter().chain(standard);
+    module.add("_STANDARD_NAMES", names.collect::<Vec<_>>())
 }
 
 type Table = &'static [(&'static str, c_int)];
@@ -31,6 +34,7 @@ macro_rules! table {
     ($($name:ident)*) => { &[$((stringify!($name), libc::$name)),*] };
 }
 
+// Constants that the newest CPython does not have are in `ADDITIONAL`.
 const ACCESS: Table = &[
     ("ACCESS_DEFAULT", ACCESS_DEFAULT),
     ("ACCESS_READ", ACCESS_READ),
@@ -52,7 +56,6 @@ const UNIX: Table = &[];
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const PLATFORM: Table = &[
-    // CPython's module has these.
     ("MAP_DENYWRITE", libc::MAP_DENYWRITE),
     ("MAP_EXECUTABLE", libc::MAP_EXECUTABLE),
     ("MAP_POPULATE", libc::MAP_POPULATE),
@@ -68,7 +71,10 @@ const PLATFORM: Table = &[
     ("MADV_NOHUGEPAGE", libc::MADV_NOHUGEPAGE),
     ("MADV_DONTDUMP", libc::MADV_DONTDUMP),
     ("MADV_DODUMP", libc::MADV_DODUMP),
-    // CPython's module does not have these.
+];
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ADDITIONAL: Table = &[
     ("MAP_GROWSDOWN", libc::MAP_GROWSDOWN),
     ("MAP_HUGETLB", libc::MAP_HUGETLB),
     ("MAP_HUGE_SHIFT", HUGE_SHIFT),
@@ -144,6 +150,9 @@ const PLATFORM: Table =
     target_os = "openbsd"
 )))]
 const PLATFORM: Table = &[];
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const ADDITIONAL: Table = &[];
 
 /// With `MAP_HUGETLB`, the upper bits of the flags are the binary logarithm of the page size.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -3,6 +3,7 @@
 use std::{ffi::CStr, mem::MaybeUninit};
 
 use pyo3::{
+    PyErrArguments,
     prelude::*,
     sync::PyOnceLock,
     types::{PyBytes, PyType},
@@ -69,19 +70,29 @@ impl Method for Seek {
         py: Python<'py>,
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
-        let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
-        let len = mmap.length(py)?;
-        let from = match whence {
-            0 => 0,
-            1 => mmap.position(),
-            2 => len,
-            _ => return Err(value_error("unknown seek type")),
-        };
-        let to = from.checked_add_signed(distance).filter(|&to| to <= len);
-        let to = to.ok_or_else(|| value_error("seek out of range"))?;
-        mmap.set_position(to);
-        Ok(return_int(py, to))
+        seek(mmap, py, arguments, || value_error("seek out of range"))
     }
+}
+
+/// Sets the position. Raises `out_of_range` if it would be outside the map.
+pub(crate) fn seek(
+    mmap: &Mmap,
+    py: Python<'_>,
+    arguments: &[Bound<'_, PyAny>],
+    out_of_range: impl FnOnce() -> PyErr,
+) -> PyResult<ReturnValue> {
+    let (distance, whence) = (ssize(&arguments[0])?, arguments.get(1).map_or(Ok(0), int)?);
+    let len = mmap.length(py)?;
+    let from = match whence {
+        0 => 0,
+        1 => mmap.position(),
+        2 => len,
+        _ => return Err(value_error("unknown seek type")),
+    };
+    let to = from.checked_add_signed(distance).filter(|&to| to <= len);
+    let to = to.ok_or_else(out_of_range)?;
+    mmap.set_position(to);
+    Ok(return_int(py, to))
 }
 
 /// `mmap.read(n=None, /)`
@@ -200,9 +211,7 @@ impl Method for Write {
         with_bytes(&arguments[0], |bytes| {
             mmap.ensure_writable()?;
             let at = mmap.position();
-            let left = mmap.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
-            left.ok_or_else(|| value_error("data out of range"))?;
-            mmap.copy_in(py, bytes, at)?;
+            mmap.write_bytes(py, bytes, at)?;
             mmap.set_position(at + bytes.len());
             Ok(return_int(py, bytes.len()))
         })
@@ -235,6 +244,7 @@ impl Method for WriteByte {
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
+        mmap.ensure_end(py, at.saturating_add(1))?;
         mmap.map.with(
             py,
             |map| map.set(byte, at),
@@ -291,6 +301,22 @@ impl Mmap {
         Ok(bytes.into())
     }
 
+    /// Writes `bytes` at `at`. Raises ValueError, and writes nothing, if they do not fit.
+    pub(crate) fn write_bytes(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
+        self.ensure_end(py, at.saturating_add(bytes.len()))?;
+        let left = self.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
+        left.ok_or_else(|| value_error("data out of range"))?;
+        self.copy_in(py, bytes, at)
+    }
+
+    /// Makes a map that [grows](Mmap::grows) at least `end` bytes long.
+    fn ensure_end(&self, py: Python<'_>, end: usize) -> PyResult<()> {
+        if !self.grows || end <= self.length(py)? {
+            return Ok(());
+        }
+        self.map.resize(py, |map| map.resize(end.max(map.len())), to_exception)
+    }
+
     /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
     /// long, because most are short.
     fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
@@ -321,8 +347,16 @@ pub(crate) fn import_unsupported(py: Python<'_>) -> PyResult<()> {
 }
 
 fn unsupported(py: Python<'_>, text: &'static str) -> PyErr {
+    unsupported_operation(py, (os::BAD_DESCRIPTOR, text))
+}
+
+/// Returns an `io.UnsupportedOperation` with some arguments.
+pub(crate) fn unsupported_operation(
+    py: Python<'_>,
+    arguments: impl PyErrArguments + 'static,
+) -> PyErr {
     match UNSUPPORTED.import(py, "io", "UnsupportedOperation") {
-        Ok(class) => PyErr::from_type(class.clone(), (os::BAD_DESCRIPTOR, text)),
+        Ok(class) => PyErr::from_type(class.clone(), arguments),
         Err(error) => error,
     }
 }

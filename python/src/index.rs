@@ -93,6 +93,12 @@ impl Mmap {
         let at = usize::try_from(index).map_err(|_| index_out_of_range())?;
         Ok(single_byte(py, self.byte(py, at)?))
     }
+
+    /// The same for `Map` and subclasses: an int.
+    pub(crate) fn sequence_int(&self, py: Python<'_>, index: isize) -> PyResult<ReturnValue> {
+        let at = usize::try_from(index).map_err(|_| index_out_of_range())?;
+        Ok(small_int(py, self.byte(py, at)?))
+    }
 }
 
 /// Writing.

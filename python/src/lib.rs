@@ -14,6 +14,7 @@ mod ffi;
 mod file;
 mod index;
 mod lines;
+mod map;
 mod memory;
 mod mmap;
 mod os;
@@ -25,7 +26,7 @@ compile_error!("safemap supports CPython only: the layout of a type's slots diff
 
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use crate::{error::FaultError, lines::LineIterator, mmap::Mmap};
+use crate::{error::FaultError, lines::LineIterator, map::FileMap, mmap::Mmap};
 
 /// The extension module of the package `safemap`.
 // Free-threaded builds need no GIL: see `ffi/shared_map.rs`.
@@ -35,6 +36,7 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::fill_small_objects(py)?;
     file::import_unsupported(py)?;
     module.add_class::<Mmap>()?;
+    module.add_class::<FileMap>()?;
     module.add_class::<LineIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     let fault_error = py.get_type::<FaultError>();

@@ -286,7 +286,7 @@ fn flush_range(offset: isize, size: isize, len: usize) -> Option<Range<usize>> {
     (size <= left).then_some(offset..offset + size)
 }
 
-fn not_resizable() -> PyErr {
+pub(crate) fn not_resizable() -> PyErr {
     PyTypeError::new_err("mmap can't resize a readonly or copy-on-write memory map.")
 }
 

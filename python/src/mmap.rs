@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CStr, c_int},
+    mem::MaybeUninit,
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -59,6 +60,8 @@ pub(crate) struct Mmap {
     pub(crate) flags: c_int,
     pub(crate) offset: i64,
     pub(crate) tracked: bool,
+    /// Whether a write past the end makes the map longer, as that of a file does.
+    pub(crate) grows: bool,
 }
 
 impl Mmap {
@@ -71,6 +74,7 @@ impl Mmap {
             flags,
             offset,
             tracked,
+            grows: false,
         }
     }
 
@@ -184,6 +188,27 @@ impl Mmap {
                 clamped(map, at..at.saturating_add(len), |range| {
                     Ok(map.read_uninit_at(&mut bytes[..range.len()], range.start)?.len())
                 })
+            })
+        })
+    }
+
+    /// Copies bytes of `at..end` to `target`, at most those before one that cannot be accessed.
+    /// Returns how many; fails if there are none for this reason.
+    pub(crate) fn copy_before_fault(
+        &self,
+        py: Python<'_>,
+        target: &mut [MaybeUninit<u8>],
+        at: usize,
+        end: usize,
+    ) -> PyResult<usize> {
+        self.run_sized(py, target.len(), |map| {
+            clamped(map, at..end.min(at.saturating_add(target.len())), |range| {
+                match map.read_uninit_at(&mut target[..range.len()], range.start) {
+                    Err(Error::Fault { offset }) if offset > range.start => {
+                        Ok(offset - range.start)
+                    }
+                    result => result.map(|bytes| bytes.len()),
+                }
             })
         })
     }

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::{mem::MaybeUninit, ptr, slice};
+use std::{ffi::c_int, mem::MaybeUninit, ptr, slice};
 
 use pyo3::{ffi, prelude::*, types::PyBytes};
 use safemap::copy_of;
@@ -28,8 +28,21 @@ pub(crate) fn with_bytes<R>(
     match object.cast_exact::<PyBytes>() {
         // The common case needs no buffer to be acquired and released.
         Ok(bytes) => call(bytes.as_bytes()),
-        Err(_) => call(Buffer::acquire(object)?.as_slice()),
+        Err(_) => call(Buffer::acquire(object, ffi::PyBUF_SIMPLE)?.as_slice()),
     }
+}
+
+/// Calls `call` with the bytes of a writable bytes-like `object`, which may only be passed to the
+/// core, as those of [`with_bytes`]. May run its `__buffer__` method.
+///
+/// # Errors
+///
+/// TypeError or BufferError if `object` has no writable, contiguous buffer; the error of `call`.
+pub(crate) fn with_writable_bytes<R>(
+    object: &Bound<'_, PyAny>,
+    call: impl FnOnce(&mut [MaybeUninit<u8>]) -> PyResult<R>,
+) -> PyResult<R> {
+    call(Buffer::acquire(object, ffi::PyBUF_WRITABLE)?.as_mut_slice())
 }
 
 /// Like [`with_bytes`], but copies the bytes first unless `object` is a `bytes` object.
@@ -40,7 +53,10 @@ pub(crate) fn with_stable_bytes<R>(
 ) -> PyResult<R> {
     match object.cast_exact::<PyBytes>() {
         Ok(bytes) => call(bytes.as_bytes()),
-        Err(_) => call(&copy_of(Buffer::acquire(object)?.as_slice()).map_err(to_exception)?),
+        Err(_) => call(
+            &copy_of(Buffer::acquire(object, ffi::PyBUF_SIMPLE)?.as_slice())
+                .map_err(to_exception)?,
+        ),
     }
 }
 
@@ -60,12 +76,13 @@ struct Buffer<'py> {
 }
 
 impl<'py> Buffer<'py> {
-    fn acquire(object: &Bound<'py, PyAny>) -> PyResult<Buffer<'py>> {
+    /// Acquires a contiguous buffer, with further requests as `flags`.
+    fn acquire(object: &Bound<'py, PyAny>, flags: c_int) -> PyResult<Buffer<'py>> {
         let py = object.py();
         let mut view = Box::new(ffi::Py_buffer::new());
         // SAFETY: attached (`py`); a live object and a structure to fill.
-        match unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &mut *view, ffi::PyBUF_SIMPLE) } {
-            // An exporter that cannot provide contiguous bytes refuses PyBUF_SIMPLE.
+        match unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &mut *view, flags) } {
+            // An exporter that cannot provide contiguous bytes refuses flags without PyBUF_STRIDES.
             0 => Ok(Buffer { view, _attached: py }),
             _ => Err(PyErr::fetch(py)),
         }
@@ -80,6 +97,15 @@ impl<'py> Buffer<'py> {
         // allows only accessors to read the slice: they are assembly, about which the compiler
         // assumes nothing.
         unsafe { slice::from_raw_parts(self.view.buf.cast(), self.view.len as usize) }
+    }
+
+    /// The bytes of a buffer that was acquired as writable.
+    fn as_mut_slice(&mut self) -> &mut [MaybeUninit<u8>] {
+        if self.view.buf.is_null() {
+            return &mut [];
+        }
+        // SAFETY: as in `as_slice`, and the exporter has agreed to writing.
+        unsafe { slice::from_raw_parts_mut(self.view.buf.cast(), self.view.len as usize) }
     }
 }
 

@@ -17,6 +17,7 @@ use super::{method::define, slots};
 use crate::{
     file::{Read, ReadByte, Readline, Seek, Tell, Write, WriteByte},
     lines::LineIterator,
+    map::{FileMap, SeekStream},
     memory::Move,
     mmap::{Close, Mmap},
     search::{Find, Rfind},
@@ -91,6 +92,18 @@ add_methods_and_slots!(
     slots::get_buffer_slow,
     Py_tp_new: slots::new_slow_mmap
 );
+
+// A class that is defined in Python has the first slot from `__getitem__`, which is the second.
+inventory::submit! {
+    type Inventory = <FileMap as PyClassImpl>::Inventory;
+    Inventory::new(PyClassItems {
+        methods: &[define::<SeekStream>(true)],
+        slots: &[
+            slot(ffi::Py_sq_item, slots::item_as_int as *mut c_void),
+            slot(ffi::Py_mp_subscript, slots::subscript as *mut c_void),
+        ],
+    })
+}
 
 inventory::submit! {
     type Inventory = <LineIterator as PyClassImpl>::Inventory;

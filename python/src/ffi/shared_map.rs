@@ -84,7 +84,12 @@ impl SharedMap {
 
     /// Whether a buffer of the map is exported.
     pub(crate) fn is_exported(&self) -> bool {
-        self.state.load(Acquire) & EXPORTS != 0
+        self.exports() != 0
+    }
+
+    /// Returns how many buffers of the map are exported.
+    pub(crate) fn exports(&self) -> u64 {
+        self.state.load(Acquire) & EXPORTS
     }
 
     /// Runs a short call on the map. Converts its error with `to_exception`.
@@ -150,12 +155,12 @@ impl SharedMap {
     /// # Errors
     ///
     /// BufferError if a buffer is exported.
-    pub(crate) fn resize(
+    pub(crate) fn resize<R: Send>(
         &self,
         py: Python<'_>,
-        call: impl FnOnce(&Map) -> safemap::Result<()> + Send,
+        call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
         to_exception: impl FnOnce(Error) -> PyErr,
-    ) -> PyResult<()> {
+    ) -> PyResult<R> {
         self.change(py, |state| match state {
             _ if state.has(EXPORTS) => {
                 Err(exported("mmap can't resize with extant buffers exported."))
@@ -186,10 +191,22 @@ impl SharedMap {
             // Another thread closed it first.
             Err(_) if self.is_closed() => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => {
-                self.take(py).map_or(Ok(()), |map| py.detach(|| map.close()).map_err(to_exception))
-            }
+            Ok(_) => self.unmap(py),
         }
+    }
+
+    /// Closes the map also while buffers are exported. It is unmapped when the last one has been
+    /// released.
+    pub(crate) fn detach(&self, py: Python<'_>) -> PyResult<()> {
+        match self.change(py, |state| Ok(Transition::To(state.0 | CLOSED))) {
+            Ok(before) if !before.has(EXPORTS) => self.unmap(py),
+            // Another thread closed it first, or the last buffer unmaps it.
+            _ => Ok(()),
+        }
+    }
+
+    fn unmap(&self, py: Python<'_>) -> PyResult<()> {
+        self.take(py).map_or(Ok(()), |map| py.detach(|| map.close()).map_err(to_exception))
     }
 
     /// Waits until no call uses the closed map, and takes it. Returns `None` if the interpreter is
@@ -246,7 +263,16 @@ impl SharedMap {
     /// Counts one exported buffer less. The caller is attached to the interpreter.
     #[inline]
     pub(super) fn release(&self) {
-        self.subtract(ONE_EXPORT);
+        // The last buffer of a detached map.
+        if self.subtract(ONE_EXPORT) & (CLOSED | EXPORTS) == CLOSED | ONE_EXPORT {
+            self.unmap_detached();
+        }
+    }
+
+    #[cold]
+    fn unmap_detached(&self) {
+        // An error of the system has no caller that could receive it, as in `drop`.
+        Python::try_attach(|py| self.unmap(py).ok());
     }
 
     /// Replaces the state if it still is `current`. May fail spuriously.
@@ -262,21 +288,24 @@ impl SharedMap {
         true
     }
 
+    /// Subtracts from the state; returns what it was before.
     #[inline]
-    fn subtract(&self, bits: u64) {
+    fn subtract(&self, bits: u64) -> u64 {
         if cfg!(Py_GIL_DISABLED) {
-            self.state.fetch_sub(bits, AcqRel);
-        } else {
-            self.state.store(self.state.load(Relaxed) - bits, Release);
+            return self.state.fetch_sub(bits, AcqRel);
         }
+        let before = self.state.load(Relaxed);
+        self.state.store(before - bits, Release);
+        before
     }
 
     /// Changes the state of an open map as `decide` returns, after waiting if it returns `Wait`.
+    /// Returns the state before the change.
     fn change(
         &self,
         py: Python<'_>,
         decide: impl Fn(State) -> PyResult<Transition> + Sync,
-    ) -> PyResult<()> {
+    ) -> PyResult<State> {
         loop {
             let loaded = self.state.load(Acquire);
             let state = State(loaded).current();
@@ -286,7 +315,7 @@ impl SharedMap {
             match decide(state)? {
                 Transition::To(next) => {
                     if self.try_replace(loaded, next) {
-                        return Ok(());
+                        return Ok(state);
                     }
                 }
                 Transition::Wait => {

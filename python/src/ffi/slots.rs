@@ -61,6 +61,16 @@ pub(super) unsafe extern "C" fn item_slow(
     unsafe { run_slow(object, ptr::null_mut(), slow) }
 }
 
+/// `sq_item` of `Map`: returns an int, as `m[i]` does.
+pub(super) unsafe extern "C" fn item_as_int(
+    object: *mut PyObject,
+    index: Py_ssize_t,
+) -> *mut PyObject {
+    let item = |mmap: &Bound<'_, Mmap>| Ok(mmap.get().sequence_int(mmap.py(), index)?.0);
+    // SAFETY: the interpreter calls a slot attached, with an instance of its class.
+    unsafe { run_slow(object, ptr::null_mut(), item) }
+}
+
 pub(super) unsafe extern "C" fn assign_item(
     object: *mut PyObject,
     index: Py_ssize_t,

@@ -2,16 +2,27 @@
 
 mod construct;
 
+use std::{ffi::c_int, os::fd::BorrowedFd};
+
 pub(crate) use libc::{
     EACCES as ACCESS_DENIED, EBADF as BAD_DESCRIPTOR, EFAULT as BAD_ADDRESS, EINVAL as INVALID,
-    ENOMEM as NOT_ENOUGH_MEMORY, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC,
+    ENODEV as NO_SUCH_DEVICE, ENOMEM as NOT_ENOUGH_MEMORY, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED,
+    MS_SYNC,
 };
+use pyo3::prelude::*;
 use safemap::Error;
+
+use crate::{error::errno, ffi::borrow};
 
 pub(crate) const CAN_REPAIR: bool = true;
 
 /// `msync` requires it, and CPython passes the offset unchanged.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = true;
+
+/// Borrows the file of a descriptor.
+pub(crate) fn borrow_file(_: Python<'_>, fileno: c_int) -> PyResult<BorrowedFd<'static>> {
+    borrow(fileno).ok_or_else(|| errno(BAD_DESCRIPTOR))
+}
 
 /// Returns the arguments of an `OSError`. Python selects the subclass by the code.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String) {

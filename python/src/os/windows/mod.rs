@@ -3,16 +3,19 @@
 mod construct;
 mod size;
 
-use std::ffi::c_int;
+use std::{ffi::c_int, os::windows::io::BorrowedHandle};
 
+use pyo3::{exceptions::PyOSError, prelude::*};
 use safemap::{Error, Flags, fault_status};
 
-use crate::ffi::error_of_status;
+use crate::ffi::{borrow, error_of_status};
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
 /// `ERROR_NOT_ENOUGH_MEMORY`.
 pub(crate) const NOT_ENOUGH_MEMORY: i32 = 8;
+/// No file system on Windows refuses all maps with one code.
+pub(crate) const NO_SUCH_DEVICE: i32 = -1;
 /// `EBADF` of the C library.
 pub(crate) const BAD_DESCRIPTOR: i32 = 9;
 /// `EFAULT` of the C library.
@@ -30,6 +33,12 @@ pub(crate) const CAN_REPAIR: bool = false;
 
 /// `FlushViewOfFile` accepts any range.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = false;
+
+/// Borrows the file of a descriptor.
+pub(crate) fn borrow_file(py: Python<'_>, fileno: c_int) -> PyResult<BorrowedHandle<'static>> {
+    let file = borrow(py, fileno)?;
+    file.ok_or_else(|| PyOSError::new_err((BAD_DESCRIPTOR, "Bad file descriptor")))
+}
 
 /// Returns the arguments of an `OSError`. Python derives `errno` and the subclass from the code.
 pub(crate) fn arguments(code: i32, text: String) -> (i32, String, Option<()>, i32, Option<()>) {

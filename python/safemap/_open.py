@@ -1,0 +1,84 @@
+"""Opens files by path, and opens them again when a map is unpickled."""
+
+from __future__ import annotations
+
+import os
+
+from safemap._safemap import Map
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from safemap._types import Advise, File, Mode
+
+
+def open(
+    file: File,
+    mode: Mode = "r",
+    size: int | None = None,
+    *,
+    offset: int = 0,
+    reserve: int = 0,
+    repair: bool = False,
+    allocate: bool = False,
+    advise: Advise | None = None,
+    lock: bool = False,
+) -> Map:
+    """Maps a file.
+
+    `file` is a path, a descriptor, or an object with a fileno() method. A file that this call opens
+    is closed with the map. A descriptor or file object remains the caller's; what the object has
+    buffered is flushed first.
+
+    ====  ==================================  ==============================
+    mode  file                                map
+    ====  ==================================  ==============================
+    r     must exist                          read-only
+    r+    must exist                          writes change the file
+    w+    created, or truncated to length 0   writes change the file
+    x+    created, FileExistsError if exists  writes change the file
+    c     must exist                          writes change the memory only
+    ====  ==================================  ==============================
+
+    Without `size` the map extends from `offset`, which may be any byte of the file, to its end. In
+    the modes r+, w+ and x+ it then grows as a file does: write() past the end and truncate() change
+    the length of map and file. With `size`, the map has this number of bytes until resize(). A
+    longer file is not cut; a shorter one is extended in the modes r+, w+ and x+, and a ValueError
+    in the others.
+
+    `reserve` is a number of bytes: up to this length the map grows without moving. `repair` and
+    `allocate` are as for mmap. `advise` says how the map will be used, and `lock` reads
+    all pages into memory and keeps them there.
+
+    Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
+    the file, io.UnsupportedOperation for a file without a length, as in /proc.
+    """
+    return Map(
+        file,
+        mode,
+        size,
+        offset=offset,
+        reserve=reserve,
+        repair=repair,
+        allocate=allocate,
+        advise=advise,
+        lock=lock,
+    )
+
+
+def _reopen(
+    cls: type[Map],
+    path: str | bytes,
+    mode: Mode,
+    offset: int,
+    size: int | None,
+    device: int,
+    inode: int,
+) -> Map:
+    """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
+    status = os.stat(path)
+    if (status.st_dev, status.st_ino) == (device, inode):
+        map = cls(path, mode, size, offset=offset)
+        if map._file_id == (device, inode):
+            return map
+        map.close()
+    raise ValueError(f"{os.fsdecode(path)} is a different file now")

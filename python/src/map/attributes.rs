@@ -1,0 +1,68 @@
+//! Attributes, and the text that describes a map.
+
+use pyo3::{exceptions::PyValueError, prelude::*};
+use safemap::Map;
+
+use super::{FileMap, base};
+
+#[pymethods]
+impl FileMap {
+    /// The path that was opened, or the number of the descriptor.
+    #[getter]
+    fn name(&self, py: Python<'_>) -> Py<PyAny> {
+        self.name.clone_ref(py)
+    }
+
+    /// The byte of the file at which the map starts.
+    #[getter]
+    fn offset(slf: &Bound<'_, Self>) -> i64 {
+        base(slf).offset
+    }
+
+    /// ACCESS_READ, ACCESS_WRITE or ACCESS_COPY.
+    #[getter]
+    fn access(slf: &Bound<'_, Self>) -> i32 {
+        base(slf).access
+    }
+
+    /// The number of buffers (memoryview, array) that refer to the memory.
+    #[getter]
+    fn exports(slf: &Bound<'_, Self>) -> u64 {
+        base(slf).map.exports()
+    }
+
+    /// Closes the map: later calls raise ValueError. Does nothing if it is closed already.
+    ///
+    /// While a buffer of the memory exists, BufferError is raised. If `detach` is true, the map is
+    /// closed nevertheless, and its memory is unmapped when the last buffer has been released.
+    #[pyo3(signature = (*, detach = false))]
+    fn close(slf: &Bound<'_, Self>, detach: bool) -> PyResult<()> {
+        let map = &base(slf).map;
+        if detach { map.detach(slf.py()) } else { map.close(slf.py()) }
+    }
+
+    /// Returns name, mode, length, position and defects. Asks the system for the file's length.
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let (this, base, py) = (slf.get(), base(slf), slf.py());
+        let class = slf.get_type().fully_qualified_name()?;
+        let (name, mode) = (this.name.bind(py).repr()?, this.mode.name());
+        let start = format!("<{class} name={name} mode='{mode}'");
+        // Only a closed map fails here.
+        let described: PyResult<_> = base.run(py, |map| Ok((map.len(), defects(map))));
+        Ok(match described {
+            Ok((len, defects)) => {
+                format!("{start} length={len} pos={}{defects}>", base.position())
+            }
+            Err(error) if error.is_instance_of::<PyValueError>(py) => format!("{start} closed>"),
+            Err(error) => return Err(error),
+        })
+    }
+}
+
+fn defects(map: &Map) -> String {
+    let damage = map.damage().map(|offset| format!(" damaged at {offset}"));
+    let end = map.offset() + map.len() as u64;
+    let missing = map.file_len().ok().map(|len| end.saturating_sub(len)).filter(|&len| len > 0);
+    let missing = missing.map(|bytes| format!(" file is {bytes} bytes shorter"));
+    [damage, missing].into_iter().flatten().collect()
+}

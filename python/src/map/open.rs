@@ -1,0 +1,202 @@
+//! The constructor: opens the file by path, or takes a file that the caller has opened.
+
+use std::ffi::c_int;
+
+use pyo3::{
+    PyClassInitializer,
+    exceptions::{PyOSError, PyValueError},
+    prelude::*,
+    types::{PyBytes, PyDict, PyInt, PyString, PyType},
+};
+use safemap::Error;
+
+use super::{
+    FileIdentity, FileMap,
+    settings::{Mode, Settings, advice},
+};
+use crate::{
+    argument::int,
+    damage,
+    error::to_exception,
+    ffi::{audit, new_object},
+    file::unsupported_operation,
+    mmap::Mmap,
+    os::{NO_SUCH_DEVICE, borrow_file},
+};
+
+#[pymethods]
+impl FileMap {
+    #[new]
+    #[pyo3(
+        signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
+                     allocate = false, advise = None, lock = false),
+        text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
+                          allocate=False, advise=None, lock=False)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
+    #[classmethod]
+    fn construct<'py>(
+        class: &Bound<'py, PyType>,
+        file: &Bound<'py, PyAny>,
+        mode: &str,
+        size: Option<usize>,
+        offset: u64,
+        reserve: usize,
+        repair: bool,
+        allocate: bool,
+        advise: Option<&str>,
+        lock: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
+        // A file that was just emptied has no bytes that a length of 0 could exclude.
+        let size =
+            size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
+        let advice = advise.map(advice).transpose()?;
+        let settings = Settings { mode, size, offset, reserve, repair, allocate, advice, lock };
+        let file = File::open(file, mode)?;
+        let made = file.map(&settings);
+        file.close()?;
+        let object = new_object(class, made?)?;
+        if repair {
+            damage::register(object.as_super())?;
+        }
+        Ok(object.into_any())
+    }
+}
+
+/// The file to map.
+struct File<'py> {
+    /// What `Map.name` returns.
+    name: Bound<'py, PyAny>,
+    fileno: c_int,
+    /// The file object of a path that was opened.
+    opened: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> File<'py> {
+    /// Opens a path as `io.open` does, or prepares the file of the caller.
+    fn open(file: &Bound<'py, PyAny>, mode: Mode) -> PyResult<File<'py>> {
+        if file.is_instance_of::<PyInt>() {
+            let fileno = int(file)?;
+            return File { name: file.clone(), fileno, opened: None }.prepared(mode);
+        }
+        if file.hasattr("fileno")? {
+            return File::of_object(file)?.prepared(mode);
+        }
+        let keywords = PyDict::new(file.py());
+        keywords.set_item("buffering", 0)?;
+        let io = file.py().import("io")?;
+        let opened = io.call_method("open", (file, mode.of_file()), Some(&keywords))?;
+        let fileno = opened.call_method0("fileno")?.extract()?;
+        Ok(File { name: opened.getattr("name")?, fileno, opened: Some(opened) })
+    }
+
+    /// Takes the descriptor of a file object, which keeps it, and flushes what it has buffered.
+    fn of_object(file: &Bound<'py, PyAny>) -> PyResult<File<'py>> {
+        if let Ok(flush) = file.getattr("flush") {
+            flush.call0()?;
+        }
+        let fileno = file.call_method0("fileno")?;
+        let name = file
+            .getattr("name")
+            .ok()
+            .filter(|name| name.is_instance_of::<PyString>() || name.is_instance_of::<PyBytes>());
+        let number = int(&fileno)?;
+        Ok(File { name: name.unwrap_or(fileno), fileno: number, opened: None })
+    }
+
+    /// Does with the caller's file what `io.open` does with a path.
+    fn prepared(self, mode: Mode) -> PyResult<File<'py>> {
+        match mode {
+            Mode::CreateNew => Err(PyValueError::new_err("mode x+ needs a path")),
+            Mode::Truncate => {
+                self.name.py().import("os")?.call_method1("ftruncate", (self.fileno, 0))?;
+                Ok(self)
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Creates the map.
+    fn map(&self, settings: &Settings) -> PyResult<PyClassInitializer<FileMap>> {
+        let (py, mode) = (self.name.py(), settings.mode);
+        let offset = i64::try_from(settings.offset)?;
+        let size = settings.size.unwrap_or(0);
+        audit(py, self.fileno, isize::try_from(size)?, mode.access(), offset)?;
+        let file = borrow_file(py, self.fileno)?;
+        let make = || {
+            let map = settings.options().map(file)?;
+            if let Some(advice) = settings.advice {
+                map.advise(advice, ..)?;
+            }
+            if settings.lock {
+                map.lock(..)?;
+            }
+            Ok(map)
+        };
+        let map = py.detach(make).map_err(|error| self.exception(error, settings))?;
+        let file = self.opened.as_ref().map(|file| self.identity(file)).transpose()?;
+        let mut base: Mmap = Mmap::new(map, mode.access(), mode.flags(), offset, true);
+        base.grows = settings.grows();
+        let has_fixed_size = settings.size.is_some();
+        let name = self.name.clone().unbind();
+        let subclass = FileMap { name, mode, has_fixed_size, file };
+        Ok(PyClassInitializer::from(base).add_subclass(subclass))
+    }
+
+    fn identity(&self, file: &Bound<'py, PyAny>) -> PyResult<FileIdentity> {
+        let os = file.py().import("os")?;
+        let status = os.call_method1("fstat", (self.fileno,))?;
+        let path = os.getattr("path")?.call_method1("abspath", (&self.name,))?.unbind();
+        let number = |name| status.getattr(name)?.extract::<u64>();
+        Ok(FileIdentity { path, device: number("st_dev")?, inode: number("st_ino")? })
+    }
+
+    /// Closes the file if this object opened it. The map has its own descriptor.
+    fn close(&self) -> PyResult<()> {
+        self.opened.as_ref().map_or(Ok(()), |file| file.call_method0("close").map(drop))
+    }
+
+    /// The text for a file that the core or the system cannot map.
+    fn refusal(&self, reason: &str) -> String {
+        let name = self.name.str().map_or_else(|_| "the file".to_owned(), |name| name.to_string());
+        match reason.contains("length") {
+            true => format!("{name} has no length; read it with open()"),
+            false => format!("{name}: {reason}"),
+        }
+    }
+
+    /// Converts an error of the core to an exception that names the file.
+    fn exception(&self, error: Error, settings: &Settings) -> PyErr {
+        let py = self.name.py();
+        match error {
+            Error::BeyondFile { offset, file_len, .. } => {
+                PyValueError::new_err(beyond_file(settings.size, offset, file_len))
+            }
+            Error::Unsupported(reason) => unsupported_operation(py, (self.refusal(reason),)),
+            Error::Os { source, .. } if source.raw_os_error() == Some(NO_SUCH_DEVICE) => {
+                unsupported_operation(py, (self.refusal("its file system maps no files"),))
+            }
+            error => {
+                let error = to_exception(error);
+                if error.is_instance_of::<PyOSError>(py) {
+                    // Only a subclass could refuse it.
+                    let _ = error.value(py).setattr("filename", &self.name);
+                }
+                error
+            }
+        }
+    }
+}
+
+fn beyond_file(size: Option<usize>, offset: u64, file_len: u64) -> String {
+    match (size, file_len.checked_sub(offset)) {
+        (Some(size), Some(rest)) if offset > 0 => {
+            format!("size {size} is greater than the {rest} bytes of the file from offset {offset}")
+        }
+        (Some(size), Some(rest)) => {
+            format!("size {size} is greater than the {rest} bytes of the file")
+        }
+        _ => format!("offset {offset} is greater than the {file_len} bytes of the file"),
+    }
+}

@@ -1,0 +1,72 @@
+//! Changing the length.
+
+use pyo3::prelude::*;
+use safemap::{Error, Map};
+
+use super::{FileMap, base};
+use crate::{
+    error::{to_exception, value_error},
+    ffi::ssize,
+    file::unsupported_operation,
+    memory::not_resizable,
+};
+
+#[pymethods]
+impl FileMap {
+    /// Changes the length of the map, and that of the file to its end, to `newsize` bytes. On
+    /// failure both are unchanged.
+    ///
+    /// Raises BufferError while a buffer of the memory exists, TypeError for a map that must not
+    /// change its file.
+    #[pyo3(signature = (newsize, /))]
+    fn resize(slf: &Bound<'_, Self>, newsize: &Bound<'_, PyAny>) -> PyResult<()> {
+        let newsize = usize::try_from(ssize(newsize)?);
+        base(slf).ensure_open()?;
+        if !slf.get().mode.is_writable() {
+            return Err(not_resizable());
+        }
+        FileMap::set_len(slf, newsize.map_err(|_| value_error("new size out of range"))?)
+    }
+
+    /// Sets the length of the map to the current length of the file, and returns it. The file is
+    /// not modified. Read-only maps can be refreshed, too.
+    ///
+    /// Raises BufferError while a buffer of the memory exists, io.UnsupportedOperation for a map
+    /// that was opened with a size or in the mode c.
+    fn refresh(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let py = slf.py();
+        base(slf).map.resize(py, Map::refresh, |error| match error {
+            Error::Unsupported(reason) => unsupported_operation(py, (reason,)),
+            error => to_exception(error),
+        })
+    }
+
+    /// Sets the length of the map, and that of the file to its end, to `size` bytes, or to the
+    /// position. Returns the length. The position does not change.
+    ///
+    /// Raises io.UnsupportedOperation for a map that was opened with a size or for reading,
+    /// BufferError while a buffer of the memory exists.
+    #[pyo3(signature = (size = None, /))]
+    fn truncate(slf: &Bound<'_, Self>, size: Option<isize>) -> PyResult<usize> {
+        let base = base(slf);
+        base.ensure_open()?;
+        if slf.get().has_fixed_size {
+            let reason = "the map has a fixed size: use resize()";
+            return Err(unsupported_operation(slf.py(), (reason,)));
+        }
+        let size = match size {
+            Some(size) => usize::try_from(size).map_err(|_| value_error("negative size value"))?,
+            None => base.position(),
+        };
+        if !slf.get().mode.is_writable() {
+            return Err(unsupported_operation(slf.py(), ("truncate",)));
+        }
+        FileMap::set_len(slf, size).map(|()| size)
+    }
+}
+
+impl FileMap {
+    fn set_len(slf: &Bound<'_, Self>, len: usize) -> PyResult<()> {
+        base(slf).map.resize(slf.py(), |map| map.resize(len), to_exception)
+    }
+}
