@@ -179,14 +179,23 @@ pub(crate) fn errno(code: i32) -> PyErr {
 }
 
 fn fault(error: &Error, offset: usize) -> PyErr {
-    FaultError::new_err(Fault { code: os::fault_code(error), text: error.to_string(), offset })
+    let (code, text) = (os::fault_code(error), error.to_string());
+    FaultError::new_err(Fault { code, text, offset: Some(offset) })
+}
+
+/// The exception for faults in maps that are closed or restored.
+#[cold]
+pub(crate) fn fault_without_map() -> PyErr {
+    let text = "bytes of a map could not be accessed and were replaced with zero; the map was \
+                closed or restored since";
+    FaultError::new_err(Fault { code: os::BAD_ADDRESS, text: text.to_owned(), offset: None })
 }
 
 /// The arguments of a FaultError.
 struct Fault {
     code: i32,
     text: String,
-    offset: usize,
+    offset: Option<usize>,
 }
 
 impl PyErrArguments for Fault {

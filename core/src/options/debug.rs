@@ -27,6 +27,7 @@ impl Debug for Options {
             ("untracked", unless(&self.untracked, &false)),
             ("repair", unless(&self.repair, &false)),
             ("on_damage", unless(&on_damage, &false)),
+            ("report_damage", unless(&self.report_damage, &false)),
             ("allocate", unless(&self.allocate, &false)),
             ("extend", unless(&self.extend, &false)),
             ("create", unless(&self.create, &false)),

@@ -51,6 +51,7 @@ pub struct Options {
     untracked: bool,
     repair: bool,
     on_damage: Option<fn(Damage)>,
+    report_damage: bool,
     allocate: bool,
     extend: bool,
     create: bool,

@@ -11,7 +11,7 @@
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
 //! | `seals::Seals` | whether the content of a file can change |
-//! | `repair::Mark` | the lowest offset at which external code met a replaced page |
+//! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
 //! | `lock::Lock` | a lock that a fork releases in the child |

@@ -6,7 +6,7 @@ use pyo3::{
     PyClassInitializer,
     exceptions::{PyOSError, PyValueError},
     prelude::*,
-    types::{PyBytes, PyDict, PyInt, PyString},
+    types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
 use safemap::Error;
 
@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     argument::int,
+    damage,
     error::{Hint, to_exception},
-    ffi::audit,
+    ffi::{audit, new_object},
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
@@ -33,8 +34,10 @@ impl FileMap {
                           allocate=False, advise=None, lock=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
-    fn construct(
-        file: &Bound<'_, PyAny>,
+    #[classmethod]
+    fn construct<'py>(
+        class: &Bound<'py, PyType>,
+        file: &Bound<'py, PyAny>,
         mode: &str,
         size: Option<usize>,
         offset: u64,
@@ -43,8 +46,8 @@ impl FileMap {
         allocate: bool,
         advise: Option<&str>,
         lock: bool,
-    ) -> PyResult<PyClassInitializer<FileMap>> {
-        let mode = Mode::parse(mode)?;
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
@@ -52,7 +55,12 @@ impl FileMap {
         let settings = Settings { mode, size, offset, reserve, repair, allocate, advice, lock };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
-        file.close().and(made)
+        file.close()?;
+        let object = new_object(class, made?)?;
+        if repair {
+            damage::register(object.as_super())?;
+        }
+        Ok(object.into_any())
     }
 }
 

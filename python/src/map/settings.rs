@@ -5,6 +5,7 @@ use safemap::{Access, Advice, Options};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_READ, ACCESS_WRITE},
+    damage,
     error::Hint,
     os::{MAP_PRIVATE, MAP_SHARED},
 };
@@ -100,6 +101,7 @@ impl Settings {
         let mut options = Options::new();
         options.access(self.mode.core_access()).extend(true).offset(self.offset);
         options.reserve(self.reserve).repair(self.repair).allocate(self.allocate);
+        options.report_damage(damage::repairs_files());
         if let Some(size) = self.size {
             options.len(size);
         }

@@ -6,7 +6,7 @@ use libc::{MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 use pyo3::{
     exceptions::PyOverflowError,
     prelude::*,
-    types::{PyDict, PyTuple},
+    types::{PyDict, PyTuple, PyType},
 };
 use safemap::{Access, Error, Flags, Map, Options, Protection, granularity};
 
@@ -16,8 +16,9 @@ use crate::{
     construct::{
         Arguments, Parameters, descriptor, hint_for_offset, nothing_to_map, with_kind_of_file,
     },
+    damage,
     error::{Hint, errno, to_exception, value_error},
-    ffi::{audit, borrow, ssize},
+    ffi::{audit, borrow, new_object, ssize},
     mmap::Mmap,
 };
 
@@ -32,11 +33,13 @@ impl Mmap {
         text_signature = "(fileno, length, flags=1, prot=3, access=0, offset=0, *, \
                           trackfd=True, repair=False, allocate=False)"
     )]
-    fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    #[classmethod]
+    fn construct<'py>(
+        class: &Bound<'py, PyType>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = class.py();
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let map = py.detach(|| request.map()).map_err(|error| request.exception(py, error))?;
@@ -45,7 +48,12 @@ impl Mmap {
         }
         let flags =
             if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
-        Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
+        let mmap = Mmap::new(map, request.access, flags, request.offset, request.trackfd);
+        let object = new_object(class, mmap.into())?;
+        if request.is_repaired() {
+            damage::register(&object)?;
+        }
+        Ok(object.into_any())
     }
 }
 
@@ -123,7 +131,8 @@ impl Request {
             ACCESS_COPY => Access::Copy,
             _ => Access::Write,
         });
-        options.untracked(!self.trackfd).repair(self.repair).allocate(self.allocate);
+        options.untracked(!self.trackfd).allocate(self.allocate);
+        options.repair(self.repair).report_damage(self.shows_file() && damage::repairs_files());
         // A length of 0 means the rest of the file. Anonymous memory is then empty, and `construct`
         // rejects it.
         match borrow(self.fileno) {
@@ -141,6 +150,14 @@ impl Request {
             }
             None => options.len(self.length as usize).anonymous(),
         }
+    }
+
+    fn shows_file(&self) -> bool {
+        self.fileno != -1 && self.flags & MAP_ANONYMOUS == 0
+    }
+
+    fn is_repaired(&self) -> bool {
+        self.repair || self.shows_file() && damage::repairs_files()
     }
 
     /// Returns the length of the requested part of `file`.

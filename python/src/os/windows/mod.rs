@@ -30,6 +30,9 @@ pub(crate) const MAP_ANONYMOUS: c_int = 1 << 16;
 /// `FlushViewOfFile` has no flags.
 pub(crate) const MS_SYNC: c_int = 0;
 
+/// A page of a view cannot be replaced by another page.
+pub(crate) const CAN_REPAIR: bool = false;
+
 /// `FlushViewOfFile` accepts any range.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = false;
 
