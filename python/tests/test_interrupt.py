@@ -47,8 +47,32 @@ WRITING = {
 }
 
 
+def start_timer(function):
+    """Starts a thread that calls a function later, and returns it.
+
+    On a loaded machine `Timer.start` may take longer than its interval.
+    """
+    is_started = threading.Event()
+
+    def wait():
+        is_started.wait()
+        time.sleep(DELAY)
+        function()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    is_started.set()
+    return thread
+
+
 class Handled(FileCase):
     """A test that lets a signal arrive during a call."""
+
+    def setUp(self):
+        """Handles SIGINT, which a process in the background may ignore."""
+        super().setUp()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
 
     @contextlib.contextmanager
     def handler(self, handle):
@@ -59,8 +83,7 @@ class Handled(FileCase):
             handle()
 
         self.handled, before = 0, signal.signal(signal.SIGINT, handler)
-        timer = threading.Timer(DELAY, _thread.interrupt_main)
-        timer.start()
+        timer = start_timer(_thread.interrupt_main)
         try:
             yield
         finally:
@@ -114,8 +137,7 @@ class Interrupted(Handled):
             sent.append(time.clock_gettime(clock))
             _thread.interrupt_main()
 
-        timer = threading.Timer(DELAY, send)
-        timer.start()
+        timer = start_timer(send)
         with self.assertRaises(KeyboardInterrupt):
             call()
         caught = time.clock_gettime(clock)
