@@ -12,7 +12,7 @@ use std::{
 };
 
 use pyo3::prelude::*;
-use safemap::{Map, forks};
+use safemap::{Map, try_forks};
 
 use crate::{error::FaultError, mmap::Mmap};
 
@@ -126,12 +126,12 @@ thread_local! {
 
 /// Whether this thread runs the handlers of signals.
 fn is_main_thread(py: Python<'_>) -> bool {
-    let forks = forks();
+    let forks = try_forks();
     if let Some((_, is_main)) = IS_MAIN.get().filter(|&(at, _)| at == forks) {
         return is_main;
     }
     // Without the module there is most likely one thread; another one only checks in vain.
-    let Ok(is_main) = ask_threading(py) else { return true };
+    let is_main = ask_threading(py).unwrap_or(true);
     IS_MAIN.set(Some((forks, is_main)));
     is_main
 }
