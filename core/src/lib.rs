@@ -301,6 +301,8 @@ pub use resize::InPlace;
 pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
 pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};
+#[doc(hidden)]
+pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use view::{ViewChunks, ViewIter};

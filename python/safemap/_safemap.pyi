@@ -1,12 +1,13 @@
 """Memory-mapped files: the class mmap, its exceptions, and its constants."""
 
 import sys
-from collections.abc import Iterator
-from types import TracebackType
-from typing import Final, Literal, NoReturn, SupportsIndex, final, overload
+from collections.abc import Iterator, Sequence
+from types import GenericAlias, TracebackType
+from typing import Final, Generic, Literal, NoReturn, SupportsIndex, final, overload
 
-from typing_extensions import Buffer, Self, disjoint_base
+from typing_extensions import Buffer, Self, TypeVar, disjoint_base
 
+from safemap._line import Line
 from safemap._stream import MapIO
 from safemap._types import Advise, File, Mode
 
@@ -41,19 +42,44 @@ def damages() -> int:
 def _damage_in(map: mmap, start: int, end: int) -> int | None: ...
 def _check_intact(before: int) -> None: ...
 def _repair_files() -> None: ...
-@final
-class LineIterator:
-    """An iterator over the lines of a map, as `bytes`. Returned by mmap.lines().
 
-    After an exception it is exhausted.
+_Item = TypeVar("_Item", bound=bytes | Line, default=bytes)
+
+@final
+class LineIterator(Generic[_Item]):
+    """An iterator over the lines of a map, as `bytes` or as `Line`. Returned by the method lines().
+
+    After an exception it is exhausted, unless the handler of a signal raised it.
     """
 
     def __iter__(self) -> Self:
         """Returns the iterator itself."""
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> _Item:
         """Returns the next line. Raises StopIteration at the end, ValueError if the map is closed,
         FaultError if the line cannot be read.
+        """
+
+    def tell(self) -> int:
+        """Returns the offset of the next line in the map. With needles, the search continues there.
+        """
+
+    def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
+
+@final
+class FindIterator:
+    """An iterator over the offsets at which something is found in a map. Returned by
+    Map.find_iter().
+
+    After an exception it is exhausted, unless the handler of a signal raised it.
+    """
+
+    def __iter__(self) -> Self:
+        """Returns the iterator itself."""
+
+    def __next__(self) -> int:
+        """Returns the next offset. Raises StopIteration at the end, ValueError if the map is
+        closed, FaultError if a byte cannot be read.
         """
 
 @disjoint_base
@@ -463,6 +489,99 @@ class Map(mmap):
         longer if it was opened without a size. Closing a stream does not close the map.
         """
 
+    # Searches. None of them uses the position.
+
+    def find_iter(
+        self,
+        sub: Buffer,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        overlapping: bool = False,
+    ) -> FindIterator:
+        """Returns an iterator over the offsets in `start..end` at which `sub` is found, in
+        ascending order. Matches do not overlap, unless `overlapping` is true.
+
+        The position is neither used nor changed. An empty `sub` is found at each offset.
+        """
+
+    def count(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns how often `sub`, a bytes-like object or the int of a byte, is found in
+        `start..end` without overlap.
+        """
+
+    def startswith(self, prefix: Buffer, at: SupportsIndex = 0) -> bool:
+        """Returns whether the bytes from `at` on begin with `prefix`."""
+
+    def index(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns the lowest index in `start..end` at which `sub`, a bytes-like object or the int
+        of a byte, is found. Raises ValueError if there is none. Does not use the position.
+        """
+
+    def rindex(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns the highest index in `start..end` at which `sub`, a bytes-like object or the int
+        of a byte, is found. Raises ValueError if there is none. Does not use the position.
+        """
+
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: Literal[False] = False,
+    ) -> LineIterator[bytes]:
+        """Returns an iterator over the lines in `start..end`.
+
+        Lines end with `separator`, one byte, which is removed if `keepends` is false. With
+        `containing`, a bytes-like object or several, only the lines that contain one of them are
+        returned, each once. If `numbered` is true, the items are named tuples `Line(number, offset,
+        bytes)`; the first line has the number 1.
+
+        The position is neither used nor changed. Up to 8 KiB are read ahead, so the iterator may
+        miss concurrent writes. A needle with a separator that is not at its end raises ValueError.
+        """
+
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: Literal[True],
+    ) -> LineIterator[Line]: ...
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: bool = False,
+    ) -> LineIterator[bytes] | LineIterator[Line]: ...
     @property
     def _file_id(self) -> tuple[int, int] | None: ...
     def _read_into(self, buffer: Buffer, at: int, end: int) -> int: ...

@@ -16,7 +16,7 @@ use crate::{
         try_new_bytes, try_short_bytes, try_slice_bounds, try_small_int, with_bytes,
     },
     mmap::{DETACH_THRESHOLD, Mmap, offset_in},
-    pieces::{Direction, PIECE, Pieces},
+    pieces::{Direction, PIECE, Pieces, SignalClock},
 };
 
 /// Reading.
@@ -84,7 +84,8 @@ impl Mmap {
             if stride.extent() < DETACH_THRESHOLD {
                 self.run(py, |map| gather(map, 0..stride.count))?;
             } else {
-                self.run_pieces(py, stride.pieces(), gather)?;
+                let mut clock = SignalClock::new(py);
+                self.run_pieces(py, &mut clock, &mut stride.pieces(), gather)?;
             }
             Ok(stride.count)
         })

@@ -26,6 +26,11 @@ class Examples(FileCase):
             self.assertNotIn("fileno", text, name)
             self.assertTrue(hasattr(self, "test_" + name.removesuffix(".py")), name)
 
+    def test_grep(self):
+        text = b"a FATAL\nb\n\nan ERROR and FATAL\nERROR\nx ERROR y"
+        output = self.run_example("grep.py", "FATAL", " ERROR ", self.path(text))
+        self.assertEqual(output, b"1:a FATAL\n4:an ERROR and FATAL\n6:x ERROR y\n")
+
     def test_archive(self):
         archive = os.path.join(self.folder, "archive.zip")
         first, second = self.path(b"a" * 5000, "first"), self.path(b"", "second")

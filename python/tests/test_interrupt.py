@@ -27,6 +27,12 @@ def positioned(m, name):
     return getattr(m, name)()
 
 
+def middle(m):
+    """Writes a needle into the middle of the map."""
+    m[len(m) // 2] = 1
+    return b"\1"
+
+
 READING = {
     "find": (LONG, lambda m: m.find(ABSENT)),
     "find of a byte": (LONG, lambda m: m.find(b"a")),
@@ -35,6 +41,9 @@ READING = {
     "readline": (LONG, lambda m: positioned(m, "readline")),
     "slice": (COPIED, lambda m: m[:]),
     "slice with a step": (LONG, lambda m: m[::16]),
+    "lines": (COPIED, lambda m: next(m.lines(), b"")),
+    "lines of a needle": (LONG, lambda m: next(m.lines(containing=ABSENT), None)),
+    "the line around a match": (LONG, lambda m: next(m.lines(containing=middle(m)), b"")),
 }
 WRITING = {
     "move up": lambda m, _: m.move(1, 0, COPIED - 1),
@@ -159,8 +168,13 @@ class HandlersThatUseTheMap(Handled):
             "read": bytes(short),
             "readline": bytes(short),
             "slice": bytes(short),
+            "lines": bytes(short),
+            "lines of a needle": None,
         }
         for m, call, name in self.calls():
+            if name == "the line around a match":
+                # It is gone, or its line is.
+                continue
             with self.subTest(name), self.handler(lambda m=m: m.resize(short)):
                 if name.startswith(("find", "rfind")):
                     self.assertEqual(call(), -1)
@@ -188,6 +202,45 @@ class HandlersThatUseTheMap(Handled):
         m[0:6] = ABSENT
         with self.handler(lambda: None):
             self.assertEqual(m.rfind(ABSENT, 0, LONG - 6), 0)
+
+
+class Iterators(Handled):
+    """A handler runs while an iterator looks for its next item."""
+
+    ARGUMENTS = ({}, {"containing": b"x"}, {"containing": b"y"}, {"keepends": False})
+
+    def text(self):
+        """A map of two long lines."""
+        m = self.anonymous(COPIED + 4, **PRIVATE)
+        m[0], m[COPIED - 1], m[COPIED + 1 :] = ord("x"), ord("y"), b"\nxy"
+        return m
+
+    def test_the_line_of_an_interrupted_call_is_the_next_one(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments):
+                lines, first = m.lines(**arguments), next(m.lines(**arguments))
+                with self.handler(interrupt), self.assertRaises(KeyboardInterrupt):
+                    next(lines)
+                self.assertEqual((lines.tell(), len(first)), (0, len(next(lines))))
+                self.assertEqual((list(lines), lines.tell()), ([b"xy"], len(m)))
+
+    def test_a_handler_may_take_the_line(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments):
+                lines, taken = m.lines(**arguments), []
+                with self.handler(lambda lines=lines, taken=taken: taken.append(len(next(lines)))):
+                    self.assertEqual(next(lines), b"xy")
+                length = COPIED + (2 if arguments.get("keepends", True) else 1)
+                self.assertEqual((taken, list(lines)), ([length], []))
+
+    def test_a_handler_that_takes_nothing_changes_nothing(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments), self.handler(lambda: None):
+                lines = [len(line) for line in m.lines(**arguments)]
+                self.assertEqual((len(lines), lines[1], self.handled), (2, 2, 1))
 
 
 class Threads(Handled):

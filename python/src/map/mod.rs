@@ -1,8 +1,10 @@
 //! The class `Map`: a `mmap` that is opened by path, grows as a file does, and is a file object.
 
 mod attributes;
+mod find_iter;
 mod open;
 mod pickle;
+mod search;
 mod settings;
 mod size;
 mod stream;
@@ -10,6 +12,8 @@ mod stream;
 use pyo3::prelude::*;
 
 use crate::mmap::Mmap;
+
+pub(crate) use find_iter::FindIterator;
 
 pub(crate) use settings::Mode;
 pub(crate) use stream::SeekStream;
