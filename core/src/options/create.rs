@@ -44,6 +44,7 @@ impl Options {
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
+        self.ensure_pages_can_be_dropped(&source, &request)?;
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
@@ -63,6 +64,7 @@ impl Options {
             allocate,
             has_fixed_len,
             growing: Lock::new(),
+            drop_behind: self.drop_behind,
             path: None,
         };
         map.count_calls();
