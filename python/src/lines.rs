@@ -282,6 +282,7 @@ impl LineIterator {
             })
         })?;
         reader.add(read);
+        self.map.get().passed(py, offset, offset + read);
         Ok(read)
     }
 

@@ -2,12 +2,14 @@
 
 mod attributes;
 mod find_iter;
+mod growth;
 mod open;
 mod pickle;
 mod search;
 mod settings;
 mod size;
 mod stream;
+mod windows;
 
 use pyo3::prelude::*;
 
@@ -16,7 +18,7 @@ use crate::mmap::Mmap;
 pub(crate) use find_iter::FindIterator;
 
 pub(crate) use settings::Mode;
-pub(crate) use stream::SeekStream;
+pub(crate) use stream::{FindForward, Forward, SeekStream};
 
 /// A map of a file, opened by path. `safemap.open()` describes the arguments.
 ///
@@ -32,6 +34,7 @@ pub(crate) struct FileMap {
     mode: Mode,
     /// Whether the map was opened with a size.
     has_fixed_size: bool,
+    is_locked: bool,
     /// The file of a map that was opened by path.
     file: Option<FileIdentity>,
 }
