@@ -8,7 +8,12 @@ from safemap._safemap import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from safemap._types import Advise, File, Mode
+
+    SomeMap = TypeVar("SomeMap", bound=Map)
 
 
 def open(
@@ -66,14 +71,14 @@ def open(
 
 
 def _reopen(
-    cls: type[Map],
+    cls: Callable[..., SomeMap],
     path: str | bytes,
     mode: Mode,
     offset: int,
     size: int | None,
     device: int,
     inode: int,
-) -> Map:
+) -> SomeMap:
     """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
     status = os.stat(path)
     if (status.st_dev, status.st_ino) == (device, inode):
