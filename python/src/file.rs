@@ -8,7 +8,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
-use safemap::{Error, Map};
+use safemap::Error;
 
 use crate::{
     argument::{byte, count, int, try_small_ints},
@@ -17,8 +17,9 @@ use crate::{
         Method, ReturnValue, return_bytes, return_int, small_int, ssize, try_short_bytes,
         with_bytes,
     },
-    mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
+    mmap::Mmap,
     os,
+    pieces::Direction,
     search::FAST_SEARCH_LENGTH,
 };
 
@@ -178,7 +179,8 @@ impl Method for Readline {
 
     fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
         let (at, len) = (mmap.position(), mmap.length(py)?);
-        let end = mmap.find_newline(py, at, len)?.map_or(len, |newline| newline + 1);
+        let newline = mmap.search_within(py, b"\n", at.min(len), len, Direction::Forward)?;
+        let end = newline.map_or(len, |newline| newline + 1);
         mmap.consume(py, at, end.saturating_sub(at))
     }
 }
@@ -315,17 +317,6 @@ impl Mmap {
             return Ok(());
         }
         self.map.resize(py, |map| map.resize(end.max(map.len())), to_exception)
-    }
-
-    /// Finds the first newline in `start..end`. Detaches from the interpreter only if the line is
-    /// long, because most are short.
-    fn find_newline(&self, py: Python<'_>, start: usize, end: usize) -> PyResult<Option<usize>> {
-        let near = end.min(start.saturating_add(SEARCH_DETACH_THRESHOLD));
-        let find = |map: &Map, range| clamped(map, range, |range| map.find(b"\n", range));
-        match self.run(py, |map| find(map, start..near))? {
-            None if near < end => self.run_detached(py, |map| find(map, near..end)),
-            found => Ok(found),
-        }
     }
 }
 

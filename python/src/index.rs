@@ -1,20 +1,22 @@
 //! Indices and slices.
 
+use std::ops::Range;
+
 use pyo3::{
     exceptions::{PyIndexError, PyTypeError},
     prelude::*,
     types::{PyBytes, PySlice},
 };
-use safemap::Map;
+use safemap::{Map, copy_of};
 
 use crate::{
-    error::{index_out_of_range, value_error},
+    error::{index_out_of_range, to_exception, value_error},
     ffi::{
         ReturnValue, is_index, new_bytes, single_byte, slice_bounds, small_int, subscript,
         try_new_bytes, try_short_bytes, try_slice_bounds, try_small_int, with_bytes,
-        with_stable_bytes,
     },
-    mmap::{DETACH_THRESHOLD, Mmap},
+    mmap::{DETACH_THRESHOLD, Mmap, offset_in},
+    pieces::{Direction, PIECE, Pieces},
 };
 
 /// Reading.
@@ -75,9 +77,16 @@ impl Mmap {
             return self.copy_out(py, stride.start, stride.count);
         }
         new_bytes(py, stride.count, |bytes| {
-            self.run_sized(py, stride.extent(), |map| {
-                Ok(map.gather(bytes, stride.start, stride.step)?.len())
-            })
+            let mut gather = |map: &Map, piece: Range<usize>| {
+                let start = stride.offset(piece.start);
+                map.gather(&mut bytes[piece], start, stride.step).map(|_| None::<()>)
+            };
+            if stride.extent() < DETACH_THRESHOLD {
+                self.run(py, |map| gather(map, 0..stride.count))?;
+            } else {
+                self.run_pieces(py, stride.pieces(), gather)?;
+            }
+            Ok(stride.count)
         })
     }
 
@@ -169,9 +178,30 @@ impl Mmap {
                 self.copy_in(py, bytes, range.start)
             });
         }
-        with_stable_bytes(value, |bytes| {
+        let stable = value.is_exact_instance_of::<PyBytes>();
+        with_bytes(value, |bytes| {
             let stride = self.stride_for(py, bounds, bytes)?;
-            self.run_sized(py, bytes.len(), |map| map.scatter(bytes, stride.start, stride.step))
+            self.scatter(py, bytes, stable, stride)
+        })
+    }
+
+    /// Copies `bytes` to the bytes of a slice. Other threads may write to them unless they are
+    /// `stable`; then a copy is written.
+    fn scatter(&self, py: Python<'_>, bytes: &[u8], stable: bool, stride: Stride) -> PyResult<()> {
+        let is_short = stride.extent() < DETACH_THRESHOLD;
+        // Bytes of the map itself are copied before any of them changes.
+        if !stable && (is_short || self.run(py, |map| Ok(offset_in(map, bytes)))?.is_some()) {
+            return self.scatter(py, &copy_of(bytes).map_err(to_exception)?, true, stride);
+        }
+        if is_short {
+            return self.run(py, |map| map.scatter(bytes, stride.start, stride.step));
+        }
+        self.write_pieces(py, stride.pieces(), |map, piece| {
+            let (start, bytes) = (stride.offset(piece.start), &bytes[piece]);
+            match stable {
+                true => map.scatter(bytes, start, stride.step),
+                false => map.scatter(&copy_of(bytes)?, start, stride.step),
+            }
         })
     }
 
@@ -285,6 +315,17 @@ impl Stride {
             _ => (distance as usize - 1) / step.unsigned_abs() + 1,
         };
         Stride { start: start.max(0) as usize, step, count }
+    }
+
+    /// Offset of the byte with this index.
+    fn offset(self, index: usize) -> usize {
+        self.start.wrapping_add_signed(self.step.wrapping_mul(index as isize))
+    }
+
+    /// Pieces of the indices `0..count`, with a limited distance from the first byte to the last.
+    fn pieces(self) -> Pieces {
+        let size = (PIECE / self.step.unsigned_abs()).max(1);
+        Pieces::new(0..self.count, Direction::Forward).of_size(size)
     }
 
     /// An upper bound for the number of bytes from the first to the last.

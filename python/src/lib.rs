@@ -18,6 +18,7 @@ mod map;
 mod memory;
 mod mmap;
 mod os;
+mod pieces;
 mod search;
 mod slow_paths;
 

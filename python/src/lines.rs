@@ -12,7 +12,8 @@ use crate::{
     error::{finalized, to_exception},
     ffi::{Lock, ReturnValue, bytes_from, return_bytes, with_stable_bytes},
     mmap::{Mmap, clamped},
-    search::{Direction, from_end},
+    pieces::Direction,
+    search::from_end,
 };
 
 /// Number of bytes to read ahead. They fit into the first-level cache, and are enough to make the

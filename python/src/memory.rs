@@ -63,7 +63,7 @@ impl Method for Move {
         else {
             return Err(value_error("source, destination, or count out of range"));
         };
-        mmap.run_sized(py, from.len(), |map| map.copy_within(from, to.start))?;
+        mmap.copy_within(py, from, to.start)?;
         Ok(ReturnValue::none(py))
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
     error::{closed, index_or_exception, read_only, to_exception},
     ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
+    pieces::{Direction, Pieces},
 };
 
 /// Calls that copy at least this many bytes detach from the interpreter, so that other threads can
@@ -124,17 +125,6 @@ impl Mmap {
         self.map.with_detached(py, call)
     }
 
-    /// Runs a call that works on `bytes` bytes, detached if there are many.
-    #[inline]
-    pub(crate) fn run_sized<R: Send>(
-        &self,
-        py: Python<'_>,
-        bytes: usize,
-        call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
-    ) -> PyResult<R> {
-        if bytes < DETACH_THRESHOLD { self.run(py, call) } else { self.run_detached(py, call) }
-    }
-
     /// Fast path of [`Mmap::length`].
     #[inline]
     pub(crate) fn try_length(&self, py: Python<'_>) -> Option<usize> {
@@ -184,11 +174,7 @@ impl Mmap {
         len: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
-            self.run_sized(py, len, |map| {
-                clamped(map, at..at.saturating_add(len), |range| {
-                    Ok(map.read_uninit_at(&mut bytes[..range.len()], range.start)?.len())
-                })
-            })
+            self.fill(py, bytes, at, |map, piece, at| Ok(map.read_uninit_at(piece, at)?.len()))
         })
     }
 
@@ -201,23 +187,72 @@ impl Mmap {
         at: usize,
         end: usize,
     ) -> PyResult<usize> {
-        self.run_sized(py, target.len(), |map| {
-            clamped(map, at..end.min(at.saturating_add(target.len())), |range| {
-                match map.read_uninit_at(&mut target[..range.len()], range.start) {
-                    Err(Error::Fault { offset }) if offset > range.start => {
-                        Ok(offset - range.start)
-                    }
-                    result => result.map(|bytes| bytes.len()),
-                }
-            })
+        let len = target.len().min(end.saturating_sub(at));
+        self.fill(py, &mut target[..len], at, |map, piece, start| {
+            match map.read_uninit_at(piece, start) {
+                Err(Error::Fault { offset }) if offset > at => Ok(offset - start),
+                result => result.map(|bytes| bytes.len()),
+            }
         })
+    }
+
+    /// Fills `target` with bytes of the map, starting at `at`, until `read` copies less than it is
+    /// asked for or the map ends. Returns the number of bytes.
+    fn fill(
+        &self,
+        py: Python<'_>,
+        target: &mut [MaybeUninit<u8>],
+        at: usize,
+        read: impl Fn(&Map, &mut [MaybeUninit<u8>], usize) -> safemap::Result<usize> + Send + Sync,
+    ) -> PyResult<usize> {
+        let len = target.len();
+        let mut copy = |map: &Map, piece: Range<usize>| {
+            clamped(map, at.saturating_add(piece.start)..at.saturating_add(piece.end), |range| {
+                read(map, &mut target[piece.start..][..range.len()], range.start)
+            })
+        };
+        if len < DETACH_THRESHOLD {
+            return self.run(py, |map| copy(map, 0..len));
+        }
+        let end = self.run_pieces(py, Pieces::new(0..len, Direction::Forward), |map, piece| {
+            let copied = copy(map, piece.clone())?;
+            // Not beyond the end that the map has now.
+            let end = map.len().saturating_sub(at).min(piece.start + copied);
+            Ok((copied < piece.len()).then_some(end))
+        })?;
+        Ok(end.unwrap_or(len))
     }
 
     /// Copies `bytes` into the map, starting at `at`.
     pub(crate) fn copy_in(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
-        self.run_sized(py, bytes.len(), |map| match offset_in(map, bytes) {
-            Some(from) => map.copy_within(from..from + bytes.len(), at),
-            None => map.write_at(bytes, at),
+        let (len, from) = (bytes.len(), self.run(py, |map| Ok(offset_in(map, bytes)))?);
+        match from {
+            Some(from) => self.copy_within(py, from..from + len, at),
+            None if len < DETACH_THRESHOLD => self.run(py, |map| map.write_at(bytes, at)),
+            None => {
+                let pieces = Pieces::new(0..len, Direction::Forward);
+                self.write_pieces(py, pieces, |map, piece| {
+                    map.write_at(&bytes[piece.clone()], at + piece.start)
+                })
+            }
+        }
+    }
+
+    /// Copies the bytes of `range` to `to`, which may overlap.
+    pub(crate) fn copy_within(
+        &self,
+        py: Python<'_>,
+        range: Range<usize>,
+        to: usize,
+    ) -> PyResult<()> {
+        if range.len() < DETACH_THRESHOLD {
+            return self.run(py, |map| map.copy_within(range, to));
+        }
+        // The direction in which no byte is overwritten before it is read.
+        let direction = if to > range.start { Direction::Backward } else { Direction::Forward };
+        let pieces = Pieces::new(0..range.len(), direction);
+        self.write_pieces(py, pieces, |map, piece| {
+            map.copy_within(range.start + piece.start..range.start + piece.end, to + piece.start)
         })
     }
 }
@@ -241,7 +276,7 @@ pub(crate) fn clamped<R>(
 
 /// Returns the offset of `bytes` in the map if they are part of it. Source and target of a copy may
 /// then overlap.
-fn offset_in(map: &Map, bytes: &[u8]) -> Option<usize> {
+pub(crate) fn offset_in(map: &Map, bytes: &[u8]) -> Option<usize> {
     // Length before address: only in this order do the two fit together while the map moves.
     let len = map.len();
     let from = bytes.as_ptr().addr().checked_sub(map.as_ptr().addr())?;

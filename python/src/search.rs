@@ -12,6 +12,7 @@ use crate::{
         with_stable_bytes,
     },
     mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
+    pieces::{Direction, PIECE, Pieces},
 };
 
 /// The fast path searches at most this many bytes. The slow path searches them again.
@@ -79,12 +80,6 @@ fn try_result(py: Python<'_>, found: Option<usize>, complete: bool) -> Option<Re
         None if complete => Some(minus_one(py)),
         None => None,
     }
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Direction {
-    Forward,
-    Backward,
 }
 
 impl Direction {
@@ -175,9 +170,28 @@ impl Mmap {
         let overlap = needle.len().saturating_sub(1).min(SEARCH_DETACH_THRESHOLD);
         let [first, rest] = direction.split(start, end, overlap);
         match self.run(py, |map| direction.find(map, needle, first.0, first.1))? {
-            None => self.run_detached(py, |map| direction.find(map, needle, rest.0, rest.1)),
+            None => self.search_pieces(py, needle, rest.0, rest.1, direction),
             found => Ok(found),
         }
+    }
+
+    /// Searches `start..end`, detached from the interpreter. Each piece has other offsets at which
+    /// the needle may begin.
+    fn search_pieces(
+        &self,
+        py: Python<'_>,
+        needle: &[u8],
+        start: usize,
+        end: usize,
+        direction: Direction,
+    ) -> PyResult<Option<usize>> {
+        let reach = needle.len().saturating_sub(1);
+        // The bytes between two pieces are searched twice: at most a quarter more for long needles.
+        let size = PIECE.max(needle.len().saturating_mul(4));
+        let pieces = Pieces::new(start..end.saturating_sub(reach), direction).of_size(size);
+        self.run_pieces(py, pieces, |map, piece| {
+            direction.find(map, needle, piece.start, piece.end + reach)
+        })
     }
 }
 
