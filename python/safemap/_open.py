@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from safemap._types import Advise, File, Mode
 
-    SomeMap = TypeVar("SomeMap", bound=Map)
+    _SomeMap = TypeVar("_SomeMap", bound=Map)
 
 
 def open(
@@ -71,14 +71,14 @@ def open(
 
 
 def _reopen(
-    cls: Callable[..., SomeMap],
+    cls: Callable[..., _SomeMap],
     path: str | bytes,
     mode: Mode,
     offset: int,
     size: int | None,
     device: int,
     inode: int,
-) -> SomeMap:
+) -> _SomeMap:
     """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
     status = os.stat(path)
     if (status.st_dev, status.st_ino) == (device, inode):

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from safemap._open import _reopen
 from safemap._safemap import PAGESIZE, FaultError, Map, _check_range, _is_suspect
@@ -25,15 +25,11 @@ except ImportError as _error:
     raise ImportError("safemap.numpy needs numpy: pip install safemap[numpy]") from _error
 
 if TYPE_CHECKING:
-    from safemap._types import Advise, File, Mode
+    from safemap._types import Advise, File, LongMode, Mode, Order, Shape
 
 __all__ = ["MappedArray", "memmap", "open_npy"]
 
-Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-Order: TypeAlias = Literal["C", "F"]
-
 # numpy.memmap has long names of modes, too.
-LongMode: TypeAlias = Literal["readonly", "readwrite", "write", "copyonwrite"]
 _MODES: dict[Mode | LongMode, Mode] = {
     "readonly": "r",
     "readwrite": "r+",
