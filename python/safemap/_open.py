@@ -8,7 +8,12 @@ from safemap._safemap import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from safemap._types import Advise, File, Mode
+
+    _SomeMap = TypeVar("_SomeMap", bound=Map)
 
 
 def open(
@@ -71,14 +76,14 @@ def open(
 
 
 def _reopen(
-    cls: type[Map],
+    cls: Callable[..., _SomeMap],
     path: str | bytes,
     mode: Mode,
     offset: int,
     size: int | None,
     device: int,
     inode: int,
-) -> Map:
+) -> _SomeMap:
     """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
     status = os.stat(path)
     if (status.st_dev, status.st_ino) == (device, inode):

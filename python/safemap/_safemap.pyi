@@ -39,7 +39,8 @@ def damages() -> int:
     or written. The number never decreases. A forked child starts with that of its parent.
     """
 
-def _damage_in(map: mmap, start: int, end: int) -> int | None: ...
+def _is_suspect(map: mmap) -> bool: ...
+def _check_range(map: mmap, start: int, end: int) -> None: ...
 def _check_intact(before: int) -> None: ...
 def _repair_files() -> None: ...
 
@@ -61,8 +62,7 @@ class LineIterator(Generic[_Item]):
         """
 
     def tell(self) -> int:
-        """Returns the offset of the next line in the map. With needles, the search continues there.
-        """
+        """Returns the offset of the next line in the map. With needles, the search continues there."""
 
     def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
 

@@ -53,7 +53,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("FaultError", fault_error)?;
     module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
     module.add_function(wrap_pyfunction!(damage::damages, module)?)?;
-    module.add_function(wrap_pyfunction!(damage::damage_in, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::is_suspect, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::check_range, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
     module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
     constants::add(module)?;

@@ -1,5 +1,6 @@
 """Runs the programs in python/examples on real files."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -61,6 +62,14 @@ class Examples(FileCase):
         for name, amount in (("one", "5"), ("two", "-7"), ("one", "10")):
             self.run_example("records.py", table, name, amount)
         self.assertEqual(self.run_example("records.py", table).split(), b"one 15 two -7".split())
+
+    def test_arrays(self):
+        if importlib.util.find_spec("numpy") is None:
+            self.skipTest("numpy is not installed")
+        path = os.path.join(self.folder, "table.npy")
+        self.run_example("arrays.py", path, "1000", "3")
+        self.assertEqual(self.run_example("arrays.py", path), b"0.495 0.5 0.498\n")
+        self.assertEqual(self.run_example("arrays.py", path), b"1.0 1.0 1.0\n")
 
 
 if __name__ == "__main__":
