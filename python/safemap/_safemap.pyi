@@ -62,7 +62,7 @@ class LineIterator(Generic[_Item]):
         """
 
     def tell(self) -> int:
-        """Returns the offset of the next line in the map. With needles, the search continues there."""
+        """Returns the offset of the next line. With needles, the search continues there."""
 
     def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
 

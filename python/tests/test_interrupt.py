@@ -10,7 +10,6 @@ import unittest
 
 from support import CLOSED, PRIVATE, WINDOWS, FileCase, unix_only
 
-import safemap
 
 # Private memory that was never written takes time to read, but no memory. Calls that copy it to a
 # `bytes` object get less of it.
