@@ -22,6 +22,7 @@ def open(
     allocate: bool = False,
     advise: Advise | None = None,
     lock: bool = False,
+    drop_behind: int | None = None,
 ) -> Map:
     """Maps a file.
 
@@ -45,12 +46,15 @@ def open(
     longer file is not cut; a shorter one is extended in the modes r+, w+ and x+, and a ValueError
     in the others.
 
-    `reserve` is a number of bytes: up to this length the map grows without moving. `repair` and
-    `allocate` are as for mmap. `advise` says how the map will be used, and `lock` reads
-    all pages into memory and keeps them there.
+    `reserve` is a number of bytes: up to this length the map grows without moving, also while
+    buffers of the memory exist. `repair` and `allocate` are as for mmap. `advise` says how the map
+    will be used, and `lock` reads all pages into memory and keeps them there. `drop_behind` is a
+    number of bytes: forward reads, searches and lines() release pages that lie further behind, so
+    that a file may be larger than memory.
 
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
-    the file, io.UnsupportedOperation for a file without a length, as in /proc.
+    the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and
+    `drop_behind` in the mode c and on Windows.
     """
     return Map(
         file,
@@ -62,6 +66,7 @@ def open(
         allocate=allocate,
         advise=advise,
         lock=lock,
+        drop_behind=drop_behind,
     )
 
 

@@ -373,9 +373,9 @@ class mmap:
     # These two methods do not exist: iteration and `in` use indices, and compare bytes of length 1.
     def __iter__(self) -> Iterator[bytes]: ...
     def __contains__(self, byte: object, /) -> bool: ...
-    if sys.version_info >= (3, 12):
-        def __buffer__(self, flags: int, /) -> memoryview: ...
-        def __release_buffer__(self, view: memoryview, /) -> None: ...
+    # A buffer before Python 3.12, too, as in typeshed.
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, view: memoryview, /) -> None: ...
 
 @disjoint_base
 class Map(mmap):
@@ -398,6 +398,7 @@ class Map(mmap):
         allocate: bool = False,
         advise: Advise | None = None,
         lock: bool = False,
+        drop_behind: int | None = None,
     ) -> Self:
         """Maps a file, as open() does."""
 
@@ -428,8 +429,37 @@ class Map(mmap):
         """Sets the length of the map to the current length of the file, and returns it. The file is
         not modified. Read-only maps can be refreshed, too.
 
-        Raises BufferError while a buffer of the memory exists, io.UnsupportedOperation for a map
-        that was opened with a size or in the mode c.
+        Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
+        a size or in the mode c.
+        """
+
+    def append(self, data: Buffer, /) -> int:
+        """Writes `data` at the end of the file, makes the map longer, and returns the offset of the
+        data in the map. The position is neither used nor changed.
+
+        Other processes never read zeros in place of data to come, but may read a part of it. If the
+        disk is full, file and map are unchanged. Threads take turns; one process may append at a
+        time.
+
+        Raises io.UnsupportedOperation if the map does not end at the end of the file, for a
+        descriptor with O_APPEND and in the mode c, TypeError for a read-only map, BufferError if a
+        buffer of the memory exists and the map would have to move.
+        """
+
+    def windows(
+        self, size: int, start: int = 0, end: int | None = None, *, drop: bool = True
+    ) -> Iterator[memoryview[int]]:
+        """Returns an iterator over memoryviews of consecutive parts of `start..end`, each of `size`
+        bytes but the last.
+
+        If `drop` is true, the iterator releases the pages of the parts before the current one, in
+        pieces of at least 2 MiB: reading a file that is larger than memory then occupies little of
+        it. Nothing that was written is lost, and older views read the pages again. On Windows the
+        system decides. Without `end` the last part ends with the map.
+
+        Raises ValueError for a size that is not positive. If `drop` is true:
+        io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL) for a
+        locked map.
         """
 
     def truncate(self, size: int | None = None, /) -> int:
@@ -437,7 +467,7 @@ class Map(mmap):
         position. Returns the length. The position does not change.
 
         Raises io.UnsupportedOperation for a map that was opened with a size or for reading,
-        BufferError while a buffer of the memory exists.
+        BufferError as resize() does.
         """
 
     def readable(self) -> bool:
@@ -466,6 +496,8 @@ class Map(mmap):
     @property
     def _file_id(self) -> tuple[int, int] | None: ...
     def _read_into(self, buffer: Buffer, at: int, end: int) -> int: ...
+    def _passed(self, start: int, end: int) -> None: ...
+    def _drop(self, start: int, end: int) -> None: ...
     def _write_at(self, bytes: Buffer, at: int) -> int: ...
     def __bool__(self) -> Literal[True]:
         """Returns True, as every file object does, also for an empty map."""

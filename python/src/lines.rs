@@ -185,6 +185,7 @@ impl LineIterator {
         })?;
         reader.filled += read;
         reader.offset += read;
+        self.map.get().passed(py, offset, reader.offset);
         Ok(read)
     }
 

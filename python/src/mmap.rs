@@ -63,6 +63,10 @@ pub(crate) struct Mmap {
     pub(crate) tracked: bool,
     /// Whether a write past the end makes the map longer, as that of a file does.
     pub(crate) grows: bool,
+    /// Whether forward reads release pages behind them.
+    pub(crate) drops_behind: bool,
+    /// Address space into which the map grows while buffers exist, in bytes.
+    pub(crate) reserve: usize,
 }
 
 impl Mmap {
@@ -76,6 +80,8 @@ impl Mmap {
             offset,
             tracked,
             grows: false,
+            drops_behind: false,
+            reserve: 0,
         }
     }
 

@@ -29,9 +29,10 @@ impl FileMap {
     #[new]
     #[pyo3(
         signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
-                     allocate = false, advise = None, lock = false),
+                     allocate = false, advise = None, lock = false, drop_behind = None),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
-                          allocate=False, advise=None, lock=False)"
+                          allocate=False, advise=None, lock=False, \
+                          drop_behind=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
     #[classmethod]
@@ -46,13 +47,15 @@ impl FileMap {
         allocate: bool,
         advise: Option<&str>,
         lock: bool,
+        drop_behind: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
         let advice = advise.map(advice).transpose()?;
-        let settings = Settings { mode, size, offset, reserve, repair, allocate, advice, lock };
+        let settings =
+            Settings { mode, size, offset, reserve, repair, allocate, advice, lock, drop_behind };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
         file.close()?;
@@ -124,23 +127,17 @@ impl<'py> File<'py> {
         let size = settings.size.unwrap_or(0);
         audit(py, self.fileno, isize::try_from(size)?, mode.access(), offset)?;
         let file = borrow_file(py, self.fileno)?;
-        let make = || {
-            let map = settings.options().map(file)?;
-            if let Some(advice) = settings.advice {
-                map.advise(advice, ..)?;
-            }
-            if settings.lock {
-                map.lock(..)?;
-            }
-            Ok(map)
-        };
+        let make = || settings.options().map(file);
         let map = py.detach(make).map_err(|error| self.exception(error, settings))?;
         let file = self.opened.as_ref().map(|file| self.identity(file)).transpose()?;
         let mut base: Mmap = Mmap::new(map, mode.access(), mode.flags(), offset, true);
         base.grows = settings.grows();
+        base.reserve = settings.reserve;
+        base.drops_behind = settings.drop_behind.is_some();
         let has_fixed_size = settings.size.is_some();
         let name = self.name.clone().unbind();
-        let subclass = FileMap { name, mode, has_fixed_size, file };
+        let is_locked = settings.lock;
+        let subclass = FileMap { name, mode, has_fixed_size, is_locked, file };
         Ok(PyClassInitializer::from(base).add_subclass(subclass))
     }
 

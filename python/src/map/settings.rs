@@ -94,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) allocate: bool,
     pub(crate) advice: Option<Advice>,
     pub(crate) lock: bool,
+    pub(crate) drop_behind: Option<usize>,
 }
 
 impl Settings {
@@ -101,9 +102,15 @@ impl Settings {
         let mut options = Options::new();
         options.access(self.mode.core_access()).extend(true).offset(self.offset);
         options.reserve(self.reserve).repair(self.repair).allocate(self.allocate);
-        options.report_damage(damage::repairs_files());
+        options.report_damage(damage::repairs_files()).lock(self.lock);
         if let Some(size) = self.size {
             options.len(size);
+        }
+        if let Some(advice) = self.advice {
+            options.advise(advice);
+        }
+        if let Some(bytes) = self.drop_behind {
+            options.drop_behind(bytes);
         }
         options
     }
