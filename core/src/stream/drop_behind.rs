@@ -62,7 +62,7 @@ impl Map {
     }
 
     /// Whether a search for more than a few bytes has to be divided.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn drops_behind(&self) -> bool {
         self.drop_behind.is_some()
     }
