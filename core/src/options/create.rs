@@ -45,6 +45,7 @@ impl Options {
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
+        self.ensure_pages_can_be_dropped(&source, &request)?;
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
@@ -65,6 +66,7 @@ impl Options {
             allocate,
             has_fixed_len,
             growing: Lock::new(),
+            drop_behind: self.drop_behind,
             path: None,
         };
         map.count_calls();
@@ -73,17 +75,6 @@ impl Options {
         }
         self.prepare_pages(&map)?;
         Ok(map)
-    }
-
-    /// Returns what happens when the map becomes damaged.
-    fn reaction(&self, source: &Source<'_>) -> Reaction {
-        let name = |file| match sys::file::path(file) {
-            // As `Debug` prints it, without control characters.
-            Some(path) => format!("{path:?}").into(),
-            None => "a file of unknown name".into(),
-        };
-        let file = source.file().filter(|_| self.report_damage);
-        Reaction { hook: self.on_damage, reported_name: file.map(name) }
     }
 
     /// Fails if the map can never grow into its reserve.
@@ -104,6 +95,17 @@ impl Options {
         } else {
             Ok(())
         }
+    }
+
+    /// Returns what happens when the map becomes damaged.
+    fn reaction(&self, source: &Source<'_>) -> Reaction {
+        let name = |file| match sys::file::path(file) {
+            // As `Debug` prints it, without control characters.
+            Some(path) => format!("{path:?}").into(),
+            None => "a file of unknown name".into(),
+        };
+        let file = source.file().filter(|_| self.report_damage);
+        Reaction { hook: self.on_damage, reported_name: file.map(name) }
     }
 
     /// Returns the state of the file, after extending it if the settings require that.

@@ -23,6 +23,7 @@ impl Debug for Options {
             ("advise", if_some(&self.advice)),
             ("populate", unless(&self.populate, &false)),
             ("lock", unless(&self.lock, &false)),
+            ("drop_behind", if_some(&self.drop_behind)),
             ("untracked", unless(&self.untracked, &false)),
             ("repair", unless(&self.repair, &false)),
             ("on_damage", unless(&on_damage, &false)),

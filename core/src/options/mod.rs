@@ -60,6 +60,7 @@ pub struct Options {
     advice: Option<Advice>,
     populate: bool,
     lock: bool,
+    drop_behind: Option<usize>,
 }
 
 impl Map {

@@ -81,6 +81,7 @@ impl LineSearch {
                 count.advance(map, window.start, separator)?;
             }
             self.search_all(map, lines, window.clone())?;
+            map.passed(window.start, window.end);
             self.searched = window.end;
         }
     }

@@ -17,11 +17,11 @@ use super::{
 use crate::{
     argument::int,
     damage,
-    error::to_exception,
+    error::{Hint, to_exception},
     ffi::{audit, new_object},
     file::unsupported_operation,
     mmap::Mmap,
-    os::{NO_SUCH_DEVICE, borrow_file},
+    os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
 };
 
 #[pymethods]
@@ -170,15 +170,24 @@ impl<'py> File<'py> {
     fn exception(&self, error: Error, settings: &Settings) -> PyErr {
         let py = self.name.py();
         match error {
-            Error::BeyondFile { offset, file_len, .. } => {
-                PyValueError::new_err(beyond_file(settings.size, offset, file_len))
+            Error::BeyondFile { offset, len, file_len } => {
+                let error = PyValueError::new_err(beyond_file(settings.size, offset, file_len));
+                let end = offset.saturating_add(len as u64);
+                match end > file_len && len > 0 {
+                    true => Hint::EndBeyondFile(end, file_len).add_to(py, error),
+                    false => error,
+                }
             }
             Error::Unsupported(reason) => unsupported_operation(py, (self.refusal(reason),)),
             Error::Os { source, .. } if source.raw_os_error() == Some(NO_SUCH_DEVICE) => {
                 unsupported_operation(py, (self.refusal("its file system maps no files"),))
             }
             error => {
-                let error = to_exception(error);
+                let code = error.raw_os_error();
+                let mut error = to_exception(error);
+                if code == Some(ACCESS_DENIED) {
+                    error = settings.hint_for_access().add_to(py, error);
+                }
                 if error.is_instance_of::<PyOSError>(py) {
                     // Only a subclass could refuse it.
                     let _ = error.value(py).setattr("filename", &self.name);

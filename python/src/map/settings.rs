@@ -6,6 +6,7 @@ use safemap::{Access, Advice, Options};
 use crate::{
     constants::{ACCESS_COPY, ACCESS_READ, ACCESS_WRITE},
     damage,
+    error::Hint,
     os::{MAP_PRIVATE, MAP_SHARED},
 };
 
@@ -105,6 +106,11 @@ impl Settings {
             options.len(size);
         }
         options
+    }
+
+    /// Returns the note for a descriptor that is not open for what the mode does.
+    pub(crate) fn hint_for_access(&self) -> Hint {
+        if self.mode.is_writable() { Hint::WritableDescriptor } else { Hint::ReadableDescriptor }
     }
 
     /// Whether a write past the end makes the map longer.

@@ -12,6 +12,8 @@ use crate::ffi::{borrow, error_of_status};
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
+/// `ERROR_ACCESS_DENIED`.
+pub(crate) const ACCESS_DENIED: i32 = 5;
 /// `ERROR_NOT_ENOUGH_MEMORY`.
 pub(crate) const NOT_ENOUGH_MEMORY: i32 = 8;
 /// No file system on Windows refuses all maps with one code.
