@@ -84,7 +84,8 @@ def environment(steps, folder, it, wheel):
             return None
     for package in TESTED:
         # Without compiling: not every version of Python has a wheel of each package.
-        command = [*pip, "install", "--only-binary", ":all:", package]
+        # What is installed in the folder of tools does not count.
+        command = [*pip, "install", "--only-binary", ":all:", "--ignore-installed", package]
         if not call(command, {"PYTHONPATH": str(folder)}).ok:
             steps.skip(f"{package} for {it.name}", "it cannot be installed")
     return python

@@ -134,6 +134,8 @@ def memmap(
     map._is_repaired = repair
     try:
         if size is not None and len(map) < size:
+            if name in ("r", "c"):
+                raise ValueError(f"size {size} is greater than the {len(map)} bytes of the file")
             map.resize(size)
         if lengths is None:
             lengths = _length_of(map, item)
