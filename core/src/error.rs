@@ -194,6 +194,16 @@ impl Error {
         }
     }
 
+    /// Returns the resource limit that may be the cause of [`Error::Os`]: what `Display` says.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Error::Os { call, source } => rlimit::limit(call, source.raw_os_error()?),
+            _ => None,
+        }
+    }
+
     /// Returns a function for `map_err` that makes [`Error::Os`] of an [`io::Error`].
     pub(crate) fn os(call: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Os { call, source }
@@ -232,6 +242,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Os { call, source } => rlimit::write_os_error(f, call, source),
+            // A range without an end, such as `13..`.
+            Error::OutOfBounds { call, start, end, len } if start > end && end == len => {
+                write!(f, "{call}: offset {start} out of bounds for a map of {len} bytes")
+            }
             Error::OutOfBounds { call, start, end, .. } if start > end => {
                 write!(f, "{call}: range starts at {start} but ends at {end}")
             }

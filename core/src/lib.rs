@@ -205,6 +205,15 @@
 //!
 //! None of them needs a signal handler. A [`Snapshot`] registers the fork handler.
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `zerocopy` | `Map::read` and `Map::write` for types that implement the traits of the crate `zerocopy` |
+//! | `stable-deref` | `StableDeref` for [`FileBytes`], for crates that keep it beside what borrows from it |
+//!
 //! # When to use something else
 //!
 //! - **Small files that are read once.** [`std::fs::read`] is simpler, and creating a map takes 4
@@ -287,6 +296,7 @@ pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
+pub use resize::InPlace;
 pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
 pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};

@@ -5,6 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     mem::MaybeUninit,
     ops::RangeBounds,
+    path::Path,
     sync::Arc,
 };
 
@@ -12,7 +13,7 @@ use crate::{
     Error, Result,
     access::{Memory, RegionsGuard},
     mode::{Access, Sharing},
-    sys::{OwnedFile, repair::Mark, request::MapRequest},
+    sys::{OwnedFile, lock::Lock, repair::Mark, request::MapRequest},
     word::Word,
 };
 
@@ -71,6 +72,11 @@ pub struct Map {
     pub(crate) allocate: bool,
     /// Whether the map of a file was made with a length, and so does not follow the file's.
     pub(crate) has_fixed_len: bool,
+    /// Taken by a call that changes the length, before it locks the regions. Other calls need the
+    /// regions only, so they do not wait for a write to the file.
+    pub(crate) growing: Lock,
+    /// The path with which `Options::open` opened the file.
+    pub(crate) path: Option<Box<Path>>,
 }
 
 /// Where the bytes of a map come from.
@@ -186,6 +192,25 @@ impl Map {
     #[must_use]
     pub fn name(&self) -> Option<&OsStr> {
         self.name.as_deref()
+    }
+
+    /// Returns the path with which [`Options::open`](crate::Options::open) or [`Map::open`] opened
+    /// the file, or `None` for maps of open files and of memory.
+    ///
+    /// The file may have another name by now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.path(), Some(Path::new("Cargo.toml")));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Returns the byte at `at`.

@@ -1,28 +1,30 @@
-//! Adds to the message of an operating-system error what may be its cause: a resource limit, or a
-//! file system that cannot map.
+//! Adds to the message of an operating-system error what may be its cause, as a resource limit, or
+//! what to do.
 
 use std::{fmt, io};
 
-use crate::sys::rlimit::{ResourceLimit, is_unmappable};
+use crate::sys::rlimit::{ResourceLimit, remedy};
 
 /// Writes `call: message of the system`, followed by the resource limit that may have been reached,
-/// or by what to do with a file that cannot be mapped.
+/// or by what to do.
 pub(crate) fn write_os_error(
     f: &mut fmt::Formatter<'_>,
     call: &str,
     source: &io::Error,
 ) -> fmt::Result {
     write!(f, "{call}: {source}")?;
-    let Some(errno) = source.raw_os_error() else { return Ok(()) };
-    match ResourceLimit::of(errno, call == "lock") {
-        Some(limit) => write!(f, "; {} may be reached", limit.name()),
-        None if call == "map" && is_unmappable(errno) => f.write_str(UNMAPPABLE),
-        None => Ok(()),
+    let Some(code) = source.raw_os_error() else { return Ok(()) };
+    match (limit(call, code), remedy(call, code)) {
+        (Some(limit), _) => write!(f, "; {limit} may be reached"),
+        (None, Some(remedy)) => write!(f, "; {remedy}"),
+        (None, None) => Ok(()),
     }
 }
 
-const UNMAPPABLE: &str = "; the file cannot be mapped, as those of /sys: read it with \
-     FileBytes::open or std::fs::read";
+/// Returns the resource limit that may be the cause of the system's error code.
+pub(crate) fn limit(call: &str, code: i32) -> Option<&'static str> {
+    ResourceLimit::of(code, call).map(ResourceLimit::name)
+}
 
 #[cfg(test)]
 mod tests {

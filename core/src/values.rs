@@ -2,7 +2,7 @@
 
 use std::{mem::MaybeUninit, ops::RangeBounds};
 
-use crate::{Error, Map, Result, access::Span, word::Word};
+use crate::{Error, Map, Result, View, access::Span, word::Word};
 
 /// Longer copies than this are made on the heap.
 const ON_STACK: usize = 256;
@@ -44,8 +44,7 @@ impl Map {
     /// ```
     #[inline]
     pub fn load_le<T: Word>(&self, at: usize) -> Result<T> {
-        let value = self.load_word("load_le", at)?;
-        Ok(if cfg!(target_endian = "little") { value } else { swapped(value) })
+        Ok(little_endian(self.load_word("load_le", at)?))
     }
 
     /// Returns the big-endian integer at `at`; otherwise as [`Map::load`].
@@ -64,8 +63,7 @@ impl Map {
     /// ```
     #[inline]
     pub fn load_be<T: Word>(&self, at: usize) -> Result<T> {
-        let value = self.load_word("load_be", at)?;
-        Ok(if cfg!(target_endian = "big") { value } else { swapped(value) })
+        Ok(big_endian(self.load_word("load_be", at)?))
     }
 
     /// Stores an integer at `at` in little-endian order; otherwise as [`Map::store`].
@@ -84,8 +82,7 @@ impl Map {
     /// ```
     #[inline]
     pub fn store_le<T: Word>(&self, value: T, at: usize) -> Result<()> {
-        let value = if cfg!(target_endian = "little") { value } else { swapped(value) };
-        self.store_word("store_le", at, value)
+        self.store_word("store_le", at, little_endian(value))
     }
 
     /// Stores an integer at `at` in big-endian order; otherwise as [`Map::store`].
@@ -104,8 +101,7 @@ impl Map {
     /// ```
     #[inline]
     pub fn store_be<T: Word>(&self, value: T, at: usize) -> Result<()> {
-        let value = if cfg!(target_endian = "big") { value } else { swapped(value) };
-        self.store_word("store_be", at, value)
+        self.store_word("store_be", at, big_endian(value))
     }
 
     /// Writes the bytes of `value` at `at`, all of them or, if they do not fit, none. Requires the
@@ -191,6 +187,94 @@ impl Map {
         self.append_to(&mut bytes, span)?;
         Ok(work(&bytes))
     }
+}
+
+impl View<'_> {
+    /// Returns the little-endian integer at `at`; otherwise as [`View::load`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(5).anonymous()?;
+    /// map.write_at(&[1, 2, 0, 0], 1)?;
+    /// assert_eq!(map.view(1..)?.load_le::<u32>(0)?, 0x0201);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[inline]
+    pub fn load_le<T: Word>(&self, at: usize) -> Result<T> {
+        Ok(little_endian(self.load_word("load_le", at)?))
+    }
+
+    /// Returns the big-endian integer at `at`; otherwise as [`View::load`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(5).anonymous()?;
+    /// map.write_at(&[0, 0, 1, 2], 1)?;
+    /// assert_eq!(map.view(1..)?.load_be::<u32>(0)?, 0x0102);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[inline]
+    pub fn load_be<T: Word>(&self, at: usize) -> Result<T> {
+        Ok(big_endian(self.load_word("load_be", at)?))
+    }
+
+    /// Stores an integer at `at` in little-endian order; otherwise as [`View::store`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(3).anonymous()?;
+    /// map.view(1..)?.store_le(0x0102_u16, 0)?;
+    /// assert_eq!(map.to_vec(..)?, [0, 2, 1]);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[inline]
+    pub fn store_le<T: Word>(&self, value: T, at: usize) -> Result<()> {
+        self.store_word("store_le", at, little_endian(value))
+    }
+
+    /// Stores an integer at `at` in big-endian order; otherwise as [`View::store`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`], [`Error::OutOfBounds`], [`Error::Fault`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Options::new().len(3).anonymous()?;
+    /// map.view(1..)?.store_be(0x0102_u16, 0)?;
+    /// assert_eq!(map.to_vec(..)?, [0, 1, 2]);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[inline]
+    pub fn store_be<T: Word>(&self, value: T, at: usize) -> Result<()> {
+        self.store_word("store_be", at, big_endian(value))
+    }
+}
+
+/// Converts between the processor's byte order and little-endian.
+fn little_endian<T: Word>(value: T) -> T {
+    if cfg!(target_endian = "little") { value } else { swapped(value) }
+}
+
+/// Converts between the processor's byte order and big-endian.
+fn big_endian<T: Word>(value: T) -> T {
+    if cfg!(target_endian = "big") { value } else { swapped(value) }
 }
 
 fn swapped<T: Word>(value: T) -> T {

@@ -14,6 +14,11 @@
 /// assert_eq!(map.load::<u32>(0)?, u32::MAX);
 /// # Ok::<(), safemap::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an integer or float of 1, 2, 4 or 8 bytes",
+    note = "`Map::read_array` returns bytes; with the feature `zerocopy`, `Map::read` and \
+            `Map::write` take types that implement its traits"
+)]
 pub trait Word: Copy + sealed::Bits {}
 
 mod sealed {

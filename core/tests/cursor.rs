@@ -184,3 +184,93 @@ fn a_cursor_is_a_reader_for_the_standard_library() {
     assert_eq!(rest, bytes[99_990..]);
     assert_eq!(cursor.map().len(), 100_000);
 }
+
+/// Each step gives the same result for a cursor over a range and for a file with these bytes.
+#[test]
+fn a_cursor_over_a_range_is_as_a_file_of_the_range() {
+    let bytes = pattern(40_000);
+    let file = TempFile::new(&bytes);
+    let map = file.map();
+    for (start, end) in [(0, 0), (0, 40_000), (7, 30_001), (100, 1_200), (40_000, 40_000)] {
+        let mut cursor = Cursor::range(&map, start..end).unwrap();
+        let mut expected = io::Cursor::new(&bytes[start..end]);
+        assert_eq!((cursor.len(), cursor.is_empty()), (end - start, start == end));
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..3000 {
+            let mut buffers = [vec![0; random.usize(..2000)], vec![]];
+            buffers[1] = buffers[0].clone();
+            let [ours, theirs] = &mut buffers;
+            match random.u8(..8) {
+                0 => assert_eq!(cursor.read(ours).unwrap(), expected.read(theirs).unwrap()),
+                1 => {
+                    let read = (cursor.read_exact(ours), expected.read_exact(theirs));
+                    assert_eq!(read.0.is_ok(), read.1.is_ok());
+                    // After a failure, the content is unspecified, and so is the position.
+                    if read.0.is_err() {
+                        buffers = [vec![], vec![]];
+                    }
+                }
+                2 => {
+                    let read = (cursor.read_to_end(ours), expected.read_to_end(theirs));
+                    assert_eq!(read.0.unwrap(), read.1.unwrap());
+                }
+                3 => {
+                    let read = (cursor.read_until(7, ours), expected.read_until(7, theirs));
+                    assert_eq!(read.0.unwrap(), read.1.unwrap());
+                }
+                4 => assert_eq!(
+                    cursor.read_byte().ok(),
+                    expected.by_ref().bytes().next().map(Result::unwrap)
+                ),
+                5 => {
+                    *ours = cursor.next_line().unwrap();
+                    theirs.clear();
+                    expected.read_until(b'\n', theirs).unwrap();
+                }
+                6 => {
+                    let distance = random.i64(-20..20);
+                    let to = random.choice([SeekFrom::End(distance), SeekFrom::Current(distance)]);
+                    let (ours, theirs) = (cursor.seek(to.unwrap()), expected.seek(to.unwrap()));
+                    assert_eq!(ours.ok(), theirs.ok());
+                }
+                _ => {
+                    let position = random.usize(..end - start + 10);
+                    cursor.set_position(position);
+                    expected.set_position(position as u64);
+                }
+            }
+            assert!(buffers[0] == buffers[1], "{start}..{end} at {}", cursor.position());
+            expected.set_position(cursor.position() as u64);
+        }
+    }
+}
+
+#[test]
+fn a_cursor_over_a_range_writes_nothing_behind_it() {
+    let file = TempFile::new(b"0123456789");
+    let map = file.map();
+    let mut cursor = Cursor::range(&map, 2..6).unwrap();
+    cursor.write_all(b"abc").unwrap();
+    assert!(cursor.write(b"de").is_err());
+    cursor.write_byte(b'd').unwrap();
+    assert!(matches!(cursor.write_byte(b'e'), Err(Error::OutOfBounds { start: 6, len: 6, .. })));
+    assert!(matches!(cursor.read_byte(), Err(Error::OutOfBounds { .. })));
+    assert_eq!(map.to_vec(..).unwrap(), b"01abcd6789");
+    assert_eq!(cursor.seek(SeekFrom::End(-4)).unwrap(), 0);
+    cursor.set_position(usize::MAX);
+    assert!(cursor.write(b"x").is_err() && cursor.read_byte().is_err());
+    assert_eq!(cursor.next_line().unwrap(), b"");
+}
+
+#[test]
+fn a_cursor_over_an_open_range_follows_the_map() {
+    let map = Options::new().len(5).anonymous().unwrap();
+    let mut cursor = Cursor::range(&map, 3..).unwrap();
+    assert_eq!(cursor.len(), 2);
+    map.resize(9).unwrap();
+    assert_eq!((cursor.len(), cursor.read(&mut [1; 2000]).unwrap()), (6, 6));
+    map.resize(1).unwrap();
+    assert_eq!((cursor.len(), cursor.read(&mut [1; 2000]).unwrap()), (0, 0));
+    assert!(matches!(Cursor::range(&map, 2..), Err(Error::OutOfBounds { call: "range", .. })));
+    assert!(Cursor::range(&map, 0..2).is_err());
+}

@@ -15,7 +15,9 @@ fn without_descriptor(text: &str) -> String {
 fn a_map_prints_what_it_shows() {
     let file = TempFile::new(b"twelve bytes");
     let map = Options::new().access(Access::Write).offset(9).open(file.path()).unwrap();
-    let expected = "Map { len: 3, access: Write, sharing: Shared, file: N, offset: 9 }";
+    let path = format!("path: {:?}", file.path());
+    let expected =
+        format!("Map {{ len: 3, access: Write, sharing: Shared, file: N, offset: 9, {path} }}");
     let text = format!("{map:?}");
     assert_eq!(without_descriptor(&text), expected);
     assert_ne!(text, expected, "the number of the descriptor is printed");
@@ -23,7 +25,9 @@ fn a_map_prints_what_it_shows() {
     let untracked = Options::new().sharing(Sharing::Private).untracked(true).open(file.path());
     assert_eq!(
         format!("{:?}", untracked.unwrap()),
-        "Map { len: 12, access: Read, sharing: Private, file: untracked, offset: 0 }"
+        format!(
+            "Map {{ len: 12, access: Read, sharing: Private, file: untracked, offset: 0, {path} }}"
+        )
     );
     let memory = Options::new().len(4).anonymous().unwrap();
     assert_eq!(format!("{memory:?}"), "Map { len: 4, access: Write, sharing: Private }");

@@ -1,7 +1,10 @@
 //! Errors: their texts, and what becomes of them as errors of the standard library.
 #![forbid(unsafe_code)]
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::{
+    fs,
+    io::{self, ErrorKind, Read, Write},
+};
 
 use safemap::{Access, Error, Map, Options, Result};
 use safemap_testing::TempFile;
@@ -97,4 +100,25 @@ fn the_texts_of_errors_end_without_a_full_stop() {
     ]
     .map(|error| error.to_string());
     assert!(texts.iter().all(|text| !text.is_empty() && !text.ends_with('.')), "{texts:?}");
+}
+
+#[test]
+fn an_error_names_the_range_that_the_caller_wrote() {
+    let map = Options::new().len(10).anonymous().unwrap();
+    let text = |range: Result<Vec<u8>>| range.unwrap_err().to_string();
+    assert_eq!(text(map.to_vec(13..)), "to_vec: offset 13 out of bounds for a map of 10 bytes");
+    let (from, to) = (5, 3);
+    assert_eq!(text(map.to_vec(from..to)), "to_vec: range starts at 5 but ends at 3");
+    let error = map.flush_range(5..11).unwrap_err();
+    assert!(error.to_string().starts_with("flush_range: range 5..11 "), "{error}");
+}
+
+#[test]
+fn an_error_says_how_the_file_must_be_open() {
+    let file = TempFile::new(b"12345");
+    let read_only = fs::File::open(file.path()).unwrap();
+    let error = Options::new().access(Access::Write).map(&read_only).unwrap_err();
+    assert_eq!(io::Error::from(error).kind(), ErrorKind::PermissionDenied);
+    let error = Options::new().access(Access::Write).map(&read_only).unwrap_err();
+    assert!(error.to_string().contains("for Access::Write also for writing"), "{error}");
 }

@@ -27,7 +27,7 @@ fn a_read_only_map_follows_a_file_that_grows() {
 }
 
 #[test]
-fn an_empty_file_can_grow() {
+fn a_map_of_an_empty_file_follows_it() {
     let file = TempFile::new(b"");
     let map = Map::open(file.path()).unwrap();
     append(&file, b"abc");

@@ -28,11 +28,11 @@ macro_rules! calls {
 }
 
 /// Calls that the library makes. Those that C libraries and Rust need in any case are absent.
-const CALLS: [(&str, c_long); 26] = calls![
+const CALLS: [(&str, c_long); 28] = calls![
     SYS_close SYS_fallocate SYS_fcntl SYS_fstat SYS_fstatfs SYS_fsync SYS_ftruncate SYS_ioctl
     SYS_madvise SYS_mincore SYS_mlock SYS_mmap SYS_mprotect SYS_msync SYS_munlock SYS_munmap
-    SYS_newfstatat SYS_openat SYS_prctl SYS_process_vm_readv SYS_process_vm_writev SYS_rt_sigaction
-    SYS_rt_sigpending SYS_rt_sigprocmask SYS_rt_sigtimedwait SYS_statx
+    SYS_newfstatat SYS_openat SYS_prctl SYS_prlimit64 SYS_process_vm_readv SYS_process_vm_writev
+    SYS_pwrite64 SYS_rt_sigaction SYS_rt_sigpending SYS_rt_sigprocmask SYS_rt_sigtimedwait SYS_statx
 ];
 
 /// One of four maps: of a file, also with repair or private, and of memory.
@@ -47,7 +47,7 @@ fn map(which: usize, file: &File) -> Result<Map> {
 }
 
 /// The number of results for each map.
-const STEPS: usize = 18;
+const STEPS: usize = 19;
 
 /// Uses each part of the library that calls the system.
 fn use_map(map: &Map) -> Vec<Result<()>> {
@@ -66,6 +66,7 @@ fn use_map(map: &Map) -> Vec<Result<()>> {
         map.advise(Advice::DontFork, ..),
         map.resize(len + 5 * PAGE),
         map.resize(1000 * PAGE),
+        map.append(&[3; 3 * PAGE]).map(drop),
         map.resize(len),
         map.restore(),
         map.fill(2, 5..),

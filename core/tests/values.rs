@@ -36,6 +36,12 @@ fn integers_have_the_byte_order_of_their_method() {
                 copy.fill(0, ..).unwrap();
                 copy.store_be(be, at).unwrap();
                 assert_eq!(copy.to_vec(at..at + array.len()).unwrap(), array);
+                assert_eq!(map.view(at..).unwrap().load_le::<$word>(0).unwrap(), le);
+                assert_eq!(map.view(at..).unwrap().load_be::<$word>(0).unwrap(), be);
+                copy.view(at..).unwrap().store_le(le, 0).unwrap();
+                assert_eq!(copy.to_vec(at..at + array.len()).unwrap(), array);
+                copy.view(at..).unwrap().store_be(le, 0).unwrap();
+                assert_eq!(copy.load_be::<$word>(at).unwrap(), le);
             }
         )+};
     }

@@ -2,9 +2,14 @@
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
-use std::fs::File;
+use std::{
+    fs::File,
+    io,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
 
-use safemap::{Access, Error, FileBytes, Flags, Map, Options};
+use safemap::{Access, Error, FileBytes, Flags, Map, Options, Snapshot};
 use safemap_testing::TempFile;
 
 /// It reports 4096 bytes, as all files of `/sys`.
@@ -46,4 +51,36 @@ fn an_ordinary_empty_file_is_an_empty_map() {
     assert!(Options::new().exact_flags(Flags::SHARED).open("/proc/version").unwrap().is_empty());
     let one = Options::new().len(1).open(file.path());
     assert!(matches!(one, Err(Error::BeyondFile { file_len: 0, .. })), "{one:?}");
+}
+
+/// `mmap` itself reports ENODEV or EINVAL.
+#[test]
+fn a_directory_is_refused_as_such() {
+    let refused = [
+        Map::open("/").err(),
+        Options::new().len(5).open("/").err(),
+        Snapshot::open("/").err(),
+        FileBytes::open("/").err(),
+    ];
+    for error in refused {
+        assert_eq!(io::Error::from(error.unwrap()).kind(), io::ErrorKind::IsADirectory);
+    }
+}
+
+#[test]
+fn a_file_that_is_truncated_again_and_again_does_not_hide_its_length() {
+    let file = TempFile::new(b"");
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Relaxed) {
+                file.set_len(4096);
+                file.set_len(0);
+            }
+        });
+        let opened: Vec<_> = (0..20_000).map(|_| Map::open(file.path())).collect();
+        is_done.store(true, Relaxed);
+        let hidden = opened.iter().find(|map| matches!(map, Err(Error::Unsupported(_))));
+        assert!(hidden.is_none(), "{hidden:?}");
+    });
 }

@@ -1,18 +1,21 @@
-"""Test of the Python example in README.md."""
+"""Test of the Python examples in README.md."""
 
 import re
 import unittest
 from pathlib import Path
 
-from support import NO_TRUNCATION, succeed, unix_only
+from support import NO_TRUNCATION, FileCase, succeed, unix_only
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-class Readme(unittest.TestCase):
+class Readme(FileCase):
     @unix_only(NO_TRUNCATION)
     @unittest.skipUnless(README.exists(), "the tests were copied without the README")
-    def test_the_example_runs_and_prints_the_error(self):
+    def test_the_examples_run_and_print_what_they_should(self):
         text = README.read_text(encoding="utf-8")
-        (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-        self.assertIn("byte 0 of the map cannot be accessed", succeed(self, example))
+        examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        expected = ["byte 0 of the map cannot be accessed", "{'name': 'README', 'size': '7'}"]
+        for example, output in zip(examples, expected, strict=True):
+            in_folder = "import os, sys; os.chdir(sys.argv[1])\n" + example
+            self.assertIn(output, succeed(self, in_folder, self.folder))

@@ -111,7 +111,7 @@ def array_of(file):
 
 
 def with_progress(file):
-    """What `tqdm.wrapattr(m, "read", total=len(m))` does: an object that passes all but `read` on."""
+    """Reads through an object with another `read`, as `tqdm.wrapattr(m, "read")` makes one."""
 
     class Wrapper:
         def __getattr__(self, name):

@@ -17,6 +17,9 @@ impl Debug for Map {
             };
             text.field("offset", offset);
         }
+        if let Some(path) = self.path() {
+            text.field("path", &path);
+        }
         if let Some(name) = self.name() {
             text.field("name", &name);
         }

@@ -69,7 +69,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush", range, |pages| pages.flush(FlushMode::Wait, self.file()))
+        self.flush_pages("flush_range", range, |pages| pages.flush(FlushMode::Wait, self.file()))
     }
 
     /// Asks the system to start writing changed bytes to the storage device, and does not wait.
@@ -119,7 +119,9 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush_async", range, |pages| pages.flush(FlushMode::Later, self.file()))
+        self.flush_pages("flush_async_range", range, |pages| {
+            pages.flush(FlushMode::Later, self.file())
+        })
     }
 
     /// Calls `msync` with the given flags, for the pages that contain bytes of `range`.
@@ -149,7 +151,7 @@ impl Map {
     /// ```
     #[doc(alias = "MS_INVALIDATE")]
     pub fn flush_with(&self, flags: i32, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush", range, |pages| pages.flush_with(flags))
+        self.flush_pages("flush_with", range, |pages| pages.flush_with(flags))
     }
 
     /// Does what [`Map::flush`] does, then what [`File::sync_all`](std::fs::File::sync_all) does.
@@ -204,7 +206,7 @@ impl Map {
         let in_use = self.enter(span)?;
         match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten()
         {
-            Some(pages) => flush(pages).map_err(Error::os("flush")),
+            Some(pages) => flush(pages).map_err(Error::os(call)),
             None => Ok(()),
         }
     }

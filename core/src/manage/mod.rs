@@ -6,3 +6,4 @@ mod debug;
 mod file;
 mod flush;
 mod pages;
+mod populate;

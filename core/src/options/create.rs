@@ -14,6 +14,7 @@ use crate::{
         self, BorrowedFile, fault,
         file_state::FileState,
         fork,
+        lock::Lock,
         region::{self, Region, page_of},
         request::MapRequest,
     },
@@ -39,6 +40,7 @@ impl Options {
         request.page = huge_page.unwrap_or(request.page);
         // hugetlbfs extends a file that is mapped beyond its end.
         let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
+        self.ensure_reserve_applies(&source, &request, is_exact)?;
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
@@ -51,13 +53,44 @@ impl Options {
         let memory = Memory::new(region, lead, len);
         // Changed through references from here: to move a map takes dozens of instructions.
         let has_fixed_len = self.len.is_some();
-        let mut map =
-            Map { memory, access, origin, request, name, mark: None, allocate, has_fixed_len };
+        let mut map = Map {
+            memory,
+            access,
+            origin,
+            request,
+            name,
+            mark: None,
+            allocate,
+            has_fixed_len,
+            growing: Lock::new(),
+            path: None,
+        };
         map.count_calls();
         if self.repair {
             map.start_repair(self.on_damage)?;
         }
+        self.prepare_pages(&map)?;
         Ok(map)
+    }
+
+    /// Fails if the map can never grow into its reserve.
+    fn ensure_reserve_applies(
+        &self,
+        source: &Source<'_>,
+        request: &MapRequest,
+        is_exact: bool,
+    ) -> Result<()> {
+        if self.reserve == 0 || source.file().is_none() {
+            return Ok(());
+        }
+        let loses_changes = self.access.is_some_and(|access| access != Access::Read);
+        if is_exact {
+            Err(Error::Unsupported("a file cannot be mapped beyond its end here: no reserve"))
+        } else if loses_changes && !request.flags.is_shared() {
+            Err(Error::Unsupported("a private map of a file cannot grow: no reserve"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns the state of the file, after extending it if the settings require that.
@@ -68,6 +101,9 @@ impl Options {
         request: &MapRequest,
     ) -> Result<FileState> {
         let mut state = sys::file::state(file).map_err(Error::os("map"))?;
+        if self.exact_flags.is_none() {
+            state.ensure_not_directory().map_err(Error::os("map"))?;
+        }
         self.ensure_length_is_known(file, &state)?;
         let end = self.len.and_then(|len| self.offset.checked_add(len as u64));
         let (Some(file_len), Some(end)) = (state.len, end) else { return Ok(state) };

@@ -3,13 +3,14 @@
 mod create;
 mod created;
 mod debug;
+mod pages;
 mod settings;
 mod source;
 
 use std::{ffi::OsString, fs::File, path::Path};
 
 use crate::{
-    Damage, Error, Map, Result,
+    Advice, Damage, Error, Map, Result,
     flags::{Flags, HugePage, Protection},
     mode::{Access, Sharing},
     sys::{self, AsFile},
@@ -55,6 +56,9 @@ pub struct Options {
     create: bool,
     create_new: bool,
     name: Option<OsString>,
+    advice: Option<Advice>,
+    populate: bool,
+    lock: bool,
 }
 
 impl Map {
@@ -178,7 +182,10 @@ impl Options {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
         let path = path.as_ref();
         let file = self.open_file(path).map_err(Error::os("open"))?;
-        self.make(Source::Owned(file.into())).inspect_err(|_| self.remove_new(path))
+        let mut map =
+            self.make(Source::Owned(file.into())).inspect_err(|_| self.remove_new(path))?;
+        map.path = Some(path.into());
+        Ok(map)
     }
 
     /// Maps new memory without a file, filled with zeros. Requires [`Options::len`].

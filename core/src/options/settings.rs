@@ -83,16 +83,22 @@ impl Options {
         self
     }
 
-    /// Reserves address space for `bytes` bytes in total, so that [`Map::resize`] up to this length
-    /// does not move the map.
+    /// Reserves address space for `bytes` bytes in total, so that [`Map::resize`],
+    /// [`Map::append`] and [`Map::refresh`] up to this length do not move the map.
     ///
     /// The reserve costs no memory, unless flags populate every page (`Flags::POPULATE` on Linux).
-    /// Shared anonymous memory cannot grow beyond its reserve.
+    /// Shared anonymous memory cannot grow beyond its reserve. [`Map::in_place`] refuses to grow
+    /// any map beyond it.
+    ///
+    /// # Errors
+    ///
+    /// Creating the map fails with [`Error::Unsupported`] for files of huge pages, and for private
+    /// maps of files that can be written to: they do not grow.
     ///
     /// # Platforms
     ///
-    /// Windows cannot map a file beyond its end. There the reserve applies to anonymous memory
-    /// only.
+    /// Windows cannot map a file beyond its end. Mapping one with a reserve fails there with
+    /// [`Error::Unsupported`].
     ///
     /// # Examples
     ///

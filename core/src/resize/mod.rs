@@ -1,5 +1,8 @@
 //! `Map::resize` while other threads read and write the map. `docs/design.md` explains the rules.
 
+mod append;
+mod growth;
+mod in_place;
 #[cfg(target_os = "linux")]
 mod mremap;
 mod refresh;
@@ -18,11 +21,15 @@ use crate::{
     },
 };
 
+use growth::{FileEnd, Moves, in_call};
+pub use in_place::InPlace;
+
 impl Map {
     /// Changes the length of the map to `new_len` bytes.
     ///
     /// A file becomes `offset + new_len` bytes long. If the map shows only a part of it, the bytes
-    /// of the file behind the map are cut off. Other threads may read and write the map during the
+    /// of the file behind the map are cut off, also if another process has appended them
+    /// ([`Map::grow`] keeps them). Other threads may read and write the map during the
     /// call. For them, bytes beyond the new end are [`Error::OutOfBounds`] after a shrink has
     /// succeeded. Before that, calls return the bytes or [`Error::Fault`]; bytes that they store
     /// there are lost.
@@ -72,19 +79,61 @@ impl Map {
     /// ```
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, new_len: usize) -> Result<()> {
+        self.resize_with(new_len, FileEnd::Exact, Moves::Allowed)
+    }
+
+    /// Makes the map at least `new_len` bytes long, and never shorter. A file that is longer
+    /// than that keeps its length and its bytes.
+    ///
+    /// Otherwise as [`Map::resize`]. [`Map::append`] writes bytes at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::resize`].
+    ///
+    /// # Platforms
+    ///
+    /// On systems other than Windows, bytes that another process appends at the same moment may be
+    /// lost: POSIX has no call that only extends a file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Access, Options};
+    ///
+    /// let file = tempfile::tempfile()?;
+    /// let map = Options::new().access(Access::Write).map(&file)?;
+    /// file.set_len(1000)?;
+    /// map.grow(110)?;
+    /// assert_eq!((map.len(), map.file_len()?), (110, 1000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn grow(&self, new_len: usize) -> Result<()> {
+        self.resize_with(new_len, FileEnd::AtLeast, Moves::Allowed).map_err(in_call("grow"))
+    }
+
+    fn resize_with(&self, new_len: usize, file_end: FileEnd, moves: Moves) -> Result<()> {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
         self.ensure_inherited()?;
+        let _turn = self.growing.lock();
+        if file_end == FileEnd::AtLeast && new_len <= self.len() {
+            return Ok(());
+        }
+        self.ensure_stays("resize", new_len, moves)?;
+        if moves == Moves::Refused && new_len == self.len() && !region::OUTGROWS_FILES {
+            return Ok(());
+        }
         match &self.origin {
             Origin::File { .. } if !self.reaches_others() => {
                 Err(Error::Unsupported("a private map of a file cannot be resized"))
             }
             Origin::File { file: None, .. } => Err(Error::NoFile { call: "resize" }),
             Origin::File { file: Some(file), offset } if region::OUTGROWS_FILES => {
-                self.resize_file(sys::borrow(file), *offset, new_len)
+                self.resize_file(sys::borrow(file), *offset, new_len, file_end)
             }
             Origin::File { file: Some(file), offset } => {
-                self.resize_view(sys::borrow(file), *offset, new_len)
+                self.resize_view(sys::borrow(file), *offset, new_len, file_end)
             }
             Origin::Memory if self.reaches_others() => match &self.name {
                 Some(name) if !self.request.flags.contains(Flags::NORESERVE) => {
@@ -110,6 +159,17 @@ impl Map {
         self.lock_regions().capacity()
     }
 
+    /// Fails with [`Error::InUse`] if the map must not move, and a length would move it or make it
+    /// shorter. The caller has the lock `growing`.
+    fn ensure_stays(&self, call: &'static str, new_len: usize, moves: Moves) -> Result<()> {
+        // Memory with a name is created again under its name.
+        let end = if self.name.is_some() { self.len() } else { self.capacity() };
+        match moves == Moves::Refused && !(self.len()..=end).contains(&new_len) {
+            true => Err(Error::InUse { call }),
+            false => Ok(()),
+        }
+    }
+
     /// Fails with [`Error::Unsupported`] if this process did not inherit all pages of the map
     /// ([`Advice::DontFork`](crate::Advice::DontFork)).
     pub(crate) fn ensure_inherited(&self) -> Result<()> {
@@ -120,8 +180,14 @@ impl Map {
     }
 
     /// Maps a larger region before it changes the file, and changes the file before the map.
-    fn resize_file(&self, file: BorrowedFile<'_>, offset: u64, new_len: usize) -> Result<()> {
-        let end = file_end(offset, new_len)?;
+    fn resize_file(
+        &self,
+        file: BorrowedFile<'_>,
+        offset: u64,
+        new_len: usize,
+        file_end: FileEnd,
+    ) -> Result<()> {
+        let end = end_of_file(file, offset, new_len, file_end)?;
         let mut regions = self.lock_regions();
         let start = Some((file, offset - self.memory.lead() as u64));
         // The length of the map changes last, because the system may refuse to cut the file. Calls
@@ -132,7 +198,7 @@ impl Map {
             })?
         } else {
             let larger = self.larger_region(&mut regions, new_len, start)?;
-            self.set_file_len(file, end).map_err(Error::os("resize"))?;
+            self.set_file_end(file, end, file_end).map_err(Error::os("resize"))?;
             larger
         };
         fork::step();
@@ -156,6 +222,18 @@ impl Map {
         self.set_file_len(file, end).map_err(Error::os("resize"))?;
         // The first error is the one to report.
         map(regions).inspect_err(|_| drop(sys::file::set_len(file, old_end)))
+    }
+
+    fn set_file_end(
+        &self,
+        file: BorrowedFile<'_>,
+        end: u64,
+        file_end: FileEnd,
+    ) -> std::io::Result<()> {
+        match file_end {
+            FileEnd::AtLeast if sys::file::status_len(file)? >= end => Ok(()),
+            _ => self.set_file_len(file, end),
+        }
     }
 
     fn set_file_len(&self, file: BorrowedFile<'_>, len: u64) -> std::io::Result<()> {
@@ -261,6 +339,20 @@ impl Map {
     /// The start of the first page at `at` or behind it.
     fn page_end(&self, at: usize) -> usize {
         at.next_multiple_of(self.request.page)
+    }
+}
+
+/// Returns the length that a file is to have.
+fn end_of_file(
+    file: BorrowedFile<'_>,
+    offset: u64,
+    new_len: usize,
+    file_end: FileEnd,
+) -> Result<u64> {
+    let end = self::file_end(offset, new_len)?;
+    match file_end {
+        FileEnd::Exact => Ok(end),
+        FileEnd::AtLeast => Ok(end.max(sys::file::status_len(file).map_err(Error::os("resize"))?)),
     }
 }
 

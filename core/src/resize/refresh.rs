@@ -1,5 +1,6 @@
 //! Maps that follow the length of their file.
 
+use super::growth::{Moves, in_call};
 use crate::{
     Access, Error, Map, Result,
     map::Origin,
@@ -38,21 +39,29 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn refresh(&self) -> Result<usize> {
+        self.refresh_with(Moves::Allowed)
+    }
+
+    pub(super) fn refresh_with(&self, moves: Moves) -> Result<usize> {
         let (file, offset) = self.followed_file()?;
         self.ensure_intact()?;
         self.ensure_inherited()?;
-        let mut regions = self.lock_regions();
+        let _turn = self.growing.lock();
         let file_len = sys::file::state(file).map_err(Error::os("refresh"))?.len;
         let file_len = file_len.ok_or(Error::Unsupported("the file has no length"))?;
         let len = file_len.saturating_sub(offset);
         let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
+        self.ensure_stays("refresh", len, moves)?;
+        let mut regions = self.lock_regions();
         let start = Some((file, offset - self.memory.lead() as u64));
         if !region::OUTGROWS_FILES && len > regions.capacity() {
-            let _no_views = regions.exclude_views()?;
-            let view = self.map_view_of(start, len).map_err(in_refresh)?;
+            let _no_views = regions.exclude_views().map_err(in_call("refresh"))?;
+            let view = self.map_view_of(start, len).map_err(in_call("refresh"))?;
             return regions.replace(view, len, 0).map(|()| len);
         }
-        if let Some(region) = self.larger_region(&mut regions, len, start).map_err(in_refresh)? {
+        if let Some(region) =
+            self.larger_region(&mut regions, len, start).map_err(in_call("refresh"))?
+        {
             regions.move_to(region);
         }
         regions.set_len(len);
@@ -77,12 +86,5 @@ impl Map {
     /// Whether [`Map::refresh`] may move the map.
     pub(crate) fn can_be_refreshed(&self) -> bool {
         self.followed_file().is_ok()
-    }
-}
-
-fn in_refresh(error: Error) -> Error {
-    match error {
-        Error::Os { source, .. } => Error::Os { call: "refresh", source },
-        other => other,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     Error, Map, Result,
     access::RegionsGuard,
     map::region_size,
-    resize::file_end,
+    resize::{end_of_file, growth::FileEnd},
     sys::{self, BorrowedFile, region::Region},
 };
 
@@ -32,8 +32,9 @@ impl Map {
         file: BorrowedFile<'_>,
         offset: u64,
         new_len: usize,
+        file_end: FileEnd,
     ) -> Result<()> {
-        let new_end = file_end(offset, new_len)?;
+        let new_end = end_of_file(file, offset, new_len, file_end)?;
         // Before the file is extended.
         region_size(self.memory.lead(), new_len)?;
         let mut regions = self.lock_regions();

@@ -126,3 +126,51 @@ fn a_child_never_reads_pages_that_it_did_not_inherit() {
     };
     steps::at_each(fork, || map.resize(9 * page).unwrap());
 }
+
+/// Appends by `append` to a map of two pages, and forks at each step. Returns whether each child
+/// has the old length or the new one, changes no length, and finds no zeros in the file.
+fn holds_at_each_step_of_appending(append: impl Fn(&Map, &[u8])) -> bool {
+    let (page, file) = (page_size(), tempfile::tempfile().unwrap());
+    let mut options = Options::new();
+    let map = options.access(Access::Write).len(2 * page).extend(true).map(&file).unwrap();
+    map.fill(1, ..).unwrap();
+    let (map, holds) = (Rc::new(map), Rc::new(Cell::new(true)));
+    let lens = [2 * page, 6 * page];
+    let fork = {
+        let (map, holds) = (Rc::clone(&map), Rc::clone(&holds));
+        let shown = Options::new().map(&file).unwrap();
+        move || {
+            let file_len = shown.refresh().unwrap();
+            let is_written = || shown.to_vec(..).unwrap().iter().all(|&byte| byte == 1);
+            let is_kept = || {
+                let is_old_or_new = lens.contains(&map.len()) && map.capacity() >= map.len();
+                let is_readable = map.to_vec(..).unwrap().iter().all(|&byte| byte == 1);
+                is_old_or_new && is_readable && map.file_len().unwrap() == file_len as u64
+            };
+            // In the child the lock of the parent's thread is void.
+            let may_append = || map.append(b"").is_ok() == (map.len() == file_len);
+            let child = holds_in_fork(|| is_kept() && may_append());
+            holds.set(holds.get() && child && is_written());
+        }
+    };
+    steps::at_each(fork, || append(&map, &vec![1; 4 * page]));
+    assert_eq!((map.len(), map.file_len().unwrap()), (lens[1], lens[1] as u64));
+    holds.get()
+}
+
+#[test]
+fn a_child_is_consistent_at_every_step_of_appending() {
+    assert!(holds_at_each_step_of_appending(|map, bytes| {
+        map.append(bytes).unwrap();
+    }));
+}
+
+/// The control.
+#[test]
+fn growing_before_writing_shows_zeros() {
+    assert!(!holds_at_each_step_of_appending(|map, bytes| {
+        let end = map.len();
+        map.resize(end + bytes.len()).unwrap();
+        map.write_at(bytes, end).unwrap();
+    }));
+}

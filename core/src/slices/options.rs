@@ -120,8 +120,10 @@ impl Options {
 
     fn source<'a>(&self, file: BorrowedFile<'a>, has_offsets: bool, seals: Seals) -> Source<'a> {
         let reason = match seals {
-            Seals::Impossible => "the file cannot be sealed",
-            Seals::Incomplete => "the file is not sealed against writing and shrinking",
+            Seals::Impossible => "the file may change, because only a memory file can be sealed",
+            Seals::Incomplete => {
+                "the file may change, because it is not sealed against writing and shrinking"
+            }
             Seals::Complete => "the file consists of huge pages",
         };
         let limit = Limit { bytes: self.copy_limit, reason };

@@ -18,9 +18,9 @@ impl Options {
     /// Creates a file in memory and maps it. [`Map::seal`] makes a slice of it, without a copy.
     ///
     /// The file has no path, and exists as long as a map or a descriptor of it. `name` appears in
-    /// `/proc`; several files may have the same. The map is shared and writable unless other
-    /// settings say otherwise. It has the length that is set, by default 0, and [`Map::resize`]
-    /// changes it.
+    /// `/proc`, and has at most 249 bytes on Linux; several files may have the same. The map is
+    /// shared and writable unless other settings say otherwise. It has the length that is set, by
+    /// default 0, and [`Map::resize`] changes it.
     ///
     /// # Errors
     ///

@@ -157,6 +157,7 @@ impl Snapshot {
         let borrowed = sys::borrow(&file);
         let stamp = sys::file::stamp(borrowed).map_err(Error::os("snapshot"))?;
         let state = sys::file::state(borrowed).map_err(Error::os("snapshot"))?;
+        state.ensure_not_directory().map_err(Error::os("snapshot"))?;
         let len = state.len.ok_or(NO_LENGTH)?;
         if len == 0 && sys::file::hides_length(borrowed) {
             return Err(NO_LENGTH);

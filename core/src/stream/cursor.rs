@@ -4,17 +4,20 @@ use std::{
     borrow::Borrow,
     fmt,
     io::{self, BufRead, Read, Seek, SeekFrom, Write},
+    ops::RangeBounds,
 };
 
 use crate::{
-    Map, Result,
+    Error, Map, Result,
+    access::Span,
     stream::read_ahead::{ReadAhead, read_up_to_fault},
 };
 
 /// A position in a map that implements [`Read`], [`BufRead`], [`Write`] and [`Seek`].
 ///
 /// [`Map::cursor`] creates a cursor that borrows the map. [`Cursor::new`] accepts anything that
-/// implements [`Borrow<Map>`], for example `Arc<Map>`.
+/// implements [`Borrow<Map>`], for example `Arc<Map>`. [`Cursor::range`] creates one that shows a
+/// part of the map as a file.
 ///
 /// # Reading
 ///
@@ -45,7 +48,11 @@ use crate::{
 #[derive(Clone)]
 pub struct Cursor<M = std::sync::Arc<Map>> {
     map: M,
+    /// In bytes from the start of the map.
     position: usize,
+    /// The part of the map. Its end is `usize::MAX` if that is the end of the map.
+    start: usize,
+    end: usize,
     read_ahead: ReadAhead,
     /// Holds a line until it has been checked for UTF-8.
     line: Vec<u8>,
@@ -84,7 +91,73 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// ```
     #[must_use]
     pub fn new(map: M) -> Cursor<M> {
-        Cursor { map, position: 0, read_ahead: ReadAhead::new(), line: Vec::new() }
+        Cursor::within(map, 0, usize::MAX)
+    }
+
+    /// Creates a cursor over a part of `map`, which the cursor shows as a file: position 0 is the
+    /// start of the range, and its end is the end of the file. An open end is that of the map, also
+    /// when it moves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]. The errors of other methods have offsets in the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Seek, SeekFrom};
+    ///
+    /// use safemap::{Cursor, Map};
+    ///
+    /// let map = Map::open("Cargo.toml")?;
+    /// let mut name = String::new();
+    /// let mut cursor = Cursor::range(&map, 1..8)?;
+    /// cursor.read_to_string(&mut name)?;
+    /// assert_eq!((&name[..], cursor.position()), ("package", 7));
+    /// assert_eq!(cursor.seek(SeekFrom::End(-1))?, 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn range(map: M, range: impl RangeBounds<usize>) -> Result<Cursor<M>> {
+        let (start, end) = Span::bounds(range);
+        let known_end = end.unwrap_or_else(|| map.borrow().len());
+        map.borrow().span("range", start..known_end)?;
+        Ok(Cursor::within(map, start, end.unwrap_or(usize::MAX)))
+    }
+
+    fn within(map: M, start: usize, end: usize) -> Cursor<M> {
+        let read_ahead = ReadAhead::up_to(end);
+        Cursor { map, position: start, start, end, read_ahead, line: Vec::new() }
+    }
+
+    /// Returns the number of bytes that the cursor shows: the length of the map or the range, or
+    /// less if the map has become shorter. The equivalent of `Seek::stream_len`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.cursor().len(), map.len());
+    /// assert_eq!(safemap::Cursor::range(&map, 3..8)?.len(), 5);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "stream_len")]
+    pub fn len(&self) -> usize {
+        self.map().len().min(self.end).saturating_sub(self.start)
+    }
+
+    /// Returns whether the cursor shows no bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert!(safemap::Cursor::range(&map, 3..3)?.is_empty());
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Returns the map.
@@ -115,7 +188,7 @@ impl<M: Borrow<Map>> Cursor<M> {
         self.map
     }
 
-    /// Returns the position in bytes from the start of the map.
+    /// Returns the position in bytes from the start of the map or the range.
     ///
     /// # Examples
     ///
@@ -128,10 +201,11 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// ```
     #[must_use]
     pub fn position(&self) -> usize {
-        self.position
+        self.position - self.start
     }
 
-    /// Sets the position in bytes from the start of the map, and discards the read-ahead buffer.
+    /// Sets the position in bytes from the start of the map or the range, and discards the
+    /// read-ahead buffer.
     ///
     /// # Examples
     ///
@@ -144,7 +218,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// ```
     pub fn set_position(&mut self, position: usize) {
         self.read_ahead.clear();
-        self.position = position;
+        self.position = self.start.saturating_add(position);
     }
 
     /// Returns the byte at the position and advances by one.
@@ -164,6 +238,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn read_byte(&mut self) -> Result<u8> {
+        self.ensure_in_range("read_byte", 1)?;
         let byte = self.map().load_word("read_byte", self.position)?;
         self.position += 1;
         Ok(byte)
@@ -188,6 +263,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
+        self.ensure_in_range("write_byte", 1)?;
         self.map().store_word("write_byte", self.position, byte)?;
         self.advance_after_write(1);
         Ok(())
@@ -211,12 +287,34 @@ impl<M: Borrow<Map>> Cursor<M> {
     pub fn next_line(&mut self) -> Result<Vec<u8>> {
         let map = self.map();
         let mut line = Vec::new();
-        let Some(rest) = map.span_from(self.position) else { return Ok(line) };
+        let Some(rest) = self.rest() else { return Ok(line) };
         let len =
             map.find_byte(rest, b'\n')?.map_or(rest.len(), |offset| offset + 1 - rest.start());
         map.append_to(&mut line, rest.part(0, len))?;
         self.position += line.len();
         Ok(line)
+    }
+
+    /// Fails if `count` bytes at the position do not lie in the range. Whether they lie in the map
+    /// is not checked.
+    #[inline]
+    fn ensure_in_range(&self, call: &'static str, count: usize) -> Result<()> {
+        match self.end.checked_sub(self.position) {
+            Some(rest) if count <= rest => Ok(()),
+            _ => Err(self.out_of_bounds(call, count)),
+        }
+    }
+
+    #[cold]
+    fn out_of_bounds(&self, call: &'static str, count: usize) -> Error {
+        let (start, len) = (self.position, self.end.min(self.map().len()));
+        Error::OutOfBounds { call, start, end: start.saturating_add(count), len }
+    }
+
+    /// Returns what follows the position; `None` behind the end of the map.
+    fn rest(&self) -> Option<Span> {
+        let rest = self.map().span_from(self.position)?;
+        Some(rest.part(0, self.end.saturating_sub(self.position)))
     }
 
     /// Advances, and discards the read-ahead buffer, which the write may have made stale.
@@ -228,7 +326,8 @@ impl<M: Borrow<Map>> Cursor<M> {
 
 impl<M: fmt::Debug> fmt::Debug for Cursor<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cursor").field("position", &self.position).field("map", &self.map).finish()
+        let position = self.position - self.start;
+        f.debug_struct("Cursor").field("position", &position).field("map", &self.map).finish()
     }
 }
 
@@ -247,7 +346,10 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
                 buffer[..count].copy_from_slice(&ahead[..count]);
                 count
             }
-            SHORT.. => read_up_to_fault(map, buffer, self.position)?,
+            SHORT.. => {
+                let wanted = self.end.saturating_sub(self.position).min(buffer.len());
+                read_up_to_fault(map, &mut buffer[..wanted], self.position)?
+            }
         };
         self.position += count;
         Ok(count)
@@ -274,8 +376,7 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let (map, old_len) = (self.map.borrow(), bytes.len());
         // On a fault the bytes before it are kept, as the documentation of `Read` requires.
-        let rest = map.span_from(self.position);
-        let read = rest.map_or(Ok(()), |rest| map.append_to(bytes, rest));
+        let read = self.rest().map_or(Ok(()), |rest| map.append_to(bytes, rest));
         let count = bytes.len() - old_len;
         self.position += count;
         read?;
@@ -321,6 +422,7 @@ impl<M: Borrow<Map>> BufRead for Cursor<M> {
 impl<M: Borrow<Map>> Write for Cursor<M> {
     /// Writes all of `bytes`. If they do not fit, it writes nothing and returns an error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.ensure_in_range("write_at", bytes.len())?;
         self.map().write_at(bytes, self.position)?;
         self.advance_after_write(bytes.len());
         Ok(bytes.len())
@@ -336,11 +438,11 @@ impl<M: Borrow<Map>> Seek for Cursor<M> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => usize::try_from(position).ok(),
-            SeekFrom::End(distance) => offset_by(self.map().len(), distance),
-            SeekFrom::Current(distance) => offset_by(self.position, distance),
+            SeekFrom::End(distance) => offset_by(self.len(), distance),
+            SeekFrom::Current(distance) => offset_by(self.position(), distance),
         };
         self.set_position(position.ok_or_else(|| invalid_seek(to))?);
-        Ok(self.position as u64)
+        Ok(self.position() as u64)
     }
 }
 

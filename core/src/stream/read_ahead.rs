@@ -18,12 +18,19 @@ pub(crate) struct ReadAhead {
     buffer: Vec<u8>,
     start: usize,
     filled: usize,
+    /// Bytes of the map from here on are not read.
+    end: usize,
 }
 
 impl ReadAhead {
     /// Creates an empty buffer. Memory is allocated on the first read.
     pub(crate) fn new() -> ReadAhead {
-        ReadAhead { buffer: Vec::new(), start: 0, filled: 0 }
+        ReadAhead::up_to(usize::MAX)
+    }
+
+    /// Creates an empty buffer for the bytes of a map before `end`.
+    pub(crate) fn up_to(end: usize) -> ReadAhead {
+        ReadAhead { buffer: Vec::new(), start: 0, filled: 0, end }
     }
 
     /// Returns the buffered bytes from `offset` on. If there are none, it fills the buffer first.
@@ -95,7 +102,8 @@ impl ReadAhead {
         self.clear();
         self.buffer.resize(SIZE, 0);
         self.start = offset;
-        self.filled = read_up_to_fault(map, &mut self.buffer, offset)?;
+        let wanted = self.end.saturating_sub(offset).min(SIZE);
+        self.filled = read_up_to_fault(map, &mut self.buffer[..wanted], offset)?;
         Ok(())
     }
 }

@@ -143,7 +143,7 @@ fn a_signal_from_another_thread_after_a_write_was_restored_terminates_the_proces
 }
 
 #[test]
-fn a_signal_raised_after_a_fault_of_an_accessor_in_a_map_with_repair_terminates_the_process() {
+fn a_signal_raised_after_an_accessor_faulted_terminates_the_process() {
     is_terminated_by(libc::SIGBUS, || {
         let (map, file) = restored_map();
         file.set_len(0);

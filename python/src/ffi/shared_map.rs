@@ -263,16 +263,20 @@ impl SharedMap {
     /// Counts one exported buffer less. The caller is attached to the interpreter.
     #[inline]
     pub(super) fn release(&self) {
-        // The last buffer of a detached map.
-        if self.subtract(ONE_EXPORT) & (CLOSED | EXPORTS) == CLOSED | ONE_EXPORT {
-            self.unmap_detached();
+        let before = State(self.subtract(ONE_EXPORT));
+        if before.has(CLOSED) {
+            self.released_after_close(before);
         }
     }
 
+    /// Unmaps a detached map after its last buffer.
     #[cold]
-    fn unmap_detached(&self) {
-        // An error of the system has no caller that could receive it, as in `drop`.
-        Python::try_attach(|py| self.unmap(py).ok());
+    #[inline(never)]
+    fn released_after_close(&self, before: State) {
+        if before.0 & EXPORTS == ONE_EXPORT {
+            // An error of the system has no caller that could receive it, as in `drop`.
+            Python::try_attach(|py| self.unmap(py).ok());
+        }
     }
 
     /// Replaces the state if it still is `current`. May fail spuriously.

@@ -72,6 +72,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("full tmpfs", full_disk::tmpfs, DIRECT),
     scenario("full ext4", full_disk::ext4, DIRECT),
     scenario("allocated", allocated::run, "resize without allocation"),
+    scenario("appended", allocated::appended, "resize, and stores after it"),
     scenario("failed file system", failed_device::file_system, DIRECT),
     scenario("ended block device", failed_device::block_device, DIRECT),
     scenario("device of errors", failed_device::error_target, DIRECT),

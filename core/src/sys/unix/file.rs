@@ -1,6 +1,7 @@
 //! File descriptors: state, length, writing to the device, closing.
 
 mod allocate;
+mod append;
 mod device;
 mod length;
 mod memory;
@@ -19,6 +20,7 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
+pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
@@ -27,13 +29,15 @@ pub(crate) use stamp::{Stamp, stamp};
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
     let stat = length::status(file)?;
-    let len = match stat.st_mode & libc::S_IFMT {
+    let kind = stat.st_mode & libc::S_IFMT;
+    let len = match kind {
         libc::S_IFREG => Some(u64::try_from(stat.st_size).unwrap_or(0)),
         libc::S_IFBLK => device::block_len(file)?,
         libc::S_IFCHR => device::character_len(file),
         _ => None,
     };
-    Ok(FileState { len, huge_page: huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0)) })
+    let huge_page = huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0));
+    Ok(FileState { len, is_directory: kind == libc::S_IFDIR, huge_page })
 }
 
 /// Returns whether the system reports which pages of the file are in memory, or `None` if that

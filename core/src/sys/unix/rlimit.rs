@@ -10,19 +10,36 @@ pub(crate) enum ResourceLimit {
     FileSize,
 }
 
-/// Returns whether `mmap` failed because the file system has no maps. mmap(2): `ENODEV`.
-pub(crate) fn is_unmappable(errno: i32) -> bool {
-    errno == libc::ENODEV
+/// Returns what to do about an error that no limit causes. mmap(2), fcntl(2).
+pub(crate) fn remedy(call: &str, errno: i32) -> Option<&'static str> {
+    match (call, errno) {
+        ("map", libc::ENODEV) => Some(
+            "the file cannot be mapped, as pipes and the files of /sys: read it with \
+             FileBytes::open or std::fs::read",
+        ),
+        ("map", libc::EACCES) => {
+            Some("the file must be open for reading, for Access::Write also for writing")
+        }
+        ("seal", libc::EBUSY) => Some(
+            "another map of the file exists that is shared and writable, or the kernel uses its \
+             pages",
+        ),
+        _ => None,
+    }
 }
 
 impl ResourceLimit {
-    /// Returns the limit that `errno` suggests. `locks`: whether the call locks pages in memory.
-    pub(crate) fn of(errno: i32, locks: bool) -> Option<ResourceLimit> {
+    /// Returns the limit that `errno` suggests.
+    pub(crate) fn of(errno: i32, call: &str) -> Option<ResourceLimit> {
         match errno {
             libc::EMFILE => Some(ResourceLimit::Descriptors),
             libc::ENFILE => Some(ResourceLimit::SystemDescriptors),
             // mlock(2): too many mappings, or too many locked bytes, which is more frequent.
-            libc::ENOMEM | libc::EAGAIN | libc::EPERM if locks => Some(ResourceLimit::LockedMemory),
+            libc::ENOMEM | libc::EAGAIN | libc::EPERM if call == "lock" => {
+                Some(ResourceLimit::LockedMemory)
+            }
+            // mmap(2), for MAP_LOCKED.
+            libc::EAGAIN if call == "map" => Some(ResourceLimit::LockedMemory),
             libc::ENOMEM => Some(ResourceLimit::Mappings),
             libc::EFBIG => Some(ResourceLimit::FileSize),
             _ => None,
@@ -33,14 +50,15 @@ impl ResourceLimit {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn name(self) -> &'static str {
         match self {
-            ResourceLimit::Descriptors => "the limit of open files, RLIMIT_NOFILE",
-            ResourceLimit::SystemDescriptors => "the system's limit of open files, fs.file-max",
+            ResourceLimit::Descriptors => "the limit of open files (RLIMIT_NOFILE)",
+            ResourceLimit::SystemDescriptors => "the system's limit of open files (fs.file-max)",
             ResourceLimit::Mappings => {
-                "the limit of mappings, vm.max_map_count, or of address space, RLIMIT_AS"
+                "the limit of mappings (vm.max_map_count), of address space (RLIMIT_AS), of memory \
+                 (vm.overcommit_memory) or of huge pages (vm.nr_hugepages)"
             }
-            ResourceLimit::LockedMemory => "the limit of locked memory, RLIMIT_MEMLOCK",
+            ResourceLimit::LockedMemory => "the limit of locked memory (RLIMIT_MEMLOCK)",
             ResourceLimit::FileSize => {
-                "the limit of a file's size, RLIMIT_FSIZE or the file system's"
+                "the limit of a file's size (RLIMIT_FSIZE, or the file system's)"
             }
         }
     }
@@ -49,12 +67,12 @@ impl ResourceLimit {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn name(self) -> &'static str {
         match self {
-            ResourceLimit::Descriptors => "the limit of open files, RLIMIT_NOFILE",
-            ResourceLimit::SystemDescriptors => "the system's limit of open files, kern.maxfiles",
-            ResourceLimit::Mappings => "the limit of address space, RLIMIT_AS",
-            ResourceLimit::LockedMemory => "the limit of locked memory, RLIMIT_MEMLOCK",
+            ResourceLimit::Descriptors => "the limit of open files (RLIMIT_NOFILE)",
+            ResourceLimit::SystemDescriptors => "the system's limit of open files (kern.maxfiles)",
+            ResourceLimit::Mappings => "the limit of address space (RLIMIT_AS)",
+            ResourceLimit::LockedMemory => "the limit of locked memory (RLIMIT_MEMLOCK)",
             ResourceLimit::FileSize => {
-                "the limit of a file's size, RLIMIT_FSIZE or the file system's"
+                "the limit of a file's size (RLIMIT_FSIZE, or the file system's)"
             }
         }
     }

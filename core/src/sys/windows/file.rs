@@ -1,5 +1,6 @@
 //! File handles: state, length, writing to the device, closing.
 
+mod append;
 mod memory;
 mod read;
 mod stamp;
@@ -19,6 +20,7 @@ use windows_sys::Win32::{
 
 use super::{check, error, section};
 use crate::sys::file_state::FileState;
+pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
@@ -31,7 +33,7 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     // SAFETY: the call accesses no memory of this process.
     let has_len = unsafe { GetFileType(file.as_raw_handle()) } == FILE_TYPE_DISK;
     let len = if has_len { Some(status_len(file)?) } else { None };
-    Ok(FileState { len, huge_page: None })
+    Ok(FileState { len, is_directory: false, huge_page: None })
 }
 
 /// Returns the file's length, or `None` if it is not a file on a disk.

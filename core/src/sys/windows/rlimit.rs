@@ -1,8 +1,9 @@
 //! Resource limits: which one an error code suggests, and its name.
 
 use windows_sys::Win32::Foundation::{
-    ERROR_COMMITMENT_LIMIT, ERROR_DISK_FULL, ERROR_FILE_TOO_LARGE, ERROR_NO_SYSTEM_RESOURCES,
-    ERROR_NOT_ENOUGH_MEMORY, ERROR_TOO_MANY_OPEN_FILES, ERROR_WORKING_SET_QUOTA,
+    ERROR_ACCESS_DENIED, ERROR_COMMITMENT_LIMIT, ERROR_DISK_FULL, ERROR_FILE_TOO_LARGE,
+    ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, ERROR_TOO_MANY_OPEN_FILES,
+    ERROR_WORKING_SET_QUOTA,
 };
 
 /// The resource that a system call ran out of.
@@ -15,19 +16,19 @@ pub(crate) enum ResourceLimit {
     FileSize,
 }
 
-/// Returns `false`: no code says so.
-pub(crate) fn is_unmappable(_: i32) -> bool {
-    false
+/// Returns what to do about an error that no limit causes.
+pub(crate) fn remedy(call: &str, code: i32) -> Option<&'static str> {
+    (call == "map" && code.cast_unsigned() == ERROR_ACCESS_DENIED)
+        .then_some("the file must be open for reading, for Access::Write also for writing")
 }
 
 impl ResourceLimit {
-    /// Returns the limit that the error code suggests. `locks`: whether the call locks pages in
-    /// memory.
-    pub(crate) fn of(number: i32, locks: bool) -> Option<ResourceLimit> {
+    /// Returns the limit that the error code suggests.
+    pub(crate) fn of(number: i32, call: &str) -> Option<ResourceLimit> {
         match number.cast_unsigned() {
             ERROR_TOO_MANY_OPEN_FILES => Some(ResourceLimit::Handles),
             ERROR_WORKING_SET_QUOTA => Some(ResourceLimit::LockedMemory),
-            ERROR_NO_SYSTEM_RESOURCES if locks => Some(ResourceLimit::LockedMemory),
+            ERROR_NO_SYSTEM_RESOURCES if call == "lock" => Some(ResourceLimit::LockedMemory),
             ERROR_COMMITMENT_LIMIT => Some(ResourceLimit::Committed),
             ERROR_NOT_ENOUGH_MEMORY | ERROR_NO_SYSTEM_RESOURCES => Some(ResourceLimit::Memory),
             ERROR_FILE_TOO_LARGE | ERROR_DISK_FULL => Some(ResourceLimit::FileSize),

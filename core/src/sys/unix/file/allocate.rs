@@ -36,6 +36,16 @@ fn release(file: BorrowedFd<'_>, end: u64) {
     }
 }
 
+/// Allocates space for `count` bytes from `from` on, where the system can do that without moving
+/// the end of the file.
+pub(super) fn reserve_blocks(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
+    if cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple")) {
+        allocate(file, from, count)
+    } else {
+        Ok(())
+    }
+}
+
 /// Allocates `count` bytes behind the end of a file of `from` bytes. The length is unchanged.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {

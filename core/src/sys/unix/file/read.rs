@@ -41,10 +41,16 @@ pub(crate) fn has_offsets(file: BorrowedFd<'_>) -> bool {
 
 /// Returns whether a file that reports the length 0 has bytes, as those of `/proc` and of some FUSE
 /// file systems do. A list of file systems would not be complete, so it reads one byte. Then it
-/// asks for the length again, because another process may have extended an ordinary file.
+/// asks for the length again, because another process may have extended an ordinary file. It does
+/// so several times: the process may truncate the file again before it is asked.
 pub(crate) fn hides_length(file: BorrowedFd<'_>) -> bool {
-    let has_bytes = read_at(file, &mut [MaybeUninit::uninit()], 0).is_ok_and(|count| count > 0);
-    has_bytes && status_len(file).is_ok_and(|len| len == 0)
+    (0..ATTEMPTS).all(|_| has_bytes(file) && status_len(file).is_ok_and(|len| len == 0))
+}
+
+const ATTEMPTS: usize = 32;
+
+fn has_bytes(file: BorrowedFd<'_>) -> bool {
+    read_at(file, &mut [MaybeUninit::uninit()], 0).is_ok_and(|count| count > 0)
 }
 
 fn retried(call: impl Fn() -> libc::ssize_t) -> io::Result<usize> {

@@ -44,7 +44,7 @@ pub(crate) fn has_offsets(file: BorrowedHandle<'_>) -> bool {
 
 /// The standard library waits for a handle that was opened for overlapped calls, so that nothing is
 /// written to the buffer later.
-fn borrowed(file: BorrowedHandle<'_>) -> ManuallyDrop<File> {
+pub(super) fn borrowed(file: BorrowedHandle<'_>) -> ManuallyDrop<File> {
     // SAFETY: the handle is open, and `ManuallyDrop` leaves it open.
     ManuallyDrop::new(unsafe { File::from_raw_handle(file.as_raw_handle()) })
 }
