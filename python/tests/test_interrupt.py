@@ -58,9 +58,11 @@ class Handled(FileCase):
     """A test that lets a signal arrive during a call."""
 
     @contextlib.contextmanager
-    def handler(self, handle, send=_thread.interrupt_main):
-        """Calls `handle` for a SIGINT that `send` makes arrive during a call of the block."""
-        timers = []
+    def handler(self, handle, send=_thread.interrupt_main, anywhere=False):
+        """Calls `handle` for a SIGINT that `send` makes arrive during a call of the block, or
+        anywhere.
+        """
+        timers, within = [], not anywhere
 
         def arm():
             timers.append(threading.Timer(DELAY, send))
@@ -69,7 +71,7 @@ class Handled(FileCase):
         def handler(_, frame):
             # A slow machine may not have begun the call yet.
             file, name = frame.f_code.co_filename, frame.f_code.co_name
-            if file != Handled.zeros.__code__.co_filename or name == "handler":
+            if within and (file != Handled.zeros.__code__.co_filename or name == "handler"):
                 arm()
                 return
             self.handled += 1
@@ -80,6 +82,7 @@ class Handled(FileCase):
         try:
             yield
         finally:
+            within = False
             for timer in timers:
                 timer.join()
             signal.signal(signal.SIGINT, before)
@@ -252,7 +255,7 @@ class Threads(Handled):
     def test_a_call_of_another_thread_is_not_interrupted(self):
         m, results = self.anonymous(LONG, **PRIVATE), []
         thread = threading.Thread(target=lambda: results.append(m.find(ABSENT)))
-        with self.handler(lambda: None):
+        with self.handler(lambda: None, anywhere=True):
             thread.start()
             thread.join()
         self.assertEqual((results, self.handled), ([-1], 1))
