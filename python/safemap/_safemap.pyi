@@ -397,6 +397,7 @@ class Map(mmap):
         repair: bool = False,
         allocate: bool = False,
         advise: Advise | None = None,
+        populate: bool = False,
         lock: bool = False,
         drop_behind: int | None = None,
     ) -> Self:
