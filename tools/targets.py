@@ -121,6 +121,7 @@ LARGE_PAGES = dict.fromkeys(
         "a_writer_that_is_killed_leaves_whole_records_and_a_part_of_one",
         "an_empty_file_can_grow",
         "appended_bytes_are_in_file_map_and_refreshed_maps",
+        "calls_that_change_the_length_exclude_each_other",
         "each_reader_sees_each_record_once",
         "in_place::neither_address_nor_bytes_change_within_the_reserve",
         "mapping_a_block_device_does_not_move_its_file_position",

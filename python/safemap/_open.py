@@ -26,6 +26,7 @@ def open(
     repair: bool = False,
     allocate: bool = False,
     advise: Advise | None = None,
+    populate: bool = False,
     lock: bool = False,
     drop_behind: int | None = None,
 ) -> Map:
@@ -53,9 +54,9 @@ def open(
 
     `reserve` is a number of bytes: up to this length the map grows without moving, also while
     buffers of the memory exist. `repair` and `allocate` are as for mmap. `advise` says how the map
-    will be used, and `lock` reads all pages into memory and keeps them there. `drop_behind` is a
-    number of bytes: forward reads, searches and lines() release pages that lie further behind, so
-    that a file may be larger than memory.
+    will be used, `populate` reads all pages into memory, and `lock` keeps them there as well.
+    `drop_behind` is a number of bytes: forward reads, searches and lines() release pages that lie
+    further behind, so that a file may be larger than memory.
 
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
     the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and
@@ -70,6 +71,7 @@ def open(
         repair=repair,
         allocate=allocate,
         advise=advise,
+        populate=populate,
         lock=lock,
         drop_behind=drop_behind,
     )

@@ -277,6 +277,15 @@ class Memory(GrowthCase):
         super().setUp()
         self.path((b"x" * 1023 + b"\n") * (self.LENGTH // 1024))
 
+    def test_a_populated_map_is_present(self):
+        sizes = []
+        for populate in (True, False):
+            start = present()
+            with safemap.open(self.latest, populate=populate):
+                sizes.append(present() - start)
+        self.assertGreaterEqual(sizes[0], self.LENGTH)
+        self.assertLess(sizes[1], self.LENGTH // 2)
+
     def test_reads(self):
         self.check(lambda m: iter(lambda: m.read(MIB), b""))
         self.check(lambda m: iter(lambda: m.readinto(bytearray(MIB)), 0))

@@ -17,8 +17,8 @@ impl FileMap {
     /// data in the map. The position is neither used nor changed.
     ///
     /// Other processes never read zeros in place of data to come, but may read a part of it. If the
-    /// disk is full, file and map are unchanged. Threads take turns; one process may append at a
-    /// time.
+    /// disk is full, file and map are unchanged. Threads take turns; one map may append to a
+    /// file at a time.
     ///
     /// Raises io.UnsupportedOperation if the map does not end at the end of the file, for a
     /// descriptor with O_APPEND and in the mode c, TypeError for a read-only map, BufferError if a

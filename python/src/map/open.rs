@@ -1,6 +1,6 @@
 //! The constructor: opens the file by path, or takes a file that the caller has opened.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, ops::Range};
 
 use pyo3::{
     PyClassInitializer,
@@ -8,7 +8,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
-use safemap::Error;
+use safemap::{Error, Map};
 
 use super::{
     FileIdentity, FileMap,
@@ -22,6 +22,7 @@ use crate::{
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
+    pieces::{Direction, Pieces},
 };
 
 #[pymethods]
@@ -29,9 +30,10 @@ impl FileMap {
     #[new]
     #[pyo3(
         signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
-                     allocate = false, advise = None, lock = false, drop_behind = None),
+                     allocate = false, advise = None, populate = false, lock = false,
+                     drop_behind = None),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
-                          allocate=False, advise=None, lock=False, \
+                          allocate=False, advise=None, populate=False, lock=False, \
                           drop_behind=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
@@ -46,6 +48,7 @@ impl FileMap {
         repair: bool,
         allocate: bool,
         advise: Option<&str>,
+        populate: bool,
         lock: bool,
         drop_behind: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -63,7 +66,22 @@ impl FileMap {
         if repair {
             damage::register(object.as_super())?;
         }
+        if populate {
+            object.as_super().get().populate(object.py())?;
+        }
         Ok(object.into_any())
+    }
+}
+
+impl Mmap {
+    /// Makes all pages present.
+    fn populate(&self, py: Python<'_>) -> PyResult<()> {
+        let pieces = Pieces::new(0..self.length(py)?, Direction::Forward);
+        let populate = |map: &Map, piece: Range<usize>| {
+            let piece = piece.start..piece.end.min(map.len());
+            map.populate(piece).map(|()| None::<()>)
+        };
+        self.run_pieces(py, pieces, populate).map(drop)
     }
 }
 
