@@ -16,6 +16,9 @@ from safemap._install import install
 # temporary module, which is not the real __main__ and is gone when exit handlers run.
 run_as_main = runpy._run_module_as_main  # type: ignore[attr-defined]
 
+# A global variable that programs no longer have since CPython 3.15.
+CACHED = {"__cached__": None} if sys.version_info < (3, 15) else {}
+
 USAGE = """\
 usage: python -m safemap [--repair] PROGRAM [ARGUMENT ...]
        python -m safemap [--repair] -m MODULE [ARGUMENT ...]
@@ -57,7 +60,7 @@ def main() -> None:
             sys.argv[:] = ["-", *rest]
             code = sys.stdin.read()
             first = os.getcwd() if os.name == "nt" else ""
-            run_code(code, "<stdin>", first_path=first, __file__="<stdin>", __cached__=None)
+            run_code(code, "<stdin>", first_path=first, __file__="<stdin>", **CACHED)
         case [program, *rest]:
             sys.argv[:] = [program, *rest]
             run_program(program)
@@ -75,7 +78,7 @@ def run_program(program: str) -> None:
         reason = f"[Errno {error.errno}] {error.strerror}"
         exit_with_usage_error(f"{sys.executable}: can't open file {path!r}: {reason}")
     loader = importlib.machinery.SourceFileLoader("__main__", path)
-    run_code(code, path, first_path=folder, __file__=path, __cached__=None, __loader__=loader)
+    run_code(code, path, first_path=folder, __file__=path, __loader__=loader, **CACHED)
 
 
 def absolute(path: str) -> str:

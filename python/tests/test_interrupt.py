@@ -57,6 +57,12 @@ WRITING = {
 class Handled(FileCase):
     """A test that lets a signal arrive during a call."""
 
+    def setUp(self):
+        """Handles SIGINT, which a process in the background may ignore."""
+        super().setUp()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     @contextlib.contextmanager
     def handler(self, handle, send=_thread.interrupt_main, anywhere=False):
         """Calls `handle` for a SIGINT that `send` makes arrive during a call of the block, or
