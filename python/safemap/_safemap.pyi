@@ -50,7 +50,7 @@ class LineIterator(Generic[_Item]):
         """Returns the offset of the next line in the map. With needles, the search continues there.
         """
 
-    def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
+    def __class_getitem__(cls, item: object) -> GenericAlias: ...
 
 @final
 class FindIterator:

@@ -150,17 +150,24 @@ impl LineSearch {
     /// Searches the needles that have no match from `starts.start` on for one that begins in
     /// `starts`: all of them, also if one search meets a fault.
     fn search_all(&mut self, map: &Map, lines: Span, starts: Range<usize>) -> Result<()> {
-        let mut result = Ok(());
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let mut failure = None;
         for needle in &mut self.needles {
             if needle.found.is_none_or(|found| found < starts.start) {
                 let reach = starts.len() + needle.bytes.len() - 1;
                 let span = lines.part(starts.start - lines.start(), reach);
-                let found = map.find_in(&needle.bytes, span);
-                needle.found = found.as_ref().ok().copied().flatten();
-                result = result.and(found.map(drop));
+                needle.found = match map.find_in(&needle.bytes, span) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        failure.get_or_insert(error);
+                        None
+                    }
+                };
             }
         }
-        result
+        failure.map_or(Ok(()), Err)
     }
 
     /// Returns the match before a fault that the search for another needle has met.
