@@ -11,8 +11,8 @@ ALLOWED = ["mmap.__iter__", "mmap.__contains__", "mmap.__buffer__", "mmap.__rele
 ALLOWED += ["Map.__iter__"]
 # `__all__` is for programs that replace mmap; stubtest takes these aliases for classes.
 PRIVATE = ["safemap.__all__", "safemap._types.Mode", "safemap._types.Advise"]
-# The constructor has keywords that the standard class lacks.
-ADDED = [*ALLOWED, "mmap.__new__"]
+# The constructor has keywords that the standard class lacks, and `bytes(m)` reports faults.
+ADDED = [*ALLOWED, "mmap.__new__", "mmap.__bytes__"]
 ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")
 
 

@@ -10,4 +10,6 @@ pub struct Damage {
     pub map: usize,
     /// Offset in the map of the byte that external code tried to access.
     pub offset: usize,
+    /// The number of the fault: what [`damages`](crate::damages) returned after it.
+    pub number: usize,
 }

@@ -296,6 +296,7 @@ pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
+pub use repair::damages;
 pub use resize::InPlace;
 pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};

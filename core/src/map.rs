@@ -72,6 +72,8 @@ pub struct Map {
     pub(crate) allocate: bool,
     /// Whether the map of a file was made with a length, and so does not follow the file's.
     pub(crate) has_fixed_len: bool,
+    /// How many bytes behind a forward read pages are released.
+    pub(crate) drop_behind: Option<usize>,
     /// Taken by a call that changes the length, before it locks the regions. Other calls need the
     /// regions only, so they do not wait for a write to the file.
     pub(crate) growing: Lock,

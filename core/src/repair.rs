@@ -1,12 +1,43 @@
 //! Finding and repairing damage in maps whose memory external code accesses.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    ops::{Range, RangeBounds},
+    sync::Arc,
+};
 
 use crate::{
     Damage, Error, Map, Result,
+    access::Span,
     map::Origin,
-    sys::{self, region::Region, repair::Mark},
+    sys::{
+        self,
+        region::Region,
+        repair::{Mark, Reaction},
+    },
 };
+
+/// Returns how many faults of external code were repaired in this process: each is an access to a
+/// page of a map with [`Options::repair`](crate::Options::repair) that could not be read or
+/// written, and was replaced by zeros.
+///
+/// If the number is the same after a computation as before it, no access of the computation was
+/// repaired. A fault is counted before its page is replaced. A forked child starts with the number
+/// of its parent. If a process contains several copies of this crate, each counts the faults of the
+/// maps that it has made.
+///
+/// # Examples
+///
+/// ```
+/// let map = safemap::Options::new().offset(1).repair(true).open("Cargo.toml");
+/// let before = safemap::damages();
+/// // Code that accesses the memory of the map directly.
+/// assert_eq!(safemap::damages(), before);
+/// ```
+#[must_use]
+pub fn damages() -> usize {
+    sys::repair::damages()
+}
 
 impl Map {
     /// Returns the lowest offset at which external code has accessed zeros in place of bytes that
@@ -24,6 +55,52 @@ impl Map {
     #[must_use]
     pub fn damage(&self) -> Option<usize> {
         self.mark.as_ref().and_then(|mark| mark.first())
+    }
+
+    /// Returns the fault that damaged the map: the first one since it was last intact.
+    ///
+    /// Its offset may be greater than that of [`Map::damage`], which is the lowest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.first_damage(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn first_damage(&self) -> Option<Damage> {
+        let (number, offset) = self.mark.as_ref()?.first_fault()?;
+        Some(Damage { map: self.base().addr(), offset, number })
+    }
+
+    /// Returns the lowest offset in `range` at which zeros have replaced bytes since the map was
+    /// last intact.
+    ///
+    /// Whole pages are replaced, so this may be a byte that was not accessed itself. Bytes of
+    /// `range` behind the end of the map are ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.damage_in(10..20), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn damage_in(&self, range: impl RangeBounds<usize>) -> Option<usize> {
+        self.damage()?;
+        let (start, end) = Span::bounds(range);
+        let end = end.unwrap_or(usize::MAX).min(self.len());
+        if start >= end { None } else { self.first_replaced(start..end) }
+    }
+
+    fn first_replaced(&self, range: Range<usize>) -> Option<usize> {
+        let lead = self.memory.lead();
+        let range = range.start + lead..range.end + lead;
+        let regions = self.lock_regions();
+        let first = regions.all().filter_map(|region| region.first_replaced(range.clone())).min();
+        first.map(|first| first - lead)
     }
 
     /// Maps the file again where its pages were replaced by zeros, so that the map is intact. What
@@ -73,15 +150,15 @@ impl Map {
     }
 
     /// Registers the map for repair: the fault handler replaces pages that external code cannot
-    /// access, and calls `hook` when the map becomes damaged.
-    pub(crate) fn start_repair(&mut self, hook: Option<fn(Damage)>) -> Result<()> {
+    /// access, and does what `reaction` says when the map becomes damaged.
+    pub(crate) fn start_repair(&mut self, reaction: Reaction) -> Result<()> {
         if !sys::repair::POSSIBLE {
             return Err(Error::Unsupported("repair is not supported on this platform"));
         }
         if self.is_anonymous() {
             return Err(Error::Unsupported("repair is not supported for anonymous memory"));
         }
-        self.mark = Some(Arc::new(Mark::new(hook)));
+        self.mark = Some(Arc::new(Mark::new(reaction)));
         let mut regions = self.lock_regions();
         let watched = regions.current_mut().map_or(Ok(()), |region| self.watch(region));
         watched.map_err(Error::os("map"))

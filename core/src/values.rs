@@ -268,11 +268,13 @@ impl View<'_> {
 }
 
 /// Converts between the processor's byte order and little-endian.
+#[inline]
 fn little_endian<T: Word>(value: T) -> T {
     if cfg!(target_endian = "little") { value } else { swapped(value) }
 }
 
 /// Converts between the processor's byte order and big-endian.
+#[inline]
 fn big_endian<T: Word>(value: T) -> T {
     if cfg!(target_endian = "big") { value } else { swapped(value) }
 }

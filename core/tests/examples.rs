@@ -4,12 +4,19 @@
 use std::{
     collections::BTreeMap,
     fs,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
-use safemap::{Error, FileBytes};
+use safemap::{Access, Error, FileBytes, Options};
 use safemap_testing::{TempFile, pattern};
 
+#[allow(dead_code)]
+#[path = "../examples/archive.rs"]
+mod archive;
+#[allow(dead_code)]
+#[path = "../examples/arrays.rs"]
+mod arrays;
 #[allow(dead_code)]
 #[path = "../examples/grep.rs"]
 mod grep;
@@ -44,6 +51,31 @@ fn several_texts_are_found_in_one_pass() {
     let mut printed = vec![];
     grep::print(&file.map(), &[b"FATAL", b" ERROR "], &mut printed).unwrap();
     assert_eq!(printed, b"1:FATAL a\n3:an ERROR and FATAL b\n");
+}
+
+#[test]
+fn the_means_of_columns_are_those_of_the_numbers() {
+    let rows = (0..200_000).flat_map(|row| [f64::from(row), 1.0, -f64::from(row)]);
+    let mut bytes: Vec<u8> = rows.flat_map(f64::to_le_bytes).collect();
+    bytes.extend(b"incomplete");
+    let means = arrays::means(&TempFile::new(&bytes).map(), NonZero::new(3).unwrap()).unwrap();
+    assert_eq!(means, [99_999.5, 1.0, -99_999.5]);
+}
+
+#[test]
+fn an_archive_grows_and_lists_its_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = [("first", 3), ("second", 0), ("third", 5000)].map(|(name, size)| {
+        fs::write(folder.path().join(name), pattern(size)).unwrap();
+        folder.path().join(name)
+    });
+    let path = folder.path().join("archive");
+    let open = || Options::new().access(Access::Write).create(true).open(&path).unwrap();
+    archive::add(&open(), &paths[..1]).unwrap();
+    archive::add(&open(), &paths[1..]).unwrap();
+    let expected = [("first", 3), ("second", 0), ("third", 5000)];
+    let expected: Vec<_> = expected.map(|(name, size)| (name.to_owned(), size)).into();
+    assert_eq!(archive::members(&open()).unwrap(), expected);
 }
 
 #[test]

@@ -6,6 +6,7 @@ unchanged, and :func:`install` replaces the standard module in the running inter
 :func:`open` maps a file by its path.
 """
 
+from safemap._damage import intact as intact
 from safemap._install import install as install
 from safemap._line import Line as Line
 from safemap._open import open as open

@@ -17,24 +17,34 @@ from safemap._install import install
 run_as_main = runpy._run_module_as_main  # type: ignore[attr-defined]
 
 USAGE = """\
-usage: python -m safemap PROGRAM [ARGUMENT ...]
-       python -m safemap -m MODULE [ARGUMENT ...]
-       python -m safemap -c CODE [ARGUMENT ...]
+usage: python -m safemap [--repair] PROGRAM [ARGUMENT ...]
+       python -m safemap [--repair] -m MODULE [ARGUMENT ...]
+       python -m safemap [--repair] -c CODE [ARGUMENT ...]
 
 Runs an unmodified program with the standard library's mmap replaced by safemap. The same applies
 to the Python interpreters that the program starts. PROGRAM is a file, a folder or zip file that
-contains a __main__ module, or - for standard input."""
+contains a __main__ module, or - for standard input.
+
+  --repair   code that accesses maps of files directly (numpy, pandas, hashlib, re) reads zeros
+             where the file has become shorter, and is not terminated by SIGBUS; the first fault of
+             each map is reported on standard error"""
 
 
 def main() -> None:
     """Runs the program that the command line names. Its exceptions propagate to the interpreter."""
     arguments = sys.argv[1:]
+    repair = arguments[:1] == ["--repair"]
+    if repair:
+        del arguments[0]
     if arguments in ([], ["-c"], ["-m"]):
         exit_with_usage_error(USAGE)
     if arguments[0] in ("-h", "--help"):
         print(USAGE)
         sys.exit()
-    install(children=True)
+    try:
+        install(children=True, repair=repair)
+    except NotImplementedError as error:
+        exit_with_usage_error(f"python -m safemap: {error}")
     match arguments:
         case ["-c", code, *rest]:
             sys.argv[:] = ["-c", *rest]

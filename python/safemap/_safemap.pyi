@@ -29,6 +29,20 @@ class FaultError(OSError):
     safemap did not raise.
     """
 
+    map: mmap | None
+    """The map, in an exception of intact(). None in others."""
+
+def damages() -> int:
+    """Returns the number of faults in the whole process that repair has handled.
+
+    Each is an access to a byte of a map with repair=True, through a buffer, that could not be read
+    or written. The number never decreases. A forked child starts with that of its parent.
+    """
+
+def _damage_in(map: mmap, start: int, end: int) -> int | None: ...
+def _check_intact(before: int) -> None: ...
+def _repair_files() -> None: ...
+
 _Item = TypeVar("_Item", bound=bytes | Line, default=bytes)
 
 @final
@@ -365,6 +379,9 @@ class mmap:
         /,
     ) -> None:
         """Closes the map."""
+
+    def __bytes__(self) -> bytes:
+        """Returns a copy of all bytes. The position is neither used nor changed."""
 
     def __len__(self) -> int:
         """Returns the length of the map in bytes."""

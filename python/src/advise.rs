@@ -6,7 +6,7 @@ use safemap::{Advice, page_size};
 use crate::{
     argument::{OMITTED, Optional, int, optional_ssize},
     constants::ACCESS_READ,
-    error::{errno, value_error},
+    error::{Hint, errno, value_error},
     memory::ensure_page_aligned,
     mmap::Mmap,
     os::{ACCESS_DENIED, INVALID},
@@ -32,7 +32,7 @@ impl Mmap {
     ) -> PyResult<()> {
         let (option, start, length) = (int(option)?, start.ssize_or(0)?, optional_ssize(length)?);
         let (start, end) = advice_range(start, length, self.length(py)?)?;
-        ensure_page_aligned(start)?;
+        ensure_page_aligned(py, start, Hint::ChangedPages(start))?;
         match Advice::from_raw(option) {
             // The core makes no system call for an empty range, which would reject the option.
             Advice::Other(_) if start == end => Err(errno(INVALID)),

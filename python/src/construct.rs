@@ -1,15 +1,18 @@
 //! The arguments of the constructor, parsed by the rules and with the messages of CPython's
-//! `PyArg_ParseTupleAndKeywords`. The constructors are in `os`.
+//! `PyArg_ParseTupleAndKeywords`, and notes about the descriptor. The constructors are in `os`.
 
 use std::ffi::c_int;
 
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
-    types::{PyDict, PyString, PyTuple},
+    types::{PyBytes, PyDict, PyString, PyTuple},
 };
 
-use crate::argument::int;
+use crate::{
+    argument::int,
+    error::{Hint, value_error},
+};
 
 /// The names of the parameters, in order. Those after the first `positional` are keyword-only.
 #[derive(Clone, Copy)]
@@ -145,4 +148,65 @@ fn unexpected(name: &str) -> PyErr {
 
 fn too_many(max: usize, kind: &str, count: usize) -> PyErr {
     PyTypeError::new_err(format!("function takes at most {max} {kind}arguments ({count} given)"))
+}
+
+/// Converts the argument `fileno`. A path or a file object gets a note.
+pub(crate) fn descriptor(argument: &Bound<'_, PyAny>) -> PyResult<c_int> {
+    int(argument).map_err(|error| match hint_for_argument(argument) {
+        Some(hint) => hint.add_to(argument.py(), error),
+        None => error,
+    })
+}
+
+#[cold]
+fn hint_for_argument(argument: &Bound<'_, PyAny>) -> Option<Hint> {
+    let has = |name| argument.hasattr(name).unwrap_or(false);
+    let is_path = argument.is_instance_of::<PyString>() || argument.is_instance_of::<PyBytes>();
+    match is_path || has("__fspath__") {
+        true => Some(Hint::Path),
+        false => has("fileno").then_some(Hint::FileObject),
+    }
+}
+
+/// Returns CPython's exception for a map that would start at or behind the end of its file.
+#[cold]
+pub(crate) fn nothing_to_map(py: Python<'_>, offset: u64, file_len: u64) -> PyErr {
+    match file_len {
+        0 => Hint::EmptyFile.add_to(py, value_error("cannot mmap an empty file")),
+        _ => Hint::StartBeyondFile(offset, file_len)
+            .add_to(py, value_error("mmap offset is greater than file size")),
+    }
+}
+
+/// Returns the note for an offset that is not aligned.
+pub(crate) fn hint_for_offset(has_file: bool, offset: u64) -> Hint {
+    if has_file { Hint::FileOffset(offset) } else { Hint::MemoryOffset(offset) }
+}
+
+/// Adds a note to an exception: the kind of the file if it cannot be mapped, or the other hint.
+#[cold]
+pub(crate) fn with_kind_of_file(
+    py: Python<'_>,
+    fileno: c_int,
+    error: PyErr,
+    other: Option<Hint>,
+) -> PyErr {
+    match mode(py, fileno).ok().and_then(hint_for_mode).or(other) {
+        Some(hint) => hint.add_to(py, error),
+        None => error,
+    }
+}
+
+fn mode(py: Python<'_>, fileno: c_int) -> PyResult<u32> {
+    py.import("os")?.call_method1("fstat", (fileno,))?.getattr("st_mode")?.extract()
+}
+
+/// The numbers are those of Python's module `stat`, which has them on every system.
+fn hint_for_mode(mode: u32) -> Option<Hint> {
+    match mode & 0o170_000 {
+        0o040_000 => Some(Hint::Directory),
+        0o010_000 | 0o140_000 => Some(Hint::Pipe),
+        0o020_000 | 0o060_000 => Some(Hint::Device),
+        _ => None,
+    }
 }

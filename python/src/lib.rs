@@ -8,6 +8,7 @@ mod advise;
 mod argument;
 mod constants;
 mod construct;
+mod damage;
 mod error;
 mod ffi;
 mod file;
@@ -48,8 +49,13 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("error", py.get_type::<PyOSError>())?;
     let fault_error = py.get_type::<FaultError>();
     fault_error.setattr("offset", py.None())?;
+    fault_error.setattr("map", py.None())?;
     module.add("FaultError", fault_error)?;
     module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::damages, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::damage_in, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
     constants::add(module)?;
     // CPython's module has no `__all__`: a star import takes all names without an underscore.
     module.delattr("__all__")

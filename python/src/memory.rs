@@ -12,7 +12,7 @@ use safemap::{Error, Map, Protection, page_size};
 use crate::{
     argument::{OMITTED, Optional, int, optional_ssize, try_small_ints},
     constants::{ACCESS_COPY, ACCESS_READ, CAN_NAME_MEMORY},
-    error::{errno, exported, to_exception, value_error},
+    error::{Hint, errno, exported, to_exception, value_error},
     ffi::{Method, ReturnValue, class_name, ssize},
     mmap::{DETACH_THRESHOLD, Mmap},
     os::{FLUSH_NEEDS_PAGE_ALIGNMENT, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
@@ -93,7 +93,8 @@ impl Mmap {
             return Ok(());
         }
         if FLUSH_NEEDS_PAGE_ALIGNMENT {
-            ensure_page_aligned(range.start)?;
+            let hint = Hint::FlushedPages(range.start, range.len());
+            ensure_page_aligned(py, range.start, hint)?;
         }
         let flags = if flags == 0 { MS_SYNC } else { flags };
         self.run_detached(py, |map| map.flush_with(flags, range))
@@ -174,7 +175,7 @@ impl Mmap {
     ) -> PyResult<()> {
         let prot = Protection::from_bits(int(prot)?);
         let range = self.range(py, &start, length)?;
-        ensure_page_aligned(range.start)?;
+        ensure_page_aligned(py, range.start, Hint::ChangedPages(range.start))?;
         self.run_detached(py, |map| map.protect(prot, range))
     }
 
@@ -274,8 +275,8 @@ fn range_within(at: isize, count: isize, len: usize) -> Option<Range<usize>> {
 }
 
 /// Raises the system's error for an offset that is not a multiple of the page size.
-pub(crate) fn ensure_page_aligned(at: usize) -> PyResult<()> {
-    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(errno(INVALID)) }
+pub(crate) fn ensure_page_aligned(py: Python<'_>, at: usize, hint: Hint) -> PyResult<()> {
+    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(hint.add_to(py, errno(INVALID))) }
 }
 
 /// Returns the range to flush. A size of -1 extends to the end.

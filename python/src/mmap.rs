@@ -351,6 +351,12 @@ impl Mmap {
         self.map.close(py)
     }
 
+    /// Returns a copy of all bytes. The position is neither used nor changed.
+    // Without this method, `bytes` copies the exported buffer, where a fault ends the process.
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.copy_out(py, 0, self.length(py)?)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         let (this, py) = (slf.get(), slf.py());
         let name = class_name(slf);

@@ -14,6 +14,9 @@ use crate::{
 /// cross pages. Without prefetching, 64 MiB take three times as long (Zen 3).
 const PREFETCHED_BLOCKS: usize = 8;
 
+/// A search of at least so many bytes takes the slow path, whose cost does not count then.
+const LONG: usize = 64 * 1024;
+
 impl Probe {
     /// The bytes of `needle` at three offsets.
     pub(crate) fn new(needle: &[u8], mut at: [usize; 3]) -> Probe {
@@ -34,7 +37,10 @@ impl Map {
     #[inline]
     pub(crate) fn find_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let mut before = 0;
-        if let Some((base, _in_use)) = self.try_enter(span) {
+        // A long search may have to release pages.
+        if span.len() < LONG
+            && let Some((base, _in_use)) = self.try_enter(span)
+        {
             // SAFETY: the range is `span`; `try_enter` has checked that code may be inlined.
             match unsafe { find_once(base.wrapping_add(span.start()), span.len(), byte) } {
                 Ok(index) => return Ok((index < span.len()).then_some(span.start() + index)),
@@ -50,6 +56,13 @@ impl Map {
     #[inline(never)]
     fn find_byte_slowly(&self, span: Span, byte: u8, before: usize) -> Result<Option<usize>> {
         let span = span.rest(before);
+        if self.drops_behind() {
+            return self.search_in_parts(span, 0, |part| self.find_byte_in(part, byte));
+        }
+        self.find_byte_in(span, byte)
+    }
+
+    fn find_byte_in(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let index = self.transfer(span, NonNull::dangling().as_ptr(), move |base, done| {
             let from = base.wrapping_add(span.start() + done);
             // SAFETY: the range is the rest of `span`.
@@ -60,6 +73,18 @@ impl Map {
 
     /// Counts `byte` in `span`.
     pub(crate) fn count_byte(&self, span: Span, byte: u8) -> Result<usize> {
+        if !self.drops_behind() {
+            return self.count_byte_in(span, byte);
+        }
+        let mut count = 0;
+        self.search_in_parts(span, 0, |part| {
+            count += self.count_byte_in(part, byte)?;
+            Ok(None)
+        })?;
+        Ok(count)
+    }
+
+    fn count_byte_in(&self, span: Span, byte: u8) -> Result<usize> {
         let (count, counted) = (Cell::new(0), Cell::new(0));
         self.transfer(span, NonNull::dangling().as_ptr(), |base, _| {
             let rest = span.rest(counted.get());

@@ -16,6 +16,7 @@ use crate::{
         fork,
         lock::Lock,
         region::{self, Region, page_of},
+        repair::Reaction,
         request::MapRequest,
     },
 };
@@ -44,10 +45,12 @@ impl Options {
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
+        self.ensure_pages_can_be_dropped(&source, &request)?;
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
         let access = self.access_to(&source);
+        let reaction = self.reaction(&source);
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
@@ -63,11 +66,12 @@ impl Options {
             allocate,
             has_fixed_len,
             growing: Lock::new(),
+            drop_behind: self.drop_behind,
             path: None,
         };
         map.count_calls();
         if self.repair {
-            map.start_repair(self.on_damage)?;
+            map.start_repair(reaction)?;
         }
         self.prepare_pages(&map)?;
         Ok(map)
@@ -91,6 +95,17 @@ impl Options {
         } else {
             Ok(())
         }
+    }
+
+    /// Returns what happens when the map becomes damaged.
+    fn reaction(&self, source: &Source<'_>) -> Reaction {
+        let name = |file| match sys::file::path(file) {
+            // As `Debug` prints it, without control characters.
+            Some(path) => format!("{path:?}").into(),
+            None => "a file of unknown name".into(),
+        };
+        let file = source.file().filter(|_| self.report_damage);
+        Reaction { hook: self.on_damage, reported_name: file.map(name) }
     }
 
     /// Returns the state of the file, after extending it if the settings require that.

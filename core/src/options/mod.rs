@@ -51,6 +51,7 @@ pub struct Options {
     untracked: bool,
     repair: bool,
     on_damage: Option<fn(Damage)>,
+    report_damage: bool,
     allocate: bool,
     extend: bool,
     create: bool,
@@ -59,6 +60,7 @@ pub struct Options {
     advice: Option<Advice>,
     populate: bool,
     lock: bool,
+    drop_behind: Option<usize>,
 }
 
 impl Map {

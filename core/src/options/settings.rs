@@ -323,6 +323,31 @@ impl Options {
         self.repair(true)
     }
 
+    /// Sets whether the signal handler writes a line to standard error when a map becomes damaged,
+    /// with the path of the file and the offset; also sets [`Options::repair`] if `report_damage`
+    /// is true. A child process that was forked reports its own damage.
+    ///
+    /// The path is the one that the system reported when the map was made. If the system does not
+    /// report it, the line says so.
+    ///
+    /// # Platforms
+    ///
+    /// As for [`Options::repair`]. Linux, Android and macOS report the path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # if cfg!(windows) { return Ok(()); } // Not supported there.
+    /// let map = safemap::Options::new().report_damage(true).open("Cargo.toml")?;
+    /// assert_eq!(map.damage(), None);
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn report_damage(&mut self, report_damage: bool) -> &mut Options {
+        self.report_damage = report_damage;
+        self.repair |= report_damage;
+        self
+    }
+
     /// Sets whether [`Map::resize`] allocates disk space when the file grows.
     ///
     /// A full disk is then an error of `resize`, not a fault when bytes are written later.

@@ -95,6 +95,17 @@ impl Map {
     }
 
     fn find_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
+        if self.drops_behind() {
+            return self
+                .search_in_parts(span, needle.len() - 1, |part| self.find_needle_in(needle, part));
+        }
+        self.find_needle_in(needle, span)
+    }
+
+    fn find_needle_in(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
+        if needle.len() > span.len() {
+            return Ok(None);
+        }
         let candidates = span.len() - needle.len() + 1;
         let end = match skip::worthwhile(needle, candidates) {
             Some(middle) => self.scan_skipping(needle, span, middle, candidates),

@@ -10,7 +10,10 @@ use std::{
 use crate::{
     Error, Map, Result,
     access::Span,
-    stream::read_ahead::{ReadAhead, read_up_to_fault},
+    stream::{
+        drop_behind::PART,
+        read_ahead::{ReadAhead, read_up_to_fault},
+    },
 };
 
 /// A position in a map that implements [`Read`], [`BufRead`], [`Write`] and [`Seek`].
@@ -317,6 +320,19 @@ impl<M: Borrow<Map>> Cursor<M> {
         Some(rest.part(0, self.end.saturating_sub(self.position)))
     }
 
+    /// Appends what follows to `bytes`, in parts if pages have to be released between them. Returns
+    /// false at the end.
+    fn read_part(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
+        let (map, old_len) = (self.map.borrow(), bytes.len());
+        let Some(rest) = self.rest().filter(|rest| rest.len() > 0) else { return Ok(false) };
+        let part = if map.drops_behind() { rest.part(0, PART) } else { rest };
+        let read = map.append_to(bytes, part);
+        let count = bytes.len() - old_len;
+        map.passed(self.position, self.position + count);
+        self.position += count;
+        read.map(|()| true)
+    }
+
     /// Advances, and discards the read-ahead buffer, which the write may have made stale.
     fn advance_after_write(&mut self, count: usize) {
         self.read_ahead.clear();
@@ -374,13 +390,10 @@ impl<M: Borrow<Map>> Read for Cursor<M> {
     }
 
     fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let (map, old_len) = (self.map.borrow(), bytes.len());
+        let old_len = bytes.len();
         // On a fault the bytes before it are kept, as the documentation of `Read` requires.
-        let read = self.rest().map_or(Ok(()), |rest| map.append_to(bytes, rest));
-        let count = bytes.len() - old_len;
-        self.position += count;
-        read?;
-        Ok(count)
+        while self.read_part(bytes)? {}
+        Ok(bytes.len() - old_len)
     }
 }
 

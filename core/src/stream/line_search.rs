@@ -6,6 +6,7 @@
 
 use std::ops::{ControlFlow, Range, RangeBounds};
 
+use super::drop_behind::PART;
 use crate::{Error, Map, Result, access::Span};
 
 /// Size of a window in bytes: it fits into the second-level cache.
@@ -130,13 +131,15 @@ impl LineSearch {
             if let Err(error) = self.search_all(map, lines, window.clone()) {
                 return self.match_before(error, lines, separator);
             }
+            let start = window.start;
             self.searched = self.end_of_search(window);
+            map.passed(start, self.searched);
         }
     }
 
-    /// Returns the size of a window, which is unlimited if nothing is searched twice.
+    /// Returns the size of a window, which is large if no byte is needed twice.
     fn window_size(&self, counts: bool) -> usize {
-        if self.needles.len() == 1 && !counts { usize::MAX } else { WINDOW }
+        if self.needles.len() == 1 && !counts { PART } else { WINDOW }
     }
 
     /// Returns how far `window` was searched for all needles.

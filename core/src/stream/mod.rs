@@ -2,6 +2,7 @@
 
 mod chunks;
 mod cursor;
+mod drop_behind;
 mod line_search;
 mod lines;
 mod read_ahead;

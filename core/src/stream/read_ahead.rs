@@ -119,6 +119,9 @@ pub(crate) fn read_up_to_fault(map: &Map, buffer: &mut [u8], offset: usize) -> R
     let Some(rest) = map.span_from(offset) else { return Ok(0) };
     match map.copy_out_until_fault(rest, buffer) {
         (0, Err(error)) => Err(error),
-        (count, _) => Ok(count),
+        (count, _) => {
+            map.passed(offset, offset + count);
+            Ok(count)
+        }
     }
 }

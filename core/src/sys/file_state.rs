@@ -16,7 +16,7 @@ impl FileState {
     /// length, and says nothing about directories.
     pub(crate) fn ensure_not_directory(&self) -> io::Result<()> {
         match self.is_directory {
-            true => Err(io::ErrorKind::IsADirectory.into()),
+            true => Err(io::Error::from_raw_os_error(super::IS_DIRECTORY)),
             false => Ok(()),
         }
     }

@@ -11,18 +11,18 @@
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
 //! | `seals::Seals` | whether the content of a file can change |
-//! | `repair::Mark` | the lowest offset at which external code met a replaced page |
+//! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
 //! | `lock::Lock` | a lock that a fork releases in the child |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
-//! | `rlimit::{ResourceLimit, is_unmappable}` | what an errno suggests: a resource limit, and its name; a file that cannot be mapped |
+//! | `rlimit::{ResourceLimit, remedy}` | what an error code suggests: a resource limit, and its name; what to do |
 //! | `flags` | the constants of `Flags` and `Protection` |
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
 //! | `page_size`, `granularity` | of pages and of file offsets, in bytes |
 //! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow`, `number` | the system's file descriptors |
-//! | `BAD_ADDRESS`, `INVALID` | errno values: inaccessible memory, invalid argument |
+//! | `BAD_ADDRESS`, `INVALID`, `IS_DIRECTORY` | error codes: inaccessible memory, invalid argument, a directory |
 
 #![allow(unsafe_code)]
 
@@ -47,6 +47,6 @@ use windows as os;
 
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, OwnedFile, borrow, fault, file, flags, fork,
-    granularity, in_use, number, page_size, region, repair, rlimit, transfer,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, OwnedFile, borrow, fault, file,
+    flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, transfer,
 };

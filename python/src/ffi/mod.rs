@@ -18,6 +18,7 @@ mod class_name;
 mod integer;
 mod lock;
 mod method;
+mod object;
 mod return_value;
 mod shared_map;
 mod slots;
@@ -39,6 +40,7 @@ pub(crate) use integer::{
 };
 pub(crate) use lock::Lock;
 pub(crate) use method::Method;
+pub(crate) use object::new_object;
 pub(crate) use return_value::ReturnValue;
 pub(crate) use shared_map::SharedMap;
 pub(crate) use small_objects::{fill_small_objects, single_byte, small_int};

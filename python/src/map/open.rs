@@ -6,7 +6,7 @@ use pyo3::{
     PyClassInitializer,
     exceptions::{PyOSError, PyValueError},
     prelude::*,
-    types::{PyBytes, PyDict, PyInt, PyString},
+    types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
 use safemap::Error;
 
@@ -16,11 +16,12 @@ use super::{
 };
 use crate::{
     argument::int,
-    error::to_exception,
-    ffi::audit,
+    damage,
+    error::{Hint, to_exception},
+    ffi::{audit, new_object},
     file::unsupported_operation,
     mmap::Mmap,
-    os::{NO_SUCH_DEVICE, borrow_file},
+    os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
 };
 
 #[pymethods]
@@ -33,8 +34,10 @@ impl FileMap {
                           allocate=False, advise=None, lock=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
-    fn construct(
-        file: &Bound<'_, PyAny>,
+    #[classmethod]
+    fn construct<'py>(
+        class: &Bound<'py, PyType>,
+        file: &Bound<'py, PyAny>,
         mode: &str,
         size: Option<usize>,
         offset: u64,
@@ -43,8 +46,8 @@ impl FileMap {
         allocate: bool,
         advise: Option<&str>,
         lock: bool,
-    ) -> PyResult<PyClassInitializer<FileMap>> {
-        let mode = Mode::parse(mode)?;
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
@@ -52,7 +55,12 @@ impl FileMap {
         let settings = Settings { mode, size, offset, reserve, repair, allocate, advice, lock };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
-        file.close().and(made)
+        file.close()?;
+        let object = new_object(class, made?)?;
+        if repair {
+            damage::register(object.as_super())?;
+        }
+        Ok(object.into_any())
     }
 }
 
@@ -162,15 +170,24 @@ impl<'py> File<'py> {
     fn exception(&self, error: Error, settings: &Settings) -> PyErr {
         let py = self.name.py();
         match error {
-            Error::BeyondFile { offset, file_len, .. } => {
-                PyValueError::new_err(beyond_file(settings.size, offset, file_len))
+            Error::BeyondFile { offset, len, file_len } => {
+                let error = PyValueError::new_err(beyond_file(settings.size, offset, file_len));
+                let end = offset.saturating_add(len as u64);
+                match end > file_len && len > 0 {
+                    true => Hint::EndBeyondFile(end, file_len).add_to(py, error),
+                    false => error,
+                }
             }
             Error::Unsupported(reason) => unsupported_operation(py, (self.refusal(reason),)),
             Error::Os { source, .. } if source.raw_os_error() == Some(NO_SUCH_DEVICE) => {
                 unsupported_operation(py, (self.refusal("its file system maps no files"),))
             }
             error => {
-                let error = to_exception(error);
+                let code = error.raw_os_error();
+                let mut error = to_exception(error);
+                if code == Some(ACCESS_DENIED) {
+                    error = settings.hint_for_access().add_to(py, error);
+                }
                 if error.is_instance_of::<PyOSError>(py) {
                     // Only a subclass could refuse it.
                     let _ = error.value(py).setattr("filename", &self.name);

@@ -5,6 +5,8 @@ use safemap::{Access, Advice, Options};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_READ, ACCESS_WRITE},
+    damage,
+    error::Hint,
     os::{MAP_PRIVATE, MAP_SHARED},
 };
 
@@ -99,10 +101,16 @@ impl Settings {
         let mut options = Options::new();
         options.access(self.mode.core_access()).extend(true).offset(self.offset);
         options.reserve(self.reserve).repair(self.repair).allocate(self.allocate);
+        options.report_damage(damage::repairs_files());
         if let Some(size) = self.size {
             options.len(size);
         }
         options
+    }
+
+    /// Returns the note for a descriptor that is not open for what the mode does.
+    pub(crate) fn hint_for_access(&self) -> Hint {
+        if self.mode.is_writable() { Hint::WritableDescriptor } else { Hint::ReadableDescriptor }
     }
 
     /// Whether a write past the end makes the map longer.

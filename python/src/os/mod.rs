@@ -6,6 +6,7 @@
 //! | `borrow_file` | the file of a descriptor that must be one |
 //! | `arguments` | the arguments of an `OSError` for an error code of the system |
 //! | `fault_code` | the error code for memory that could not be accessed |
+//! | `CAN_REPAIR` | whether the system has repair |
 //! | `FLUSH_NEEDS_PAGE_ALIGNMENT` | whether the offset of `flush` must be page-aligned |
 //! | `INVALID` | the system's error code for an invalid argument |
 //! | `BAD_DESCRIPTOR`, `BAD_ADDRESS` | values of `errno` |

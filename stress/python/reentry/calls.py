@@ -32,6 +32,7 @@ m.__setitem__(<i:5>, <i:98>)
 del m[<i:5>]
 del m[<i:5>:<i:8>]
 m.__delitem__(<i:5>)
+bytes(m)
 m.read(<i:40>)
 m.read(<i:69000>)
 m.read(<i:-1>)

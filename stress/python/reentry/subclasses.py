@@ -3,9 +3,9 @@
 # Methods and attributes that a call may use.
 OVERRIDDEN = """
     __new__ __getattribute__ __len__ __getitem__ __setitem__ __delitem__ __enter__ __exit__
-    __repr__ __eq__ __hash__ __sizeof__ __buffer__ __release_buffer__ close closed read read_byte
-    readline tell seek find rfind write write_byte resize move size flush sync madvise protect
-    lock unlock restore verify damage
+    __repr__ __eq__ __hash__ __bytes__ __sizeof__ __buffer__ __release_buffer__ close closed read
+    read_byte readline tell seek find rfind write write_byte resize move size flush sync madvise
+    protect lock unlock restore verify damage
 """.split()
 
 # These calls use the map before the hook, or report an exception that is ignored elsewhere. So no

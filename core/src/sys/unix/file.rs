@@ -5,6 +5,7 @@ mod append;
 mod device;
 mod length;
 mod memory;
+mod path;
 mod read;
 mod residency;
 mod size_signal;
@@ -23,6 +24,7 @@ pub(crate) use allocate::set_len_allocated;
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 

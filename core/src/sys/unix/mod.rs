@@ -27,6 +27,7 @@ use std::{
 
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
+pub(crate) const IS_DIRECTORY: i32 = libc::EISDIR;
 
 /// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

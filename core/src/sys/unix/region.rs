@@ -215,6 +215,12 @@ impl Region {
         not_inherited::is_missing(self.base.addr().get(), self.size)
     }
 
+    /// The first byte of `range`, which counts from the region's start, in a page that is replaced
+    /// by zeros.
+    pub(crate) fn first_replaced(&self, range: Range<usize>) -> Option<usize> {
+        self.watch.as_ref()?.first_in(range)
+    }
+
     /// Whether no page is replaced by zeros.
     pub(crate) fn is_intact(&self) -> bool {
         self.watch.as_ref().is_none_or(Watch::is_intact)

@@ -14,11 +14,13 @@
 
 #![allow(unsafe_code)]
 
+mod count;
 mod damage;
 mod exclusion;
 mod probe;
 mod record;
 mod registry;
+mod report;
 mod spare;
 
 /// The atomics of `record`, for which `model` has others.
@@ -26,12 +28,13 @@ mod atomic {
     pub(super) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 }
 
-use std::{io, os::fd::BorrowedFd, ptr::NonNull, sync::Arc};
+use std::{io, ops::Range, os::fd::BorrowedFd, ptr::NonNull, sync::Arc};
 
 use super::access_kind::FaultAccess;
 use crate::{flags::Protection, sys::request::MapRequest};
+pub(crate) use count::damages;
 use damage::Damage;
-pub(crate) use record::Mark;
+pub(crate) use record::{Mark, Reaction};
 use registry::Slot;
 pub(super) use registry::forget_handlers;
 
@@ -82,6 +85,11 @@ impl Watch {
         self.damage().is_intact()
     }
 
+    /// The first byte of `range`, which counts from the region's start, in a replaced page.
+    pub(super) fn first_in(&self, range: Range<usize>) -> Option<usize> {
+        self.damage().first_in(range)
+    }
+
     fn damage(&self) -> &Damage {
         // SAFETY: only `drop` frees it.
         unsafe { self.damage.as_ref() }
@@ -92,6 +100,11 @@ impl Mark {
     /// Like [`Mark::first`], after a handler has recorded what it replaces at the moment.
     pub(crate) fn first_after_repair(&self) -> Option<usize> {
         exclusion::wait(self, |_| self.first())
+    }
+
+    /// The number and the offset of the fault that ended the intact state; `None` if it lasts.
+    pub(crate) fn first_fault(&self) -> Option<(usize, usize)> {
+        self.first().and_then(|_| exclusion::wait(self, |exclusive| self.beginning(exclusive)))
     }
 
     /// Records that the map is intact, if `is_intact` returns that for all of its regions.

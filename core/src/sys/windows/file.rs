@@ -36,6 +36,11 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     Ok(FileState { len, is_directory: false, huge_page: None })
 }
 
+/// Returns `None`: only reports of repairs name a path.
+pub(crate) fn path(_: BorrowedHandle<'_>) -> Option<std::path::PathBuf> {
+    None
+}
+
 /// Returns the file's length, or `None` if it is not a file on a disk.
 pub(crate) fn regular_len(file: BorrowedHandle<'_>) -> io::Result<Option<u64>> {
     Ok(state(file)?.len)

@@ -26,7 +26,9 @@ use std::{
 
 use windows_sys::{
     Win32::{
-        Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOACCESS, HANDLE},
+        Foundation::{
+            ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_INVALID_PARAMETER, ERROR_NOACCESS, HANDLE,
+        },
         System::{
             SystemInformation::{GetSystemInfo, SYSTEM_INFO},
             Threading::GetCurrentProcess,
@@ -37,6 +39,7 @@ use windows_sys::{
 
 pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS.cast_signed();
 pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
+pub(crate) const IS_DIRECTORY: i32 = ERROR_DIRECTORY_NOT_SUPPORTED.cast_signed();
 
 /// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

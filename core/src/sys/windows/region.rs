@@ -203,6 +203,11 @@ impl Region {
         false
     }
 
+    /// Returns `None`: no page is replaced by zeros.
+    pub(crate) fn first_replaced(&self, _: Range<usize>) -> Option<usize> {
+        None
+    }
+
     /// Whether no page is replaced by zeros.
     pub(crate) fn is_intact(&self) -> bool {
         true

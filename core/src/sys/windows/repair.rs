@@ -2,6 +2,11 @@
 
 use crate::Damage;
 
+/// The number of faults that were repaired: always 0.
+pub(crate) fn damages() -> usize {
+    0
+}
+
 /// Whether pages of a map can be replaced while it is mapped.
 pub(crate) const POSSIBLE: bool = false;
 
@@ -9,8 +14,16 @@ pub(crate) const POSSIBLE: bool = false;
 #[derive(Debug)]
 pub(crate) struct Mark;
 
+/// What happens when a map becomes damaged: never used.
+#[derive(Debug, Default)]
+#[allow(dead_code)] // Only Unix reads the fields.
+pub(crate) struct Reaction {
+    pub(crate) hook: Option<fn(Damage)>,
+    pub(crate) reported_name: Option<Box<str>>,
+}
+
 impl Mark {
-    pub(crate) fn new(_: Option<fn(Damage)>) -> Mark {
+    pub(crate) fn new(_: Reaction) -> Mark {
         Mark
     }
 
@@ -20,6 +33,10 @@ impl Mark {
     }
 
     pub(crate) fn first_after_repair(&self) -> Option<usize> {
+        None
+    }
+
+    pub(crate) fn first_fault(&self) -> Option<(usize, usize)> {
         None
     }
 

@@ -6,17 +6,19 @@ use libc::{MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 use pyo3::{
     exceptions::PyOverflowError,
     prelude::*,
-    types::{PyDict, PyTuple},
+    types::{PyDict, PyTuple, PyType},
 };
 use safemap::{Access, Error, Flags, Map, Options, Protection, granularity};
 
-use super::INVALID;
+use super::{ACCESS_DENIED, INVALID, NO_SUCH_DEVICE};
 use crate::{
-    argument::int,
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    construct::{Arguments, Parameters},
-    error::{errno, to_exception, value_error},
-    ffi::{audit, borrow, ssize},
+    construct::{
+        Arguments, Parameters, descriptor, hint_for_offset, nothing_to_map, with_kind_of_file,
+    },
+    damage,
+    error::{Hint, errno, to_exception, value_error},
+    ffi::{audit, borrow, new_object, ssize},
     mmap::Mmap,
 };
 
@@ -31,20 +33,27 @@ impl Mmap {
         text_signature = "(fileno, length, flags=1, prot=3, access=0, offset=0, *, \
                           trackfd=True, repair=False, allocate=False)"
     )]
-    fn construct(
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Mmap> {
+    #[classmethod]
+    fn construct<'py>(
+        class: &Bound<'py, PyType>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = class.py();
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
-        let map = py.detach(|| request.map()).map_err(|error| request.exception(error))?;
+        let map = py.detach(|| request.map()).map_err(|error| request.exception(py, error))?;
         if map.is_empty() {
-            return Err(request.empty_map());
+            return Err(request.empty_map(py));
         }
         let flags =
             if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
-        Ok(Mmap::new(map, request.access, flags, request.offset, request.trackfd))
+        let mmap = Mmap::new(map, request.access, flags, request.offset, request.trackfd);
+        let object = new_object(class, mmap.into())?;
+        if request.is_repaired() {
+            damage::register(&object)?;
+        }
+        Ok(object.into_any())
     }
 }
 
@@ -73,7 +82,7 @@ impl Request {
     fn parse(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Request> {
         let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
         let request = Request {
-            fileno: arguments.required(0, int)?,
+            fileno: arguments.required(0, descriptor)?,
             length: arguments.required(1, ssize)?,
             flags: arguments.int_or(2, MAP_SHARED)?,
             prot: arguments.int_or(3, PROT_READ | PROT_WRITE)?,
@@ -122,7 +131,8 @@ impl Request {
             ACCESS_COPY => Access::Copy,
             _ => Access::Write,
         });
-        options.untracked(!self.trackfd).repair(self.repair).allocate(self.allocate);
+        options.untracked(!self.trackfd).allocate(self.allocate);
+        options.repair(self.repair).report_damage(self.shows_file() && damage::repairs_files());
         // A length of 0 means the rest of the file. Anonymous memory is then empty, and `construct`
         // rejects it.
         match borrow(self.fileno) {
@@ -135,10 +145,19 @@ impl Request {
             // The core ignores the offset of anonymous memory; the system requires it to be
             // aligned.
             None if !(self.offset as usize).is_multiple_of(granularity()) => {
-                Err(Error::Unsupported("that offset"))
+                let (offset, multiple) = (self.offset as u64, granularity());
+                Err(Error::Unaligned { call: "map", offset, multiple })
             }
             None => options.len(self.length as usize).anonymous(),
         }
+    }
+
+    fn shows_file(&self) -> bool {
+        self.fileno != -1 && self.flags & MAP_ANONYMOUS == 0
+    }
+
+    fn is_repaired(&self) -> bool {
+        self.repair || self.shows_file() && damage::repairs_files()
     }
 
     /// Returns the length of the requested part of `file`.
@@ -152,27 +171,46 @@ impl Request {
     }
 
     /// Converts an error of the core to CPython's exception.
-    fn exception(&self, error: Error) -> PyErr {
+    fn exception(&self, py: Python<'_>, error: Error) -> PyErr {
         match error {
-            Error::BeyondFile { .. } if self.length > 0 => {
-                value_error("mmap length is greater than file size")
+            Error::BeyondFile { offset, len, file_len } if self.length > 0 => {
+                let error = value_error("mmap length is greater than file size");
+                Hint::EndBeyondFile(offset.saturating_add(len as u64), file_len).add_to(py, error)
             }
-            Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
-            Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
+            Error::BeyondFile { offset, file_len, .. } => nothing_to_map(py, offset, file_len),
             Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
                 value_error("mmap length is too large")
             }
-            Error::Unsupported(_) => errno(INVALID),
-            error => to_exception(error),
+            Error::Unaligned { offset, .. } => {
+                hint_for_offset(self.fileno != -1, offset).add_to(py, to_exception(error))
+            }
+            Error::Unsupported(_) => with_kind_of_file(py, self.fileno, errno(INVALID), None),
+            error => {
+                let code = error.raw_os_error();
+                self.with_hint(py, code, to_exception(error))
+            }
+        }
+    }
+
+    /// Adds a note to the exception for an error of `mmap`.
+    fn with_hint(&self, py: Python<'_>, code: Option<i32>, error: PyErr) -> PyErr {
+        let is_writable = self.prot & PROT_WRITE != 0 && self.flags & MAP_PRIVATE == 0;
+        match code {
+            Some(ACCESS_DENIED) if is_writable => Hint::WritableDescriptor.add_to(py, error),
+            Some(ACCESS_DENIED) => Hint::ReadableDescriptor.add_to(py, error),
+            Some(NO_SUCH_DEVICE) => {
+                with_kind_of_file(py, self.fileno, error, Some(Hint::FileSystem))
+            }
+            _ => error,
         }
     }
 
     /// Returns the exception for a map of length 0.
-    fn empty_map(&self) -> PyErr {
-        match (self.fileno, self.offset) {
-            (-1, _) => errno(INVALID),
-            (_, 0) => value_error("cannot mmap an empty file"),
-            _ => value_error("mmap offset is greater than file size"),
+    fn empty_map(&self, py: Python<'_>) -> PyErr {
+        match self.fileno {
+            -1 => errno(INVALID),
+            // The file ends where the map starts.
+            _ => nothing_to_map(py, self.offset as u64, self.offset as u64),
         }
     }
 }

@@ -14,6 +14,8 @@ use safemap::Error;
 
 use crate::{error::errno, ffi::borrow};
 
+pub(crate) const CAN_REPAIR: bool = true;
+
 /// `msync` requires it, and CPython passes the offset unchanged.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = true;
 

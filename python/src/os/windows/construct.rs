@@ -12,12 +12,13 @@ use pyo3::{
 };
 use safemap::{Access, Error, Map, Options, granularity};
 
-use super::{INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, NOT_ENOUGH_MEMORY};
+use super::{ACCESS_DENIED, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, NOT_ENOUGH_MEMORY};
 use crate::{
-    argument::int,
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    construct::{Arguments, Parameters},
-    error::{errno, to_exception, value_error},
+    construct::{
+        Arguments, Parameters, descriptor, hint_for_offset, nothing_to_map, with_kind_of_file,
+    },
+    error::{Hint, errno, to_exception, value_error},
     ffi::{audit, borrow, class_name, ssize},
     mmap::Mmap,
 };
@@ -40,9 +41,10 @@ impl Mmap {
         let request = Request::parse(args, kwargs)?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
         let source = request.source(py)?;
-        let map = py.detach(|| source.map()).map_err(|error| source.exception(error))?;
+        let map = py.detach(|| source.map());
+        let map = map.map_err(|error| source.exception(py, error, request.fileno))?;
         if map.is_empty() {
-            return Err(source.empty_map());
+            return Err(source.empty_map(py));
         }
         // Named memory is shared, but can be resized like private memory.
         let flags = if source.file.is_some() { MAP_SHARED } else { MAP_PRIVATE | MAP_ANONYMOUS };
@@ -73,7 +75,7 @@ impl<'py> Request<'py> {
     fn parse(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Self> {
         let mut arguments = Arguments::new(PARAMETERS, args, kwargs)?;
         let request = Request {
-            fileno: arguments.required(0, int)?,
+            fileno: arguments.required(0, descriptor)?,
             length: arguments.required(1, ssize)?,
             tagname: arguments.convert(2, |name| Ok(name.clone()))?.filter(|name| !name.is_none()),
             access: arguments.int_or(3, ACCESS_DEFAULT)?,
@@ -117,7 +119,8 @@ impl<'py> Request<'py> {
             allocate,
         };
         if let Some(tagname) = &self.tagname {
-            source.name = name(tagname).map_err(|error| source.length_error().unwrap_or(error))?;
+            source.name = name(tagname)
+                .map_err(|error| source.length_error(py, self.fileno).unwrap_or(error))?;
         }
         Ok(source)
     }
@@ -167,37 +170,51 @@ impl Source {
 
     /// Returns the exception for a file that is mapped to its end and is too short. CPython checks
     /// this before the name.
-    fn length_error(&self) -> Option<PyErr> {
+    fn length_error(&self, py: Python<'_>, fileno: c_int) -> Option<PyErr> {
         let file = self.file.filter(|_| self.length == 0)?;
         match Options::new().offset(self.offset).exact_offset(true).map(file) {
-            Ok(map) => map.is_empty().then(|| self.empty_map()),
+            Ok(map) => map.is_empty().then(|| self.empty_map(py)),
             Err(Error::Unaligned { .. }) => None,
-            Err(error) => Some(self.exception(error)),
+            Err(error) => Some(self.exception(py, error, fileno)),
         }
     }
 
     /// Converts an error of the core to CPython's exception.
-    fn exception(&self, error: Error) -> PyErr {
+    fn exception(&self, py: Python<'_>, error: Error, fileno: c_int) -> PyErr {
         match error {
             // A read-only map does not extend the file.
-            Error::BeyondFile { .. } if self.length > 0 => errno(NOT_ENOUGH_MEMORY),
-            Error::BeyondFile { file_len: 0, .. } => value_error("cannot mmap an empty file"),
-            Error::BeyondFile { .. } => value_error("mmap offset is greater than file size"),
+            Error::BeyondFile { offset, len, file_len } if self.length > 0 => {
+                let hint = Hint::EndBeyondFile(offset.saturating_add(len as u64), file_len);
+                hint.add_to(py, errno(NOT_ENOUGH_MEMORY))
+            }
+            Error::BeyondFile { offset, file_len, .. } => nothing_to_map(py, offset, file_len),
             Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
                 value_error("mmap length is too large")
             }
-            Error::Unaligned { .. } => errno(MAPPED_ALIGNMENT),
-            Error::Unsupported(_) => errno(INVALID),
+            Error::Unaligned { offset, .. } => {
+                hint_for_offset(self.file.is_some(), offset).add_to(py, errno(MAPPED_ALIGNMENT))
+            }
+            Error::Unsupported(_) => with_kind_of_file(py, fileno, errno(INVALID), None),
+            error if error.raw_os_error() == Some(ACCESS_DENIED) => {
+                self.hint_for_access().add_to(py, to_exception(error))
+            }
             error => to_exception(error),
         }
     }
 
+    fn hint_for_access(&self) -> Hint {
+        match self.access {
+            Access::Write => Hint::WritableDescriptor,
+            _ => Hint::ReadableDescriptor,
+        }
+    }
+
     /// Returns the exception for a map of length 0.
-    fn empty_map(&self) -> PyErr {
-        match (self.file, self.offset) {
-            (None, _) => errno(INVALID),
-            (_, 0) => value_error("cannot mmap an empty file"),
-            _ => value_error("mmap offset is greater than file size"),
+    fn empty_map(&self, py: Python<'_>) -> PyErr {
+        match self.file {
+            None => errno(INVALID),
+            // The file ends where the map starts.
+            Some(_) => nothing_to_map(py, self.offset, self.offset),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::ffi::{borrow, error_of_status};
 
 /// `ERROR_INVALID_PARAMETER`.
 pub(crate) const INVALID: i32 = 87;
+/// `ERROR_ACCESS_DENIED`.
+pub(crate) const ACCESS_DENIED: i32 = 5;
 /// `ERROR_NOT_ENOUGH_MEMORY`.
 pub(crate) const NOT_ENOUGH_MEMORY: i32 = 8;
 /// No file system on Windows refuses all maps with one code.
@@ -27,6 +29,9 @@ pub(crate) const MAP_PRIVATE: c_int = Flags::PRIVATE.bits();
 pub(crate) const MAP_ANONYMOUS: c_int = 1 << 16;
 /// `FlushViewOfFile` has no flags.
 pub(crate) const MS_SYNC: c_int = 0;
+
+/// A page of a view cannot be replaced by another page.
+pub(crate) const CAN_REPAIR: bool = false;
 
 /// `FlushViewOfFile` accepts any range.
 pub(crate) const FLUSH_NEEDS_PAGE_ALIGNMENT: bool = false;

@@ -13,9 +13,9 @@ use std::{
 };
 
 use super::{
-    exclusion, probe,
+    count, exclusion, probe,
     record::{Exclusive, Mark, Record},
-    spare,
+    report, spare,
 };
 use crate::{
     flags::Protection,
@@ -86,20 +86,24 @@ impl Damage {
         let is_write = is_write.unwrap_or(protection.contains(Protection::WRITE));
         let repaired = exclusion::attempt(&self.mark, |exclusive| {
             if probe::is_accessible(address, is_write) {
-                return (true, false);
+                return (true, None);
             }
-            let is_first = self.mark.first().is_none();
+            let (number, is_first) = (count::increment(), self.mark.first().is_none());
+            if is_first {
+                self.mark.begin(exclusive, number, offset);
+            }
             let is_done = self.replace(exclusive, page..page + 1, offset).is_ok()
                 || self.replace_all(exclusive);
-            (is_done, is_first)
+            (is_done, is_first.then_some(number))
         });
-        let Some((is_done, is_first)) = repaired else {
+        let Some((is_done, first)) = repaired else {
             thread::yield_now();
             return true;
         };
         // Without the exclusion, because the hook is code of the program.
-        if is_done && is_first {
-            self.mark.report(crate::Damage { map: self.start + self.lead, offset });
+        if let (true, Some(number)) = (is_done, first) {
+            let map = self.start + self.lead;
+            report::react(&self.mark.reaction, crate::Damage { map, offset, number });
         }
         is_done
     }
@@ -144,6 +148,13 @@ impl Damage {
 
     pub(super) fn is_intact(&self) -> bool {
         self.record.is_intact()
+    }
+
+    /// The offset from the region's start of the first byte in `range` that is replaced.
+    pub(super) fn first_in(&self, range: Range<usize>) -> Option<usize> {
+        let page = self.request.page;
+        let first = self.record.first_replaced(range.start / page..range.end.div_ceil(page))?;
+        Some(range.start.max(first * page))
     }
 
     /// Maps the file again where pages were replaced. `offset` is the file offset of the region.

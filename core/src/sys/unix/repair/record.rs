@@ -3,16 +3,18 @@
 //!
 //! # Protocol
 //!
-//! A repair sets the map's [`Mark`], then the page's bit, then maps zeros. A restoration maps the
-//! file, then clears the bits, page by page; when no bit of the map's regions is set, it clears the
-//! mark. So at every instant, also in a child that is forked at this instant:
+//! A repair counts the fault, then sets the map's [`Mark`], then the page's bit, then maps zeros. A
+//! restoration maps the file, then clears the bits, page by page; when no bit of the map's regions
+//! is set, it clears the mark. So at every instant, also in a child that is forked at this instant:
 //!
 //! - If zeros are mapped at a page, its bit is set.
 //! - If a bit is set, the mark is set.
+//! - If zeros were ever mapped, their fault was counted: a thread that has read them finds that the
+//!   number of faults has changed, also if the map is restored or gone by then.
 //!
-//! That holds because a step of one never comes between two steps of the other: both need the
-//! map's [`Exclusion`]. Without it, either order of "map the file" and "clear the bit" leaves zeros
-//! without a bit if a repair comes between (`model` shows both).
+//! The first two hold because a step of one never comes between two steps of the other: both need
+//! the map's [`Exclusion`]. Without it, either order of "map the file" and "clear the bit" leaves
+//! zeros without a bit if a repair comes between (`model` shows both).
 //!
 //! A signal handler cannot wait: it might have interrupted the owner, or another handler that
 //! waits. If another thread is the owner, the handler returns. The instruction is executed again,
@@ -72,28 +74,50 @@ impl Drop for Exclusive<'_> {
     }
 }
 
-/// The lowest offset at which a map was damaged since it was last intact. The map and all of its
-/// regions share it.
+/// The damage of a map since it was last intact. The map and all of its regions share it.
 #[derive(Debug)]
 pub(crate) struct Mark {
+    /// The lowest offset of a replaced page that was accessed.
     first: AtomicUsize,
-    hook: Option<fn(Damage)>,
+    /// The number and the offset of the fault that set `first` while it was unset.
+    number: AtomicUsize,
+    offset: AtomicUsize,
+    pub(super) reaction: Reaction,
     pub(super) exclusion: Exclusion,
+}
+
+/// What happens when a map becomes damaged.
+#[derive(Debug, Default)]
+pub(crate) struct Reaction {
+    /// The signal handler calls this function.
+    pub(crate) hook: Option<fn(Damage)>,
+    /// The name of the map, under which the signal handler reports the damage on standard error.
+    pub(crate) reported_name: Option<Box<str>>,
 }
 
 impl Mark {
     const NONE: usize = usize::MAX;
 
-    /// Makes the mark of a map that is intact. A signal handler calls `hook` when that changes.
-    pub(crate) fn new(hook: Option<fn(Damage)>) -> Mark {
-        Mark { first: AtomicUsize::new(Mark::NONE), hook, exclusion: Exclusion::new() }
+    /// Makes the mark of a map that is intact.
+    pub(crate) fn new(reaction: Reaction) -> Mark {
+        Mark {
+            first: AtomicUsize::new(Mark::NONE),
+            number: AtomicUsize::new(0),
+            offset: AtomicUsize::new(0),
+            reaction,
+            exclusion: Exclusion::new(),
+        }
     }
 
-    /// Calls the hook.
-    pub(super) fn report(&self, damage: Damage) {
-        if let Some(hook) = self.hook {
-            hook(damage);
-        }
+    /// Records the fault that ends the intact state, before its page is replaced.
+    pub(super) fn begin(&self, _: &Exclusive<'_>, number: usize, offset: usize) {
+        self.number.store(number, SeqCst);
+        self.offset.store(offset, SeqCst);
+    }
+
+    /// The number and the offset of the fault that ended the intact state; `None` if it lasts.
+    pub(super) fn beginning(&self, _: &Exclusive<'_>) -> Option<(usize, usize)> {
+        self.first().map(|_| (self.number.load(SeqCst), self.offset.load(SeqCst)))
     }
 
     /// The lowest offset in the map at which a page was replaced.
@@ -160,6 +184,14 @@ impl Record {
 
     pub(super) fn is_intact(&self) -> bool {
         self.bits.iter().all(|bits| bits.load(SeqCst) == 0)
+    }
+
+    /// The first replaced page of `pages`.
+    pub(super) fn first_replaced(&self, pages: Range<usize>) -> Option<usize> {
+        words(pages.start..pages.end.min(self.pages)).find_map(|(word, bits)| {
+            let replaced = self.bits[word].load(SeqCst) & bits;
+            (replaced != 0).then(|| word * 64 + replaced.trailing_zeros() as usize)
+        })
     }
 
     /// The runs of replaced pages.

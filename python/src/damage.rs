@@ -1,0 +1,159 @@
+//! Damage in the whole process: the number of faults that were repaired, and the maps that are not
+//! intact.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use pyo3::{
+    exceptions::PyNotImplementedError,
+    prelude::*,
+    types::{PyWeakrefMethods, PyWeakrefReference},
+};
+use safemap::{Error, Map};
+
+use crate::{
+    error::{fault_without_map, to_exception},
+    ffi::Lock,
+    mmap::Mmap,
+    os::CAN_REPAIR,
+};
+
+/// The maps that are repaired. Those that are gone are removed when the list has doubled.
+static REPAIRED: Lock<List> = Lock::new(List { maps: Vec::new(), limit: 64 });
+
+/// Whether each new map of a file is repaired, and reports its first fault.
+static REPAIRS_FILES: AtomicBool = AtomicBool::new(false);
+
+struct List {
+    maps: Vec<Py<PyWeakrefReference>>,
+    limit: usize,
+}
+
+/// Whether each new map of a file is repaired, and reports its first fault.
+pub(crate) fn repairs_files() -> bool {
+    REPAIRS_FILES.load(Relaxed)
+}
+
+/// Makes each new map of a file repaired, with a report of its first fault on standard error.
+///
+/// Raises NotImplementedError where the system has no repair.
+#[pyfunction]
+#[pyo3(name = "_repair_files")]
+pub(crate) fn repair_files() -> PyResult<()> {
+    if !CAN_REPAIR {
+        return Err(PyNotImplementedError::new_err("repair is not supported on this system"));
+    }
+    REPAIRS_FILES.store(true, Relaxed);
+    Ok(())
+}
+
+/// Returns the number of faults in the whole process that repair has handled.
+///
+/// Each is an access to a byte of a map with repair=True, through a buffer, that could not be read
+/// or written. The number never decreases. A forked child starts with that of its parent.
+#[pyfunction]
+pub(crate) fn damages() -> usize {
+    safemap::damages()
+}
+
+/// Returns the lowest offset in `start..end` at which zeros have replaced bytes of the map, or
+/// None.
+#[pyfunction]
+#[pyo3(name = "_damage_in")]
+pub(crate) fn damage_in(
+    map: &Bound<'_, Mmap>,
+    start: usize,
+    end: usize,
+) -> PyResult<Option<usize>> {
+    map.get().run(map.py(), |map| Ok(map.damage_in(start..end)))
+}
+
+/// Records a map that is repaired.
+pub(crate) fn register(map: &Bound<'_, Mmap>) -> PyResult<()> {
+    let py = map.py();
+    let mut reference = Some(PyWeakrefReference::new(map.as_any())?.unbind());
+    let is_full = REPAIRED.with(py, |list| {
+        list.maps.extend(reference.take());
+        list.maps.len() >= list.limit
+    });
+    if is_full == Some(true) {
+        remove_those_that_are_gone(py);
+    }
+    Ok(())
+}
+
+/// Python code may run where a reference is dropped, so the list is not locked then.
+fn remove_those_that_are_gone(py: Python<'_>) {
+    let (gone, left): (Vec<_>, Vec<_>) =
+        references(py).into_iter().partition(|map| map.bind(py).upgrade().is_none());
+    REPAIRED.with(py, |list| {
+        list.maps.retain(|map| !gone.iter().any(|gone| gone.is(map)));
+        list.limit = 2 * left.len().max(32);
+    });
+}
+
+fn references(py: Python<'_>) -> Vec<Py<PyWeakrefReference>> {
+    let copied = |list: &mut List| list.maps.iter().map(|map| map.clone_ref(py)).collect();
+    REPAIRED.with(py, copied).unwrap_or_default()
+}
+
+/// Why a map is not intact.
+enum Defect {
+    /// The number and the offset of its first fault.
+    Damaged(usize, usize),
+    /// The offset at which its file ends.
+    Short(usize),
+}
+
+impl Defect {
+    /// Returns the defect of a map, or `None` if it is intact or cannot be examined.
+    fn of(map: &Map) -> Option<Defect> {
+        if let Some(damage) = map.first_damage() {
+            return Some(Defect::Damaged(damage.number, damage.offset));
+        }
+        match map.verify() {
+            Err(Error::Fault { offset }) => Some(Defect::Short(offset)),
+            _ => None,
+        }
+    }
+
+    /// The faults after the number `before` come first, then older ones, then the other defects.
+    fn order(&self, before: usize) -> (bool, usize) {
+        match *self {
+            Defect::Damaged(number, _) => (false, number.wrapping_sub(before).wrapping_sub(1)),
+            Defect::Short(_) => (true, 0),
+        }
+    }
+
+    fn error(&self) -> Error {
+        match *self {
+            Defect::Damaged(_, offset) => Error::Damaged { offset },
+            Defect::Short(offset) => Error::Fault { offset },
+        }
+    }
+}
+
+/// Raises FaultError, with the map as its attribute, if a repaired map is damaged or longer than
+/// its file; without a map, if there were other faults since `damages()` returned `before`.
+#[pyfunction]
+#[pyo3(name = "_check_intact")]
+pub(crate) fn check_intact(py: Python<'_>, before: usize) -> PyResult<()> {
+    let maps = references(py).into_iter().filter_map(|map| map.bind(py).upgrade());
+    let first = maps
+        .filter_map(|map| defect_of(map.cast_into().ok()?))
+        .min_by_key(|(_, defect)| defect.order(before));
+    match first {
+        Some((map, defect)) => {
+            let error = to_exception(defect.error());
+            error.value(py).setattr("map", map)?;
+            Err(error)
+        }
+        None if safemap::damages() != before => Err(fault_without_map()),
+        None => Ok(()),
+    }
+}
+
+fn defect_of(map: Bound<'_, Mmap>) -> Option<(Bound<'_, Mmap>, Defect)> {
+    // Fails for a closed map.
+    let defect = map.get().run_detached(map.py(), |map| Ok(Defect::of(map))).ok()??;
+    Some((map, defect))
+}
