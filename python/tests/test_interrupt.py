@@ -10,8 +10,6 @@ import unittest
 
 from support import CLOSED, PRIVATE, WINDOWS, FileCase, unix_only
 
-import safemap
-
 # Private memory that was never written takes time to read, but no memory. Calls that copy it to a
 # `bytes` object get less of it.
 LONG = (8 << 30) if sys.maxsize > 2**32 and not WINDOWS else (1 << 30)
