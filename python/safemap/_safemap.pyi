@@ -64,7 +64,7 @@ class LineIterator(Generic[_Item]):
     def tell(self) -> int:
         """Returns the offset of the next line. With needles, the search continues there."""
 
-    def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
+    def __class_getitem__(cls, item: object) -> GenericAlias: ...
 
 @final
 class FindIterator:

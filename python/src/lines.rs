@@ -8,7 +8,10 @@
 //! take long: it gives back the lock of the iterator before signals are checked. Afterwards it
 //! continues, unless a handler has taken the line.
 
-use std::ops::{ControlFlow, Range};
+use std::{
+    mem,
+    ops::{ControlFlow, Range},
+};
 
 use pyo3::{
     PyTraverseError, PyVisit,
@@ -107,7 +110,7 @@ struct Progress {
     from: Option<usize>,
     /// The first match.
     text: Option<Range<usize>>,
-    /// Whether the search for it has looked at the bytes that need no detaching.
+    /// Whether it is not near.
     is_far: bool,
     backward: Option<Search>,
     start: Option<usize>,
@@ -309,6 +312,11 @@ impl LineIterator {
         progress: &mut Progress,
         clock: &mut SignalClock,
     ) -> Flow<Option<Found>> {
+        if !mem::replace(&mut progress.is_far, true)
+            && let Some(found) = self.try_match(py, reader)?
+        {
+            return Ok(ControlFlow::Break(Some(found)));
+        }
         let from = reader.position();
         let Some(text) = complete!(self.find_text(py, reader, progress, clock)) else {
             return Ok(ControlFlow::Break(None));
@@ -321,6 +329,40 @@ impl LineIterator {
         let (text_end, end) = complete!(self.find_end(py, text.end, &mut progress.forward, clock));
         let number = self.number_at(py, &mut reader.count, start)?;
         Ok(ControlFlow::Break(Some(Found { number, start, text_end, end })))
+    }
+
+    /// Fast path of [`LineIterator::find_match`], for a line that is near.
+    fn try_match(&self, py: Python<'_>, reader: &mut Reader) -> PyResult<Option<Found>> {
+        let (from, settings) = (reader.position(), &self.settings);
+        let Some(search) = &mut reader.search else { return Ok(None) };
+        let (separator, counts) = (settings.separator, settings.numbered.is_some());
+        let count = &mut reader.count;
+        self.map.get().run(py, |map| {
+            clamped(map, from..self.end.unwrap_or(usize::MAX), |lines| {
+                let near = SEARCH_DETACH_THRESHOLD;
+                let counted = counts.then_some(&mut *count);
+                let flow = search.next_text(map, lines.clone(), separator, counted, near)?;
+                let ControlFlow::Break(Some(text)) = flow else { return Ok(None) };
+                let end = lines.end.min(text.end.saturating_add(near));
+                let newline = map.find(&[separator], text.end..end)?;
+                if text.start - from > near || newline.is_none() && end < lines.end {
+                    return Ok(None);
+                }
+                let start = map.rfind(&[separator], from..text.start)?.map_or(from, |at| at + 1);
+                let number = if counts { count.number_at(map, start, separator)? } else { 0 };
+                let (text_end, end) = self.ends(newline, end);
+                Ok(Some(Found { number, start, text_end, end }))
+            })
+        })
+    }
+
+    /// Returns the end of a line's text and the start of the next line, from the offset of the
+    /// separator, or the end of all lines.
+    fn ends(&self, separator: Option<usize>, end: usize) -> (usize, usize) {
+        match separator {
+            Some(at) => (at + usize::from(self.settings.keepends), at + 1),
+            None => (end, end),
+        }
     }
 
     /// Finds the first needle.
@@ -343,15 +385,7 @@ impl LineIterator {
                 search.next_text(map, lines, separator, count, limit)
             })
         };
-        let mut flow = ControlFlow::Continue(());
-        if !progress.is_far {
-            flow = this.run(py, |map| find(map, SEARCH_DETACH_THRESHOLD))?;
-            progress.is_far = true;
-        }
-        if flow.is_continue() {
-            flow = this.run_until_due(py, clock, |map| find(map, PIECE))?;
-        }
-        progress.text = complete!(PyResult::Ok(flow));
+        progress.text = complete!(this.run_until_due(py, clock, |map| find(map, PIECE)));
         Ok(ControlFlow::Break(progress.text.clone()))
     }
 
@@ -384,10 +418,7 @@ impl LineIterator {
         let search =
             search.get_or_insert_with(|| Search::new(&separator, from, end, Direction::Forward));
         let found = complete!(this.search_some(py, &separator, search, clock));
-        Ok(ControlFlow::Break(match found {
-            Some(at) => (at + usize::from(self.settings.keepends), at + 1),
-            None => (end, end),
-        }))
+        Ok(ControlFlow::Break(self.ends(found, end)))
     }
 
     fn number_at(&self, py: Python<'_>, count: &mut LineCount, start: usize) -> PyResult<u64> {

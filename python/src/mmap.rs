@@ -244,10 +244,15 @@ impl Mmap {
 
     /// Copies `bytes` into the map, starting at `at`.
     pub(crate) fn copy_in(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
-        let (len, from) = (bytes.len(), self.run(py, |map| Ok(offset_in(map, bytes)))?);
-        match from {
+        let len = bytes.len();
+        if len < DETACH_THRESHOLD {
+            return self.run(py, |map| match offset_in(map, bytes) {
+                Some(from) => map.copy_within(from..from + len, at),
+                None => map.write_at(bytes, at),
+            });
+        }
+        match self.run(py, |map| Ok(offset_in(map, bytes)))? {
             Some(from) => self.copy_within(py, from..from + len, at),
-            None if len < DETACH_THRESHOLD => self.run(py, |map| map.write_at(bytes, at)),
             None => {
                 let pieces = Pieces::new(0..len, Direction::Forward);
                 self.write_pieces(py, pieces, |map, piece| {

@@ -124,6 +124,34 @@ class Searches(MapCase):
                 call(b"a")
         self.assertEqual((list(found), lines.tell()), ([], 6))
 
+    def test_code_of_an_argument_may_close_the_map(self):
+        class Closing:
+            def __init__(self, m):
+                self.m = m
+
+            def __index__(self):
+                self.m.close()
+                return 1
+
+            def __iter__(self):
+                yield b"a"
+                self.m.close()
+
+        calls = {
+            "find_iter": lambda m, closing: m.find_iter(b"a", closing),
+            "count of a byte": lambda m, closing: m.count(closing),
+            "count": lambda m, closing: m.count(b"a", 0, closing),
+            "startswith": lambda m, closing: m.startswith(b"a", closing),
+            "index": lambda m, closing: m.index(b"a", closing),
+            "rindex": lambda m, closing: m.rindex(closing),
+            "lines": lambda m, closing: m.lines(closing),
+            "needles": lambda m, closing: m.lines(containing=closing),
+        }
+        for name, call in calls.items():
+            with self.subTest(name), self.assertRaisesRegex(ValueError, CLOSED):
+                m = self.opened_map(b"abcabc")
+                call(m, Closing(m))
+
     def test_an_iterator_follows_the_end_of_the_map(self):
         m = self.opened_map(b"aba")
         found, limited = m.find_iter(b"a"), m.find_iter(b"a", 0, 3)

@@ -6,6 +6,7 @@
 
 use std::ops::{ControlFlow, Range, RangeBounds};
 
+use super::drop_behind::PART;
 use crate::{Error, Map, Result, access::Span};
 
 /// Size of a window in bytes: it fits into the second-level cache.
@@ -136,9 +137,9 @@ impl LineSearch {
         }
     }
 
-    /// Returns the size of a window, which is unlimited if nothing is searched twice.
+    /// Returns the size of a window, which is large if no byte is needed twice.
     fn window_size(&self, counts: bool) -> usize {
-        if self.needles.len() == 1 && !counts { usize::MAX } else { WINDOW }
+        if self.needles.len() == 1 && !counts { PART } else { WINDOW }
     }
 
     /// Returns how far `window` was searched for all needles.
@@ -152,17 +153,24 @@ impl LineSearch {
     /// Searches the needles that have no match from `starts.start` on for one that begins in
     /// `starts`: all of them, also if one search meets a fault.
     fn search_all(&mut self, map: &Map, lines: Span, starts: Range<usize>) -> Result<()> {
-        let mut result = Ok(());
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let mut failure = None;
         for needle in &mut self.needles {
             if needle.found.is_none_or(|found| found < starts.start) {
                 let reach = starts.len() + needle.bytes.len() - 1;
                 let span = lines.part(starts.start - lines.start(), reach);
-                let found = map.find_in(&needle.bytes, span);
-                needle.found = found.as_ref().ok().copied().flatten();
-                result = result.and(found.map(drop));
+                needle.found = match map.find_in(&needle.bytes, span) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        failure.get_or_insert(error);
+                        None
+                    }
+                };
             }
         }
-        result
+        failure.map_or(Ok(()), Err)
     }
 
     /// Returns the match before a fault that the search for another needle has met.

@@ -102,6 +102,7 @@ m.sync()
 m.close()
 m.__enter__()
 m.__exit__()
+m.__bytes__()
 m.__len__()
 m.__repr__()
 m.__sizeof__() > 0
