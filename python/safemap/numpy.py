@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from io import UnsupportedOperation
 from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
@@ -41,6 +42,7 @@ _MODES: dict[Mode | LongMode, Mode] = {
 class _ArrayMap(Map):
     """A map that reports damage which no exception has reported when it goes."""
 
+    _has_header = False
     _is_repaired = False
     _was_raised = False
 
@@ -180,7 +182,9 @@ def open_npy(
     lengths, is_fortran, item, start = _header(filename)
     order: Order = "F" if is_fortran else "C"
     keywords: dict[str, Any] = {"repair": repair, "advise": advise, "reserve": reserve}
-    return memmap(filename, item, name, start, lengths, order, **keywords)
+    array = memmap(filename, item, name, start, lengths, order, **keywords)
+    array._mapped().map._has_header = True
+    return array
 
 
 def _mode(name: Mode | LongMode) -> Mode:
@@ -323,6 +327,29 @@ class MappedArray(np.ndarray[Any, np.dtype[Any]]):
         low -= low % PAGESIZE
         memory.map.flush(low, high - low)
         self.check()
+
+    def append(self, rows: Any) -> MappedArray:
+        """Writes rows at the end of the file, and returns the longer array, on the same map. Its
+        memory is that of this array, which stays as it is.
+
+        The map needs a `reserve`, because this array uses its memory. Raises BufferError without
+        one or beyond it, ValueError if the rows have another shape, or if this array is not in C
+        order or does not extend to the end of the map, io.UnsupportedOperation for a ``.npy`` file,
+        which contains its length, OSError from the system, such as for a full disk.
+        """
+        memory, item = self._mapped(), self.itemsize * math.prod(self.shape[1:])
+        start, end = (bound - memory.address for bound in _bounds(self))
+        if memory.map._has_header:
+            raise UnsupportedOperation("append: a .npy file contains its length")
+        if self.ndim == 0 or not self.flags.c_contiguous or end != len(memory.map):
+            raise ValueError("the array does not extend to the end of the map in C order")
+        added = np.array(rows, self.dtype, order="C", ndmin=1)
+        if added.shape[1:] != self.shape[1:] or item == 0:
+            raise ValueError(f"rows of shape {self.shape[1:]} are required, not {added.shape[1:]}")
+        # Another thread may have appended, too.
+        end = memory.map.append(added.reshape(-1).view(np.uint8)) + added.nbytes
+        shape = ((end - start) // item, *self.shape[1:])
+        return _array(_Memory(memory.map), shape, self.dtype, start)
 
     def close(self) -> None:
         """Flushes and closes the map of this array and of all others on it. The memory is unmapped

@@ -412,6 +412,57 @@ class Mapping(Case):
         a.close()
 
 
+@unix_only("files cannot be mapped beyond their end")
+class Growth(Case):
+    def test_rows_are_appended_within_the_reserve(self):
+        structured = [("x", "u1"), ("y", "f4")]
+        for dtype, shape in (("i8", ()), ("f4", (3,)), (structured, ()), ("M8[s]", (2, 2))):
+            row = np.dtype(dtype).itemsize * np.prod(shape, dtype=int)
+            rows = np.frombuffer(bytes(range(5 * row)), dtype).reshape(5, *shape)
+            a = memmap(self.path(), dtype, "w+", 0, (0, *shape), reserve=1 << 20)
+            for end in range(1, len(rows) + 1):
+                a = a.append(rows[end - 1 : end])
+                self.assertEqual(a.tobytes(), rows[:end].tobytes())
+                self.assertEqual(self.latest_content(), rows[:end].tobytes())
+            self.assertEqual((a.dtype, a.shape), (rows.dtype, rows.shape))
+
+    def test_earlier_arrays_keep_their_memory(self):
+        a = memmap(self.numbers(), "i8", "r+", 8, reserve=1 << 20)
+        b = a.append([1, 2, 3]).append(range(5))
+        self.assertEqual((len(a), len(b)), (COUNT - 1, COUNT + 7))
+        self.assertEqual(b[-8:].tolist(), [1, 2, 3, 0, 1, 2, 3, 4])
+        a[5] = 99
+        self.assertEqual((b[5], b.map is a.map), (99, True))
+        with self.assertRaisesRegex(ValueError, "does not extend to the end"):
+            a.append([1])
+
+    def test_refused_appends_change_nothing(self):
+        a = self.mapped(reserve=8 * PAGE)
+        table = a.reshape(2, -1)
+        for array, rows, error in (
+            (self.mapped(), [1], BufferError),
+            (a, np.zeros(8 * COUNT), BufferError),
+            (a[:5], [1], ValueError),
+            (a[::-1], [1], ValueError),
+            (table.T, [[1, 2]], ValueError),
+            (table, [[1, 2]], ValueError),
+            (self.mapped("r", reserve=8 * PAGE), [1], TypeError),
+        ):
+            with self.assertRaises(error):
+                array.append(rows)
+        self.assertEqual(os.path.getsize(self.latest), 4 * PAGE)
+        path = os.path.join(self.folder, "a.npy")
+        with self.assertRaises(io.UnsupportedOperation):
+            open_npy(path, "w+", dtype="i8", shape=3, reserve=8 * PAGE).append([1])
+
+    def test_lost_bytes_of_appended_rows_raise(self):
+        a = self.mapped(reserve=8 * PAGE).append(range(COUNT))
+        os.truncate(self.latest, 7 * PAGE)
+        with self.assertRaises(safemap.FaultError) as caught:
+            a.sum()
+        self.assertEqual(caught.exception.offset, 7 * PAGE)
+
+
 class Npy(Case):
     def test_arrays_are_those_of_numpy(self):
         arrays = [np.arange(24).reshape(2, 3, 4), np.asfortranarray(np.ones((3, 4))), np.array(5)]
