@@ -22,7 +22,7 @@ use crate::{
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
-    pieces::{Direction, Pieces},
+    pieces::{Direction, Pieces, SignalClock},
 };
 
 #[pymethods]
@@ -76,12 +76,12 @@ impl FileMap {
 impl Mmap {
     /// Makes all pages present.
     fn populate(&self, py: Python<'_>) -> PyResult<()> {
-        let pieces = Pieces::new(0..self.length(py)?, Direction::Forward);
+        let mut pieces = Pieces::new(0..self.length(py)?, Direction::Forward);
         let populate = |map: &Map, piece: Range<usize>| {
             let piece = piece.start..piece.end.min(map.len());
             map.populate(piece).map(|()| None::<()>)
         };
-        self.run_pieces(py, pieces, populate).map(drop)
+        self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, populate).map(drop)
     }
 }
 
