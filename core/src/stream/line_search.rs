@@ -153,8 +153,8 @@ impl LineSearch {
         }
     }
 
-    /// Searches `starts` for each needle that `is_needed` selects, also if one search meets a fault.
-    /// Then its last match remains.
+    /// Searches `starts` for each needle that `is_needed` selects, also if one search meets a
+    /// fault. Then its last match remains.
     fn search_all(
         &mut self,
         map: &Map,
