@@ -106,7 +106,9 @@ impl LineSearch {
         mut limit: usize,
     ) -> Result<ControlFlow<Found>> {
         self.searched = self.searched.max(lines.start());
-        if let Err(error) = self.search_all(map, lines, lines.start()..self.searched) {
+        // A needle without a match has none before this offset.
+        let is_passed = |found: Option<usize>| found.is_some_and(|found| found < lines.start());
+        if let Err(error) = self.search_all(map, lines, lines.start()..self.searched, is_passed) {
             return self.match_before(error, lines, separator);
         }
         loop {
@@ -128,7 +130,8 @@ impl LineSearch {
             if let Some(count) = &mut count {
                 count.advance(map, window.start, separator)?;
             }
-            if let Err(error) = self.search_all(map, lines, window.clone()) {
+            let is_needed = |found: Option<usize>| found.is_none_or(|found| found < window.start);
+            if let Err(error) = self.search_all(map, lines, window.clone(), is_needed) {
                 return self.match_before(error, lines, separator);
             }
             let start = window.start;
@@ -150,24 +153,25 @@ impl LineSearch {
         }
     }
 
-    /// Searches the needles that have no match from `starts.start` on for one that begins in
-    /// `starts`: all of them, also if one search meets a fault.
-    fn search_all(&mut self, map: &Map, lines: Span, starts: Range<usize>) -> Result<()> {
+    /// Searches `starts` for each needle that `is_needed` selects, also if one search meets a
+    /// fault. Then its last match remains.
+    fn search_all(
+        &mut self,
+        map: &Map,
+        lines: Span,
+        starts: Range<usize>,
+        is_needed: impl Fn(Option<usize>) -> bool,
+    ) -> Result<()> {
         if starts.is_empty() {
             return Ok(());
         }
         let mut failure = None;
-        for needle in &mut self.needles {
-            if needle.found.is_none_or(|found| found < starts.start) {
-                let reach = starts.len() + needle.bytes.len() - 1;
-                let span = lines.part(starts.start - lines.start(), reach);
-                needle.found = match map.find_in(&needle.bytes, span) {
-                    Ok(found) => found,
-                    Err(error) => {
-                        failure.get_or_insert(error);
-                        None
-                    }
-                };
+        for needle in self.needles.iter_mut().filter(|needle| is_needed(needle.found)) {
+            let reach = starts.len() + needle.bytes.len() - 1;
+            let span = lines.part(starts.start - lines.start(), reach);
+            match map.find_in(&needle.bytes, span) {
+                Ok(found) => needle.found = found,
+                Err(error) => _ = failure.get_or_insert(error),
             }
         }
         failure.map_or(Ok(()), Err)
