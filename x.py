@@ -42,7 +42,7 @@ def setup_cross(steps, options):
     """Installs what `ci` needs, or what `release-check` needs."""
     debian.install(steps, debian.RUST, debian.WINDOWS, targets.AARCH64)
     if options.all:
-        debian.install(steps, *targets.NEEDS, debian_pythons.NEEDS)
+        debian.install(steps, *targets.NEEDS, debian_pythons.NEEDS, linking.NEEDS)
         debian_pythons.make(steps)
 
 

@@ -12,6 +12,8 @@ HOME = ROOT / "testing" / "linking"
 FOLDER = TARGET / "linking"
 # Rust's own linker is the default on x86-64 Linux.
 LINKERS = {"the default linker": None, "GNU ld": "bfd", "lld": "lld"}
+# The program that must exist, and the package that contains it.
+NEEDS = {"ld.lld": "lld"}
 PROFILES = ["dev", "release", "fat"]
 
 
