@@ -6,7 +6,10 @@ import shutil
 from tools import interpreters
 from tools.steps import ROOT, TARGET, call, flag, show
 
-REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "pip>=23", "ruff>=0.6"]
+# numpy is for type checks of `safemap.numpy`.
+REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
+# Without one of these its tests are skipped.
+TESTED = ["numpy", "pandas"]
 
 
 def options(parser):
@@ -23,7 +26,7 @@ def run(steps, options):
 
 
 def tools(steps):
-    """Installs maturin, mypy, pip and ruff into a folder, once; returns it, or None."""
+    """Installs maturin, mypy, numpy, pip and ruff into a folder, once; returns it, or None."""
     host = interpreters.host()
     if host is None:
         steps.fail("tools", "no CPython from 3.11 up with pip")
@@ -79,4 +82,10 @@ def environment(steps, folder, it, wheel):
             steps.fail("environment for " + it.name, "a command failed")
             show(command, ended)
             return None
+    for package in TESTED:
+        # Without compiling: not every version of Python has a wheel of each package.
+        # What is installed in the folder of tools does not count.
+        command = [*pip, "install", "--only-binary", ":all:", "--ignore-installed", package]
+        if not call(command, {"PYTHONPATH": str(folder)}).ok:
+            steps.skip(f"{package} for {it.name}", "it cannot be installed")
     return python

@@ -10,7 +10,8 @@ from tools.steps import TARGET
 ALLOWED = ["mmap.__iter__", "mmap.__contains__", "mmap.__buffer__", "mmap.__release_buffer__"]
 ALLOWED += ["Map.__iter__"]
 # `__all__` is for programs that replace mmap; stubtest takes these aliases for classes.
-PRIVATE = ["safemap.__all__", "safemap._types.Mode", "safemap._types.Advise"]
+ALIASES = [f"safemap._types.{name}" for name in ("Mode", "LongMode", "Advise", "Order")]
+PRIVATE = ["safemap.__all__", *ALIASES]
 # The constructor has keywords that the standard class lacks, and `bytes(m)` reports faults.
 ADDED = [*ALLOWED, "mmap.__new__", "mmap.__bytes__"]
 ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")

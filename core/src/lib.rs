@@ -53,6 +53,8 @@
 //!   the offset in the file is a multiple of the integer's size.
 //! - **[`Map::resize`] runs concurrently** with readers and writers on other threads. If it fails,
 //!   the file and the map are unchanged; the method documents one exception on Windows.
+//! - **[`Map::append`] shows no zeros** to processes that follow the file, and changes nothing if
+//!   the disk is full.
 //! - **No panics.** An invalid argument is an error that contains the numbers.
 //!
 //! # What is not guaranteed
@@ -128,7 +130,8 @@
 //! # Threads and fork
 //!
 //! `Map` is `Send` and `Sync`. Reads, writes and searches take no lock. `resize`, `protect`,
-//! `advise` and similar methods exclude each other for the same map.
+//! `advise` and similar methods exclude each other for the same map; `append` waits only for those
+//! that change the length.
 //!
 //! A read, write or search waits for another thread in one case only: it has faulted, and a
 //! `resize` beyond the capacity moves private memory at that moment. It waits until the bytes are
@@ -240,7 +243,7 @@
 //! | `MmapOptions::map_copy_read_only` | `sharing(`[`Sharing::Private`]`)` |
 //! | `MmapMut::map_anon(len)?` | [`Options::new().len(len).anonymous()?`](Options::anonymous) |
 //! | `MmapOptions::{offset, len}` | [`Options::offset`], [`Options::len`] |
-//! | `MmapOptions::{populate, stack, no_reserve_swap}` | [`Options::flags`] |
+//! | `MmapOptions::{populate, stack, no_reserve_swap}` | [`Options::populate`], [`Options::flags`] |
 //! | `MmapOptions::huge(bits)` | [`Options::huge_pages`] |
 //! | `map[i]`, `map[i] = byte` | [`Map::get`], [`Map::set`] |
 //! | `map[a..b].to_vec()` | [`Map::to_vec`] |
@@ -301,6 +304,8 @@ pub use resize::InPlace;
 pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
 pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};
+#[doc(hidden)]
+pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use view::{ViewChunks, ViewIter};

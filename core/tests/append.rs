@@ -102,6 +102,33 @@ fn threads_append_in_turns() {
     assert!(file.read().iter().all(|&byte| byte != 0));
 }
 
+/// Otherwise a resize would cut the file between a write and the length that it publishes.
+#[test]
+fn calls_that_change_the_length_exclude_each_other() {
+    let file = TempFile::new(b"");
+    let map = writable(&file);
+    for round in 0..40 {
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let map = &map;
+                scope.spawn(move || {
+                    let mut random = fastrand::Rng::with_seed(round * 4 + thread);
+                    for _ in 0..30 {
+                        let len = random.usize(..20 * PAGE);
+                        match thread {
+                            0 if can_truncate_mapped() => map.resize(len).unwrap(),
+                            1 => drop(map.write_growing(&[1; 100], len)),
+                            2 => map.refresh().map(drop).unwrap(),
+                            _ => map.append(&vec![1; len]).map(drop).unwrap(),
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(map.len() as u64, file.file_len(), "round {round}");
+    }
+}
+
 #[test]
 fn writing_past_the_end_makes_the_map_longer() {
     let file = TempFile::new(b"abc");

@@ -82,8 +82,9 @@ fn a_scan_of_a_sparse_file_occupies_little_memory() {
 fn reading_lines_occupies_little_memory() {
     succeeds_in_child(|| {
         let [_, len, ..] = sizes();
-        let line = [&[b'x'; 99][..], b"\n"].concat();
-        let block = [line.repeat(100), b"the needle\n".to_vec()].concat();
+        // Pieces end with a line.
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        let block = [line.repeat(15), vec![b'y'; 1013], b"the needle\n".to_vec()].concat();
         let file = TempFile::repeated(&block, len);
         compare("lines", &file, |map| {
             let (mut lines, mut line) = (map.lines(), Vec::new());
@@ -95,6 +96,13 @@ fn reading_lines_occupies_little_memory() {
         compare("next_line", &file, |map| {
             let mut cursor = map.cursor();
             while !cursor.next_line().unwrap().is_empty() {}
+        });
+        // Each search begins behind a match, and ends with one.
+        compare("find, again and again", &file, |map| {
+            let mut at = 0;
+            while let Some(found) = map.find(b"\n", at..).unwrap() {
+                at = found + 1;
+            }
         });
         compare("find_iter", &file, |map| {
             assert!(map.find_iter(b"needle", ..).count() > 1000);

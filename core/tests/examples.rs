@@ -6,6 +6,7 @@ use std::{
     fs,
     num::NonZero,
     path::{Path, PathBuf},
+    thread,
 };
 
 use safemap::{Access, Error, FileBytes, Options};
@@ -21,8 +22,17 @@ mod arrays;
 #[path = "../examples/grep.rs"]
 mod grep;
 #[allow(dead_code)]
+#[path = "../examples/journal.rs"]
+mod journal;
+#[allow(dead_code)]
 #[path = "../examples/key_value.rs"]
 mod key_value;
+#[allow(dead_code)]
+#[path = "../examples/records.rs"]
+mod records;
+#[allow(dead_code)]
+#[path = "../examples/scan.rs"]
+mod scan;
 #[allow(dead_code)]
 #[path = "../examples/search_lines.rs"]
 mod search_lines;
@@ -115,4 +125,40 @@ fn other_files_are_errors_for_the_index() {
     assert!(open(b"short").is_err());
     let index = open(&[255; 100]).unwrap();
     assert!(matches!(index.get(b"key"), Err(Error::OutOfBounds { .. } | Error::Unsupported(_))));
+}
+
+#[test]
+fn a_journal_is_followed_while_it_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    journal::append(&path, &["one"]).unwrap();
+    let mut lines = vec![];
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| journal::follow(&path, &mut lines));
+        for line in ["two", "", "three", "end"] {
+            journal::append(&path, &[line]).unwrap();
+        }
+        reader.join().unwrap().unwrap();
+    });
+    assert_eq!(lines, b"one\ntwo\n\nthree\nend\n");
+}
+
+#[test]
+fn records_are_changed_in_place_or_appended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    for (name, amount) in
+        [("one", 5), ("two", -7), ("one", 10), ("a name that is too long to fit", 1)]
+    {
+        records::add(&path, name, amount).unwrap();
+    }
+    let expected = [("one", 15), ("two", -7), ("a name that is too long ", 1)];
+    assert_eq!(records::show(&path).unwrap(), expected.map(|(name, sum)| (name.to_owned(), sum)));
+}
+
+#[test]
+fn a_scan_counts_texts_and_adds_bytes() {
+    let file = TempFile::new(&b"some needles, a needle".repeat(100_000));
+    let sum: u64 = file.read().iter().map(|&byte| u64::from(byte)).sum();
+    assert_eq!(scan::scan(file.path(), b"needle").unwrap(), (200_000, sum));
 }

@@ -8,6 +8,7 @@ unchanged, and :func:`install` replaces the standard module in the running inter
 
 from safemap._damage import intact as intact
 from safemap._install import install as install
+from safemap._line import Line as Line
 from safemap._open import open as open
 from safemap._safemap import *  # noqa: F403
 from safemap._safemap import _STANDARD_NAMES

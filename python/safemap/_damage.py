@@ -1,16 +1,18 @@
 """A block of code in which no repair of a map may happen."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from __future__ import annotations
 
 from safemap._safemap import FaultError, _check_intact, damages
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
 
-@contextmanager
-def intact() -> Iterator[None]:
-    """Returns a context manager that raises FaultError at the end of its block if repair has
-    handled a fault in it, in any thread, or if a map with repair=True is damaged or longer than its
-    file.
+
+# Not made by contextlib, whose import takes longer than that of the package.
+class intact:
+    """A context manager that raises FaultError at the end of its block if repair has handled a
+    fault in it, in any thread, or if a map with repair=True is damaged or longer than its file.
 
     So code that uses the memory of maps through buffers (numpy, pandas, hashlib, re) has computed
     nothing with zeros in place of bytes of a file, unless the exception says so. The attribute
@@ -22,12 +24,31 @@ def intact() -> Iterator[None]:
 
     A file that was truncated and has grown back is not noticed if no byte was accessed in between.
     """
-    before = damages()
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        """Starts the block."""
+        self._before = damages()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Ends the block: raises FaultError if bytes were lost."""
+        is_replaced = isinstance(exc_value, Exception) and not isinstance(exc_value, FaultError)
+        if exc_value is None or is_replaced:
+            _check(self._before)
+
+
+def _check(before: int) -> None:
     try:
-        yield
-    except FaultError:
-        raise
-    except Exception:
         _check_intact(before)
+    except FaultError as error:
+        map = error.map
+        # The arrays of safemap.numpy report damage that was not raised.
+        if map is not None and hasattr(map, "_was_raised"):
+            map._was_raised = True
         raise
-    _check_intact(before)

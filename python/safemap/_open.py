@@ -8,7 +8,12 @@ from safemap._safemap import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from safemap._types import Advise, File, Mode
+
+    _SomeMap = TypeVar("_SomeMap", bound=Map)
 
 
 def open(
@@ -21,7 +26,9 @@ def open(
     repair: bool = False,
     allocate: bool = False,
     advise: Advise | None = None,
+    populate: bool = False,
     lock: bool = False,
+    drop_behind: int | None = None,
 ) -> Map:
     """Maps a file.
 
@@ -45,12 +52,15 @@ def open(
     longer file is not cut; a shorter one is extended in the modes r+, w+ and x+, and a ValueError
     in the others.
 
-    `reserve` is a number of bytes: up to this length the map grows without moving. `repair` and
-    `allocate` are as for mmap. `advise` says how the map will be used, and `lock` reads
-    all pages into memory and keeps them there.
+    `reserve` is a number of bytes: up to this length the map grows without moving, also while
+    buffers of the memory exist. `repair` and `allocate` are as for mmap. `advise` says how the map
+    will be used, `populate` reads all pages into memory, and `lock` keeps them there as well.
+    `drop_behind` is a number of bytes: forward reads, searches and lines() release pages that lie
+    further behind, so that a file may be larger than memory.
 
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
-    the file, io.UnsupportedOperation for a file without a length, as in /proc.
+    the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and
+    `drop_behind` in the mode c and on Windows.
     """
     return Map(
         file,
@@ -61,19 +71,21 @@ def open(
         repair=repair,
         allocate=allocate,
         advise=advise,
+        populate=populate,
         lock=lock,
+        drop_behind=drop_behind,
     )
 
 
 def _reopen(
-    cls: type[Map],
+    cls: Callable[..., _SomeMap],
     path: str | bytes,
     mode: Mode,
     offset: int,
     size: int | None,
     device: int,
     inode: int,
-) -> Map:
+) -> _SomeMap:
     """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
     status = os.stat(path)
     if (status.st_dev, status.st_ino) == (device, inode):

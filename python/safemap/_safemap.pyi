@@ -1,12 +1,13 @@
 """Memory-mapped files: the class mmap, its exceptions, and its constants."""
 
 import sys
-from collections.abc import Iterator
-from types import TracebackType
-from typing import Final, Literal, NoReturn, SupportsIndex, final, overload
+from collections.abc import Iterator, Sequence
+from types import GenericAlias, TracebackType
+from typing import Final, Generic, Literal, NoReturn, SupportsIndex, final, overload
 
-from typing_extensions import Buffer, Self, disjoint_base
+from typing_extensions import Buffer, Self, TypeVar, disjoint_base
 
+from safemap._line import Line
 from safemap._stream import MapIO
 from safemap._types import Advise, File, Mode
 
@@ -38,22 +39,47 @@ def damages() -> int:
     or written. The number never decreases. A forked child starts with that of its parent.
     """
 
-def _damage_in(map: mmap, start: int, end: int) -> int | None: ...
+def _is_suspect(map: mmap) -> bool: ...
+def _check_range(map: mmap, start: int, end: int) -> None: ...
 def _check_intact(before: int) -> None: ...
 def _repair_files() -> None: ...
-@final
-class LineIterator:
-    """An iterator over the lines of a map, as `bytes`. Returned by mmap.lines().
 
-    After an exception it is exhausted.
+_Item = TypeVar("_Item", bound=bytes | Line, default=bytes)
+
+@final
+class LineIterator(Generic[_Item]):
+    """An iterator over the lines of a map, as `bytes` or as `Line`. Returned by the method lines().
+
+    After an exception it is exhausted, unless the handler of a signal raised it.
     """
 
     def __iter__(self) -> Self:
         """Returns the iterator itself."""
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> _Item:
         """Returns the next line. Raises StopIteration at the end, ValueError if the map is closed,
         FaultError if the line cannot be read.
+        """
+
+    def tell(self) -> int:
+        """Returns the offset of the next line. With needles, the search continues there."""
+
+    def __class_getitem__(cls, item: object) -> GenericAlias: ...
+
+@final
+class FindIterator:
+    """An iterator over the offsets at which something is found in a map. Returned by
+    Map.find_iter().
+
+    After an exception it is exhausted, unless the handler of a signal raised it.
+    """
+
+    def __iter__(self) -> Self:
+        """Returns the iterator itself."""
+
+    def __next__(self) -> int:
+        """Returns the next offset. Raises StopIteration at the end, ValueError if the map is
+        closed, FaultError if a byte cannot be read.
         """
 
 @disjoint_base
@@ -373,9 +399,9 @@ class mmap:
     # These two methods do not exist: iteration and `in` use indices, and compare bytes of length 1.
     def __iter__(self) -> Iterator[bytes]: ...
     def __contains__(self, byte: object, /) -> bool: ...
-    if sys.version_info >= (3, 12):
-        def __buffer__(self, flags: int, /) -> memoryview: ...
-        def __release_buffer__(self, view: memoryview, /) -> None: ...
+    # A buffer before Python 3.12, too, as in typeshed.
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, view: memoryview, /) -> None: ...
 
 @disjoint_base
 class Map(mmap):
@@ -397,7 +423,9 @@ class Map(mmap):
         repair: bool = False,
         allocate: bool = False,
         advise: Advise | None = None,
+        populate: bool = False,
         lock: bool = False,
+        drop_behind: int | None = None,
     ) -> Self:
         """Maps a file, as open() does."""
 
@@ -428,8 +456,37 @@ class Map(mmap):
         """Sets the length of the map to the current length of the file, and returns it. The file is
         not modified. Read-only maps can be refreshed, too.
 
-        Raises BufferError while a buffer of the memory exists, io.UnsupportedOperation for a map
-        that was opened with a size or in the mode c.
+        Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
+        a size or in the mode c.
+        """
+
+    def append(self, data: Buffer, /) -> int:
+        """Writes `data` at the end of the file, makes the map longer, and returns the offset of the
+        data in the map. The position is neither used nor changed.
+
+        Other processes never read zeros in place of data to come, but may read a part of it. If the
+        disk is full, file and map are unchanged. Threads take turns; one map may append to a
+        file at a time.
+
+        Raises io.UnsupportedOperation if the map does not end at the end of the file, for a
+        descriptor with O_APPEND and in the mode c, TypeError for a read-only map, BufferError if a
+        buffer of the memory exists and the map would have to move.
+        """
+
+    def windows(
+        self, size: int, start: int = 0, end: int | None = None, *, drop: bool = True
+    ) -> Iterator[memoryview[int]]:
+        """Returns an iterator over memoryviews of consecutive parts of `start..end`, each of `size`
+        bytes but the last.
+
+        If `drop` is true, the iterator releases the pages of the parts before the current one, in
+        pieces of at least 2 MiB: reading a file that is larger than memory then occupies little of
+        it. Nothing that was written is lost, and older views read the pages again. On Windows the
+        system decides. Without `end` the last part ends with the map.
+
+        Raises ValueError for a size that is not positive. If `drop` is true:
+        io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL) for a
+        locked map.
         """
 
     def truncate(self, size: int | None = None, /) -> int:
@@ -437,7 +494,7 @@ class Map(mmap):
         position. Returns the length. The position does not change.
 
         Raises io.UnsupportedOperation for a map that was opened with a size or for reading,
-        BufferError while a buffer of the memory exists.
+        BufferError as resize() does.
         """
 
     def readable(self) -> bool:
@@ -463,9 +520,104 @@ class Map(mmap):
         longer if it was opened without a size. Closing a stream does not close the map.
         """
 
+    # Searches. None of them uses the position.
+
+    def find_iter(
+        self,
+        sub: Buffer,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        overlapping: bool = False,
+    ) -> FindIterator:
+        """Returns an iterator over the offsets in `start..end` at which `sub` is found, in
+        ascending order. Matches do not overlap, unless `overlapping` is true.
+
+        The position is neither used nor changed. An empty `sub` is found at each offset.
+        """
+
+    def count(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns how often `sub`, a bytes-like object or the int of a byte, is found in
+        `start..end` without overlap.
+        """
+
+    def startswith(self, prefix: Buffer, at: SupportsIndex = 0) -> bool:
+        """Returns whether the bytes from `at` on begin with `prefix`."""
+
+    def index(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns the lowest index in `start..end` at which `sub`, a bytes-like object or the int
+        of a byte, is found. Raises ValueError if there is none. Does not use the position.
+        """
+
+    def rindex(
+        self,
+        sub: Buffer | SupportsIndex,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+    ) -> int:
+        """Returns the highest index in `start..end` at which `sub`, a bytes-like object or the int
+        of a byte, is found. Raises ValueError if there is none. Does not use the position.
+        """
+
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: Literal[False] = False,
+    ) -> LineIterator[bytes]:
+        """Returns an iterator over the lines in `start..end`.
+
+        Lines end with `separator`, one byte, which is removed if `keepends` is false. With
+        `containing`, a bytes-like object or several, only the lines that contain one of them are
+        returned, each once. If `numbered` is true, the items are named tuples `Line(number, offset,
+        bytes)`; the first line has the number 1.
+
+        The position is neither used nor changed. Up to 8 KiB are read ahead, so the iterator may
+        miss concurrent writes. A needle with a separator that is not at its end raises ValueError.
+        """
+
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: Literal[True],
+    ) -> LineIterator[Line]: ...
+    @overload
+    def lines(
+        self,
+        start: SupportsIndex = 0,
+        end: SupportsIndex | None = None,
+        *,
+        keepends: bool = True,
+        containing: Buffer | Sequence[Buffer] | None = None,
+        separator: bytes = b"\n",
+        numbered: bool = False,
+    ) -> LineIterator[bytes] | LineIterator[Line]: ...
     @property
     def _file_id(self) -> tuple[int, int] | None: ...
     def _read_into(self, buffer: Buffer, at: int, end: int) -> int: ...
+    def _passed(self, start: int, end: int) -> None: ...
+    def _drop(self, start: int, end: int) -> None: ...
     def _write_at(self, bytes: Buffer, at: int) -> int: ...
     def __bool__(self) -> Literal[True]:
         """Returns True, as every file object does, also for an empty map."""

@@ -66,6 +66,7 @@ class MapIO(io.RawIOBase):
         count = rest if size is None or size < 0 else min(size, rest)
         data = self._map[self._at : self._at + count]
         self._at += len(data)
+        self._map._passed(self._at - len(data), self._at)
         return data
 
     def readall(self) -> bytes:

@@ -1,7 +1,8 @@
 """Types of arguments, for type checkers. The package does not import this module when it runs."""
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, SupportsIndex, TypeAlias
 
 
 class SupportsFileno(Protocol):
@@ -14,3 +15,8 @@ class SupportsFileno(Protocol):
 File: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes] | int | SupportsFileno
 Mode: TypeAlias = Literal["r", "r+", "w+", "x+", "c"]
 Advise: TypeAlias = Literal["sequential", "random", "willneed"]
+
+# Of `safemap.numpy`.
+LongMode: TypeAlias = Literal["readonly", "readwrite", "write", "copyonwrite"]
+Order: TypeAlias = Literal["C", "F"]
+Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]

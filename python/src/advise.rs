@@ -7,7 +7,6 @@ use crate::{
     argument::{OMITTED, Optional, int, optional_ssize},
     constants::ACCESS_READ,
     error::{Hint, errno, value_error},
-    memory::ensure_page_aligned,
     mmap::Mmap,
     os::{ACCESS_DENIED, INVALID},
 };
@@ -31,9 +30,13 @@ impl Mmap {
         length: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (option, start, length) = (int(option)?, start.ssize_or(0)?, optional_ssize(length)?);
-        let (start, end) = advice_range(start, length, self.length(py)?)?;
-        ensure_page_aligned(py, start, Hint::ChangedPages(start))?;
-        match Advice::from_raw(option) {
+        let len = self.length(py)?;
+        let (start, end) = advice_range(start, length, len)?;
+        self.ensure_page_aligned(py, start, Hint::ChangedPages(start))?;
+        let advice = Advice::from_raw(option);
+        // The system rounds the end up to a page. That would remove bytes outside the range.
+        let end = if let Advice::Remove = advice { end } else { self.page_end(end).min(len) };
+        match advice {
             // The core makes no system call for an empty range, which would reject the option.
             Advice::Other(_) if start == end => Err(errno(INVALID)),
             Advice::Remove if self.access == ACCESS_READ => Err(errno(ACCESS_DENIED)),
@@ -42,7 +45,14 @@ impl Mmap {
     }
 }
 
-/// Returns the range for the advice. Its end is rounded up to a page, as the system does.
+impl Mmap {
+    /// Returns the end of the page in which a range ends.
+    fn page_end(&self, end: usize) -> usize {
+        (self.lead() + end).next_multiple_of(page_size()) - self.lead()
+    }
+}
+
+/// Returns the range for the advice.
 fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(usize, usize)> {
     let start = usize::try_from(start).ok().filter(|&start| start < len);
     let start = start.ok_or_else(|| value_error("madvise start out of bounds"))?;
@@ -50,5 +60,5 @@ fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(us
     let length = usize::try_from(length).map_err(|_| value_error("madvise length invalid"))?;
     let end = start.checked_add(length).filter(|&end| end <= isize::MAX as usize);
     let end = end.ok_or_else(|| PyOverflowError::new_err("madvise length too large"))?.min(len);
-    Ok((start, end.next_multiple_of(page_size()).min(len)))
+    Ok((start, end))
 }

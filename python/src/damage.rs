@@ -11,7 +11,7 @@ use pyo3::{
 use safemap::{Error, Map};
 
 use crate::{
-    error::{fault_without_map, to_exception},
+    error::{FaultError, fault_without_map, to_exception},
     ffi::Lock,
     mmap::Mmap,
     os::CAN_REPAIR,
@@ -55,16 +55,46 @@ pub(crate) fn damages() -> usize {
     safemap::damages()
 }
 
-/// Returns the lowest offset in `start..end` at which zeros have replaced bytes of the map, or
-/// None.
+/// Returns whether zeros have replaced bytes of the map, or its file is shorter than the map.
 #[pyfunction]
-#[pyo3(name = "_damage_in")]
-pub(crate) fn damage_in(
-    map: &Bound<'_, Mmap>,
-    start: usize,
-    end: usize,
-) -> PyResult<Option<usize>> {
-    map.get().run(map.py(), |map| Ok(map.damage_in(start..end)))
+#[pyo3(name = "_is_suspect")]
+pub(crate) fn is_suspect(map: &Bound<'_, Mmap>) -> PyResult<bool> {
+    map.get().run(map.py(), |map| Ok(Defect::of(map).is_some()))
+}
+
+/// Raises FaultError, with the map as its attribute, if zeros have replaced bytes in `start..end`,
+/// or if the file is shorter than the map.
+#[pyfunction]
+#[pyo3(name = "_check_range")]
+pub(crate) fn check_range(map: &Bound<'_, Mmap>, start: usize, end: usize) -> PyResult<()> {
+    map.get()
+        .run(map.py(), |map| match map.damage_in(start..end) {
+            Some(offset) => Err(Error::Damaged { offset }),
+            None => missing(map).map_or(Ok(()), |offset| Err(Error::Fault { offset })),
+        })
+        .or_else(|error| Err(with_map(error, map)?))
+}
+
+/// Returns the offset at which the file ends, if the map is longer, also for a damaged map.
+fn missing(map: &Map) -> Option<usize> {
+    match map.verify() {
+        Err(Error::Fault { offset }) => Some(offset),
+        Err(Error::Damaged { .. }) => {
+            // A device has no length here.
+            let file_len = map.file_len().ok().filter(|&len| len > 0)?;
+            let offset = usize::try_from(file_len.saturating_sub(map.offset())).ok()?;
+            (offset < map.len()).then_some(offset)
+        }
+        _ => None,
+    }
+}
+
+fn with_map(error: PyErr, map: &Bound<'_, Mmap>) -> PyResult<PyErr> {
+    let py = map.py();
+    if error.is_instance_of::<FaultError>(py) {
+        error.value(py).setattr("map", map)?;
+    }
+    Ok(error)
 }
 
 /// Records a map that is repaired.
@@ -110,10 +140,7 @@ impl Defect {
         if let Some(damage) = map.first_damage() {
             return Some(Defect::Damaged(damage.number, damage.offset));
         }
-        match map.verify() {
-            Err(Error::Fault { offset }) => Some(Defect::Short(offset)),
-            _ => None,
-        }
+        missing(map).map(Defect::Short)
     }
 
     /// The faults after the number `before` come first, then older ones, then the other defects.
@@ -142,11 +169,7 @@ pub(crate) fn check_intact(py: Python<'_>, before: usize) -> PyResult<()> {
         .filter_map(|map| defect_of(map.cast_into().ok()?))
         .min_by_key(|(_, defect)| defect.order(before));
     match first {
-        Some((map, defect)) => {
-            let error = to_exception(defect.error());
-            error.value(py).setattr("map", map)?;
-            Err(error)
-        }
+        Some((map, defect)) => Err(with_map(to_exception(defect.error()), &map)?),
         None if safemap::damages() != before => Err(fault_without_map()),
         None => Ok(()),
     }

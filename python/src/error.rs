@@ -37,6 +37,8 @@ pub(crate) enum Hint {
     FlushedPages(usize, usize),
     /// The start of a change to pages.
     ChangedPages(usize),
+    /// The same, as a byte of the file, if the map does not start with a page.
+    PagesOfFile(u64),
     WritableDescriptor,
     ReadableDescriptor,
     Directory,
@@ -82,6 +84,10 @@ impl Hint {
                     "start {start} is not a multiple of {page} (PAGESIZE): the call changes pages"
                 )
             }
+            Hint::PagesOfFile(at) => format!(
+                "byte {at} of the file is not at a multiple of {page} (PAGESIZE): the call \
+                 changes pages"
+            ),
             Hint::WritableDescriptor => "a map that changes its file needs a descriptor that is \
                  open for reading and writing ('r+b'); one that is open for reading is enough for \
                  ACCESS_READ and ACCESS_COPY, and for safemap.open in the modes r and c"
@@ -143,7 +149,11 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
         // The methods check ranges first, so another thread has shortened the map since.
         Error::OutOfBounds { .. } => value_error("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),
-        Error::Unaligned { .. } => errno(error.raw_os_error().unwrap_or_default()),
+        // The other calls have checked the offset.
+        Error::Unaligned { call: "protect", offset, .. } => {
+            with_hint(&io::Error::from_raw_os_error(os::INVALID), Hint::PagesOfFile(*offset))
+        }
+        Error::Unaligned { .. } => errno(os::INVALID),
         Error::TooLong { len } => {
             with_hint(&io::Error::from_raw_os_error(os::NOT_ENOUGH_MEMORY), Hint::Length(*len))
         }

@@ -246,7 +246,11 @@ impl Method for WriteByte {
         let byte = byte(&arguments[0])?;
         mmap.ensure_writable()?;
         let at = mmap.position();
-        mmap.ensure_end(py, at.saturating_add(1))?;
+        if mmap.grows && at >= mmap.length(py)? {
+            mmap.write_bytes(py, &[byte], at)?;
+            mmap.set_position(at + 1);
+            return Ok(ReturnValue::none(py));
+        }
         mmap.map.with(
             py,
             |map| map.set(byte, at),
@@ -305,18 +309,14 @@ impl Mmap {
 
     /// Writes `bytes` at `at`. Raises ValueError, and writes nothing, if they do not fit.
     pub(crate) fn write_bytes(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
-        self.ensure_end(py, at.saturating_add(bytes.len()))?;
-        let left = self.length(py)?.checked_sub(at).filter(|&left| bytes.len() <= left);
-        left.ok_or_else(|| value_error("data out of range"))?;
-        self.copy_in(py, bytes, at)
-    }
-
-    /// Makes a map that [grows](Mmap::grows) at least `end` bytes long.
-    fn ensure_end(&self, py: Python<'_>, end: usize) -> PyResult<()> {
-        if !self.grows || end <= self.length(py)? {
-            return Ok(());
+        let inside = self.length(py)?.saturating_sub(at).min(bytes.len());
+        let (inside, behind) = bytes.split_at(inside);
+        match (behind.is_empty(), self.grows) {
+            (true, _) => {}
+            (false, true) => self.write_behind(py, behind, at.saturating_add(inside.len()))?,
+            (false, false) => return Err(value_error("data out of range")),
         }
-        self.map.resize(py, |map| map.resize(end.max(map.len())), to_exception)
+        if inside.is_empty() { Ok(()) } else { self.copy_in(py, inside, at) }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         try_new_bytes, try_short_bytes, try_slice_bounds, try_small_int, with_bytes,
     },
     mmap::{DETACH_THRESHOLD, Mmap, offset_in},
-    pieces::{Direction, PIECE, Pieces},
+    pieces::{Direction, PIECE, Pieces, SignalClock},
 };
 
 /// Reading.
@@ -84,7 +84,8 @@ impl Mmap {
             if stride.extent() < DETACH_THRESHOLD {
                 self.run(py, |map| gather(map, 0..stride.count))?;
             } else {
-                self.run_pieces(py, stride.pieces(), gather)?;
+                let mut clock = SignalClock::new(py);
+                self.run_pieces(py, &mut clock, &mut stride.pieces(), gather)?;
             }
             Ok(stride.count)
         })
@@ -188,13 +189,16 @@ impl Mmap {
     /// Copies `bytes` to the bytes of a slice. Other threads may write to them unless they are
     /// `stable`; then a copy is written.
     fn scatter(&self, py: Python<'_>, bytes: &[u8], stable: bool, stride: Stride) -> PyResult<()> {
-        let is_short = stride.extent() < DETACH_THRESHOLD;
-        // Bytes of the map itself are copied before any of them changes.
-        if !stable && (is_short || self.run(py, |map| Ok(offset_in(map, bytes)))?.is_some()) {
-            return self.scatter(py, &copy_of(bytes).map_err(to_exception)?, true, stride);
-        }
-        if is_short {
-            return self.run(py, |map| map.scatter(bytes, stride.start, stride.step));
+        let write =
+            |bytes: &[u8]| self.run(py, |map| map.scatter(bytes, stride.start, stride.step));
+        match (stride.extent() < DETACH_THRESHOLD, stable) {
+            (true, true) => return write(bytes),
+            (true, false) => return write(&copy_of(bytes).map_err(to_exception)?),
+            // Bytes of the map itself are copied before any of them changes.
+            (false, false) if self.run(py, |map| Ok(offset_in(map, bytes)))?.is_some() => {
+                return self.scatter(py, &copy_of(bytes).map_err(to_exception)?, true, stride);
+            }
+            _ => {}
         }
         self.write_pieces(py, stride.pieces(), |map, piece| {
             let (start, bytes) = (stride.offset(piece.start), &bytes[piece]);

@@ -13,6 +13,7 @@ mod error;
 mod ffi;
 mod file;
 mod index;
+mod line_reader;
 mod lines;
 mod map;
 mod memory;
@@ -27,7 +28,12 @@ compile_error!("safemap supports CPython only: the layout of a type's slots diff
 
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use crate::{error::FaultError, lines::LineIterator, map::FileMap, mmap::Mmap};
+use crate::{
+    error::FaultError,
+    lines::LineIterator,
+    map::{FileMap, FindIterator},
+    mmap::Mmap,
+};
 
 /// The extension module of the package `safemap`.
 // Free-threaded builds need no GIL: see `ffi/shared_map.rs`.
@@ -39,6 +45,7 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Mmap>()?;
     module.add_class::<FileMap>()?;
     module.add_class::<LineIterator>()?;
+    module.add_class::<FindIterator>()?;
     module.add("error", py.get_type::<PyOSError>())?;
     let fault_error = py.get_type::<FaultError>();
     fault_error.setattr("offset", py.None())?;
@@ -46,7 +53,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("FaultError", fault_error)?;
     module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
     module.add_function(wrap_pyfunction!(damage::damages, module)?)?;
-    module.add_function(wrap_pyfunction!(damage::damage_in, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::is_suspect, module)?)?;
+    module.add_function(wrap_pyfunction!(damage::check_range, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
     module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
     constants::add(module)?;

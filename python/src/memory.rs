@@ -94,7 +94,7 @@ impl Mmap {
         }
         if FLUSH_NEEDS_PAGE_ALIGNMENT {
             let hint = Hint::FlushedPages(range.start, range.len());
-            ensure_page_aligned(py, range.start, hint)?;
+            self.ensure_page_aligned(py, range.start, hint)?;
         }
         let flags = if flags == 0 { MS_SYNC } else { flags };
         self.run_detached(py, |map| map.flush_with(flags, range))
@@ -175,7 +175,7 @@ impl Mmap {
     ) -> PyResult<()> {
         let prot = Protection::from_bits(int(prot)?);
         let range = self.range(py, &start, length)?;
-        ensure_page_aligned(py, range.start, Hint::ChangedPages(range.start))?;
+        self.ensure_page_aligned(py, range.start, Hint::ChangedPages(range.start))?;
         self.run_detached(py, |map| map.protect(prot, range))
     }
 
@@ -227,6 +227,26 @@ impl Mmap {
 }
 
 impl Mmap {
+    /// Returns the number of bytes of the first page that lie before the map: 0 in the class
+    /// `mmap`.
+    pub(crate) fn lead(&self) -> usize {
+        self.offset as usize % page_size()
+    }
+
+    /// Raises the system's error for an offset that is not a multiple of the page size. A map that
+    /// does not start with a page accepts what the core accepts.
+    pub(crate) fn ensure_page_aligned(
+        &self,
+        py: Python<'_>,
+        at: usize,
+        hint: Hint,
+    ) -> PyResult<()> {
+        match self.lead() > 0 || at.is_multiple_of(page_size()) {
+            true => Ok(()),
+            false => Err(hint.add_to(py, errno(INVALID))),
+        }
+    }
+
     /// Raises CPython's exception for a map that cannot be resized.
     fn ensure_resizable(&self) -> PyResult<()> {
         if self.map.is_exported() {
@@ -272,11 +292,6 @@ fn range_within(at: isize, count: isize, len: usize) -> Option<Range<usize>> {
     let (start, count) = (usize::try_from(at).ok()?, usize::try_from(count).ok()?);
     let end = start.checked_add(count).filter(|&end| end <= len)?;
     Some(start..end)
-}
-
-/// Raises the system's error for an offset that is not a multiple of the page size.
-pub(crate) fn ensure_page_aligned(py: Python<'_>, at: usize, hint: Hint) -> PyResult<()> {
-    if at.is_multiple_of(page_size()) { Ok(()) } else { Err(hint.add_to(py, errno(INVALID))) }
 }
 
 /// Returns the range to flush. A size of -1 extends to the end.

@@ -14,7 +14,7 @@ use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
     error::{closed, index_or_exception, read_only, to_exception},
     ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
-    pieces::{Direction, Pieces},
+    pieces::{Direction, Pieces, SignalClock},
 };
 
 /// Calls that copy at least this many bytes detach from the interpreter, so that other threads can
@@ -63,6 +63,10 @@ pub(crate) struct Mmap {
     pub(crate) tracked: bool,
     /// Whether a write past the end makes the map longer, as that of a file does.
     pub(crate) grows: bool,
+    /// Whether forward reads release pages behind them.
+    pub(crate) drops_behind: bool,
+    /// Address space into which the map grows while buffers exist, in bytes.
+    pub(crate) reserve: usize,
 }
 
 impl Mmap {
@@ -76,6 +80,8 @@ impl Mmap {
             offset,
             tracked,
             grows: false,
+            drops_behind: false,
+            reserve: 0,
         }
     }
 
@@ -173,8 +179,20 @@ impl Mmap {
         at: usize,
         len: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        self.copy_out_timed(py, at, len, &mut SignalClock::new(py))
+    }
+
+    /// [`Mmap::copy_out`] with a clock, which knows afterwards whether a handler raised.
+    pub(crate) fn copy_out_timed<'py>(
+        &self,
+        py: Python<'py>,
+        at: usize,
+        len: usize,
+        clock: &mut SignalClock,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         new_bytes(py, len, |bytes| {
-            self.fill(py, bytes, at, |map, piece, at| Ok(map.read_uninit_at(piece, at)?.len()))
+            let read = |map: &Map, piece: &mut [_], at| Ok(map.read_uninit_at(piece, at)?.len());
+            self.fill(py, bytes, at, clock, read)
         })
     }
 
@@ -188,12 +206,11 @@ impl Mmap {
         end: usize,
     ) -> PyResult<usize> {
         let len = target.len().min(end.saturating_sub(at));
-        self.fill(py, &mut target[..len], at, |map, piece, start| {
-            match map.read_uninit_at(piece, start) {
-                Err(Error::Fault { offset }) if offset > at => Ok(offset - start),
-                result => result.map(|bytes| bytes.len()),
-            }
-        })
+        let read = |map: &Map, piece: &mut [_], start| match map.read_uninit_at(piece, start) {
+            Err(Error::Fault { offset }) if offset > at => Ok(offset - start),
+            result => result.map(|bytes| bytes.len()),
+        };
+        self.fill(py, &mut target[..len], at, &mut SignalClock::new(py), read)
     }
 
     /// Fills `target` with bytes of the map, starting at `at`, until `read` copies less than it is
@@ -203,6 +220,7 @@ impl Mmap {
         py: Python<'_>,
         target: &mut [MaybeUninit<u8>],
         at: usize,
+        clock: &mut SignalClock,
         read: impl Fn(&Map, &mut [MaybeUninit<u8>], usize) -> safemap::Result<usize> + Send + Sync,
     ) -> PyResult<usize> {
         let len = target.len();
@@ -214,7 +232,8 @@ impl Mmap {
         if len < DETACH_THRESHOLD {
             return self.run(py, |map| copy(map, 0..len));
         }
-        let end = self.run_pieces(py, Pieces::new(0..len, Direction::Forward), |map, piece| {
+        let mut pieces = Pieces::new(0..len, Direction::Forward);
+        let end = self.run_pieces(py, clock, &mut pieces, |map, piece| {
             let copied = copy(map, piece.clone())?;
             // Not beyond the end that the map has now.
             let end = map.len().saturating_sub(at).min(piece.start + copied);
@@ -225,10 +244,15 @@ impl Mmap {
 
     /// Copies `bytes` into the map, starting at `at`.
     pub(crate) fn copy_in(&self, py: Python<'_>, bytes: &[u8], at: usize) -> PyResult<()> {
-        let (len, from) = (bytes.len(), self.run(py, |map| Ok(offset_in(map, bytes)))?);
-        match from {
+        let len = bytes.len();
+        if len < DETACH_THRESHOLD {
+            return self.run(py, |map| match offset_in(map, bytes) {
+                Some(from) => map.copy_within(from..from + len, at),
+                None => map.write_at(bytes, at),
+            });
+        }
+        match self.run(py, |map| Ok(offset_in(map, bytes)))? {
             Some(from) => self.copy_within(py, from..from + len, at),
-            None if len < DETACH_THRESHOLD => self.run(py, |map| map.write_at(bytes, at)),
             None => {
                 let pieces = Pieces::new(0..len, Direction::Forward);
                 self.write_pieces(py, pieces, |map, piece| {

@@ -7,12 +7,12 @@
 
 use std::{
     cell::Cell,
-    ops::Range,
+    ops::{ControlFlow, Range},
     time::{Duration, Instant},
 };
 
 use pyo3::prelude::*;
-use safemap::{Map, forks};
+use safemap::{Map, try_forks};
 
 use crate::{error::FaultError, mmap::Mmap};
 
@@ -47,6 +47,14 @@ impl Pieces {
         Pieces { size, ..self }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Takes the next piece.
     fn take(&mut self) -> Option<Range<usize>> {
         let (rest, size) = (self.rest.clone(), self.size.min(self.rest.len()));
@@ -60,6 +68,22 @@ impl Pieces {
         }
         (!piece.is_empty()).then_some(piece)
     }
+
+    /// Runs `work` on the next piece. Returns `Break` with the value that it returns, or after the
+    /// last piece.
+    pub(crate) fn step<R>(
+        &mut self,
+        map: &Map,
+        work: &mut impl FnMut(&Map, Range<usize>) -> safemap::Result<Option<R>>,
+    ) -> safemap::Result<ControlFlow<Option<R>>> {
+        let Some(piece) = self.take() else { return Ok(ControlFlow::Break(None)) };
+        let (len, result) = (piece.len(), work(map, piece)?);
+        self.done += len;
+        Ok(match result {
+            None if !self.rest.is_empty() => ControlFlow::Continue(()),
+            result => ControlFlow::Break(result),
+        })
+    }
 }
 
 /// When a call has to check for signals.
@@ -67,11 +91,13 @@ pub(crate) struct SignalClock {
     is_main: bool,
     /// When it checked last; `None` until the first piece is done.
     checked: Option<Instant>,
+    /// Whether a handler raised an exception.
+    pub(crate) raised: bool,
 }
 
 impl SignalClock {
     pub(crate) fn new(py: Python<'_>) -> SignalClock {
-        SignalClock { is_main: is_main_thread(py), checked: None }
+        SignalClock { is_main: is_main_thread(py), checked: None, raised: false }
     }
 
     /// Whether the call has to check. The first piece starts the clock, so that a call of one piece
@@ -87,9 +113,9 @@ impl SignalClock {
     ///
     /// The exception of a handler.
     pub(crate) fn check(&mut self, py: Python<'_>) -> PyResult<()> {
-        py.check_signals()?;
-        self.checked = Some(Instant::now());
-        Ok(())
+        let checked = py.check_signals();
+        (self.checked, self.raised) = (Some(Instant::now()), checked.is_err());
+        checked
     }
 }
 
@@ -100,12 +126,12 @@ thread_local! {
 
 /// Whether this thread runs the handlers of signals.
 fn is_main_thread(py: Python<'_>) -> bool {
-    let forks = forks();
+    let forks = try_forks();
     if let Some((_, is_main)) = IS_MAIN.get().filter(|&(at, _)| at == forks) {
         return is_main;
     }
     // Without the module there is most likely one thread; another one only checks in vain.
-    let Ok(is_main) = ask_threading(py) else { return true };
+    let is_main = ask_threading(py).unwrap_or(true);
     IS_MAIN.set(Some((forks, is_main)));
     is_main
 }
@@ -119,6 +145,24 @@ fn ask_threading(py: Python<'_>) -> PyResult<bool> {
 }
 
 impl Mmap {
+    /// Calls `step`, detached from the interpreter, until it returns `Break`, or until the caller
+    /// has to check for signals.
+    pub(crate) fn run_until_due<R: Send>(
+        &self,
+        py: Python<'_>,
+        clock: &mut SignalClock,
+        mut step: impl FnMut(&Map) -> safemap::Result<ControlFlow<R>> + Send,
+    ) -> PyResult<ControlFlow<R>> {
+        self.run_detached(py, |map| {
+            loop {
+                let flow = step(map)?;
+                if flow.is_break() || clock.is_due() {
+                    return Ok(flow);
+                }
+            }
+        })
+    }
+
     /// Runs `work` on each of `pieces`, detached from the interpreter, until it returns a value.
     /// Returns that value. The map may change between two pieces.
     ///
@@ -128,10 +172,16 @@ impl Mmap {
     pub(crate) fn run_pieces<R: Send>(
         &self,
         py: Python<'_>,
-        mut pieces: Pieces,
+        clock: &mut SignalClock,
+        pieces: &mut Pieces,
         mut work: impl FnMut(&Map, Range<usize>) -> safemap::Result<Option<R>> + Send,
     ) -> PyResult<Option<R>> {
-        self.run_each(py, &mut pieces, &mut work)
+        loop {
+            match self.run_until_due(py, clock, |map| pieces.step(map, &mut work))? {
+                ControlFlow::Break(result) => return Ok(result),
+                ControlFlow::Continue(()) => clock.check(py)?,
+            }
+        }
     }
 
     /// Runs `write` on each of `pieces`, detached from the interpreter.
@@ -145,40 +195,11 @@ impl Mmap {
         mut pieces: Pieces,
         write: impl Fn(&Map, Range<usize>) -> safemap::Result<()> + Send + Sync,
     ) -> PyResult<()> {
-        let total = pieces.rest.len();
-        let mut work = |map: &Map, piece| write(map, piece).map(|()| None::<()>);
-        match self.run_each(py, &mut pieces, &mut work) {
+        let (total, mut clock) = (pieces.rest.len(), SignalClock::new(py));
+        let work = |map: &Map, piece| write(map, piece).map(|()| None::<()>);
+        match self.run_pieces(py, &mut clock, &mut pieces, work) {
             Err(error) if pieces.done > 0 => Err(with_note(py, error, &pieces, total)),
             result => result.map(drop),
-        }
-    }
-
-    fn run_each<R: Send>(
-        &self,
-        py: Python<'_>,
-        pieces: &mut Pieces,
-        work: &mut (impl FnMut(&Map, Range<usize>) -> safemap::Result<Option<R>> + Send),
-    ) -> PyResult<Option<R>> {
-        let mut clock = SignalClock::new(py);
-        loop {
-            let result = self.run_detached(py, |map| {
-                while let Some(piece) = pieces.take() {
-                    let (len, result) = (piece.len(), work(map, piece)?);
-                    pieces.done += len;
-                    if result.is_some() {
-                        return Ok(result);
-                    }
-                    // After the last piece the caller's thread checks by itself.
-                    if !pieces.rest.is_empty() && clock.is_due() {
-                        break;
-                    }
-                }
-                Ok(None)
-            })?;
-            if result.is_some() || pieces.rest.is_empty() {
-                return Ok(result);
-            }
-            clock.check(py)?;
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `find` and `rfind`.
 
-use std::ffi::CStr;
+use std::{
+    ffi::CStr,
+    ops::{ControlFlow, Range},
+};
 
 use pyo3::prelude::*;
 use safemap::Map;
@@ -12,7 +15,7 @@ use crate::{
         with_stable_bytes,
     },
     mmap::{Mmap, SEARCH_DETACH_THRESHOLD, clamped},
-    pieces::{Direction, PIECE, Pieces},
+    pieces::{Direction, PIECE, Pieces, SignalClock},
 };
 
 /// The fast path searches at most this many bytes. The slow path searches them again.
@@ -95,22 +98,6 @@ impl Direction {
             Direction::Backward => map.rfind(needle, range),
         })
     }
-
-    /// Splits `start..end` into the part to search first, and the rest. A search that ends in the
-    /// first part need not detach from the interpreter. The parts overlap by `overlap` bytes, so
-    /// that a match across the border is found.
-    fn split(self, start: usize, end: usize, overlap: usize) -> [(usize, usize); 2] {
-        match self {
-            Direction::Forward => {
-                let border = start + SEARCH_DETACH_THRESHOLD;
-                [(start, border), (border - overlap, end)]
-            }
-            Direction::Backward => {
-                let border = end - SEARCH_DETACH_THRESHOLD;
-                [(border, end), (start, border + overlap)]
-            }
-        }
-    }
 }
 
 impl Mmap {
@@ -164,35 +151,84 @@ impl Mmap {
         end: usize,
         direction: Direction,
     ) -> PyResult<Option<usize>> {
-        if end - start < SEARCH_DETACH_THRESHOLD {
-            return self.run(py, |map| direction.find(map, needle, start, end));
-        }
-        let overlap = needle.len().saturating_sub(1).min(SEARCH_DETACH_THRESHOLD);
-        let [first, rest] = direction.split(start, end, overlap);
-        match self.run(py, |map| direction.find(map, needle, first.0, first.1))? {
-            None => self.search_pieces(py, needle, rest.0, rest.1, direction),
-            found => Ok(found),
-        }
+        self.search_timed(py, needle, start, end, direction, &mut SignalClock::new(py))
     }
 
-    /// Searches `start..end`, detached from the interpreter. Each piece has other offsets at which
-    /// the needle may begin.
-    fn search_pieces(
+    /// [`Mmap::search_within`] with a clock, which knows afterwards whether a handler raised.
+    pub(crate) fn search_timed(
         &self,
         py: Python<'_>,
         needle: &[u8],
         start: usize,
         end: usize,
         direction: Direction,
+        clock: &mut SignalClock,
     ) -> PyResult<Option<usize>> {
+        if end - start < SEARCH_DETACH_THRESHOLD {
+            return self.run(py, |map| direction.find(map, needle, start, end));
+        }
+        let mut search = Search::new(needle, start, end, direction);
+        loop {
+            match self.search_some(py, needle, &mut search, clock)? {
+                ControlFlow::Break(found) => return Ok(found),
+                ControlFlow::Continue(()) => clock.check(py)?,
+            }
+        }
+    }
+
+    /// Continues a search until it ends, or until the caller has to check for signals.
+    pub(crate) fn search_some(
+        &self,
+        py: Python<'_>,
+        needle: &[u8],
+        search: &mut Search,
+        clock: &mut SignalClock,
+    ) -> PyResult<ControlFlow<Option<usize>>> {
+        let direction = search.direction;
+        if let Some((start, end)) = search.near.take() {
+            let found = self.run(py, |map| direction.find(map, needle, start, end))?;
+            if found.is_some() || search.pieces.is_empty() {
+                return Ok(ControlFlow::Break(found));
+            }
+        }
         let reach = needle.len().saturating_sub(1);
-        // The bytes between two pieces are searched twice: at most a quarter more for long needles.
-        let size = PIECE.max(needle.len().saturating_mul(4));
-        let pieces = Pieces::new(start..end.saturating_sub(reach), direction).of_size(size);
-        self.run_pieces(py, pieces, |map, piece| {
-            direction.find(map, needle, piece.start, piece.end + reach)
+        self.run_until_due(py, clock, |map| {
+            search.pieces.step(map, &mut |map: &Map, piece| {
+                direction.find(map, needle, piece.start, piece.end + reach)
+            })
         })
     }
+}
+
+/// How far a search has come.
+pub(crate) struct Search {
+    direction: Direction,
+    /// The part to search first. A search that ends there need not detach from the interpreter.
+    near: Option<(usize, usize)>,
+    /// The offsets in the rest at which the needle may begin.
+    pieces: Pieces,
+}
+
+impl Search {
+    pub(crate) fn new(needle: &[u8], start: usize, end: usize, direction: Direction) -> Search {
+        let reach = needle.len().saturating_sub(1);
+        let near = SEARCH_DETACH_THRESHOLD.min(end - start);
+        // The parts overlap, so that a match across the border is found.
+        let overlap = reach.min(near);
+        let (near, rest) = match direction {
+            Direction::Forward => ((start, start + near), start + near - overlap..end),
+            Direction::Backward => ((end - near, end), start..end - near + overlap),
+        };
+        Search { direction, near: Some(near), pieces: starts(needle, rest, direction) }
+    }
+}
+
+/// Returns the offsets in `range` at which the needle may begin.
+pub(crate) fn starts(needle: &[u8], range: Range<usize>, direction: Direction) -> Pieces {
+    let reach = needle.len().saturating_sub(1);
+    let starts = range.start..range.end.saturating_sub(reach).max(range.start);
+    // The bytes between two pieces are searched twice: at most a quarter more for long needles.
+    Pieces::new(starts, direction).of_size(PIECE.max(needle.len().saturating_mul(4)))
 }
 
 /// Converts an index, which may count from the end, to an offset. The offset may be beyond `len`.

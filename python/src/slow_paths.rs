@@ -4,7 +4,7 @@
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyDict, PyTuple},
+    types::{PyDict, PyTuple},
 };
 
 use crate::{lines::LineIterator, mmap::Mmap};
@@ -38,7 +38,7 @@ impl SlowLineIterator {
         slf
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.0.get().next(py)
     }
 }

@@ -302,13 +302,16 @@ class Repaired(RepairCase):
 
     def test_bytes_needs_no_repair(self):
         code = PROGRAM.format(imports="", read="m = mmap.mmap(file.fileno(), 0); cut(); fails(m)")
-        code = """
+        code = (
+            """
 def fails(m):
     try:
         bytes(m)
     except OSError as error:
         print(error.offset)
-""" + code
+"""
+            + code
+        )
         for flags in ((), ("--repair",)):
             done = self.run_safemap(code, 4, flags=flags)
             offsets = ["0", str(PAGE), str(2 * PAGE), str(3 * PAGE), "done"]
@@ -337,7 +340,9 @@ class Inherited(RepairCase):
         return sorted(os.path.basename(line.split('"')[1]) for line in done.stderr.splitlines())
 
     def test_processes_of_multiprocessing_repair_and_report(self):
-        code = DAMAGE + """
+        code = (
+            DAMAGE
+            + """
 import multiprocessing
 if __name__ == "__main__":
     for method in sorted(multiprocessing.get_all_start_methods()):
@@ -347,6 +352,7 @@ if __name__ == "__main__":
         process.join()
         assert process.exitcode == 0, (method, process.exitcode)
 """
+        )
         self.assertEqual(self.names(self.run_safemap(code)), ["fork", "forkserver", "spawn"])
 
     def test_a_map_that_a_forked_child_inherits_is_reported_there(self):
@@ -364,13 +370,16 @@ assert os.wait()[1] == 0
         self.assertEqual(self.names(self.run_safemap(code)), ["inherited"])
 
     def test_interpreters_that_the_program_starts_repair_and_report(self):
-        code = DAMAGE + """
+        code = (
+            DAMAGE
+            + """
 import subprocess
 start = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
 again = open(__file__).read().split("import subprocess")[0]
 again += "damage({!r}, 'grandchild')".format(sys.argv[1])
 subprocess.run([sys.executable, "-c", start, again], check=True)
 """
+        )
         self.assertEqual(self.names(self.run_safemap(code)), ["grandchild"])
 
     def test_the_environment_variable_has_the_effect_of_the_flag(self):
@@ -402,13 +411,16 @@ memoryview(m).tobytes()
 
 @unix_only(NO_TRUNCATION)
 class Install(unittest.TestCase):
-    CODE = SETUP + """
+    CODE = (
+        SETUP
+        + """
 safemap.install({})
 m, file = mapped(repair=False)
 cut(file)
 memoryview(m).tobytes()
 print(os.environ.get("SAFEMAP_REPAIR"))
 """
+    )
 
     def test_install_repairs_maps_on_request(self):
         self.assertEqual(child(self.CODE.format("")).returncode, -signal.SIGBUS)

@@ -1,11 +1,13 @@
 """Runs the programs in python/examples on real files."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import unittest
+import zlib
 
-from support import HERE, FileCase
+from support import HERE, FileCase, unix_only
 
 EXAMPLES = os.path.join(os.path.dirname(HERE), "examples")
 
@@ -26,6 +28,11 @@ class Examples(FileCase):
             self.assertNotIn("fileno", text, name)
             self.assertTrue(hasattr(self, "test_" + name.removesuffix(".py")), name)
 
+    def test_grep(self):
+        text = b"a FATAL\nb\n\nan ERROR and FATAL\nERROR\nx ERROR y"
+        output = self.run_example("grep.py", "FATAL", " ERROR ", self.path(text))
+        self.assertEqual(output, b"1:a FATAL\n4:an ERROR and FATAL\n6:x ERROR y\n")
+
     def test_archive(self):
         archive = os.path.join(self.folder, "archive.zip")
         first, second = self.path(b"a" * 5000, "first"), self.path(b"", "second")
@@ -33,6 +40,36 @@ class Examples(FileCase):
         self.assertEqual(output.split(), b"5000 first all checksums match".split())
         output = self.run_example("archive.py", archive, second)
         self.assertEqual(output.split(), b"5000 first 0 second all checksums match".split())
+
+    def test_journal(self):
+        journal = os.path.join(self.folder, "journal")
+        self.run_example("journal.py", journal, "one")
+        command = [sys.executable, os.path.join(EXAMPLES, "journal.py"), journal]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+            self.assertEqual(reader.stdout.readline().split(), [b"one"])
+            self.run_example("journal.py", journal, "two", "end")
+            self.assertEqual(reader.communicate(timeout=60)[0].split(), [b"two", b"end"])
+        self.assertEqual(reader.returncode, 0)
+
+    @unix_only("no call of the system releases pages")
+    def test_scan(self):
+        content = b"some needles, a needle" * 1_000_000
+        output = self.run_example("scan.py", "needle", self.path(content))
+        self.assertEqual(output.decode().split(), ["2000000", f"{zlib.crc32(content):08x}"])
+
+    def test_records(self):
+        table = os.path.join(self.folder, "table")
+        for name, amount in (("one", "5"), ("two", "-7"), ("one", "10")):
+            self.run_example("records.py", table, name, amount)
+        self.assertEqual(self.run_example("records.py", table).split(), b"one 15 two -7".split())
+
+    def test_arrays(self):
+        if importlib.util.find_spec("numpy") is None:
+            self.skipTest("numpy is not installed")
+        path = os.path.join(self.folder, "table.npy")
+        self.run_example("arrays.py", path, "1000", "3")
+        self.assertEqual(self.run_example("arrays.py", path), b"0.495 0.5 0.498\n")
+        self.assertEqual(self.run_example("arrays.py", path), b"1.0 1.0 1.0\n")
 
 
 if __name__ == "__main__":

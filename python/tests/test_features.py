@@ -231,6 +231,15 @@ class Flags(FileCase):
         self.assertEqual(self.latest_content(), bytes(PAGE + 9) + b"x" * (PAGE - 9))
 
     @unittest.skipUnless(hasattr(safemap, "MADV_REMOVE"), "Linux")
+    def test_bytes_behind_the_range_are_not_removed(self):
+        for offset in (0, 100):
+            m = safemap.open(self.path(b"x" * (2 * PAGE)), "r+", offset=offset)
+            m.madvise(safemap.MADV_REMOVE, 0, 9)
+            expected = b"x" * offset + bytes(9) + b"x" * (2 * PAGE - offset - 9)
+            self.assertEqual(self.latest_content(), expected)
+            m.close()
+
+    @unittest.skipUnless(hasattr(safemap, "MADV_REMOVE"), "Linux")
     def test_bytes_are_not_removed_through_a_read_only_map(self):
         for keywords in ({"access": safemap.ACCESS_READ}, {"prot": safemap.PROT_READ}):
             m = self.map(b"x" * (2 * PAGE), 0, **keywords)

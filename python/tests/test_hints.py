@@ -60,6 +60,17 @@ class Hints(FileCase):
         for call in calls:
             self.assertEqual(self.os_note(call), expected.format(PAGE))
 
+    def test_PagesOfFile(self):
+        m = safemap.open(self.path(bytes(2 * PAGE)), "r+", offset=100)
+        self.addCleanup(m.close)
+        for start in (0, PAGE - 100):
+            m.protect(1, start)
+        note = self.os_note(m.protect, 1, PAGE)
+        expected = (
+            "byte {} of the file is not at a multiple of {} (PAGESIZE): the call changes pages"
+        )
+        self.assertEqual(note, expected.format(PAGE + 100, PAGE))
+
     def test_WritableDescriptor(self):
         fd = self.opened(self.path(b"abc"), os.O_RDONLY)
         self.assertIn(WRITABLE, self.os_note(safemap.mmap, fd, 0))

@@ -25,6 +25,12 @@ def positioned(m, name):
     return getattr(m, name)()
 
 
+def middle(m):
+    """Writes a needle into the middle of the map."""
+    m[len(m) // 2] = 1
+    return b"\1"
+
+
 READING = {
     "find": (LONG, lambda m: m.find(ABSENT)),
     "find of a byte": (LONG, lambda m: m.find(b"a")),
@@ -33,6 +39,9 @@ READING = {
     "readline": (LONG, lambda m: positioned(m, "readline")),
     "slice": (COPIED, lambda m: m[:]),
     "slice with a step": (LONG, lambda m: m[::16]),
+    "lines": (COPIED, lambda m: next(m.lines(), b"")),
+    "lines of a needle": (LONG, lambda m: next(m.lines(containing=ABSENT), None)),
+    "the line around a match": (LONG, lambda m: next(m.lines(containing=middle(m)), b"")),
 }
 WRITING = {
     "move up": lambda m, _: m.move(1, 0, COPIED - 1),
@@ -45,24 +54,6 @@ WRITING = {
 }
 
 
-def start_timer(function):
-    """Starts a thread that calls a function later, and returns it.
-
-    On a loaded machine `Timer.start` may take longer than its interval.
-    """
-    is_started = threading.Event()
-
-    def wait():
-        is_started.wait()
-        time.sleep(DELAY)
-        function()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    is_started.set()
-    return thread
-
-
 class Handled(FileCase):
     """A test that lets a signal arrive during a call."""
 
@@ -73,19 +64,33 @@ class Handled(FileCase):
         self.addCleanup(signal.signal, signal.SIGINT, before)
 
     @contextlib.contextmanager
-    def handler(self, handle):
-        """Calls `handle` for a SIGINT that arrives during the block."""
+    def handler(self, handle, send=_thread.interrupt_main, anywhere=False):
+        """Calls `handle` for a SIGINT that `send` makes arrive during a call of the block, or
+        anywhere.
+        """
+        timers, within = [], not anywhere
 
-        def handler(*_):
+        def arm():
+            timers.append(threading.Timer(DELAY, send))
+            timers[-1].start()
+
+        def handler(_, frame):
+            # A slow machine may not have begun the call yet.
+            file, name = frame.f_code.co_filename, frame.f_code.co_name
+            if within and (file != Handled.zeros.__code__.co_filename or name == "handler"):
+                arm()
+                return
             self.handled += 1
             handle()
 
         self.handled, before = 0, signal.signal(signal.SIGINT, handler)
-        timer = start_timer(_thread.interrupt_main)
+        arm()
         try:
             yield
         finally:
-            timer.join()
+            within = False
+            for timer in timers:
+                timer.join()
             signal.signal(signal.SIGINT, before)
 
     def zeros(self):
@@ -135,12 +140,10 @@ class Interrupted(Handled):
             sent.append(time.clock_gettime(clock))
             _thread.interrupt_main()
 
-        timer = start_timer(send)
-        with self.assertRaises(KeyboardInterrupt):
-            call()
-        caught = time.clock_gettime(clock)
-        timer.join()
-        return caught - sent[0]
+        with self.handler(interrupt, send):
+            with self.assertRaises(KeyboardInterrupt):
+                call()
+            return time.clock_gettime(clock) - sent[-1]
 
     def test_a_note_says_how_many_bytes_were_written(self):
         m = self.anonymous(COPIED, **PRIVATE)
@@ -179,8 +182,13 @@ class HandlersThatUseTheMap(Handled):
             "read": bytes(short),
             "readline": bytes(short),
             "slice": bytes(short),
+            "lines": bytes(short),
+            "lines of a needle": None,
         }
         for m, call, name in self.calls():
+            if name == "the line around a match":
+                # It is gone, or its line is.
+                continue
             with self.subTest(name), self.handler(lambda m=m: m.resize(short)):
                 if name.startswith(("find", "rfind")):
                     self.assertEqual(call(), -1)
@@ -210,11 +218,50 @@ class HandlersThatUseTheMap(Handled):
             self.assertEqual(m.rfind(ABSENT, 0, LONG - 6), 0)
 
 
+class Iterators(Handled):
+    """A handler runs while an iterator looks for its next item."""
+
+    ARGUMENTS = ({}, {"containing": b"x"}, {"containing": b"y"}, {"keepends": False})
+
+    def text(self):
+        """A map of two long lines."""
+        m = self.anonymous(COPIED + 4, **PRIVATE)
+        m[0], m[COPIED - 1], m[COPIED + 1 :] = ord("x"), ord("y"), b"\nxy"
+        return m
+
+    def test_the_line_of_an_interrupted_call_is_the_next_one(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments):
+                lines, first = m.lines(**arguments), next(m.lines(**arguments))
+                with self.handler(interrupt), self.assertRaises(KeyboardInterrupt):
+                    next(lines)
+                self.assertEqual((lines.tell(), len(first)), (0, len(next(lines))))
+                self.assertEqual((list(lines), lines.tell()), ([b"xy"], len(m)))
+
+    def test_a_handler_may_take_the_line(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments):
+                lines, taken = m.lines(**arguments), []
+                with self.handler(lambda lines=lines, taken=taken: taken.append(len(next(lines)))):
+                    self.assertEqual(next(lines), b"xy")
+                length = COPIED + (2 if arguments.get("keepends", True) else 1)
+                self.assertEqual((taken, list(lines)), ([length], []))
+
+    def test_a_handler_that_takes_nothing_changes_nothing(self):
+        m = self.text()
+        for arguments in self.ARGUMENTS:
+            with self.subTest(arguments), self.handler(lambda: None):
+                lines = [len(line) for line in m.lines(**arguments)]
+                self.assertEqual((len(lines), lines[1], self.handled), (2, 2, 1))
+
+
 class Threads(Handled):
     def test_a_call_of_another_thread_is_not_interrupted(self):
         m, results = self.anonymous(LONG, **PRIVATE), []
         thread = threading.Thread(target=lambda: results.append(m.find(ABSENT)))
-        with self.handler(lambda: None):
+        with self.handler(lambda: None, anywhere=True):
             thread.start()
             thread.join()
         self.assertEqual((results, self.handled), ([-1], 1))

@@ -211,10 +211,9 @@ class MemoryExhausted(FileCase):
         except MemoryError:
             print("MemoryError")
     """
-    # The call copies a line once, and again without its newline.
     LONG_LINE = """
         lines = m.lines(keepends=False)
-        limit(LONG * 3 // 2)
+        limit(LONG // 2)
         call = lambda: next(lines)
     """
     NEEDLE = """

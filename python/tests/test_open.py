@@ -157,6 +157,16 @@ class Sizes(OpenCase):
         os.truncate(self.latest, 2)
         self.assertEqual((m.refresh(), m[:]), (2, b"ab"))
 
+    def test_pages_of_a_map_that_does_not_start_with_one(self):
+        m = self.open(self.path(bytes(3 * PAGE)), "r+", offset=100)
+        for start in (0, 9, PAGE - 100, PAGE):
+            m.flush(start, 5)
+            if not WINDOWS:
+                m.madvise(safemap.MADV_WILLNEED, start, 5)
+        m.protect(1, PAGE - 100, 1)
+        self.assertRaises(safemap.FaultError, m.__setitem__, PAGE - 100, 1)
+        m[PAGE - 101] = m[2 * PAGE - 100] = 1
+
 
 class Files(OpenCase):
     def test_str_bytes_and_path_like_name_a_file(self):

@@ -40,7 +40,7 @@ impl Map {
     ///
     /// Calls on several threads take turns, and `fork` waits for none of them. A child that is
     /// forked during the call has the old length; there, `append` fails until the map is refreshed.
-    /// Only one process may append to a file at a time.
+    /// Only one map, of all processes, may append to a file at a time.
     ///
     /// # Errors
     ///
@@ -55,7 +55,8 @@ impl Map {
     ///
     /// Linux allocates the disk space with `fallocate`, macOS with `F_PREALLOCATE`. Where the file
     /// system or the operating system lacks this, other processes may find a part of the bytes for
-    /// a moment before the call fails. Windows does not say in which order a write moves the end of
+    /// a moment before the call fails. On a network file system, processes on other computers may
+    /// find zeros. Windows does not say in which order a write moves the end of
     /// a file and stores the bytes. There the call fails with [`Error::InUse`] while a
     /// [`View`](crate::View) of the map exists.
     ///

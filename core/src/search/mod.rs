@@ -95,17 +95,25 @@ impl Map {
     }
 
     fn find_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
-        if self.drops_behind() {
-            return self
-                .search_in_parts(span, needle.len() - 1, |part| self.find_needle_in(needle, part));
+        match self.drops_behind() {
+            false => self.find_needle_in(needle, span),
+            true => self.find_needle_in_parts(needle, span),
         }
-        self.find_needle_in(needle, span)
     }
 
+    /// Searches a map whose pages are released behind the search.
+    #[cold]
+    #[inline(never)]
+    fn find_needle_in_parts(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
+        self.search_in_parts(span, needle.len() - 1, |part| match needle.len() <= part.len() {
+            true => self.find_needle_in(needle, part),
+            false => Ok(None),
+        })
+    }
+
+    // Inlined for a short search, of which a call would take a part.
+    #[inline(always)]
     fn find_needle_in(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
-        if needle.len() > span.len() {
-            return Ok(None);
-        }
         let candidates = span.len() - needle.len() + 1;
         let end = match skip::worthwhile(needle, candidates) {
             Some(middle) => self.scan_skipping(needle, span, middle, candidates),

@@ -17,8 +17,11 @@ pub(super) const PART: usize = 8 << 20;
 impl Map {
     /// Releases pages that a forward read leaves behind when it advances from one offset to
     /// another, if [`Options::drop_behind`](crate::Options::drop_behind) is set.
+    ///
+    /// For the Python package, whose reads have their own positions.
+    #[doc(hidden)]
     #[inline]
-    pub(crate) fn passed(&self, from: usize, to: usize) {
+    pub fn passed(&self, from: usize, to: usize) {
         if let Some(distance) = self.drop_behind {
             self.release_behind(from, to, distance);
         }
@@ -49,7 +52,8 @@ impl Map {
             let part = span.part(at, PART.saturating_add(overlap));
             let found = search(part)?;
             let end = part.end().min(part.start() + PART);
-            self.passed(part.start(), found.unwrap_or(end));
+            // The next search may begin behind the match.
+            self.passed(part.start(), found.map_or(end, |at| at + overlap + 1));
             if found.is_some() || part.end() == span.end() {
                 return Ok(found);
             }
@@ -58,7 +62,7 @@ impl Map {
     }
 
     /// Whether a search for more than a few bytes has to be divided.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn drops_behind(&self) -> bool {
         self.drop_behind.is_some()
     }

@@ -275,8 +275,8 @@ impl<'a> Lines<'a> {
         self.offset = start + line.len();
         let is_line = !line.is_empty();
         line.pop_if(|last| *last == self.separator);
-        if counts && found.is_none() {
-            self.count.add_line(self.offset - start);
+        if counts {
+            self.count.end_line(self.offset);
         }
         Ok(is_line.then_some((number, start)))
     }
@@ -304,9 +304,7 @@ impl<'a> Lines<'a> {
     }
 
     fn number_at(&mut self, start: usize) -> Result<u64> {
-        // If more are counted, the line reaches there: it has no separator in between.
-        self.count.advance(self.map, start, self.separator)?;
-        Ok(self.count.separators + 1)
+        self.count.number_at(self.map, start, self.separator)
     }
 
     /// Ends the iteration after an error and at the end.

@@ -9,4 +9,6 @@ mod read_ahead;
 
 pub use chunks::Chunks;
 pub use cursor::Cursor;
+#[doc(hidden)]
+pub use line_search::{LineCount, LineSearch};
 pub use lines::{Line, Lines, NumberedLines};

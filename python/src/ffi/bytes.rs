@@ -68,6 +68,12 @@ pub(crate) fn try_short_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u
     (bytes.len() < DETACH_THRESHOLD).then_some(bytes)
 }
 
+/// Whether `object` has a buffer.
+pub(crate) fn is_buffer(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached (`object`); a live object.
+    unsafe { ffi::PyObject_CheckBuffer(object.as_ptr()) != 0 }
+}
+
 /// A buffer of another object, released when dropped.
 struct Buffer<'py> {
     // Boxed because some exporters keep the address of the structure.

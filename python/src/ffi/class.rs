@@ -17,7 +17,7 @@ use super::{method::define, slots};
 use crate::{
     file::{Read, ReadByte, Readline, Seek, Tell, Write, WriteByte},
     lines::LineIterator,
-    map::{FileMap, SeekStream},
+    map::{FileMap, FindForward, Forward, SeekStream},
     memory::Move,
     mmap::{Close, Mmap},
     search::{Find, Rfind},
@@ -97,7 +97,12 @@ add_methods_and_slots!(
 inventory::submit! {
     type Inventory = <FileMap as PyClassImpl>::Inventory;
     Inventory::new(PyClassItems {
-        methods: &[define::<SeekStream>(true)],
+        methods: &[
+            define::<SeekStream>(true),
+            define::<FindForward>(true),
+            define::<Forward<Read>>(true),
+            define::<Forward<Readline>>(true),
+        ],
         slots: &[
             slot(ffi::Py_sq_item, slots::item_as_int as *mut c_void),
             slot(ffi::Py_mp_subscript, slots::subscript as *mut c_void),

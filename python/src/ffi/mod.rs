@@ -30,7 +30,7 @@ mod wait;
 mod windows;
 
 pub(crate) use bytes::{
-    bytes_from, new_bytes, return_bytes, try_new_bytes, try_short_bytes, with_bytes,
+    bytes_from, is_buffer, new_bytes, return_bytes, try_new_bytes, try_short_bytes, with_bytes,
     with_stable_bytes, with_writable_bytes,
 };
 pub(crate) use class_name::class_name;

@@ -173,6 +173,25 @@ impl SharedMap {
             .map_err(to_exception)
     }
 
+    /// Like [`SharedMap::resize`], for a call that does not move the map if its second argument is
+    /// true: while buffers are exported.
+    pub(crate) fn grow<R: Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&Map, bool) -> safemap::Result<R> + Send,
+        to_exception: impl FnOnce(Error) -> PyErr,
+    ) -> PyResult<R> {
+        // A new export waits for the end of the call.
+        let before = self.change(py, |state| match state {
+            _ if state.has(RESIZING) || state.is_full(USERS) => Ok(Transition::Wait),
+            _ => Ok(Transition::To((state.0 | RESIZING) + ONE_USER)),
+        })?;
+        let is_exported = before.has(EXPORTS);
+        InUse { shared: self, bits: RESIZING + ONE_USER }
+            .run_detached(py, |map| call(map, is_exported))?
+            .map_err(to_exception)
+    }
+
     /// Closes the map. New calls fail from then on; waits until those under way have returned. Does
     /// nothing if the map is closed already.
     ///

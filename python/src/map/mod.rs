@@ -1,18 +1,24 @@
 //! The class `Map`: a `mmap` that is opened by path, grows as a file does, and is a file object.
 
 mod attributes;
+mod find_iter;
+mod growth;
 mod open;
 mod pickle;
+mod search;
 mod settings;
 mod size;
 mod stream;
+mod windows;
 
 use pyo3::prelude::*;
 
 use crate::mmap::Mmap;
 
+pub(crate) use find_iter::FindIterator;
+
 pub(crate) use settings::Mode;
-pub(crate) use stream::SeekStream;
+pub(crate) use stream::{FindForward, Forward, SeekStream};
 
 /// A map of a file, opened by path. `safemap.open()` describes the arguments.
 ///
@@ -28,6 +34,7 @@ pub(crate) struct FileMap {
     mode: Mode,
     /// Whether the map was opened with a size.
     has_fixed_size: bool,
+    is_locked: bool,
     /// The file of a map that was opened by path.
     file: Option<FileIdentity>,
 }

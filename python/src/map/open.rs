@@ -1,6 +1,6 @@
 //! The constructor: opens the file by path, or takes a file that the caller has opened.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, ops::Range};
 
 use pyo3::{
     PyClassInitializer,
@@ -8,7 +8,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
-use safemap::Error;
+use safemap::{Error, Map};
 
 use super::{
     FileIdentity, FileMap,
@@ -22,6 +22,7 @@ use crate::{
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
+    pieces::{Direction, Pieces, SignalClock},
 };
 
 #[pymethods]
@@ -29,9 +30,11 @@ impl FileMap {
     #[new]
     #[pyo3(
         signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
-                     allocate = false, advise = None, lock = false),
+                     allocate = false, advise = None, populate = false, lock = false,
+                     drop_behind = None),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
-                          allocate=False, advise=None, lock=False)"
+                          allocate=False, advise=None, populate=False, lock=False, \
+                          drop_behind=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
     #[classmethod]
@@ -45,14 +48,17 @@ impl FileMap {
         repair: bool,
         allocate: bool,
         advise: Option<&str>,
+        populate: bool,
         lock: bool,
+        drop_behind: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
         let advice = advise.map(advice).transpose()?;
-        let settings = Settings { mode, size, offset, reserve, repair, allocate, advice, lock };
+        let settings =
+            Settings { mode, size, offset, reserve, repair, allocate, advice, lock, drop_behind };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
         file.close()?;
@@ -60,7 +66,22 @@ impl FileMap {
         if repair {
             damage::register(object.as_super())?;
         }
+        if populate {
+            object.as_super().get().populate(object.py())?;
+        }
         Ok(object.into_any())
+    }
+}
+
+impl Mmap {
+    /// Makes all pages present.
+    fn populate(&self, py: Python<'_>) -> PyResult<()> {
+        let mut pieces = Pieces::new(0..self.length(py)?, Direction::Forward);
+        let populate = |map: &Map, piece: Range<usize>| {
+            let piece = piece.start..piece.end.min(map.len());
+            map.populate(piece).map(|()| None::<()>)
+        };
+        self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, populate).map(drop)
     }
 }
 
@@ -124,23 +145,17 @@ impl<'py> File<'py> {
         let size = settings.size.unwrap_or(0);
         audit(py, self.fileno, isize::try_from(size)?, mode.access(), offset)?;
         let file = borrow_file(py, self.fileno)?;
-        let make = || {
-            let map = settings.options().map(file)?;
-            if let Some(advice) = settings.advice {
-                map.advise(advice, ..)?;
-            }
-            if settings.lock {
-                map.lock(..)?;
-            }
-            Ok(map)
-        };
+        let make = || settings.options().map(file);
         let map = py.detach(make).map_err(|error| self.exception(error, settings))?;
         let file = self.opened.as_ref().map(|file| self.identity(file)).transpose()?;
         let mut base: Mmap = Mmap::new(map, mode.access(), mode.flags(), offset, true);
         base.grows = settings.grows();
+        base.reserve = settings.reserve;
+        base.drops_behind = settings.drop_behind.is_some();
         let has_fixed_size = settings.size.is_some();
         let name = self.name.clone().unbind();
-        let subclass = FileMap { name, mode, has_fixed_size, file };
+        let is_locked = settings.lock;
+        let subclass = FileMap { name, mode, has_fixed_size, is_locked, file };
         Ok(PyClassInitializer::from(base).add_subclass(subclass))
     }
 

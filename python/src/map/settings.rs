@@ -94,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) allocate: bool,
     pub(crate) advice: Option<Advice>,
     pub(crate) lock: bool,
+    pub(crate) drop_behind: Option<usize>,
 }
 
 impl Settings {
@@ -102,8 +103,15 @@ impl Settings {
         options.access(self.mode.core_access()).extend(true).offset(self.offset);
         options.reserve(self.reserve).repair(self.repair).allocate(self.allocate);
         options.report_damage(damage::repairs_files());
+        options.lock(self.lock);
         if let Some(size) = self.size {
             options.len(size);
+        }
+        if let Some(advice) = self.advice {
+            options.advise(advice);
+        }
+        if let Some(bytes) = self.drop_behind {
+            options.drop_behind(bytes);
         }
         options
     }

@@ -1,23 +1,17 @@
 //! Changing the length.
 
 use pyo3::prelude::*;
-use safemap::{Error, Map};
 
 use super::{FileMap, base};
-use crate::{
-    error::{to_exception, value_error},
-    ffi::ssize,
-    file::unsupported_operation,
-    memory::not_resizable,
-};
+use crate::{error::value_error, ffi::ssize, file::unsupported_operation, memory::not_resizable};
 
 #[pymethods]
 impl FileMap {
     /// Changes the length of the map, and that of the file to its end, to `newsize` bytes. On
     /// failure both are unchanged.
     ///
-    /// Raises BufferError while a buffer of the memory exists, TypeError for a map that must not
-    /// change its file.
+    /// Raises BufferError if a buffer of the memory exists and the map would become shorter or have
+    /// to move, TypeError for a map that must not change its file.
     #[pyo3(signature = (newsize, /))]
     fn resize(slf: &Bound<'_, Self>, newsize: &Bound<'_, PyAny>) -> PyResult<()> {
         let newsize = usize::try_from(ssize(newsize)?);
@@ -31,13 +25,12 @@ impl FileMap {
     /// Sets the length of the map to the current length of the file, and returns it. The file is
     /// not modified. Read-only maps can be refreshed, too.
     ///
-    /// Raises BufferError while a buffer of the memory exists, io.UnsupportedOperation for a map
-    /// that was opened with a size or in the mode c.
+    /// Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
+    /// a size or in the mode c.
     fn refresh(slf: &Bound<'_, Self>) -> PyResult<usize> {
-        let py = slf.py();
-        base(slf).map.resize(py, Map::refresh, |error| match error {
-            Error::Unsupported(reason) => unsupported_operation(py, (reason,)),
-            error => to_exception(error),
+        base(slf).change_len(slf.py(), |map, in_place| match in_place {
+            true => map.in_place().refresh(),
+            false => map.refresh(),
         })
     }
 
@@ -45,7 +38,7 @@ impl FileMap {
     /// position. Returns the length. The position does not change.
     ///
     /// Raises io.UnsupportedOperation for a map that was opened with a size or for reading,
-    /// BufferError while a buffer of the memory exists.
+    /// BufferError as resize() does.
     #[pyo3(signature = (size = None, /))]
     fn truncate(slf: &Bound<'_, Self>, size: Option<isize>) -> PyResult<usize> {
         let base = base(slf);
@@ -67,6 +60,9 @@ impl FileMap {
 
 impl FileMap {
     fn set_len(slf: &Bound<'_, Self>, len: usize) -> PyResult<()> {
-        base(slf).map.resize(slf.py(), |map| map.resize(len), to_exception)
+        base(slf).change_len(slf.py(), |map, in_place| match in_place {
+            true => map.in_place().resize(len),
+            false => map.resize(len),
+        })
     }
 }

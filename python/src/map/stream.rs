@@ -1,6 +1,6 @@
 //! The interface of the classes of the `io` module.
 
-use std::ffi::CStr;
+use std::{ffi::CStr, marker::PhantomData};
 
 use pyo3::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::{
     ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
     file::{Seek, seek, unsupported_operation},
     mmap::Mmap,
+    search::Find,
 };
 
 /// `Map.seek(pos, whence=0, /)`
@@ -33,6 +34,58 @@ impl Method for SeekStream {
         arguments: &[Bound<'py, PyAny>],
     ) -> PyResult<ReturnValue> {
         seek(mmap, py, arguments, || unsupported_operation(py, ("seek out of range",)))
+    }
+}
+
+/// A method that reads forward from the position. It releases pages behind it if the map was opened
+/// with `drop_behind`.
+pub(crate) struct Forward<M>(PhantomData<M>);
+
+impl<M: Method> Method for Forward<M> {
+    const NAME: &'static CStr = M::NAME;
+    const DOC: &'static CStr = M::DOC;
+    const ARITY: (usize, usize) = M::ARITY;
+
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        let start = mmap.position();
+        let value = M::fast(mmap, py, arguments)?;
+        mmap.passed(py, start, mmap.position());
+        Some(value)
+    }
+
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
+        let start = mmap.position();
+        let value = M::slow(mmap, py, arguments)?;
+        mmap.passed(py, start, mmap.position());
+        Ok(value)
+    }
+}
+
+/// `Map.find(view, start=None, end=None, /)`
+pub(crate) struct FindForward;
+
+impl Method for FindForward {
+    const NAME: &'static CStr = Find::NAME;
+    const DOC: &'static CStr = Find::DOC;
+    const ARITY: (usize, usize) = Find::ARITY;
+
+    /// Searches too few bytes to release pages.
+    #[inline]
+    fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
+        if mmap.drops_behind { None } else { Find::fast(mmap, py, arguments) }
+    }
+
+    fn slow<'py>(
+        mmap: &Mmap,
+        py: Python<'py>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> PyResult<ReturnValue> {
+        Find::slow(mmap, py, arguments)
     }
 }
 
@@ -68,6 +121,7 @@ impl FileMap {
         let at = base.position();
         let read = base.read_into(buffer, at, usize::MAX)?;
         base.set_position(at + read);
+        base.passed(slf.py(), at, at + read);
         Ok(read)
     }
 
@@ -92,7 +146,9 @@ impl FileMap {
         at: usize,
         end: usize,
     ) -> PyResult<usize> {
-        base(slf).read_into(buffer, at, end)
+        let read = base(slf).read_into(buffer, at, end)?;
+        base(slf).passed(slf.py(), at, at + read);
+        Ok(read)
     }
 
     /// Like write(), at `at`. Does not use the position.

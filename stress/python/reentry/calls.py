@@ -32,7 +32,6 @@ m.__setitem__(<i:5>, <i:98>)
 del m[<i:5>]
 del m[<i:5>:<i:8>]
 m.__delitem__(<i:5>)
-bytes(m)
 m.read(<i:40>)
 m.read(<i:69000>)
 m.read(<i:-1>)
@@ -103,6 +102,7 @@ m.sync()
 m.close()
 m.__enter__()
 m.__exit__()
+m.__bytes__()
 m.__len__()
 m.__repr__()
 m.__sizeof__() > 0
@@ -115,6 +115,9 @@ m.closed
 len(m)
 repr(m)
 bool(m)
+bytes(m)[:9]
+bytes(m)[-9:]
+m.__bytes__()[:9]
 tuple(zip(range(3), m))
 next(iter(m))
 next(reversed(m))
@@ -125,8 +128,6 @@ type(m)(fd, 100)
 
 # External code that reads the memory. If the file was truncated, it is terminated by a signal.
 EXTERNAL = """
-bytes(m)[:9]
-bytes(m)[-9:]
 bytes(bytearray(m)[:9])
 memoryview(m)[:9].tobytes()
 zlib.crc32(m)

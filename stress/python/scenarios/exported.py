@@ -165,7 +165,8 @@ class Subject:
         resizer.restore()
         view.release()
         self.map.restore()
-        restored = self.map.damage is None and self.map[:] == bytes(self.map) == CONTENT
+        same = self.map[:] == memoryview(self.map).tobytes() == CONTENT
+        restored = self.map.damage is None and same
         check(restored, f"the map does not show its file after {texts}")
 
     def check_bytes(self, seen, left):

@@ -33,7 +33,7 @@ use std::{
 };
 
 use libc::{SIG_DFL, SIG_IGN, SIGABRT, SIGBUS, SIGSEGV};
-use safemap::{Access, Advice, Error, Flags, HugePage, Map, Options, Protection, Sharing};
+use safemap::{Access, Advice, Error, Flags, HugePage, Map, Options, Protection, Sharing, damages};
 use safemap_testing::{
     LibraryCopy, PAGE, SWEEPS, Stalled, Stop, Sweep, TempFile, noise, pattern,
     process::{Fork, at_fork},

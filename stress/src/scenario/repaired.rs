@@ -22,7 +22,11 @@ pub(crate) fn run(settings: &Settings) -> Result {
         for round in 0..rounds {
             let remaining = round % 16;
             file.set_len((remaining * PAGE) as u64);
+            let before = damages();
             assert_reads_zeros(&map, remaining);
+            assert!(damages() >= before + LEN / PAGE - remaining, "a fault was not counted");
+            let first = remaining * PAGE;
+            assert_eq!((map.damage_in(..first), map.damage_in(..)), (None, Some(first)));
             // The offset is that of the reader that was first at the first missing page.
             let damage = map.damage().ok_or("there was damage")?;
             let reader = damage - remaining * PAGE;

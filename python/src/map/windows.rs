@@ -1,0 +1,87 @@
+//! Views of consecutive parts, and releasing the pages behind a reader.
+
+use pyo3::{prelude::*, types::PyIterator};
+use safemap::{Advice, Error, page_size};
+
+use super::{FileMap, base, settings::Mode};
+use crate::{
+    error::{errno, value_error},
+    file::unsupported_operation,
+    mmap::Mmap,
+    os::INVALID,
+};
+
+#[pymethods]
+impl FileMap {
+    /// Returns an iterator over memoryviews of consecutive parts of `start..end`, each of `size`
+    /// bytes but the last.
+    ///
+    /// If `drop` is true, the iterator releases the pages of the parts before the current one, in
+    /// pieces of at least 2 MiB: reading a file that is larger than memory then occupies little of
+    /// it. Nothing that was written is lost, and older views read the pages again. On Windows the
+    /// system decides. Without `end` the last part ends with the map.
+    ///
+    /// Raises ValueError for a size that is not positive. If `drop` is true:
+    /// io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL) for a
+    /// locked map.
+    #[pyo3(signature = (size, start = 0, end = None, *, drop = true))]
+    fn windows<'py>(
+        slf: &Bound<'py, Self>,
+        size: isize,
+        start: usize,
+        end: Option<usize>,
+        drop: bool,
+    ) -> PyResult<Bound<'py, PyIterator>> {
+        let (this, py) = (slf.get(), slf.py());
+        base(slf).ensure_open()?;
+        if size <= 0 {
+            return Err(value_error("size must be positive"));
+        }
+        if drop {
+            this.ensure_pages_can_be_dropped(py)?;
+        }
+        let windows = py.import("safemap._windows")?.getattr("windows")?;
+        windows.call1((slf, size, start, end, drop))?.try_iter()
+    }
+
+    /// Releases the pages of `start..end`, and those in which it begins.
+    fn _drop(slf: &Bound<'_, Self>, start: usize, end: usize) -> PyResult<()> {
+        base(slf).run(slf.py(), |map| {
+            let lead = (map.offset() % page_size() as u64) as usize;
+            let start = (lead + start) / page_size() * page_size();
+            let range = start.saturating_sub(lead)..end.min(map.len());
+            match map.advise(Advice::DontNeed, range) {
+                // The map is shorter now, or the system has no such call.
+                Err(Error::OutOfBounds { .. } | Error::Unsupported(_)) => Ok(()),
+                result => result,
+            }
+        })
+    }
+
+    /// Releases pages behind a reader that has advanced, if the map was opened with `drop_behind`.
+    fn _passed(slf: &Bound<'_, Self>, start: usize, end: usize) {
+        base(slf).passed(slf.py(), start, end);
+    }
+}
+
+impl FileMap {
+    fn ensure_pages_can_be_dropped(&self, py: Python<'_>) -> PyResult<()> {
+        if self.mode == Mode::CopyOnWrite {
+            let reason = "pages of a copy-on-write map cannot be dropped: use drop=False";
+            return Err(unsupported_operation(py, (reason,)));
+        }
+        if self.is_locked { Err(errno(INVALID)) } else { Ok(()) }
+    }
+}
+
+impl Mmap {
+    /// Releases pages behind a reader that has advanced from `start` to `end`.
+    #[inline]
+    pub(crate) fn passed(&self, py: Python<'_>, start: usize, end: usize) {
+        // A closed map has no pages.
+        self.map.try_with(py, |map| {
+            map.passed(start, end);
+            Some(())
+        });
+    }
+}
