@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import UnsupportedOperation
-from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from safemap._open import _reopen
+from safemap._processes import _register
 from safemap._safemap import PAGESIZE, FaultError, Map, _check_range, _is_suspect
 
 try:
@@ -121,6 +121,8 @@ def memmap(
     an item, OSError if the file cannot be opened or mapped.
     """
     item = _item(dtype)
+    # Again for each map, because the program may have imported joblib or dask since.
+    _register(MappedArray, _reference)
     name = _mode(mode)
     if shape is None and name in ("w+", "x+"):
         raise ValueError(f"mode {mode} needs a shape")
@@ -518,16 +520,16 @@ for _name in _METHODS + _VIEWS:
         setattr(MappedArray, _name, _checking(_name, _name in _VIEWS))
 
 
-def _reduce_by_reference(array: MappedArray) -> Any:
-    """Pickles how to map the file again, for another process of this machine."""
+def _reference(array: MappedArray) -> tuple[Any, ...] | None:
+    """Returns how to map the file again, for a pickle to another process of this machine."""
     memory = array._memory
     try:
         if memory is None:
-            raise TypeError("a copy")
+            return None
         arguments = cast("tuple[Any, ...]", memory.map.__reduce__())[1]
     except TypeError:
-        # Also a copy-on-write map, and one of a file that was not opened by path.
-        return array.__reduce_ex__(2)
+        # A copy-on-write map, or one of a file that was not opened by path.
+        return None
     layout = (array.dtype, array.shape, _address(array) - memory.address, array.strides)
     return _restore, (arguments, memory.map._is_repaired, *layout, array.flags.writeable)
 
@@ -542,6 +544,8 @@ def _restore(
     is_writable: bool,
 ) -> MappedArray:
     """Maps the file again, and returns the same array of it."""
+    # For the results of a worker.
+    _register(MappedArray, _reference)
     cls, *rest = arguments
     memory = _Memory(_reopen(functools.partial(cls, repair=repair), *rest))
     memory.map._is_repaired = repair
@@ -550,4 +554,5 @@ def _restore(
     return array
 
 
-ForkingPickler.register(MappedArray, _reduce_by_reference)
+# A worker of dask may import this module first when it unpickles the class.
+_register(MappedArray, _reference)
