@@ -48,6 +48,8 @@ def truncated_map():
 
 results = []
 PAGE = safemap.PAGESIZE
+# The first call of a thread asks whether it is the main one, which allocates an object.
+next(safemap.mmap(-1, PAGE).lines())
 fd = os.open(sys.argv[1], os.O_RDWR)
 """
 
