@@ -64,8 +64,9 @@ class _Memory:
     def __init__(self, map: _ArrayMap) -> None:
         self.map = map
         # frombuffer keeps the buffer of the map; ndarray(buffer=map) would give it back at once.
-        self.whole: np.ndarray[Any, Any]
-        self.whole = np.frombuffer(map if len(map) else bytearray(), np.uint8)
+        # Before CPython 3.12 types of buffers have no common name.
+        buffer: Any = map if len(map) else bytearray()
+        self.whole: np.ndarray[Any, Any] = np.frombuffer(buffer, np.uint8)
         self.whole.flags.writeable = map.writable()
         self.address = _address(self.whole)
 
@@ -349,7 +350,8 @@ class MappedArray(np.ndarray[Any, np.dtype[Any]]):
         if added.shape[1:] != self.shape[1:] or item == 0:
             raise ValueError(f"rows of shape {self.shape[1:]} are required, not {added.shape[1:]}")
         # Another thread may have appended, too.
-        end = memory.map.append(added.reshape(-1).view(np.uint8)) + added.nbytes
+        data: Any = added.reshape(-1).view(np.uint8)
+        end = memory.map.append(data) + added.nbytes
         shape = ((end - start) // item, *self.shape[1:])
         return _array(_Memory(memory.map), shape, self.dtype, start)
 

@@ -48,7 +48,7 @@ impl Map {
     #[doc(alias = "msync")]
     #[doc(alias = "FlushViewOfFile")]
     pub fn flush(&self) -> Result<()> {
-        self.flush_range(..)
+        self.flush_file("flush", FlushMode::Wait, ..)
     }
 
     /// Does what [`Map::flush`] does, for the pages that contain bytes of `range`.
@@ -69,7 +69,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush_range", range, |pages| pages.flush(FlushMode::Wait, self.file()))
+        self.flush_file("flush_range", FlushMode::Wait, range)
     }
 
     /// Asks the system to start writing changed bytes to the storage device, and does not wait.
@@ -98,7 +98,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_async(&self) -> Result<()> {
-        self.flush_async_range(..)
+        self.flush_file("flush_async", FlushMode::Later, ..)
     }
 
     /// Does what [`Map::flush_async`] does, for the pages that contain bytes of `range`.
@@ -119,9 +119,7 @@ impl Map {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush_async_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        self.flush_pages("flush_async_range", range, |pages| {
-            pages.flush(FlushMode::Later, self.file())
-        })
+        self.flush_file("flush_async_range", FlushMode::Later, range)
     }
 
     /// Calls `msync` with the given flags, for the pages that contain bytes of `range`.
@@ -193,6 +191,15 @@ impl Map {
         };
         self.flush()?;
         sys::file::sync(file).map_err(Error::os("sync_all"))
+    }
+
+    fn flush_file(
+        &self,
+        call: &'static str,
+        mode: FlushMode,
+        range: impl RangeBounds<usize>,
+    ) -> Result<()> {
+        self.flush_pages(call, range, |pages| pages.flush(mode, self.file()))
     }
 
     fn flush_pages(
