@@ -529,7 +529,8 @@ def _reduce_by_reference(array: MappedArray) -> Any:
         # Also a copy-on-write map, and one of a file that was not opened by path.
         return array.__reduce_ex__(2)
     layout = (array.dtype, array.shape, _address(array) - memory.address, array.strides)
-    return _restore, (arguments, memory.map._is_repaired, *layout, array.flags.writeable)
+    end = _bounds(array)[1] - memory.address
+    return _restore, (arguments, memory.map._is_repaired, *layout, array.flags.writeable, end)
 
 
 def _restore(
@@ -540,11 +541,17 @@ def _restore(
     start: int,
     strides: tuple[int, ...],
     is_writable: bool,
+    end: int,
 ) -> MappedArray:
-    """Maps the file again, and returns the same array of it."""
+    """Maps the file again, and returns the same array of it. Raises ValueError if the file has
+    become too short.
+    """
     cls, *rest = arguments
     memory = _Memory(_reopen(functools.partial(cls, repair=repair), *rest))
     memory.map._is_repaired = repair
+    # numpy takes any strides for an empty buffer.
+    if end > len(memory.map):
+        raise ValueError(f"byte {end - 1} out of bounds for a map of {len(memory.map)} bytes")
     array = _array(memory, shape, dtype, start, strides)
     array.flags.writeable = is_writable
     return array
