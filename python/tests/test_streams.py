@@ -294,6 +294,19 @@ class Streams(StreamCase):
         for bad in (lambda f: f.seek(-1), lambda f: f.seek(0, 9)):
             self.assertRaises(ValueError, bad, stream)
 
+    def test_a_stream_refuses_what_a_file_refuses(self):
+        stream, file = self.open(self.path(b"0123456789")).reader(2), io.BytesIO(b"23456789")
+        for call, error in (
+            (lambda f: f.seek(1.0), TypeError),
+            (lambda f: f.seek("1"), TypeError),
+            (lambda f: f.seek(1 << 70), OverflowError),
+            (lambda f: f.read(1.5), TypeError),
+            (lambda f: f.read("1"), TypeError),
+        ):
+            for tested in (stream, file):
+                self.assertRaises(error, call, tested)
+                self.assertEqual((tested.tell(), tested.read(2), tested.seek(0)), (0, b"23", 0))
+
     def test_a_stream_with_an_end_writes_up_to_it(self):
         m = self.open(self.path(b"0123456789"), "r+")
         stream = m.reader(2, 5)
