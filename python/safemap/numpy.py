@@ -171,14 +171,16 @@ def open_npy(
     if name in ("w+", "x+"):
         if shape is None:
             raise ValueError(f"mode {mode} needs a shape")
+        item, lengths = _item(dtype), _lengths(shape)
         if name == "x+":
             open(filename, "xb").close()
-        item = _item(dtype)
-        created = np.lib.format.open_memmap(
-            filename, "w+", item, _lengths(shape), fortran_order, version
-        )
+        try:
+            np.lib.format.open_memmap(filename, "w+", item, lengths, fortran_order, version)
+        except BaseException:
+            if name == "x+":
+                os.unlink(filename)
+            raise
         name = "r+"
-        del created
     lengths, is_fortran, item, start = _header(filename)
     order: Order = "F" if is_fortran else "C"
     keywords: dict[str, Any] = {"repair": repair, "advise": advise, "reserve": reserve}

@@ -494,6 +494,13 @@ class Npy(Case):
         with self.assertRaisesRegex(ValueError, "needs a shape"):
             open_npy(path, "w+", dtype="f4")
 
+    def test_arguments_that_are_refused_create_no_file(self):
+        path = os.path.join(self.folder, "new.npy")
+        for keywords in ({"dtype": "O"}, {"shape": -1}, {"version": (9, 9)}):
+            with self.subTest(keywords), self.assertRaises((TypeError, ValueError)):
+                open_npy(path, "x+", **{"dtype": "f4", "shape": 3, **keywords})
+            self.assertFalse(os.path.exists(path))
+
     def test_a_file_of_another_format_is_refused(self):
         with self.assertRaises(ValueError):
             open_npy(self.numbers())
