@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -204,7 +205,7 @@ def _item(dtype: DTypeLike | None) -> np.dtype[Any]:
 
 def _lengths(shape: Shape) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    result = tuple(length.__index__() for length in lengths)
+    result = tuple(operator.index(length) for length in lengths)
     if any(length < 0 for length in result):
         raise ValueError(f"negative length in the shape {result}")
     return result

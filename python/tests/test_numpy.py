@@ -340,6 +340,11 @@ class Mapping(Case):
                         ours.close()
 
     @unix_only("files cannot be mapped beyond their end")
+    def test_lengths_that_are_no_integers_are_a_type_error(self):
+        path = self.numbers()
+        for shape in (1.5, (2, 1.5), [None]):
+            self.assertRaises(TypeError, memmap, path, "i8", "r", shape=shape)
+
     def test_an_array_with_a_reserve_is_the_same_as_without(self):
         keywords = {"reserve": 1 << 20}
         a = memmap(self.numbers(), "i8", "r", 8, 5, **keywords)
