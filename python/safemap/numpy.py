@@ -491,12 +491,14 @@ _MAY_BE_ARGUMENTS = (np.ndarray, tuple)
 
 # Methods that read or write elements. Their results are not in the map, or are the array itself.
 _METHODS = """
-    all any argmax argmin argpartition argsort astype byteswap choose clip compress conj conjugate
-    copy cumprod cumsum dot dump fill flatten item max mean min nonzero partition prod put repeat
-    round searchsorted setfield sort std sum take tobytes tofile tolist trace var
+    all any argmax argmin astype byteswap choose clip compress conj conjugate
+    copy cumprod cumsum dot dump fill flatten item max mean min nonzero prod put repeat
+    round searchsorted setfield std sum take tobytes tofile tolist trace var
     __bool__ __complex__ __contains__ __copy__ __deepcopy__ __eq__ __float__ __index__ __int__
     __ne__
 """.split()
+# Methods that access memory out of bounds if elements change during the call.
+_SORTS = ["argpartition", "argsort", "partition", "sort"]
 # Methods that return a view if they can, and a copy if not.
 _VIEWS = ["ravel", "reshape"]
 
@@ -519,6 +521,25 @@ def _checking(name: str, is_view: bool) -> Callable[..., Any]:
 for _name in _METHODS + _VIEWS:
     if hasattr(np.ndarray, _name):
         setattr(MappedArray, _name, _checking(_name, _name in _VIEWS))
+
+
+def _sorting(name: str) -> Callable[..., Any]:
+    """Returns a method of ndarray that sorts a copy. Those without a result store it."""
+    method = getattr(np.ndarray, name)
+
+    @functools.wraps(method)
+    def sorting(self: MappedArray, *args: Any, **keywords: Any) -> Any:
+        copy = self.copy()
+        result = method(copy, *args, **keywords)
+        if result is None:
+            self[...] = copy
+        return result
+
+    return sorting
+
+
+for _name in _SORTS:
+    setattr(MappedArray, _name, _sorting(_name))
 
 
 def _reduce_by_reference(array: MappedArray) -> Any:
