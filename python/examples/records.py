@@ -1,7 +1,7 @@
 """Keeps a table of records of a fixed size, which are changed in place.
 
-    python records.py TABLE NAME AMOUNT    adds an amount to the record of a name, or a new record
-    python records.py TABLE                prints all records
+python records.py TABLE NAME AMOUNT    adds an amount to the record of a name, or a new record
+python records.py TABLE                prints all records
 """
 
 import os

@@ -4,6 +4,11 @@ of SIGBUS.
 ``import safemap as mmap`` uses it in one program, ``python -m safemap program.py`` runs a program
 unchanged, and :func:`install` replaces the standard module in the running interpreter.
 :func:`open` maps a file by its path.
+
+In addition to the names of the standard module there are the functions :func:`open`,
+:func:`install` and :func:`damages`, the context manager :class:`intact`, the classes :class:`Map`,
+:class:`MapIO`, :class:`Line`, :class:`LineIterator` and :class:`FindIterator`, the exception
+:class:`FaultError`, and the module ``safemap.numpy``. ``help(safemap.open)`` describes one of them.
 """
 
 from safemap._damage import intact as intact

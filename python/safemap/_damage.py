@@ -27,9 +27,13 @@ class intact:
 
     __slots__ = ("_before",)
 
+    def __init__(self) -> None:
+        # One number for each block that has begun: blocks of the same object may be nested.
+        self._before: list[int] = []
+
     def __enter__(self) -> None:
         """Starts the block."""
-        self._before = damages()
+        self._before.append(damages())
 
     def __exit__(
         self,
@@ -38,9 +42,10 @@ class intact:
         traceback: TracebackType | None,
     ) -> None:
         """Ends the block: raises FaultError if bytes were lost."""
+        before = self._before.pop()
         is_replaced = isinstance(exc_value, Exception) and not isinstance(exc_value, FaultError)
         if exc_value is None or is_replaced:
-            _check(self._before)
+            _check(before)
 
 
 def _check(before: int) -> None:

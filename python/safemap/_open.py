@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from safemap._safemap import Map
 
@@ -86,9 +87,15 @@ def _reopen(
     device: int,
     inode: int,
 ) -> _SomeMap:
-    """Maps the file of a pickled map. Raises ValueError if the path names another file now."""
+    """Maps the file of a pickled map. Raises ValueError if the path names another file now, or if
+    the file is shorter than a map with a size.
+    """
     status = os.stat(path)
     if (status.st_dev, status.st_ino) == (device, inode):
+        # The mode r+ would extend the file with zeros. A device has no length here.
+        if size is not None and stat.S_ISREG(status.st_mode) and status.st_size < offset + size:
+            rest = max(status.st_size - offset, 0)
+            raise ValueError(f"size {size} is greater than the {rest} bytes of the file")
         map = cls(path, mode, size, offset=offset)
         if map._file_id == (device, inode):
             return map

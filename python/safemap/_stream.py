@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class MapIO(io.RawIOBase):
         """
         self._ensure_open()
         rest = max(self._limit() - self._at, 0)
-        count = rest if size is None or size < 0 else min(size, rest)
+        size = -1 if size is None else operator.index(size)
+        count = rest if size < 0 else min(size, rest)
         data = self._map[self._at : self._at + count]
         self._at += len(data)
         self._map._passed(self._at - len(data), self._at)
@@ -94,11 +97,14 @@ class MapIO(io.RawIOBase):
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell()}.get(whence)
         if base is None:
             base = self._limit() - self._start
-        if base + offset < 0:
+        position = base + operator.index(offset)
+        if position < 0:
             # Both an OSError, as of a file, and a ValueError, as of a BytesIO.
             raise io.UnsupportedOperation("negative seek position")
-        self._at = self._start + base + offset
-        return base + offset
+        if self._start + position > sys.maxsize:
+            raise OverflowError(f"seek position {position} is too large")
+        self._at = self._start + position
+        return position
 
     def tell(self) -> int:
         """Returns the position, relative to the start of the stream."""

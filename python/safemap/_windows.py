@@ -19,11 +19,8 @@ def windows(
     kept = at = start
     try:
         while at < (stop := min(at + size, len(map) if end is None else min(end, len(map)))):
-            # A slice refers to the memory itself, and needs no other view.
-            with memoryview(map) as whole:
-                window = whole[at:stop]
-            yield window
-            del window
+            # Without a name here, so that the caller has the only reference.
+            yield _view(map, at, stop)
             at = stop
             if drop and at - kept >= PIECE:
                 map._drop(kept, at)
@@ -31,3 +28,9 @@ def windows(
     finally:
         if drop and at > kept and not map.closed:
             map._drop(kept, at)
+
+
+def _view(map: Map, start: int, stop: int) -> memoryview[int]:
+    # A slice refers to the memory itself, and needs no other view.
+    with memoryview(map) as whole:
+        return whole[start:stop]

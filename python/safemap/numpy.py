@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -174,14 +175,16 @@ def open_npy(
     if name in ("w+", "x+"):
         if shape is None:
             raise ValueError(f"mode {mode} needs a shape")
+        item, lengths = _item(dtype), _lengths(shape)
         if name == "x+":
             open(filename, "xb").close()
-        item = _item(dtype)
-        created = np.lib.format.open_memmap(
-            filename, "w+", item, _lengths(shape), fortran_order, version
-        )
+        try:
+            np.lib.format.open_memmap(filename, "w+", item, lengths, fortran_order, version)
+        except BaseException:
+            if name == "x+":
+                os.unlink(filename)
+            raise
         name = "r+"
-        del created
     lengths, is_fortran, item, start = _header(filename)
     order: Order = "F" if is_fortran else "C"
     keywords: dict[str, Any] = {"repair": repair, "advise": advise, "reserve": reserve}
@@ -205,7 +208,7 @@ def _item(dtype: DTypeLike | None) -> np.dtype[Any]:
 
 def _lengths(shape: Shape) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    result = tuple(length.__index__() for length in lengths)
+    result = tuple(operator.index(length) for length in lengths)
     if any(length < 0 for length in result):
         raise ValueError(f"negative length in the shape {result}")
     return result
@@ -492,12 +495,14 @@ _MAY_BE_ARGUMENTS = (np.ndarray, tuple)
 
 # Methods that read or write elements. Their results are not in the map, or are the array itself.
 _METHODS = """
-    all any argmax argmin argpartition argsort astype byteswap choose clip compress conj conjugate
-    copy cumprod cumsum dot dump fill flatten item max mean min nonzero partition prod put repeat
-    round searchsorted setfield sort std sum take tobytes tofile tolist trace var
+    all any argmax argmin astype byteswap choose clip compress conj conjugate
+    copy cumprod cumsum dot dump fill flatten item max mean min nonzero prod put repeat
+    round searchsorted setfield std sum take tobytes tofile tolist trace var
     __bool__ __complex__ __contains__ __copy__ __deepcopy__ __eq__ __float__ __index__ __int__
     __ne__
 """.split()
+# Methods that access memory out of bounds if elements change during the call.
+_SORTS = ["argpartition", "argsort", "partition", "sort"]
 # Methods that return a view if they can, and a copy if not.
 _VIEWS = ["ravel", "reshape"]
 
@@ -522,6 +527,25 @@ for _name in _METHODS + _VIEWS:
         setattr(MappedArray, _name, _checking(_name, _name in _VIEWS))
 
 
+def _sorting(name: str) -> Callable[..., Any]:
+    """Returns a method of ndarray that sorts a copy. Those without a result store it."""
+    method = getattr(np.ndarray, name)
+
+    @functools.wraps(method)
+    def sorting(self: MappedArray, *args: Any, **keywords: Any) -> Any:
+        copy = self.copy()
+        result = method(copy, *args, **keywords)
+        if result is None:
+            self[...] = copy
+        return result
+
+    return sorting
+
+
+for _name in _SORTS:
+    setattr(MappedArray, _name, _sorting(_name))
+
+
 def _reference(array: MappedArray) -> tuple[Any, ...] | None:
     """Returns how to map the file again, for a pickle to another process of this machine."""
     memory = array._memory
@@ -533,7 +557,8 @@ def _reference(array: MappedArray) -> tuple[Any, ...] | None:
         # A copy-on-write map, or one of a file that was not opened by path.
         return None
     layout = (array.dtype, array.shape, _address(array) - memory.address, array.strides)
-    return _restore, (arguments, memory.map._is_repaired, *layout, array.flags.writeable)
+    end = _bounds(array)[1] - memory.address
+    return _restore, (arguments, memory.map._is_repaired, *layout, array.flags.writeable, end)
 
 
 def _restore(
@@ -544,13 +569,19 @@ def _restore(
     start: int,
     strides: tuple[int, ...],
     is_writable: bool,
+    end: int,
 ) -> MappedArray:
-    """Maps the file again, and returns the same array of it."""
+    """Maps the file again, and returns the same array of it. Raises ValueError if the file has
+    become too short.
+    """
     # For the results of a worker.
     _register(MappedArray, _reference)
     cls, *rest = arguments
     memory = _Memory(_reopen(functools.partial(cls, repair=repair), *rest))
     memory.map._is_repaired = repair
+    # numpy takes any strides for an empty buffer.
+    if end > len(memory.map):
+        raise ValueError(f"byte {end - 1} out of bounds for a map of {len(memory.map)} bytes")
     array = _array(memory, shape, dtype, start, strides)
     array.flags.writeable = is_writable
     return array

@@ -54,7 +54,8 @@ impl Mmap {
 
 /// Returns the range for the advice.
 fn advice_range(start: isize, length: Option<isize>, len: usize) -> PyResult<(usize, usize)> {
-    let start = usize::try_from(start).ok().filter(|&start| start < len);
+    // Only a `Map` can be empty.
+    let start = usize::try_from(start).ok().filter(|&start| start < len || len + start == 0);
     let start = start.ok_or_else(|| value_error("madvise start out of bounds"))?;
     let Some(length) = length else { return Ok((start, len)) };
     let length = usize::try_from(length).map_err(|_| value_error("madvise length invalid"))?;

@@ -11,7 +11,7 @@ use pyo3::{
 use safemap::{Error, Map};
 
 use crate::{
-    error::{FaultError, fault_without_map, to_exception},
+    error::{FaultError, created, fault_without_map, to_exception},
     ffi::Lock,
     mmap::Mmap,
     os::CAN_REPAIR,
@@ -91,6 +91,7 @@ fn missing(map: &Map) -> Option<usize> {
 
 fn with_map(error: PyErr, map: &Bound<'_, Mmap>) -> PyResult<PyErr> {
     let py = map.py();
+    let error = created(py, error);
     if error.is_instance_of::<FaultError>(py) {
         error.value(py).setattr("map", map)?;
     }

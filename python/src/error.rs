@@ -128,6 +128,7 @@ impl Hint {
     /// Adds the note to an exception. Runs Python code.
     #[cold]
     pub(crate) fn add_to(self, py: Python<'_>, error: PyErr) -> PyErr {
+        let error = created(py, error);
         // What refuses the note is less useful than the exception.
         let _ = error.value(py).call_method1("add_note", (self.text(),));
         error
@@ -249,6 +250,16 @@ fn create<E: PyTypeInfo>(
         Ok(exception.unbind())
     });
     exception.unwrap_or_else(|error| error.into_value(py).into_any())
+}
+
+/// Creates the exception object of an error that is examined or changed.
+///
+/// Otherwise `PyErr` creates it at first use with the interpreter detached, and pyo3 panics then in
+/// finalizers that run while the interpreter shuts down.
+#[cold]
+pub(crate) fn created(py: Python<'_>, error: PyErr) -> PyErr {
+    error.restore(py);
+    PyErr::fetch(py)
 }
 
 /// The exception if the interpreter is finalized while a call waits for another thread.

@@ -14,7 +14,10 @@ use std::{
 use pyo3::prelude::*;
 use safemap::{Map, try_forks};
 
-use crate::{error::FaultError, mmap::Mmap};
+use crate::{
+    error::{FaultError, created},
+    mmap::Mmap,
+};
 
 /// Maximum number of bytes in a piece, or of offsets at which a search looks for a needle.
 pub(crate) const PIECE: usize = 8 << 20;
@@ -207,6 +210,7 @@ impl Mmap {
 /// Adds to the exception how much was written before it. A FaultError has the offset for that.
 #[cold]
 fn with_note(py: Python<'_>, error: PyErr, pieces: &Pieces, total: usize) -> PyErr {
+    let error = created(py, error);
     if error.is_instance_of::<FaultError>(py) {
         return error;
     }

@@ -99,6 +99,25 @@ first.restore(), second.restore()
 work()
 """)
 
+    def test_blocks_of_the_same_object_can_be_nested(self):
+        self.succeed("""
+m, file = mapped()
+size, view, block = len(m), memoryview(m), safemap.intact()
+try:
+    with block:
+        cut(file)
+        view[3 * PAGE]
+        os.truncate(file.name, size)
+        m.restore()
+        with block:
+            pass
+except safemap.FaultError as error:
+    # The map was restored within the block.
+    assert error.map is None
+else:
+    raise AssertionError("not noticed")
+""")
+
     def test_a_file_that_is_cut_within_a_page_is_noticed(self):
         self.succeed("""
 m, file = mapped()

@@ -214,14 +214,17 @@ class Windows(GrowthCase):
         parts = list(m.windows(MIB + 1))
         self.assertTrue(b"".join(parts) == m[:] and self.latest_content()[3] == 7)
 
-    def test_an_iterator_holds_one_view(self):
+    def test_an_iterator_holds_no_view(self):
         m = self.open(bytes(100))
         windows = m.windows(10)
         window = next(windows)
         self.assertEqual(m.exports, 1)
         window = next(windows)
         self.assertEqual(m.exports, 1)
-        del window, windows
+        del window
+        self.assertEqual(m.exports, 0)
+        m.resize(15)
+        self.assertEqual(list(windows), [])
         m.close()
 
     def test_wrong_arguments(self):

@@ -97,6 +97,13 @@ class Module(unittest.TestCase):
         for name, method in public(safemap.mmap).items():
             self.assertTrue(method.__doc__, name)
 
+    def test_the_docstring_names_what_help_does_not_list(self):
+        # pydoc takes `__all__`, which has the names of the standard module only.
+        for name, value in vars(safemap).items():
+            is_public = callable(value) and not name.startswith("_")
+            if is_public and name not in safemap.__all__:
+                self.assertIn(":`{}`".format(name), safemap.__doc__)
+
     def test_every_method_has_a_signature(self):
         for name, method in public(safemap.mmap).items():
             if callable(method):

@@ -10,7 +10,7 @@ import pickle
 import unittest
 from multiprocessing.reduction import ForkingPickler
 
-from support import succeed
+from support import NO_TRUNCATION, PAGE, succeed, unix_only
 from test_numpy import COUNT, Case, MappedArray, np
 
 
@@ -45,6 +45,15 @@ class Pickles(Case):
         b[0] = 99
         self.assertEqual(a[8], 99)
         self.assertFalse(pickle.loads(ForkingPickler.dumps(self.mapped("r"))).flags.writeable)
+
+    @unix_only(NO_TRUNCATION)
+    def test_a_reference_to_lost_bytes_is_no_array(self):
+        a = self.mapped()
+        for length in (0, PAGE):
+            data = ForkingPickler.dumps(a)
+            os.truncate(self.latest, length)
+            with self.assertRaisesRegex(ValueError, "out of bounds for a map of"):
+                pickle.loads(data)
 
     def test_copies_and_private_changes_are_values(self):
         a = self.mapped("c")

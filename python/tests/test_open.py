@@ -130,6 +130,8 @@ class Sizes(OpenCase):
         )
         self.assertEqual((list(m.lines()), m.tell(), m.size(), m.refresh()), ([], 0, 0, 0))
         self.assertTrue(m)
+        if not WINDOWS:
+            m.madvise(safemap.MADV_WILLNEED)
         m.flush()
         m.verify()
         with memoryview(m) as view:
@@ -327,6 +329,17 @@ class Pickling(OpenCase):
         again.write(b"xyz!")
         m.refresh()
         self.assertEqual(m[:], b"xyz!")
+
+    def test_a_file_that_has_become_shorter_is_not_extended(self):
+        path = self.path(b"0123456789")
+        m = self.open(path, "r+", 6, offset=3)
+        data = pickle.dumps(m)
+        m.close()
+        for length in (8, 2):
+            os.truncate(path, length)
+            with self.assertRaisesRegex(ValueError, "size 6 is greater than the"):
+                pickle.loads(data)
+            self.assertEqual(os.path.getsize(path), length)
 
     def test_another_file_is_a_value_error(self):
         data = pickle.dumps(self.open(self.path(b"abc"), "r+", 3))

@@ -79,3 +79,28 @@ class Shutdown(FileCase):
         last = Finalized(m.close)
         """
         self.assertEqual(self.printed(DAEMON, code), "-1\nNone\n")
+
+    def test_exceptions_that_get_a_note_or_a_map_are_raised(self):
+        calls = {
+            "repr(closed)": '"<safemap.Map name=.* closed>"',
+            "m.count('x')": "TypeError",
+            "m.append(b'x')": "BufferError",
+            "m.flush(360, 36)": "OSError",
+            "check(lost, 0, 1)": "FaultError",
+        }
+        setup = """
+        paths = [sys.argv[1] + name for name in "abc"]
+        for path in paths:
+            with open(path, "wb") as file:
+                file.write(b"x" * 5000)
+        closed, m, lost = (safemap.open(path, "r+", repair=True) for path in paths)
+        closed.close()
+        views, check = [memoryview(m), memoryview(lost)], safemap._safemap._check_range
+        os.truncate(paths[2], 0)
+        views[1][0]
+        """
+        for call, expected in calls.items():
+            with self.subTest(call):
+                keep = "closed=closed, m=m, lost=lost, check=check, repr=repr"
+                last = "\nlast = Finalized(lambda {}: {})".format(keep, call)
+                self.assertRegex(self.printed(setup, last), "^" + expected)

@@ -294,6 +294,19 @@ class Streams(StreamCase):
         for bad in (lambda f: f.seek(-1), lambda f: f.seek(0, 9)):
             self.assertRaises(ValueError, bad, stream)
 
+    def test_a_stream_refuses_what_a_file_refuses(self):
+        stream, file = self.open(self.path(b"0123456789")).reader(2), io.BytesIO(b"23456789")
+        for call, error in (
+            (lambda f: f.seek(1.0), TypeError),
+            (lambda f: f.seek("1"), TypeError),
+            (lambda f: f.seek(1 << 70), OverflowError),
+            (lambda f: f.read(1.5), TypeError),
+            (lambda f: f.read("1"), TypeError),
+        ):
+            for tested in (stream, file):
+                self.assertRaises(error, call, tested)
+                self.assertEqual((tested.tell(), tested.read(2), tested.seek(0)), (0, b"23", 0))
+
     def test_a_stream_with_an_end_writes_up_to_it(self):
         m = self.open(self.path(b"0123456789"), "r+")
         stream = m.reader(2, 5)
@@ -347,7 +360,8 @@ class Streams(StreamCase):
         self.assertEqual((m.readinto(bytearray()), m.tell()), (0, 4))
         self.assertEqual((m.readinto(bytearray(20)), m.readinto(bytearray(20))), (6, 0))
         for bad in (b"abc", "abc", 3, memoryview(bytearray(10))[::2]):
-            self.assertRaises((TypeError, BufferError), m.readinto, bad)
+            self.assertRaises(TypeError, m.readinto, bad)
+            self.assertRaises(TypeError, m.reader().readinto, bad)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,15 @@
 
 use std::{ffi::c_int, mem::MaybeUninit, ptr, slice};
 
-use pyo3::{ffi, prelude::*, types::PyBytes};
+use pyo3::{
+    exceptions::{PyBufferError, PyTypeError},
+    ffi,
+    prelude::*,
+    types::PyBytes,
+};
 use safemap::copy_of;
 
-use super::ReturnValue;
+use super::{ReturnValue, class_name};
 use crate::{error::to_exception, mmap::DETACH_THRESHOLD};
 
 /// Calls `call` with the bytes of a bytes-like `object`. May run its `__buffer__` method.
@@ -37,12 +42,20 @@ pub(crate) fn with_bytes<R>(
 ///
 /// # Errors
 ///
-/// TypeError or BufferError if `object` has no writable, contiguous buffer; the error of `call`.
+/// TypeError, as of the `io` module, if `object` has no writable, contiguous buffer; the error of
+/// `call`.
 pub(crate) fn with_writable_bytes<R>(
     object: &Bound<'_, PyAny>,
     call: impl FnOnce(&mut [MaybeUninit<u8>]) -> PyResult<R>,
 ) -> PyResult<R> {
-    call(Buffer::acquire(object, ffi::PyBUF_WRITABLE)?.as_mut_slice())
+    let buffer = Buffer::acquire(object, ffi::PyBUF_WRITABLE).map_err(|error| {
+        if !error.is_instance_of::<PyBufferError>(object.py()) {
+            return error;
+        }
+        let class = class_name(object);
+        PyTypeError::new_err(format!("argument must be read-write bytes-like object, not {class}"))
+    });
+    call(buffer?.as_mut_slice())
 }
 
 /// Like [`with_bytes`], but copies the bytes first unless `object` is a `bytes` object.

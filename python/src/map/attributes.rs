@@ -4,6 +4,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 use safemap::Map;
 
 use super::{FileMap, base};
+use crate::error::created;
 
 #[pymethods]
 impl FileMap {
@@ -49,7 +50,7 @@ impl FileMap {
         let start = format!("<{class} name={name} mode='{mode}'");
         // Only a closed map fails here.
         let described: PyResult<_> = base.run(py, |map| Ok((map.len(), defects(map))));
-        Ok(match described {
+        Ok(match described.map_err(|error| created(py, error)) {
             Ok((len, defects)) => {
                 format!("{start} length={len} pos={}{defects}>", base.position())
             }

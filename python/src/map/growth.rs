@@ -5,7 +5,7 @@ use safemap::{Error, Map};
 
 use super::{FileMap, base};
 use crate::{
-    error::{exported, to_exception},
+    error::{created, exported, to_exception},
     ffi::with_bytes,
     file::unsupported_operation,
     mmap::Mmap,
@@ -61,7 +61,7 @@ impl Mmap {
             0 => self.map.resize(py, |map| call(map, false), exception),
             _ => self.map.grow(py, call, exception),
         };
-        changed.inspect_err(|error| self.explain(py, error))
+        changed.map_err(|error| created(py, error)).inspect_err(|error| self.explain(py, error))
     }
 
     /// Adds to a BufferError how many buffers exist, and what a reserve does.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     argument::int,
     damage,
-    error::{Hint, to_exception},
+    error::{Hint, created, to_exception},
     ffi::{audit, new_object},
     file::unsupported_operation,
     mmap::Mmap,
@@ -203,6 +203,7 @@ impl<'py> File<'py> {
                 if code == Some(ACCESS_DENIED) {
                     error = settings.hint_for_access().add_to(py, error);
                 }
+                error = created(py, error);
                 if error.is_instance_of::<PyOSError>(py) {
                     // Only a subclass could refuse it.
                     let _ = error.value(py).setattr("filename", &self.name);
