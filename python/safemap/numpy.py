@@ -126,6 +126,8 @@ def memmap(
     # Again for each map, because the program may have imported joblib or dask since.
     _register(MappedArray, _reference)
     name = _mode(mode)
+    # Refuses an unknown order before the file changes.
+    np.empty(0, order=order)
     if shape is None and name in ("w+", "x+"):
         raise ValueError(f"mode {mode} needs a shape")
     lengths = None if shape is None else _lengths(shape)

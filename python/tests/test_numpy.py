@@ -534,6 +534,11 @@ class Npy(Case):
                 open_npy(path, "x+", **{"dtype": "f4", "shape": 3, **keywords})
             self.assertFalse(os.path.exists(path))
 
+    def test_an_order_that_is_refused_leaves_the_file(self):
+        with self.assertRaises(ValueError):
+            memmap(self.path(b"content"), mode="w+", shape=3, order="Q")
+        self.assertEqual(self.latest_content(), b"content")
+
     def test_a_file_of_another_format_is_refused(self):
         with self.assertRaises(ValueError):
             open_npy(self.numbers())
