@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 
@@ -55,9 +56,9 @@ def open(
 
     `reserve` is a number of bytes: up to this length the map grows without moving, also while
     buffers of the memory exist. `repair` and `allocate` are as for mmap. `advise` says how the map
-    will be used, `populate` reads all pages into memory, and `lock` keeps them there as well.
-    `drop_behind` is a number of bytes: forward reads, searches and lines() release pages that lie
-    further behind, so that a file may be larger than memory.
+    will be used (on Windows only willneed), `populate` reads all pages into memory, and `lock`
+    keeps them there as well. `drop_behind` is a number of bytes: forward reads, searches and
+    lines() release pages that lie further behind, so that a file may be larger than memory.
 
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
     the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and
@@ -90,7 +91,9 @@ def _reopen(
     """Maps the file of a pickled map. Raises ValueError if the path names another file now, or if
     the file is shorter than a map with a size.
     """
-    status = os.stat(path)
+    # Windows does not always know the inode of a path, but that of an open file.
+    with io.open(path, "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
     if (status.st_dev, status.st_ino) == (device, inode):
         # The mode r+ would extend the file with zeros. A device has no length here.
         if size is not None and stat.S_ISREG(status.st_mode) and status.st_size < offset + size:

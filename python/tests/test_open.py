@@ -227,11 +227,14 @@ class Files(OpenCase):
 
     def test_settings_reach_the_map(self):
         path = self.path(bytes(PAGE))
-        for advise in ("sequential", "random", "willneed"):
-            self.open(path, advise=advise)
-        self.open(path, lock=True)
-        with self.open(path, "r+", allocate=True, reserve=1 << 30) as m:
+        self.open(path, advise="willneed", lock=True)
+        with self.open(path, "r+", allocate=True) as m:
             m.resize(2 * PAGE)
+        for settings in ({"advise": "sequential"}, {"advise": "random"}, {"reserve": 1 << 30}):
+            if WINDOWS:
+                self.assertRaises(io.UnsupportedOperation, self.open, path, "r+", **settings)
+            else:
+                self.open(path, "r+", **settings)
         if not WINDOWS:
             self.assertIsNone(self.open(path, repair=True).damage)
 
@@ -294,7 +297,8 @@ class Closing(OpenCase):
         m.close(detach=True)
         first.release()
         self.assertEqual(second.tobytes(), b"abc")
-        self.assertEqual(open_files(), before + 1)
+        if not WINDOWS:
+            self.assertEqual(open_files(), before + 1)
         second.release()
         self.assertEqual(open_files(), before)
 
