@@ -13,7 +13,6 @@ In addition to the names of the standard module there are the functions :func:`o
 
 from safemap._damage import intact as intact
 from safemap._install import install as install
-from safemap._line import Line as Line
 from safemap._open import open as open
 from safemap._safemap import *  # noqa: F403
 from safemap._safemap import _STANDARD_NAMES
@@ -22,3 +21,19 @@ from safemap._stream import MapIO as MapIO
 # Programs that say ``from mmap import *`` get the names of the standard module. Type checkers take
 # the names above.
 globals()["__all__"] = _STANDARD_NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from safemap._line import Line as Line
+else:
+
+    def __getattr__(name):
+        """Imports Line at its first use: namedtuple takes longer than the rest of the package."""
+        if name != "Line":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from safemap._line import Line
+
+        return Line
+
+
+del TYPE_CHECKING
