@@ -11,7 +11,7 @@ ALLOWED = ["mmap.__iter__", "mmap.__contains__", "mmap.__buffer__", "mmap.__rele
 ALLOWED += ["Map.__iter__"]
 # `__all__` is for programs that replace mmap; stubtest takes these aliases for classes.
 ALIASES = [f"safemap._types.{name}" for name in ("Mode", "LongMode", "Advise", "Order")]
-PRIVATE = ["safemap.__all__", *ALIASES]
+PRIVATE = ["safemap.__all__", "safemap.TYPE_CHECKING", *ALIASES]
 # The constructor has keywords that the standard class lacks, and `bytes(m)` reports faults.
 ADDED = [*ALLOWED, "mmap.__new__", "mmap.__bytes__"]
 ANY_VERSION = re.compile(r"sys\.version_info >= \(3, \d+\)")
