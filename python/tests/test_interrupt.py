@@ -10,6 +10,12 @@ import unittest
 
 from support import CLOSED, PRIVATE, WINDOWS, FileCase, unix_only
 
+import safemap
+
+# The maps may be longer than the memory of the machine.
+if hasattr(safemap, "MAP_NORESERVE"):
+    PRIVATE = {"flags": PRIVATE["flags"] | safemap.MAP_NORESERVE}
+
 # Private memory that was never written takes time to read, but no memory. Calls that copy it to a
 # `bytes` object get less of it.
 LONG = (8 << 30) if sys.maxsize > 2**32 and not WINDOWS else (1 << 30)
