@@ -10,6 +10,7 @@
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
+//! | `write::write_all` | writes all bytes by calls that may write a part |
 //! | `seals::Seals` | whether the content of a file can change |
 //! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
@@ -35,6 +36,7 @@ pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod seals;
 pub(crate) mod size;
+mod write;
 
 #[cfg(unix)]
 mod unix;

@@ -12,6 +12,7 @@ use super::{
     length::{MAX_LEN, offset},
     size_signal::without_signal,
 };
+use crate::sys::write::write_all;
 
 /// The most bytes of one call: macOS refuses more than `INT_MAX`.
 const MAX_WRITE: usize = 1 << 30;
@@ -64,19 +65,8 @@ fn is_unknown(error: &io::Error) -> bool {
 }
 
 /// Writes all of `bytes` at byte `at` of the file. On failure a part of them may be written.
-pub(crate) fn write_at(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match write_some(file, bytes, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                bytes = &bytes[count..];
-                at += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+pub(crate) fn write_at(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<()> {
+    write_all(bytes, at, |bytes, at| write_some(file, bytes, at))
 }
 
 fn write_some(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<usize> {

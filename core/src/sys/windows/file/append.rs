@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::read::borrowed;
+use crate::sys::write::write_all;
 
 /// Returns `false`: a handle that only appends does not allow a writable map.
 pub(crate) fn only_appends(_: BorrowedHandle<'_>) -> io::Result<bool> {
@@ -24,17 +25,7 @@ pub(crate) fn reserve_space(_: BorrowedHandle<'_>, _: u64, _: u64) -> io::Result
 
 /// Writes all of `bytes` at byte `at` of the file. On failure a part of them may be written. Moves
 /// the file position.
-pub(crate) fn write_at(file: BorrowedHandle<'_>, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match borrowed(file).seek_write(bytes, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                bytes = &bytes[count..];
-                at += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+pub(crate) fn write_at(file: BorrowedHandle<'_>, bytes: &[u8], at: u64) -> io::Result<()> {
+    let file = borrowed(file);
+    write_all(bytes, at, |bytes, at| file.seek_write(bytes, at))
 }
