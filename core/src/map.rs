@@ -196,25 +196,6 @@ impl Map {
         self.name.as_deref()
     }
 
-    /// Returns the path with which [`Options::open`](crate::Options::open) or [`Map::open`] opened
-    /// the file, or `None` for maps of open files and of memory.
-    ///
-    /// The file may have another name by now.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::path::Path;
-    ///
-    /// let map = safemap::Map::open("Cargo.toml")?;
-    /// assert_eq!(map.path(), Some(Path::new("Cargo.toml")));
-    /// # Ok::<(), safemap::Error>(())
-    /// ```
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
     /// Returns the byte at `at`.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! The file of a map: its length now, and closing it with the map.
+//! The file of a map: its path, its length now, and closing it with the map.
+
+use std::path::Path;
 
 use crate::{
     Error, Map, Result,
@@ -7,6 +9,25 @@ use crate::{
 };
 
 impl Map {
+    /// Returns the path with which [`Options::open`](crate::Options::open) or [`Map::open`] opened
+    /// the file, or `None` for maps of open files and of memory.
+    ///
+    /// The file may have another name by now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// assert_eq!(map.path(), Some(Path::new("Cargo.toml")));
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Returns the descriptor that the map keeps: a `BorrowedFd` of std, on Windows a
     /// `BorrowedHandle`. Returns `None` for anonymous memory and for an
     /// [`untracked`](crate::Options::untracked) map.
