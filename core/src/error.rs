@@ -37,7 +37,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
 /// | `CopyLimit` | `FileTooLarge` |
 /// | `ReadOnly` | `PermissionDenied` |
-/// | `InUse` | `ResourceBusy` |
+/// | `InUse`, `Locked` | `ResourceBusy` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
 /// | `Fault`, `Damaged`, `Buffer` | `Other` |
 ///
@@ -158,6 +158,13 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
+    /// Another program has locked the whole file, and with it the byte that `call` had to lock.
+    ///
+    /// See [`ipc::Liveness`](crate::ipc::Liveness).
+    Locked {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -218,7 +225,7 @@ impl Error {
             }
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
-            Error::InUse { .. } => io::ErrorKind::ResourceBusy,
+            Error::InUse { .. } | Error::Locked { .. } => io::ErrorKind::ResourceBusy,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
                 io::ErrorKind::Other
@@ -280,6 +287,9 @@ impl fmt::Display for Error {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
             }
             Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
+            Error::Locked { call } => {
+                write!(f, "{call}: another program has locked the whole file")
+            }
             Error::CopyLimit { len, limit, reason } => {
                 write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
             }

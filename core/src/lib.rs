@@ -109,12 +109,13 @@
 //!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
-//! - **Fork handler.** Creating the first map registers a handler for forked children with
-//!   `pthread_atfork`, and on Linux maps a page that the kernel clears in a child; see
-//!   [below](#threads-and-fork).
+//! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`: they count
+//!   forks, and children learn that they are one. On Linux it also maps a page that the kernel
+//!   clears in a child; see [below](#threads-and-fork).
 //! - **Descriptors.** A map of a file keeps a duplicate of its descriptor, close-on-exec, until it
 //!   is dropped. It counts towards `RLIMIT_NOFILE`. Closing it releases the locks that the process
-//!   has on the file (fcntl(2), `F_SETLK`). [`Options::untracked`] makes maps that keep none.
+//!   has on the file (fcntl(2), `F_SETLK`). [`Options::untracked`] makes maps that keep none. Each
+//!   [`ipc::RangeGuard`] has one more, which a forked child closes.
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
 //!   (`vm.max_map_count`), because Linux then refuses even to replace pages.
@@ -272,6 +273,8 @@ mod damage;
 mod error;
 mod flags;
 mod rlimit;
+
+pub mod ipc;
 
 mod manage;
 mod map;

@@ -10,6 +10,9 @@
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
+//! | `file_lock::FileLock` | locks of byte ranges, which end with their process |
+//! | `token::Token`, `token_id` | liveness tokens; their ids, and the bytes that they lock |
+//! | `random::word` | a random number |
 //! | `write::write_all` | writes all bytes by calls that may write a part |
 //! | `seals::Seals` | whether the content of a file can change |
 //! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
@@ -36,6 +39,7 @@ pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod seals;
 pub(crate) mod size;
+pub(crate) mod token_id;
 mod write;
 
 #[cfg(unix)]
@@ -47,8 +51,10 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+use os::random;
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
     AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, OwnedFile, borrow, fault, file,
-    flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, transfer,
+    file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, token,
+    transfer,
 };
