@@ -17,6 +17,7 @@ pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
 use std::{

@@ -13,6 +13,7 @@ pub(crate) mod repair;
 pub(crate) mod rlimit;
 mod section;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::windows::io::{
     AsHandle as AsFile, BorrowedHandle as BorrowedFile, OwnedHandle as OwnedFile,
