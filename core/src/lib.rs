@@ -62,8 +62,7 @@
 //! - **Direct access to the memory.** A fault in a slice from [`Map::as_slice`], or through
 //!   [`Map::as_ptr`], terminates the process as in any other crate. [`Options::repair`] maps zeros
 //!   instead and reports the damage.
-//! - **Atomicity.** A copy of several bytes is not atomic. There are no locks and no atomic
-//!   read-modify-write operations.
+//! - **Atomicity.** A copy of several bytes is not atomic; [`ipc`] has atomic words.
 //! - **Detection of every truncation.** The operating system detects it per page. Bytes between the
 //!   end of the file and the end of its last page read as zeros, and stores there are lost.
 //!   [`Map::verify`] compares the lengths.
@@ -275,7 +274,6 @@ mod flags;
 mod rlimit;
 
 pub mod ipc;
-
 mod manage;
 mod map;
 mod mode;
@@ -312,7 +310,7 @@ pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use view::{ViewChunks, ViewIter};
-pub use word::Word;
+pub use word::{Integer, Word};
 
 /// Returns the size of a page in bytes.
 ///

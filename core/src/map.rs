@@ -12,6 +12,7 @@ use std::{
 use crate::{
     Error, Result,
     access::{Memory, RegionsGuard},
+    ipc::SpinBudget,
     mode::{Access, Sharing},
     sys::{OwnedFile, lock::Lock, repair::Mark, request::MapRequest},
     word::Word,
@@ -77,6 +78,8 @@ pub struct Map {
     /// Taken by a call that changes the length, before it locks the regions. Other calls need the
     /// regions only, so they do not wait for a write to the file.
     pub(crate) growing: Lock,
+    /// How long threads that wait for a word spin.
+    pub(crate) spin: SpinBudget,
     /// The path with which `Options::open` opened the file.
     pub(crate) path: Option<Box<Path>>,
 }

@@ -8,6 +8,7 @@ use crate::{
     Error, Map, Result,
     access::Memory,
     flags::{Flags, Protection},
+    ipc::SpinBudget,
     map::region_size,
     mode::{Access, Sharing},
     sys::{
@@ -67,6 +68,7 @@ impl Options {
             has_fixed_len,
             growing: Lock::new(),
             drop_behind: self.drop_behind,
+            spin: SpinBudget::new(self.spin),
             path: None,
         };
         map.count_calls();

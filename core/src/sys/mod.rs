@@ -21,6 +21,7 @@
 //! | `lock::Lock` | a lock that a fork releases in the child |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
+//! | `wait::{sleep, wake}`, `sleep::Sleep` | sleeping until a word is changed, between processes; `polled` for systems that cannot |
 //! | `rlimit::{ResourceLimit, remedy}` | what an error code suggests: a resource limit, and its name; what to do |
 //! | `flags` | the constants of `Flags` and `Protection` |
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
@@ -35,10 +36,18 @@ pub(crate) mod file_state;
 pub(crate) mod inaccessible;
 pub(crate) mod lock;
 pub(crate) mod pages;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "openbsd"
+)))]
+mod polled;
 pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod seals;
 pub(crate) mod size;
+pub(crate) mod sleep;
 pub(crate) mod token_id;
 mod write;
 
@@ -56,5 +65,5 @@ use os::random;
 pub(crate) use os::{
     AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, OwnedFile, borrow, fault, file,
     file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, token,
-    transfer,
+    transfer, wait,
 };

@@ -21,6 +21,7 @@ pub(crate) mod repair;
 pub(crate) mod rlimit;
 pub(crate) mod token;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
 use std::{

@@ -16,6 +16,7 @@ pub(crate) mod rlimit;
 mod section;
 pub(crate) mod token;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::windows::io::{
     AsHandle as AsFile, BorrowedHandle as BorrowedFile, OwnedHandle as OwnedFile,
