@@ -416,6 +416,7 @@ fn an_exclusive_lock_needs_the_permission_to_write() {
         let _ = drop_root_rights();
         let error = map.lock_range(.., Exclusive).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EACCES), "{error}");
+        assert!(error.to_string().contains("open the file again"), "{error}");
         let _ = map.lock_range(.., Shared).unwrap();
     });
 }
