@@ -73,7 +73,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 #[must_use = "the id ends when this is dropped"]
-pub struct Liveness(Token);
+pub struct Liveness(pub(super) Token);
 
 impl Liveness {
     /// Joins the processes that use the file of `map`, with a new id.

@@ -84,7 +84,18 @@ impl Map {
         let has_changed = || Ok(word.load(Ordering::Acquire)? != expected);
         // A deadline beyond the clock's range is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        if self.spin.spin(deadline, has_changed)? {
+        self.spin_and_sleep(at, expected, deadline, has_changed)
+    }
+
+    /// Waits while the 32 bits at `at` are `expected`, and `has_changed` returns false.
+    pub(super) fn spin_and_sleep(
+        &self,
+        at: usize,
+        expected: u32,
+        deadline: Option<Instant>,
+        has_changed: impl Fn() -> Result<bool>,
+    ) -> Result<Waited> {
+        if self.spin.spin(deadline, &has_changed)? {
             return Ok(Waited::Changed);
         }
         for round in 0.. {

@@ -16,6 +16,7 @@ use crate::{
         file_state::FileState,
         fork,
         lock::Lock,
+        per_process::PerProcess,
         region::{self, Region, page_of},
         repair::Reaction,
         request::MapRequest,
@@ -68,6 +69,7 @@ impl Options {
             has_fixed_len,
             growing: Lock::new(),
             drop_behind: self.drop_behind,
+            member: PerProcess::new(),
             spin: SpinBudget::new(self.spin),
             path: None,
         };

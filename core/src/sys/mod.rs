@@ -19,6 +19,7 @@
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
 //! | `lock::Lock` | a lock that a fork releases in the child |
+//! | `per_process::PerProcess` | a value that each process makes for itself |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
 //! | `wait::{sleep, wake}`, `sleep::Sleep` | sleeping until a word is changed, between processes; `polled` for systems that cannot |
@@ -36,6 +37,7 @@ pub(crate) mod file_state;
 pub(crate) mod inaccessible;
 pub(crate) mod lock;
 pub(crate) mod pages;
+pub(crate) mod per_process;
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
