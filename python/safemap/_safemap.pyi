@@ -149,6 +149,29 @@ class _Atomic:
     def fetch_max(self, value: int) -> int:
         """Replaces the number with the greater of it and `value`, and returns the former one."""
 
+@final
+class _RangeLock:
+    """A lock of a range of a file, until release(), the end of a `with` block, or the end of the
+    process: the class safemap.ipc.RangeLock. Map.lock_range() returns it.
+
+    In a forked child it is the parent's lock: release() has no effect there.
+    """
+
+    def release(self) -> None:
+        """Releases the lock. Does nothing if that was done before."""
+
+    def __enter__(self) -> Self:
+        """Returns the lock."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Releases the lock."""
+
 @disjoint_base
 class mmap:
     """A memory map that behaves like a bytearray and like a file object.
@@ -555,6 +578,30 @@ class Map(mmap):
     def notify(self, offset: int, count: int | None = None) -> None:
         """Wakes up to `count` threads, of any process, that wait() for the word at `offset`;
         without `count` all of them.
+        """
+
+    def lock_range(
+        self,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        shared: bool = False,
+        timeout: float | None = None,
+    ) -> _RangeLock:
+        """Locks the bytes start..end, by default all, in the file. Waits while another lock
+        excludes that, and returns a RangeLock: `with m.lock_range(0, 64): ...`.
+
+        Locks exclude each other, not accesses: exclusive ones all others that overlap them,
+        `shared` ones those that are not shared. The kernel releases a lock when its process ends,
+        however it ends. Offsets are those of the map; maps with different offsets agree. Threads
+        exclude each other as processes do: a thread that has a lock of the range itself waits for
+        ever.
+
+        On Unix they are the locks of fcntl.lockf(), which exclude them and are excluded by them.
+        Releasing one also releases those that this process took on the file with lockf().
+
+        Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
+        in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
         """
 
     def append(self, data: Buffer, /) -> int:

@@ -2,8 +2,10 @@
 
 mod atomic;
 mod format;
+mod range_lock;
 mod timeout;
 mod wait;
 mod words;
 
 pub(crate) use atomic::Atomic;
+pub(crate) use range_lock::RangeLock;
