@@ -172,6 +172,68 @@ class _RangeLock:
     ) -> None:
         """Releases the lock."""
 
+@final
+class _Mutex:
+    """A mutual exclusion between processes and threads that survives a crash of its owner: the
+    class safemap.ipc.Mutex.
+
+    It is 16 bytes of a shared, writable map of a file; all zeros means unlocked. If the owner ends
+    without unlocking, the next one gets the lock, and `owner_died` is true: the data may be
+    incomplete. This is so for each later owner until one calls mark_consistent(). A process that is
+    slow or stopped keeps the lock.
+
+    The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
+    locked through this object, close() of the map raises BufferError. If the object is deleted
+    while it is locked, the mutex stays locked until the map is closed or the process ends.
+    """
+
+    def __new__(cls, map: mmap, offset: int) -> Self:
+        """Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset,
+        a private or anonymous map, and where the system cannot say which processes exist, TypeError
+        for a read-only map.
+        """
+
+    @property
+    def map(self) -> mmap:
+        """The map of the mutex."""
+
+    @property
+    def offset(self) -> int:
+        """The offset of the mutex in the map."""
+
+    @property
+    def owner_died(self) -> bool:
+        """Whether an owner has crashed, and no owner since has called mark_consistent()."""
+
+    @property
+    def holder(self) -> int | None:
+        """The process id of the owner, None if the mutex is unlocked.
+
+        For humans only: it may be that of another container, and the owner may change at any time.
+        """
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        """Locks the mutex and returns True, or returns False after `timeout` seconds. With a
+        timeout of 0 it does not wait.
+        """
+
+    def release(self) -> None:
+        """Unlocks the mutex. Raises RuntimeError if it is not locked through this object."""
+
+    def mark_consistent(self) -> None:
+        """Ends the report of a crash: later owners do not get it."""
+
+    def __enter__(self) -> Self:
+        """Locks the mutex."""
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Unlocks the mutex, also after an exception."""
+
 @disjoint_base
 class mmap:
     """A memory map that behaves like a bytearray and like a file object.

@@ -1,7 +1,7 @@
 //! Processes that share a mutex are killed or stopped at random instants.
 //!
-//! The mutex protects two words, which are equal whenever it is unlocked, and a word that says which
-//! process is inside. The processes count in the file what they notice.
+//! The mutex protects two words, which are equal whenever it is unlocked, and a word that says
+//! which process is inside. The processes count in the file what they notice.
 
 use safemap::ipc::Mutex;
 
@@ -69,7 +69,7 @@ pub(crate) fn stopped(settings: &Settings) -> Result {
     Ok(Report::new(1, "owner stopped").note(format!("for {time:?}")))
 }
 
-/// Holds the lock for 200 ms of its own time.
+/// Holds the lock for 200 ms.
 fn hold(settings: &Settings, path: &Path) -> Result<()> {
     let map = open(path)?;
     let mutex = joined(settings, &map, path)?;
