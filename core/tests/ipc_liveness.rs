@@ -235,7 +235,11 @@ fn a_stopped_process_is_alive() {
 fn store_forever(map: &Map) -> i32 {
     let liveness = Liveness::join(map).unwrap();
     map.store(liveness.id().unwrap(), 0).unwrap();
-    let store = |at: usize| (1_u64..).for_each(|number| map.store(number, at).unwrap());
+    let store = |at: usize| {
+        for number in 1_u64.. {
+            map.store(number, at).unwrap();
+        }
+    };
     thread::scope(|scope| {
         for at in [8, 16, 24] {
             scope.spawn(move || store(at));
