@@ -41,16 +41,20 @@ impl Options {
         request.page = huge_page.unwrap_or(request.page);
         // hugetlbfs extends a file that is mapped beyond its end.
         let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
-        self.ensure_reserve_applies(&source, &request, is_exact)?;
+        if self.reserve > 0 {
+            self.ensure_reserve_applies(&source, &request, is_exact)?;
+        }
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
-        self.ensure_pages_can_be_dropped(&source, &request)?;
+        if self.drop_behind.is_some() {
+            self.ensure_pages_can_be_dropped(&source, &request)?;
+        }
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
         let access = self.access_to(&source);
-        let reaction = self.reaction(&source);
+        let reaction = self.repair.then(|| self.reaction(&source));
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
@@ -70,21 +74,24 @@ impl Options {
             path: None,
         };
         map.count_calls();
-        if self.repair {
+        if let Some(reaction) = reaction {
             map.start_repair(reaction)?;
         }
-        self.prepare_pages(&map)?;
+        if self.advice.is_some() | self.lock | self.populate {
+            self.prepare_pages(&map)?;
+        }
         Ok(map)
     }
 
     /// Fails if the map can never grow into its reserve.
+    #[cold]
     fn ensure_reserve_applies(
         &self,
         source: &Source<'_>,
         request: &MapRequest,
         is_exact: bool,
     ) -> Result<()> {
-        if self.reserve == 0 || source.file().is_none() {
+        if source.file().is_none() {
             return Ok(());
         }
         let loses_changes = self.access.is_some_and(|access| access != Access::Read);
@@ -98,6 +105,7 @@ impl Options {
     }
 
     /// Returns what happens when the map becomes damaged.
+    #[cold]
     fn reaction(&self, source: &Source<'_>) -> Reaction {
         let name = |file| match sys::file::path(file) {
             // As `Debug` prints it, without control characters.

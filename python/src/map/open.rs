@@ -18,7 +18,7 @@ use crate::{
     argument::int,
     damage,
     error::{Hint, created, to_exception},
-    ffi::{audit, new_object},
+    ffi::{ClassOf, audit},
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
@@ -52,6 +52,7 @@ impl FileMap {
         lock: bool,
         drop_behind: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let class = ClassOf::<FileMap>::new(class)?;
         let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =
@@ -62,7 +63,7 @@ impl FileMap {
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
         file.close()?;
-        let object = new_object(class, made?)?;
+        let object = class.create(made?)?;
         if repair {
             damage::register(object.as_super())?;
         }
@@ -81,7 +82,7 @@ impl Mmap {
             let piece = piece.start..piece.end.min(map.len());
             map.populate(piece).map(|()| None::<()>)
         };
-        self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, populate).map(drop)
+        self.run_pieces(py, &mut SignalClock::new(), &mut pieces, populate).map(drop)
     }
 }
 

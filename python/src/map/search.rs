@@ -174,7 +174,7 @@ impl Mmap {
         if starts.len() < SEARCH_DETACH_THRESHOLD {
             self.run(py, |map| starts.step(map, &mut add).map(drop))?;
         } else {
-            self.run_pieces(py, &mut SignalClock::new(py), &mut starts, add)?;
+            self.run_pieces(py, &mut SignalClock::new(), &mut starts, add)?;
         }
         Ok(total)
     }
@@ -188,7 +188,7 @@ impl Mmap {
             return Ok(self.run(py, |map| differs(map, 0..prefix.len()))?.is_none());
         }
         let mut pieces = Pieces::new(0..prefix.len(), Direction::Forward);
-        let difference = self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, differs)?;
+        let difference = self.run_pieces(py, &mut SignalClock::new(), &mut pieces, differs)?;
         Ok(difference.is_none())
     }
 }
