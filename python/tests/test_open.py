@@ -225,6 +225,11 @@ class Files(OpenCase):
             self.assertRaises(OSError, safemap.open, fd)
         self.assertRaises(OSError, safemap.open, self.folder)
 
+    def test_other_refusals_keep_their_reason(self):
+        path = self.path(bytes(10))
+        with self.assertRaisesRegex(io.UnsupportedOperation, "a private map of a file cannot grow"):
+            safemap.open(path, "c", reserve=1 << 20)
+
     def test_settings_reach_the_map(self):
         path = self.path(bytes(PAGE))
         self.open(path, advise="willneed", lock=True)

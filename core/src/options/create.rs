@@ -7,6 +7,7 @@ use super::{Options, source::Source};
 use crate::{
     Error, Map, Result,
     access::Memory,
+    error::{HIDDEN_LENGTH, NO_SIZE},
     flags::{Flags, Protection},
     map::region_size,
     mode::{Access, Sharing},
@@ -20,10 +21,6 @@ use crate::{
         request::MapRequest,
     },
 };
-
-const HIDDEN_LENGTH: Error = Error::Unsupported(
-    "the file hides its length, as in /proc: read it with FileBytes::open or std::fs::read",
-);
 
 impl Options {
     pub(crate) fn make(&self, source: Source<'_>) -> Result<Map> {
@@ -143,7 +140,9 @@ impl Options {
     fn ensure_length_is_known(&self, file: BorrowedFile<'_>, state: &FileState) -> Result<()> {
         let may_be_empty = self.len == Some(0) || self.exact_flags.is_some();
         match state.len {
-            Some(0) if !may_be_empty && sys::file::hides_length(file) => Err(HIDDEN_LENGTH),
+            Some(0) if !may_be_empty && sys::file::hides_length(file) => {
+                Err(Error::Unsupported(HIDDEN_LENGTH))
+            }
             _ => Ok(()),
         }
     }
@@ -154,7 +153,7 @@ impl Options {
             return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
         };
         let Some(file_len) = state.len else {
-            let missing = Error::Unsupported("a length is required for files without a size");
+            let missing = Error::Unsupported(NO_SIZE);
             return self.len.filter(|&len| len > 0).ok_or(missing);
         };
         let beyond =

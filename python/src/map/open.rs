@@ -8,7 +8,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
-use safemap::{Error, Map};
+use safemap::{Error, Map, UNKNOWN_LENGTH};
 
 use super::{
     FileIdentity, FileMap,
@@ -176,7 +176,7 @@ impl<'py> File<'py> {
     /// The text for a file that the core or the system cannot map.
     fn refusal(&self, reason: &str) -> String {
         let name = self.name.str().map_or_else(|_| "the file".to_owned(), |name| name.to_string());
-        match reason.contains("length") {
+        match UNKNOWN_LENGTH.contains(&reason) {
             true => format!("{name} has no length; read it with open()"),
             false => format!("{name}: {reason}"),
         }
