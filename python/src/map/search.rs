@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use pyo3::{
-    exceptions::PyTypeError,
     prelude::*,
     types::{PyString, PyTuple},
 };
@@ -12,7 +11,7 @@ use safemap::{LineSearch, Map, copy_of};
 use super::{FileMap, base, find_iter::FindIterator};
 use crate::{
     argument::{OMITTED, Optional, optional_ssize},
-    error::{created, to_exception, value_error},
+    error::{to_exception, value_error},
     ffi::{is_buffer, is_index, ssize, with_stable_bytes},
     lines::{LineIterator, Settings},
     mmap::{DETACH_THRESHOLD, Mmap, SEARCH_DETACH_THRESHOLD, clamped},
@@ -233,12 +232,6 @@ fn index(
 
 /// Copies the bytes of a needle.
 fn needle(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    if object.is_instance_of::<PyString>() {
-        let error = PyTypeError::new_err("a bytes-like object is required, not 'str'");
-        let error = created(object.py(), error);
-        error.value(object.py()).call_method1("add_note", ("encode it",))?;
-        return Err(error);
-    }
     with_stable_bytes(object, |bytes| copy_of(bytes).map_err(to_exception))
 }
 
