@@ -24,6 +24,10 @@ impl<'a, 'py, T: PyClass> ClassOf<'a, 'py, T> {
         Ok(ClassOf { class, base: PhantomData })
     }
 
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.class.py()
+    }
+
     /// Creates an object of the class.
     // Inlined: to move a map takes dozens of instructions.
     #[inline(always)]

@@ -11,7 +11,7 @@ use pyo3::{
 use safemap::{Error, Map, UNKNOWN_LENGTH};
 
 use super::{
-    FileIdentity, FileMap,
+    FileIdentity, FileMap, helpers,
     settings::{Mode, Settings, advice},
 };
 use crate::{
@@ -53,6 +53,7 @@ impl FileMap {
         drop_behind: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let class = ClassOf::<FileMap>::new(class)?;
+        helpers::get_all(class.py())?;
         let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size =

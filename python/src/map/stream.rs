@@ -4,7 +4,7 @@ use std::{ffi::CStr, marker::PhantomData};
 
 use pyo3::prelude::*;
 
-use super::{FileMap, base};
+use super::{FileMap, base, helpers::STREAM};
 use crate::{
     error::closed,
     ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
@@ -136,7 +136,7 @@ impl FileMap {
         end: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         base(slf).ensure_open()?;
-        slf.py().import("safemap._stream")?.call_method1("MapIO", (slf, start, end))
+        STREAM.get(slf.py())?.call1((slf, start, end))
     }
 
     /// Like readinto(), from `at`, and at most up to `end`. Does not use the position.

@@ -3,7 +3,7 @@
 use pyo3::{prelude::*, types::PyIterator};
 use safemap::{Advice, Error, page_size};
 
-use super::{FileMap, base, settings::Mode};
+use super::{FileMap, base, helpers::WINDOWS, settings::Mode};
 use crate::{
     error::{errno, value_error},
     file::unsupported_operation,
@@ -40,7 +40,7 @@ impl FileMap {
         if drop {
             this.ensure_pages_can_be_dropped(py)?;
         }
-        let windows = py.import("safemap._windows")?.getattr("windows")?;
+        let windows = WINDOWS.get(py)?;
         windows.call1((slf, size, start, end, drop))?.try_iter()
     }
 
