@@ -230,6 +230,43 @@ class Files(OpenCase):
         with self.assertRaisesRegex(io.UnsupportedOperation, "a private map of a file cannot grow"):
             safemap.open(path, "c", reserve=1 << 20)
 
+    def test_switches_take_the_truth_value_of_any_object(self):
+        path = self.path(b"ab\nab\n")
+        m = self.open(path, "r+", populate=[1], lock=0, allocate=1, repair="yes")
+        self.assertEqual(list(m.lines(keepends=0, numbered=1))[0], (1, 0, b"ab"))
+        self.assertEqual(list(m.find_iter(b"ab", overlapping="")), [0, 3])
+        self.assertEqual(len(list(m.windows(4, drop=None))), 2)
+        view = memoryview(m)
+        m.close(detach=1)
+        self.assertEqual(view[0], 97)
+
+        class Undecided:
+            def __bool__(self):
+                raise KeyError("neither")
+
+        self.assertRaises(KeyError, safemap.open, path, repair=Undecided())
+
+    def test_a_negative_number_is_a_value_error_that_names_it(self):
+        m = self.open(self.path(bytes(10)))
+        for call in (
+            lambda: m.windows(5, -7),
+            lambda: m.windows(5, 0, -7),
+            lambda: m.windows(-7),
+            lambda: m.reader(-7),
+            lambda: m.reader(0, -7),
+            lambda: safemap.MapIO(m, -7),
+            lambda: safemap.open(self.latest, size=-7),
+            lambda: safemap.open(self.latest, offset=-7),
+            lambda: safemap.open(self.latest, reserve=-7),
+            lambda: safemap.open(self.latest, drop_behind=-7),
+        ):
+            with self.assertRaisesRegex(ValueError, "-7"):
+                call()
+        for call in (m.reader, lambda start: safemap.open(self.latest, offset=start)):
+            self.assertRaises(OverflowError, call, 1 << 63)
+        with self.assertRaisesRegex(ValueError, "^end 3 is before start 5$"):
+            m.reader(5, 3)
+
     def test_settings_reach_the_map(self):
         path = self.path(bytes(PAGE))
         self.open(path, advise="willneed", lock=True)

@@ -15,7 +15,7 @@ use super::{
     settings::{Mode, Settings, advice},
 };
 use crate::{
-    argument::int,
+    argument::{Truth, Unsigned, int},
     damage,
     error::{Hint, created, to_exception},
     ffi::{ClassOf, audit},
@@ -29,9 +29,9 @@ use crate::{
 impl FileMap {
     #[new]
     #[pyo3(
-        signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
-                     allocate = false, advise = None, populate = false, lock = false,
-                     drop_behind = None),
+        signature = (file, mode = "r", size = None, *, offset = Unsigned(0), reserve = Unsigned(0),
+                     repair = Truth(false), allocate = Truth(false), advise = None,
+                     populate = Truth(false), lock = Truth(false), drop_behind = None),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
                           allocate=False, advise=None, populate=False, lock=False, \
                           drop_behind=None)"
@@ -42,25 +42,35 @@ impl FileMap {
         class: &Bound<'py, PyType>,
         file: &Bound<'py, PyAny>,
         mode: &str,
-        size: Option<usize>,
-        offset: u64,
-        reserve: usize,
-        repair: bool,
-        allocate: bool,
+        size: Option<Unsigned>,
+        offset: Unsigned<u64>,
+        reserve: Unsigned,
+        repair: Truth,
+        allocate: Truth,
         advise: Option<&str>,
-        populate: bool,
-        lock: bool,
-        drop_behind: Option<usize>,
+        populate: Truth,
+        lock: Truth,
+        drop_behind: Option<Unsigned>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let class = ClassOf::<FileMap>::new(class)?;
         helpers::get_all(class.py())?;
-        let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
+        let (mode, repair) = (Mode::parse(mode)?, repair.0 || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
+        let size = size.map(|size| size.0);
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
         let advice = advise.map(advice).transpose()?;
-        let settings =
-            Settings { mode, size, offset, reserve, repair, allocate, advice, lock, drop_behind };
+        let settings = Settings {
+            mode,
+            size,
+            offset: offset.0,
+            reserve: reserve.0,
+            repair,
+            allocate: allocate.0,
+            advice,
+            lock: lock.0,
+            drop_behind: drop_behind.map(|bytes| bytes.0),
+        };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
         file.close()?;
@@ -68,7 +78,7 @@ impl FileMap {
         if repair {
             damage::register(object.as_super())?;
         }
-        if populate {
+        if populate.0 {
             object.as_super().get().populate(object.py())?;
         }
         Ok(object.into_any())

@@ -10,7 +10,7 @@ use safemap::{LineSearch, Map, copy_of};
 
 use super::{FileMap, base, find_iter::FindIterator};
 use crate::{
-    argument::{OMITTED, Optional, optional_ssize},
+    argument::{OMITTED, Optional, Truth, optional_ssize},
     error::{to_exception, value_error},
     ffi::{is_buffer, is_index, ssize, with_stable_bytes},
     lines::{LineIterator, Settings},
@@ -26,7 +26,7 @@ impl FileMap {
     ///
     /// The position is neither used nor changed. An empty `sub` is found at each offset.
     #[pyo3(
-        signature = (sub, start = OMITTED, end = None, *, overlapping = false),
+        signature = (sub, start = OMITTED, end = None, *, overlapping = Truth(false)),
         text_signature = "($self, sub, start=0, end=None, *, overlapping=False)"
     )]
     fn find_iter(
@@ -34,10 +34,10 @@ impl FileMap {
         sub: &Bound<'_, PyAny>,
         start: Optional<'_, '_>,
         end: Option<&Bound<'_, PyAny>>,
-        overlapping: bool,
+        overlapping: Truth,
     ) -> PyResult<FindIterator> {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
-        FindIterator::new(slf.as_super(), needle(sub)?, start, end, overlapping)
+        FindIterator::new(slf.as_super(), needle(sub)?, start, end, overlapping.0)
     }
 
     /// Returns how often `sub`, a bytes-like object or the int of a byte, is found in `start..end`
@@ -117,8 +117,8 @@ impl FileMap {
     /// miss concurrent writes. A needle with a separator that is not at its end raises ValueError.
     #[pyo3(
         signature = (
-            start = OMITTED, end = None, *, keepends = true, containing = None, separator = None,
-            numbered = false
+            start = OMITTED, end = None, *, keepends = Truth(true), containing = None,
+            separator = None, numbered = Truth(false)
         ),
         text_signature = "($self, start=0, end=None, *, keepends=True, containing=None, \
                           separator=b'\\n', numbered=False)"
@@ -129,10 +129,10 @@ impl FileMap {
         slf: &Bound<'_, Self>,
         start: Optional<'_, '_>,
         end: Option<&Bound<'_, PyAny>>,
-        keepends: bool,
+        keepends: Truth,
         containing: Option<&Bound<'_, PyAny>>,
         separator: Option<&Bound<'_, PyAny>>,
-        numbered: bool,
+        numbered: Truth,
     ) -> PyResult<LineIterator> {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let separator = separator.map_or(Ok(b'\n'), one_byte)?;
@@ -140,8 +140,8 @@ impl FileMap {
             Some(needles) => search_for(&needles_of(needles)?, separator)?,
             None => None,
         };
-        let numbered = if numbered { Some(line_class(slf.py())?) } else { None };
-        let settings = Settings { keepends, separator, numbered };
+        let numbered = if numbered.0 { Some(line_class(slf.py())?) } else { None };
+        let settings = Settings { keepends: keepends.0, separator, numbered };
         LineIterator::new(slf.as_super(), start, end, search, settings)
     }
 }

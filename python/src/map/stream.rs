@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::{FileMap, base, helpers::STREAM};
 use crate::{
+    argument::Unsigned,
     error::closed,
     ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
     file::{Seek, seek, unsupported_operation},
@@ -129,14 +130,19 @@ impl FileMap {
     ///
     /// Without `end` it extends to the end of the map, and writing past that end makes the map
     /// longer if it was opened without a size. Closing a stream does not close the map.
-    #[pyo3(signature = (start = 0, end = None))]
+    ///
+    /// Raises ValueError for a negative bound and for an end before the start.
+    #[pyo3(
+        signature = (start = Unsigned(0), end = None),
+        text_signature = "($self, start=0, end=None)"
+    )]
     fn reader<'py>(
         slf: &Bound<'py, Self>,
-        start: usize,
-        end: Option<usize>,
+        start: Unsigned,
+        end: Option<Unsigned>,
     ) -> PyResult<Bound<'py, PyAny>> {
         base(slf).ensure_open()?;
-        STREAM.get(slf.py())?.call1((slf, start, end))
+        STREAM.get(slf.py())?.call1((slf, start.0, end.map(|end| end.0)))
     }
 
     /// Like readinto(), from `at`, and at most up to `end`. Does not use the position.
