@@ -272,6 +272,8 @@ class Files(OpenCase):
         self.open(path, advise="willneed", lock=True)
         with self.open(path, "r+", allocate=True) as m:
             m.resize(2 * PAGE)
+            if sys.platform == "linux":
+                self.assertGreaterEqual(os.stat(path).st_blocks * 512, 2 * PAGE)
         for settings in ({"advise": "sequential"}, {"advise": "random"}, {"reserve": 1 << 30}):
             if WINDOWS:
                 self.assertRaises(io.UnsupportedOperation, self.open, path, "r+", **settings)
@@ -381,9 +383,10 @@ class Pickling(OpenCase):
         m = self.open(path, "r+", 6, offset=3)
         data = pickle.dumps(m)
         m.close()
-        for length in (8, 2):
+        for length, rest in ((8, 5), (2, 0)):
             os.truncate(path, length)
-            with self.assertRaisesRegex(ValueError, "size 6 is greater than the"):
+            text = "^size 6 is greater than the {} bytes of the file$".format(rest)
+            with self.assertRaisesRegex(ValueError, text):
                 pickle.loads(data)
             self.assertEqual(os.path.getsize(path), length)
 
@@ -396,6 +399,22 @@ class Pickling(OpenCase):
             pickle.loads(data)
         with open(os.path.join(self.folder, "file"), "rb") as file:
             self.assertEqual(file.read(), b"x")
+
+    def test_a_file_that_is_replaced_during_the_call_is_a_value_error(self):
+        reopen, arguments = self.open(self.path(b"abc")).__reduce__()
+        other, opened = self.path(b"x", "other"), []
+
+        def replaced(path, *args, **keywords):
+            opened.append(safemap.open(other, *args, **keywords))
+            return opened[0]
+
+        with self.assertRaisesRegex(ValueError, "is a different file now"):
+            reopen(replaced, *arguments[1:])
+        self.assertTrue(opened[0].closed)
+
+    @unix_only("the devices differ")
+    def test_a_device_has_no_length_to_compare(self):
+        self.assertEqual(self.copy(self.open("/dev/zero", "r", 100))[:], bytes(100))
 
     def test_a_relative_path_is_made_absolute(self):
         self.path(b"abc")
