@@ -50,7 +50,12 @@ class Append(GrowthCase):
         self.assertEqual((m.append(b"e"), self.latest_content()), (4, b"abcde"))
 
     def test_maps_that_cannot_append(self):
-        self.assertRaises(TypeError, self.open(b"abc", "r").append, b"x")
+        for data in (b"x", b""):
+            self.assertRaises(TypeError, self.open(b"abc", "r").append, data)
+        if not WINDOWS:
+            m = self.open(b"abc", "r", reserve=MIB)
+            with memoryview(m):
+                self.assertRaises(TypeError, m.append, b"x")
         self.assertRaises(io.UnsupportedOperation, self.open(b"abc", "c").append, b"x")
         m = self.open(b"abc")
         self.assertRaises(TypeError, m.append, "text")
@@ -234,6 +239,13 @@ class Windows(GrowthCase):
         m.resize(15)
         self.assertEqual(list(windows), [])
         m.close()
+
+    def test_a_map_that_becomes_shorter_ends_the_windows(self):
+        m = self.open(bytes(3 * PAGE))
+        windows = m.windows(10, 2 * PAGE)
+        next(windows).release()
+        m.resize(15)
+        self.assertEqual(list(windows), [])
 
     def test_each_page_is_released_once_in_large_pieces(self):
         m = Recording(self.path(bytes(5 * MIB)), "r+")

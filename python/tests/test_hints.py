@@ -159,6 +159,9 @@ class Hints(FileCase):
         self.assertEqual(
             self.note(ValueError, "9 bytes", safemap.open, fd, size=10, offset=1), expected
         )
+        with self.assertRaisesRegex(ValueError, "^offset 11 is greater") as caught:
+            safemap.open(fd, offset=11)
+        self.assertFalse(hasattr(caught.exception, "__notes__"))
 
     def test_StartBeyondFile(self):
         text = "^mmap offset is greater than file size$"

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import unittest
+import warnings
 
 from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, open_files, succeed, unix_only
 
@@ -80,8 +81,10 @@ class Sizes(OpenCase):
     def test_a_size_beyond_the_file_names_both_numbers(self):
         path = self.path(b"0123456789")
         for mode in ("r", "c"):
-            with self.assertRaisesRegex(ValueError, "100.*7 bytes"):
+            with self.assertRaisesRegex(ValueError, "100.*7 bytes of the file from offset 3$"):
                 safemap.open(path, mode, 100, offset=3)
+            with self.assertRaisesRegex(ValueError, "100.*10 bytes of the file$"):
+                safemap.open(path, mode, 100)
         with self.assertRaisesRegex(ValueError, "11.*10 bytes"):
             safemap.open(path, offset=11)
 
@@ -208,6 +211,19 @@ class Files(OpenCase):
             self.assertRaises(ValueError, safemap.open, path, **bad)
         self.assertEqual(open_files(), before)
 
+    def test_an_opened_file_is_closed_without_a_warning(self):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.open(self.path(b"abc")).close()
+        self.assertEqual(caught, [])
+
+    @unix_only("the system does not ask how the file is open")
+    def test_an_error_of_the_system_names_the_file(self):
+        fd = self.opened(self.path(b"abc"), os.O_WRONLY)
+        with self.assertRaises(PermissionError) as caught:
+            safemap.open(fd)
+        self.assertEqual(caught.exception.filename, fd)
+
     @unittest.skipUnless(sys.platform == "linux", "Linux has these files")
     def test_files_without_a_length_are_refused(self):
         with self.assertRaises(io.UnsupportedOperation) as raised:
@@ -304,6 +320,9 @@ class Objects(OpenCase):
         self.assertIn(f"file is {2 * PAGE + 1} bytes shorter", repr(m))
         self.assertEqual(memoryview(m)[PAGE], 0)
         self.assertIn(f"damaged at {PAGE}", repr(m))
+        m = self.open(self.path(bytes(300)), offset=100)
+        os.truncate(self.latest, 290)
+        self.assertIn("file is 10 bytes shorter", repr(m))
 
     def test_the_class_mmap_has_no_new_names(self):
         for name in ("fileno", "readable", "writable", "readinto", "truncate", "name", "mode"):

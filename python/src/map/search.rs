@@ -222,10 +222,8 @@ fn index(
     let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
     let (needle, py) = (needle_or_byte(sub)?, slf.py());
     let found = match base(slf).range_of(py, start, end)? {
-        Some(range) if needle.len() <= range.len() => {
-            base(slf).search_within(py, &needle, range.start, range.end, direction)?
-        }
-        _ => None,
+        Some(range) => base(slf).search_within(py, &needle, range.start, range.end, direction)?,
+        None => None,
     };
     found.ok_or_else(|| value_error("subsection not found"))
 }

@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use super::{FileMap, base, helpers::STREAM};
 use crate::{
     argument::Unsigned,
-    error::closed,
     ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
     file::{Seek, seek, unsupported_operation},
     mmap::Mmap,
@@ -169,11 +168,6 @@ impl FileMap {
 impl Mmap {
     /// Copies bytes of `at..end` into a buffer; returns how many.
     fn read_into(&self, buffer: &Bound<'_, PyAny>, at: usize, end: usize) -> PyResult<usize> {
-        with_writable_bytes(buffer, |bytes| {
-            if self.map.is_closed() {
-                return Err(closed());
-            }
-            self.copy_before_fault(buffer.py(), bytes, at, end)
-        })
+        with_writable_bytes(buffer, |bytes| self.copy_before_fault(buffer.py(), bytes, at, end))
     }
 }
