@@ -47,7 +47,7 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
 /// | `CopyLimit` | `FileTooLarge` |
 /// | `ReadOnly` | `PermissionDenied` |
-/// | `InUse` | `ResourceBusy` |
+/// | `InUse`, `Locked` | `ResourceBusy` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
 /// | `Fault`, `Damaged`, `Buffer` | `Other` |
 ///
@@ -168,6 +168,13 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
+    /// Another program has locked the whole file, and with it the byte that `call` had to lock.
+    ///
+    /// See [`ipc::Liveness`](crate::ipc::Liveness).
+    Locked {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -228,7 +235,7 @@ impl Error {
             }
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
-            Error::InUse { .. } => io::ErrorKind::ResourceBusy,
+            Error::InUse { .. } | Error::Locked { .. } => io::ErrorKind::ResourceBusy,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
                 io::ErrorKind::Other
@@ -290,6 +297,9 @@ impl fmt::Display for Error {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
             }
             Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
+            Error::Locked { call } => {
+                write!(f, "{call}: another program has locked the whole file")
+            }
             Error::CopyLimit { len, limit, reason } => {
                 write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
             }

@@ -12,6 +12,8 @@ mod library_copy;
 #[cfg(target_os = "linux")]
 pub mod memfd;
 mod model;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 mod operation;
 #[cfg(unix)]
 pub mod process;

@@ -9,6 +9,7 @@ use crate::{
     access::Memory,
     error::{HIDDEN_LENGTH, NO_SIZE},
     flags::{Flags, Protection},
+    ipc::SpinBudget,
     map::region_size,
     mode::{Access, Sharing},
     sys::{
@@ -16,6 +17,7 @@ use crate::{
         file_state::FileState,
         fork,
         lock::Lock,
+        per_process::PerProcess,
         region::{self, Region, page_of},
         repair::Reaction,
         request::MapRequest,
@@ -68,6 +70,8 @@ impl Options {
             has_fixed_len,
             growing: Lock::new(),
             drop_behind: self.drop_behind,
+            member: PerProcess::new(),
+            spin: SpinBudget::new(self.spin),
             path: None,
         };
         map.count_calls();
