@@ -273,6 +273,8 @@ mod error;
 mod flags;
 mod rlimit;
 
+pub mod ipc;
+
 mod manage;
 mod map;
 mod mode;

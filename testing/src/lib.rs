@@ -12,6 +12,8 @@ mod library_copy;
 #[cfg(target_os = "linux")]
 pub mod memfd;
 mod model;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod operation;
 #[cfg(unix)]
 pub mod process;
@@ -34,6 +36,8 @@ pub use file::{TempFile, can_truncate_mapped};
 #[cfg(unix)]
 pub use library_copy::LibraryCopy;
 pub use model::Model;
+#[cfg(target_os = "linux")]
+pub use mounts::mount_shared_memory;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;

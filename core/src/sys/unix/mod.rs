@@ -16,6 +16,7 @@ mod pin;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
+pub(crate) mod segments;
 pub(crate) mod transfer;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
@@ -28,6 +29,7 @@ use std::{
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
 pub(crate) const IS_DIRECTORY: i32 = libc::EISDIR;
+pub(crate) const NO_SPACE: i32 = libc::ENOSPC;
 
 /// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
