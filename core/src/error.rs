@@ -297,12 +297,11 @@ impl fmt::Display for Error {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
             }
             Error::NoSpace { len, file_system, free, size } => {
-                write!(f, "shared_memory: no space for ")?;
-                match len {
-                    0 => write!(f, "all of its bytes")?,
-                    len => write!(f, "{len} bytes")?,
+                write!(f, "shared_memory: no space left on {file_system}")?;
+                if *len > 0 {
+                    write!(f, " for {len} bytes")?;
                 }
-                write!(f, " on {file_system}: {free} of its {size} bytes are free")
+                write!(f, ": {free} of its {size} bytes are free")
             }
             Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
             Error::CopyLimit { len, limit, reason } => {

@@ -240,7 +240,7 @@ mod linux {
             let name = Name::new();
             let error =
                 Options::new().create_new(true).len(2 * SIZE).shared_memory(&name.0).unwrap_err();
-            let text = "shared_memory: no space for 2097152 bytes on /dev/shm: \
+            let text = "shared_memory: no space left on /dev/shm for 2097152 bytes: \
                         1048576 of its 1048576 bytes are free";
             assert_eq!((error.to_string().as_str(), error.raw_os_error()), (text, Some(28)));
             assert_eq!(io::Error::from(error).kind(), ErrorKind::StorageFull);

@@ -3,6 +3,7 @@
 use super::OwnedFile;
 
 /// Shared memory is called a segment here. Its name has one at a time.
+#[cfg_attr(windows, allow(dead_code))]
 pub(crate) struct SegmentRequest {
     pub(crate) is_writable: bool,
     pub(crate) creation: Creation,
@@ -28,6 +29,7 @@ pub(crate) enum Creation {
 /// A segment that was opened or created.
 pub(crate) enum Segment {
     /// A file.
+    #[cfg_attr(windows, allow(dead_code))]
     File(OwnedFile),
     /// A file of this length, which the file itself does not report where other files do (macOS).
     #[cfg_attr(windows, allow(dead_code))]

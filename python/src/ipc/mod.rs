@@ -1,0 +1,3 @@
+//! Communication between processes: what the module `safemap.ipc` uses.
+
+pub(crate) mod shared_memory;
