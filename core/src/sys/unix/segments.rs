@@ -138,8 +138,11 @@ mod system {
         // SAFETY: statvfs succeeded and so filled it.
         let status = unsafe { status.assume_init() };
         #[allow(clippy::useless_conversion)] // The types differ between processors.
-        let [unit, size, free] = [status.f_frsize, status.f_blocks, status.f_bavail].map(u64::from);
-        Some(SegmentSpace { path: FOLDER, size: size * unit, free: free * unit })
+        let (unit, size) = (u64::from(status.f_frsize), u64::from(status.f_blocks));
+        #[allow(clippy::useless_conversion)] // As above.
+        let free = u64::from(status.f_bavail);
+        let bytes = |blocks: u64| blocks.saturating_mul(unit);
+        Some(SegmentSpace { path: FOLDER, size: bytes(size), free: bytes(free) })
     }
 
     /// Returns the path of a segment. As in the C library, slashes before the name have no meaning.
