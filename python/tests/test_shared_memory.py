@@ -250,7 +250,7 @@ class Oracle(SegmentCase):
 
     @unix_only("names are those of objects of the system")
     def test_names_are_accepted_and_refused_alike(self):
-        for name in ["", "/", "a/b", "../b", "x" * 250, "a\0b", "/smt-slash", 5]:
+        for name in ["", "/", "a/b", "../b", "x" * 250, "/smt-slash", 5]:
             with self.subTest(name=name):
                 results = [self.attempt(cls, name) for cls in (SharedMemory, Standard)]
                 self.assertEqual(*results)
