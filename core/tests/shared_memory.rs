@@ -142,7 +142,7 @@ mod linux {
         path::PathBuf,
     };
 
-    use safemap_testing::mount_shared_memory;
+    use safemap_testing::{Stop, mount_memory};
 
     use super::*;
 
@@ -230,10 +230,44 @@ mod linux {
     }
 
     #[test]
+    fn new_memory_has_its_length_as_soon_as_it_has_its_name() {
+        let (name, stop) = (Name::new(), Stop::default());
+        thread::scope(|scope| {
+            let _stop = stop.set_on_drop();
+            scope.spawn(|| {
+                while !stop.is_set() {
+                    name.create(100);
+                    ipc::remove_shared_memory(&name.0).unwrap();
+                }
+            });
+            let attached = (0..20_000).filter_map(|_| name.open().ok());
+            assert!(attached.filter(|map| map.len() == 100).count() > 0);
+            let attached = (0..20_000).filter_map(|_| name.open().ok());
+            assert_eq!(attached.filter(|map| map.len() != 100).count(), 0);
+        });
+    }
+
+    #[test]
+    fn memory_is_created_without_proc() {
+        succeeds_in_child(|| {
+            if let Err(error) = mount_memory("/proc", 1 << 20) {
+                println!("skipped: no file system can be mounted here: {error}");
+                return;
+            }
+            let name = Name::new();
+            name.create(PAGE + 1).set(1, PAGE).unwrap();
+            assert!(allocated(&name) > PAGE as u64);
+            assert_eq!(name.open().unwrap().get(PAGE).unwrap(), 1);
+            let again = Options::new().create_new(true).len(1).shared_memory(&name.0);
+            assert_eq!(kind(again), ErrorKind::AlreadyExists);
+        });
+    }
+
+    #[test]
     fn a_full_file_system_is_an_error_with_its_name_and_size() {
         const SIZE: usize = 1 << 20;
         succeeds_in_child(|| {
-            if let Err(error) = mount_shared_memory(SIZE) {
+            if let Err(error) = mount_memory("/dev/shm", SIZE) {
                 println!("skipped: no file system can be mounted here: {error}");
                 return;
             }

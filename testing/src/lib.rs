@@ -37,7 +37,7 @@ pub use file::{TempFile, can_truncate_mapped};
 pub use library_copy::LibraryCopy;
 pub use model::Model;
 #[cfg(target_os = "linux")]
-pub use mounts::mount_shared_memory;
+pub use mounts::mount_memory;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;

@@ -20,6 +20,11 @@ pub(crate) const ALLOCATES: bool = cfg!(target_os = "linux");
 
 /// Opens or creates a segment, and allocates the bytes that are to be mapped.
 pub(crate) fn open(name: &OsStr, request: &SegmentRequest) -> io::Result<Segment> {
+    if request.creation == Creation::Always
+        && let Some(file) = system::create_complete(name, request)?
+    {
+        return segment(file);
+    }
     let file = system::open(name, request)?;
     let complete = prepare(file.as_fd(), request).and_then(|()| segment(file));
     if complete.is_err() && request.creation == Creation::Always {
@@ -58,18 +63,18 @@ fn segment(file: OwnedFd) -> io::Result<Segment> {
 #[cfg(target_os = "linux")]
 mod system {
     use std::{
-        ffi::{OsStr, OsString},
+        ffi::{CString, OsStr, OsString},
         fs::{self, OpenOptions},
         io,
         mem::MaybeUninit,
         os::{
-            fd::{BorrowedFd, OwnedFd},
+            fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
             unix::{ffi::OsStrExt, fs::OpenOptionsExt},
         },
         path::{Path, PathBuf},
     };
 
-    use super::{Creation, MODE, SegmentRequest, status_len};
+    use super::{Creation, MODE, SegmentRequest, prepare, status_len};
     use crate::sys::{
         segment::SegmentSpace,
         unix::{
@@ -94,6 +99,38 @@ mod system {
             .open(path(name)?)
             .map(OwnedFd::from)
             .map_err(without_directories)
+    }
+
+    /// Creates a segment that has its length and its memory before it has its name: no process
+    /// finds an incomplete one, and a creator that is killed leaves none. Returns `None` where the
+    /// system cannot do that, as without `/proc`.
+    pub(super) fn create_complete(
+        name: &OsStr,
+        request: &SegmentRequest,
+    ) -> io::Result<Option<OwnedFd>> {
+        let path = path(name)?;
+        if fs::symlink_metadata(&path).is_ok() {
+            // Not to allocate memory in vain.
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(MODE).custom_flags(libc::O_TMPFILE);
+        let Ok(file) = options.open(FOLDER).map(OwnedFd::from) else { return Ok(None) };
+        prepare(file.as_fd(), request)?;
+        match give_name(&file, &path) {
+            Ok(()) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// open(2): how a file that was made by `O_TMPFILE` gets a name without privileges.
+    fn give_name(file: &OwnedFd, path: &Path) -> io::Result<()> {
+        let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        let to = CString::new(path.as_os_str().as_bytes())?;
+        let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+        // SAFETY: both paths are C strings.
+        check(unsafe { libc::linkat(here, from.as_ptr(), here, to.as_ptr(), follow) })
     }
 
     /// Makes that the name has no segment.
@@ -209,6 +246,11 @@ mod system {
         }
     }
 
+    /// Returns `None`: such an object has a name from its creation on.
+    pub(super) fn create_complete(_: &OsStr, _: &SegmentRequest) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
+    }
+
     /// Makes that the name has no segment.
     pub(crate) fn remove(name: &OsStr) -> io::Result<()> {
         let name = c_name(name)?;
@@ -258,6 +300,10 @@ mod system {
 
     pub(super) fn open(_: &OsStr, _: &SegmentRequest) -> io::Result<OwnedFd> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn create_complete(_: &OsStr, _: &SegmentRequest) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
     }
 
     pub(crate) fn remove(_: &OsStr) -> io::Result<()> {
