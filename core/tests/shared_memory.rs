@@ -140,9 +140,10 @@ mod linux {
             fs::{MetadataExt, symlink},
         },
         path::PathBuf,
+        time::Duration,
     };
 
-    use safemap_testing::{Stop, mount_memory};
+    use safemap_testing::{Stop, mount_memory, process::Fork};
 
     use super::*;
 
@@ -244,6 +245,34 @@ mod linux {
             assert!(attached.filter(|map| map.len() == 100).count() > 0);
             let attached = (0..20_000).filter_map(|_| name.open().ok());
             assert_eq!(attached.filter(|map| map.len() != 100).count(), 0);
+        });
+    }
+
+    #[test]
+    fn a_creator_that_is_killed_leaves_complete_memory_or_none() {
+        const LEN: usize = (6 << 20) + 1;
+        succeeds_in_child(|| {
+            let (name, mut found) = (Name::new(), 0);
+            let mut random = fastrand::Rng::with_seed(7);
+            for _ in 0..100 {
+                let creator = Fork::run(|| {
+                    loop {
+                        drop(name.create(LEN));
+                        ipc::remove_shared_memory(&name.0).unwrap();
+                    }
+                });
+                thread::sleep(Duration::from_micros(random.u64(..4000)));
+                let creator = creator.unwrap();
+                creator.send(libc::SIGKILL).unwrap();
+                creator.wait().unwrap();
+                if fs::exists(path(&name)).unwrap() {
+                    assert!(allocated(&name) >= LEN as u64);
+                    assert_eq!(name.open().unwrap().len(), LEN);
+                    ipc::remove_shared_memory(&name.0).unwrap();
+                    found += 1;
+                }
+            }
+            assert!(found > 0);
         });
     }
 
