@@ -29,9 +29,9 @@ class SharedMemory:
     of `n` bytes that are zeros, with the given name or an unused one. `SharedMemory(name)` maps
     memory that exists.
 
-    The memory exists until unlink(), or on Windows until it is closed everywhere. No resource
-    tracker removes it: not when this process ends, and not when another one does. `track` is
-    accepted, and has no effect.
+    The memory exists until unlink(), or on Windows until it is closed everywhere. There is no
+    resource tracker that removes it when a process ends, and `track` has no effect. Processes that
+    attach with the standard class have one, unless they pass track=False.
 
     All of the memory is allocated here. So a full /dev/shm, which has 64 MiB in many containers, is
     an OSError (ENOSPC) with its size, and not a bus error later (Linux).
