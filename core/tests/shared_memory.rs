@@ -252,17 +252,24 @@ mod linux {
     fn a_creator_that_is_killed_leaves_complete_memory_or_none() {
         const LEN: usize = (6 << 20) + 1;
         succeeds_in_child(|| {
-            let (name, mut found) = (Name::new(), 0);
+            let (name, ready, mut found) = (Name::new(), Name::new(), 0);
             let mut random = fastrand::Rng::with_seed(7);
             for _ in 0..100 {
                 let creator = Fork::run(|| {
-                    loop {
+                    for i in 0.. {
                         drop(name.create(LEN));
+                        thread::sleep(Duration::from_millis(1));
                         ipc::remove_shared_memory(&name.0).unwrap();
+                        // The first time takes long in an emulator.
+                        drop((i == 0).then(|| ready.create(1)));
                     }
+                    0
                 });
-                thread::sleep(Duration::from_micros(random.u64(..4000)));
                 let creator = creator.unwrap();
+                while ipc::remove_shared_memory(&ready.0).is_err() {
+                    thread::sleep(Duration::from_micros(100));
+                }
+                thread::sleep(Duration::from_micros(random.u64(..4000)));
                 creator.send(libc::SIGKILL).unwrap();
                 creator.wait().unwrap();
                 if fs::exists(path(&name)).unwrap() {
