@@ -37,7 +37,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
 /// | `CopyLimit` | `FileTooLarge` |
 /// | `ReadOnly` | `PermissionDenied` |
-/// | `InUse` | `ResourceBusy` |
+/// | `InUse`, `Locked` | `ResourceBusy` |
 /// | `NoSpace` | `StorageFull` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
 /// | `Fault`, `Damaged`, `Buffer` | `Other` |
@@ -173,6 +173,13 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
+    /// Another program has locked the whole file, and with it the byte that `call` had to lock.
+    ///
+    /// See [`ipc::Liveness`](crate::ipc::Liveness).
+    Locked {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -234,7 +241,7 @@ impl Error {
             }
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
-            Error::InUse { .. } => io::ErrorKind::ResourceBusy,
+            Error::InUse { .. } | Error::Locked { .. } => io::ErrorKind::ResourceBusy,
             Error::NoSpace { .. } => io::ErrorKind::StorageFull,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
@@ -304,6 +311,9 @@ impl fmt::Display for Error {
                 write!(f, ": {free} of its {size} bytes are free")
             }
             Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
+            Error::Locked { call } => {
+                write!(f, "{call}: another program has locked the whole file")
+            }
             Error::CopyLimit { len, limit, reason } => {
                 write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
             }

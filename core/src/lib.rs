@@ -62,8 +62,7 @@
 //! - **Direct access to the memory.** A fault in a slice from [`Map::as_slice`], or through
 //!   [`Map::as_ptr`], terminates the process as in any other crate. [`Options::repair`] maps zeros
 //!   instead and reports the damage.
-//! - **Atomicity.** A copy of several bytes is not atomic. There are no locks and no atomic
-//!   read-modify-write operations.
+//! - **Atomicity.** A copy of several bytes is not atomic; [`ipc`] has atomic words.
 //! - **Detection of every truncation.** The operating system detects it per page. Bytes between the
 //!   end of the file and the end of its last page read as zeros, and stores there are lost.
 //!   [`Map::verify`] compares the lengths.
@@ -109,12 +108,13 @@
 //!   map.
 //! - **Signal mask.** The first use of a map in a thread unblocks SIGBUS and SIGSEGV in that thread
 //!   (`pthread_sigmask`): the kernel terminates a process that faults while the signal is blocked.
-//! - **Fork handler.** Creating the first map registers a handler for forked children with
-//!   `pthread_atfork`, and on Linux maps a page that the kernel clears in a child; see
-//!   [below](#threads-and-fork).
+//! - **Fork handlers.** Creating the first map registers handlers with `pthread_atfork`: they count
+//!   forks, and children learn that they are one. On Linux it also maps a page that the kernel
+//!   clears in a child; see [below](#threads-and-fork).
 //! - **Descriptors.** A map of a file keeps a duplicate of its descriptor, close-on-exec, until it
 //!   is dropped. It counts towards `RLIMIT_NOFILE`. Closing it releases the locks that the process
-//!   has on the file (fcntl(2), `F_SETLK`). [`Options::untracked`] makes maps that keep none.
+//!   has on the file (fcntl(2), `F_SETLK`). [`Options::untracked`] makes maps that keep none. Each
+//!   [`ipc::RangeGuard`] has one more, which a forked child closes.
 //! - **Spare mappings.** The first map with [`Options::repair`] also maps four inaccessible pages.
 //!   The handler unmaps them when the process has reached its limit of mappings
 //!   (`vm.max_map_count`), because Linux then refuses even to replace pages.
@@ -274,7 +274,6 @@ mod flags;
 mod rlimit;
 
 pub mod ipc;
-
 mod manage;
 mod map;
 mod mode;
@@ -311,7 +310,7 @@ pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
 pub use view::{ViewChunks, ViewIter};
-pub use word::Word;
+pub use word::{Integer, Word};
 
 /// Returns the size of a page in bytes.
 ///

@@ -12,8 +12,9 @@ use std::{
 use crate::{
     Error, Result,
     access::{Memory, RegionsGuard},
+    ipc::{Member, SpinBudget},
     mode::{Access, Sharing},
-    sys::{OwnedFile, lock::Lock, repair::Mark, request::MapRequest},
+    sys::{OwnedFile, lock::Lock, per_process::PerProcess, repair::Mark, request::MapRequest},
     word::Word,
 };
 
@@ -77,6 +78,10 @@ pub struct Map {
     /// Taken by a call that changes the length, before it locks the regions. Other calls need the
     /// regions only, so they do not wait for a write to the file.
     pub(crate) growing: Lock,
+    /// This process among those that use the map, after it has joined them.
+    pub(crate) member: PerProcess<Member>,
+    /// How long threads that wait for a word spin.
+    pub(crate) spin: SpinBudget,
     /// The path with which `Options::open` opened the file.
     pub(crate) path: Option<Box<Path>>,
 }

@@ -1,4 +1,5 @@
-//! What a program may do with a map, and whether its writes are visible outside it.
+//! What a program may do with a map, whether its writes are visible outside it, and what a lock
+//! excludes.
 
 use crate::Protection;
 
@@ -57,4 +58,28 @@ pub enum Sharing {
     /// Writes are visible in this map only. On Linux a page that was not written shows later
     /// changes of the file; POSIX leaves that open.
     Private,
+}
+
+/// What a lock of a range excludes; see [`Map::lock_range`](crate::Map::lock_range).
+///
+/// # Examples
+///
+/// ```
+/// use safemap::ipc::LockKind;
+///
+/// # let file = tempfile::NamedTempFile::new()?;
+/// # std::fs::write(file.path(), [0; 100])?;
+/// let map = safemap::Options::new().access(safemap::Access::Write).open(file.path())?;
+/// # if !safemap::ipc::has_range_locks() { return Ok(()); }
+/// let first = map.lock_range(..10, LockKind::Shared)?;
+/// assert!(map.try_lock_range(..10, LockKind::Shared)?.is_some());
+/// assert!(map.try_lock_range(..10, LockKind::Exclusive)?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockKind {
+    /// Excludes exclusive locks: for reading.
+    Shared,
+    /// Excludes all other locks: for writing.
+    Exclusive,
 }

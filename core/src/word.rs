@@ -21,11 +21,34 @@
 )]
 pub trait Word: Copy + sealed::Bits {}
 
+/// An integer of 1, 2, 4 or 8 bytes, for the arithmetic of [`ipc::Atomic`](crate::ipc::Atomic).
+///
+/// Implemented for `u8` to `u64`, `i8` to `i64`, `usize` and `isize`. Other crates cannot implement
+/// it.
+///
+/// # Examples
+///
+/// ```no_run
+/// fn next<T: safemap::Integer>(map: &safemap::Map, one: T) -> safemap::Result<T> {
+///     map.atomic::<T>(0)?.fetch_add(one, std::sync::atomic::Ordering::Relaxed)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is not an integer of 1, 2, 4 or 8 bytes")]
+pub trait Integer: Word + Ord + sealed::Bitwise {}
+
 mod sealed {
     /// Conversions to and from the lower bits of 64, in which accessors take and return words.
     pub trait Bits {
         fn from_bits(bits: u64) -> Self;
         fn into_bits(self) -> u64;
+    }
+
+    /// Operations on the values of integers.
+    pub trait Bitwise {
+        fn negated(self) -> Self;
+        fn and(self, other: Self) -> Self;
+        fn or(self, other: Self) -> Self;
+        fn xor(self, other: Self) -> Self;
     }
 }
 
@@ -64,3 +87,33 @@ words! {
     f32: u32, f32::from_bits, f32::to_bits;
     f64: u64, f64::from_bits, f64::to_bits;
 }
+
+macro_rules! integers {
+    ($($integer:ident)+) => {$(
+        impl Integer for $integer {}
+
+        impl sealed::Bitwise for $integer {
+            #[inline]
+            fn negated(self) -> $integer {
+                self.wrapping_neg()
+            }
+
+            #[inline]
+            fn and(self, other: $integer) -> $integer {
+                self & other
+            }
+
+            #[inline]
+            fn or(self, other: $integer) -> $integer {
+                self | other
+            }
+
+            #[inline]
+            fn xor(self, other: $integer) -> $integer {
+                self ^ other
+            }
+        }
+    )+};
+}
+
+integers! { u8 u16 u32 u64 i8 i16 i32 i64 usize isize }

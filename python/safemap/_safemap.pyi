@@ -85,6 +85,73 @@ class FindIterator:
         closed, FaultError if a byte cannot be read.
         """
 
+@final
+class _Atomic:
+    """A word of a map that processes change atomically: the class safemap.ipc.Atomic.
+
+    `format` is a letter of struct: bBhHiIlLqQnN for integers, f and d for floats, which have load,
+    store and swap only. The methods are atomic for every process that maps the memory, also in Rust
+    (Map::atomic) and in C, and sequentially consistent. Integers wrap around as in C. The byte
+    order is the machine's.
+
+    The methods raise FaultError if the page cannot be accessed; nothing was changed then. They
+    raise ValueError if the format does not have the value. On a read-only map all but load raise
+    TypeError, on a private one all but load and store ValueError: they would exclude no other
+    process.
+    """
+
+    def __new__(cls, map: mmap, offset: int, format: str) -> Self:
+        """Raises IndexError if the word does not lie in the map, ValueError for a misaligned
+        address and on processors without native accessors.
+        """
+
+    @property
+    def map(self) -> mmap:
+        """The map of the word."""
+
+    @property
+    def offset(self) -> int:
+        """The offset of the word in the map."""
+
+    @property
+    def format(self) -> str:
+        """The format of the word: one letter."""
+
+    def load(self) -> int | float:
+        """Returns the number."""
+
+    def store(self, value: float) -> None:
+        """Stores `value`."""
+
+    def swap(self, value: float) -> int | float:
+        """Stores `value` and returns the former number."""
+
+    def compare_exchange(self, expected: int, new: int) -> int:
+        """Stores `new` if the number is `expected`. Returns the former number: it equals `expected`
+        if `new` was stored.
+        """
+
+    def fetch_add(self, value: int) -> int:
+        """Adds `value`, modulo the range of the format, and returns the former number."""
+
+    def fetch_sub(self, value: int) -> int:
+        """Subtracts `value`, modulo the range of the format, and returns the former number."""
+
+    def fetch_and(self, value: int) -> int:
+        """Replaces the number with its bitwise "and" with `value`, and returns the former one."""
+
+    def fetch_or(self, value: int) -> int:
+        """Replaces the number with its bitwise "or" with `value`, and returns the former one."""
+
+    def fetch_xor(self, value: int) -> int:
+        """Replaces the number with its exclusive "or" with `value`, and returns the former one."""
+
+    def fetch_min(self, value: int) -> int:
+        """Replaces the number with the lesser of it and `value`, and returns the former one."""
+
+    def fetch_max(self, value: int) -> int:
+        """Replaces the number with the greater of it and `value`, and returns the former one."""
+
 @disjoint_base
 class mmap:
     """A memory map that behaves like a bytearray and like a file object.
@@ -461,6 +528,36 @@ class Map(mmap):
 
         Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
         a size or in the mode c.
+        """
+
+    def load(self, format: str, offset: int) -> int | float:
+        """Returns the number at `offset`, loaded by one access of the width of `format`: a letter
+        of struct (bBhHiIlLqQnNfd), with the machine's byte order. An aligned number is never torn.
+
+        Raises IndexError if it does not lie in the map.
+        """
+
+    def store(self, format: str, offset: int, value: float) -> None:
+        """Stores `value` at `offset` by one access of the width of `format`; otherwise as load().
+
+        Raises IndexError if it does not lie in the map, ValueError if the format does not have the
+        value, TypeError for a read-only map.
+        """
+
+    def wait(self, offset: int, expected: int, timeout: float | None = None) -> bool:
+        """Waits while the unsigned 32-bit word at `offset` is `expected`, until notify() is called
+        for it. Returns False if `timeout` seconds have passed, else True.
+
+        May return True without a reason, so check the word again. The comparison and the start of
+        the wait are one step: a notify() that follows a change of the word is not missed.
+
+        Raises IndexError for an offset outside the map, ValueError for a misaligned one and for a
+        private map.
+        """
+
+    def notify(self, offset: int, count: int | None = None) -> None:
+        """Wakes up to `count` threads, of any process, that wait() for the word at `offset`;
+        without `count` all of them.
         """
 
     def append(self, data: Buffer, /) -> int:

@@ -1,5 +1,11 @@
-"""Communication between processes through mapped memory."""
+"""Communication between processes through mapped memory.
 
+:class:`Atomic` is a word of a map that processes change atomically. The class ``safemap.Map`` has
+``wait`` and ``notify`` for sleeping until a word changes. :class:`SharedMemory` is memory with a
+name, as in ``multiprocessing.shared_memory``. ``docs/ipc.md`` describes the protocols.
+"""
+
+from safemap._safemap import _Atomic as Atomic
 from safemap._shared_memory import SharedMemory as SharedMemory
 
-__all__ = ["SharedMemory"]
+__all__ = ["Atomic", "SharedMemory"]

@@ -13,7 +13,7 @@ mod library_copy;
 pub mod memfd;
 mod model;
 #[cfg(target_os = "linux")]
-mod mounts;
+pub mod namespace;
 mod operation;
 #[cfg(unix)]
 pub mod process;
@@ -36,8 +36,6 @@ pub use file::{TempFile, can_truncate_mapped};
 #[cfg(unix)]
 pub use library_copy::LibraryCopy;
 pub use model::Model;
-#[cfg(target_os = "linux")]
-pub use mounts::mount_memory;
 pub use operation::{Answer, Op, apply};
 #[cfg(unix)]
 pub use program::run_program;

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::{
-    io,
+    io::{self, Read, Write},
     os::unix::process::ExitStatusExt,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitStatus,
@@ -41,6 +41,36 @@ impl Fork {
     /// The error of `kill`.
     pub fn send(&self, signal: libc::c_int) -> io::Result<()> {
         send(self.0, signal)
+    }
+
+    /// Runs `work` in a copy of this process, which then waits to be killed. Returns when `work`
+    /// has ended.
+    ///
+    /// # Errors
+    ///
+    /// The error of `fork`, or that the child has ended.
+    pub fn run_and_stay<T>(work: impl FnOnce() -> T) -> io::Result<Fork> {
+        let (mut ready, mut signal) = io::pipe()?;
+        let child = Fork::run(|| {
+            let kept = work();
+            let _ = signal.write_all(&[0]);
+            loop {
+                thread::park();
+                std::hint::black_box(&kept);
+            }
+        })?;
+        drop(signal);
+        ready.read_exact(&mut [0]).map(|()| child)
+    }
+
+    /// Terminates the child by SIGKILL, and waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The error of `kill` or `waitpid`.
+    pub fn kill(self) -> io::Result<()> {
+        self.send(libc::SIGKILL)?;
+        self.wait().map(drop)
     }
 
     /// Waits until the child ends.

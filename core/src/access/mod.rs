@@ -26,15 +26,19 @@ mod pages;
 #[cfg(feature = "zerocopy")]
 mod plain;
 mod search;
+mod sleep;
 mod slices;
 mod span;
+mod updates;
 mod view;
 mod words;
 
 pub use external::copy_of;
 pub(crate) use memory::{Memory, RegionsGuard};
 pub(crate) use pages::Rounding;
+pub(crate) use sleep::Sleep;
 pub(crate) use span::{Span, Strided};
+pub(crate) use updates::Update;
 pub use view::View;
 
 use crate::{

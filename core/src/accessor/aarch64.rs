@@ -11,6 +11,7 @@ pub(super) use super::exceptions::{build_index, fixup};
 pub(super) const FAULTS: bool = true;
 
 assemble!(
+    "aarch64/atomic.s",
     "aarch64/copy.s",
     "aarch64/fill.s",
     "aarch64/compare.s",
@@ -44,6 +45,18 @@ declare_for_all! {
     fn store16 "store16" (at: *mut u8, value: u64) -> usize;
     fn store32 "store32" (at: *mut u8, value: u64) -> usize;
     fn store64 "store64" (at: *mut u8, value: u64) -> usize;
+    fn swap8 "swap8" (at: *mut u8, operand: u64) -> Loaded;
+    fn swap16 "swap16" (at: *mut u8, operand: u64) -> Loaded;
+    fn swap32 "swap32" (at: *mut u8, operand: u64) -> Loaded;
+    fn swap64 "swap64" (at: *mut u8, operand: u64) -> Loaded;
+    fn add8 "add8" (at: *mut u8, operand: u64) -> Loaded;
+    fn add16 "add16" (at: *mut u8, operand: u64) -> Loaded;
+    fn add32 "add32" (at: *mut u8, operand: u64) -> Loaded;
+    fn add64 "add64" (at: *mut u8, operand: u64) -> Loaded;
+    fn compare_exchange8 "compare_exchange8" (at: *mut u8, expected: u64, new: u64) -> Loaded;
+    fn compare_exchange16 "compare_exchange16" (at: *mut u8, expected: u64, new: u64) -> Loaded;
+    fn compare_exchange32 "compare_exchange32" (at: *mut u8, expected: u64, new: u64) -> Loaded;
+    fn compare_exchange64 "compare_exchange64" (at: *mut u8, expected: u64, new: u64) -> Loaded;
 }
 
 #[inline]

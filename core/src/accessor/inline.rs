@@ -51,3 +51,8 @@ mod called;
     not(safemap_portable)
 )))]
 pub(crate) use called::*;
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable))))]
+mod updates;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable))))]
+pub(crate) use updates::*;

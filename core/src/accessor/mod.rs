@@ -52,6 +52,13 @@ pub(crate) use probe::Probe;
 /// Whether the accessors rely on the signal handler.
 pub(crate) const FAULTS: bool = backend::FAULTS;
 
+/// Whether there are accessors that replace a word atomically: `swap8` to `compare_exchange64`.
+pub(crate) const HAS_UPDATES: bool = FAULTS;
+
+/// Whether no later load is done before an update. On x86-64 locked instructions are full barriers
+/// (Intel SDM 3A, 9.2.3.9).
+pub(crate) const UPDATES_PRECEDE_LOADS: bool = cfg!(target_arch = "x86_64");
+
 /// Looks up the exception table: returns the fixup address for a fault of the instruction at `pc`,
 /// or `None` if that is no access of an accessor or of an inlined form.
 ///
@@ -173,4 +180,40 @@ accessors! {
 
     /// Stores 64 bits with one instruction, at any address. Returns the fault address, or 0.
     fn store64(at: *mut u8, value: u64) -> usize;
+
+    /// Replaces a byte with `operand`. Returns the former value.
+    fn swap8(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Replaces aligned 16 bits with `operand`. Returns the former value.
+    fn swap16(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Replaces aligned 32 bits with `operand`. Returns the former value.
+    fn swap32(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Replaces aligned 64 bits with `operand`. Returns the former value.
+    fn swap64(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Adds `operand` to a byte, modulo its range. Returns the former value.
+    fn add8(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Adds `operand` to aligned 16 bits, modulo its range. Returns the former value.
+    fn add16(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Adds `operand` to aligned 32 bits, modulo its range. Returns the former value.
+    fn add32(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Adds `operand` to aligned 64 bits, modulo its range. Returns the former value.
+    fn add64(at: *mut u8, operand: u64) -> Loaded;
+
+    /// Replaces a byte with `new` if it is `expected`. Returns the former value.
+    fn compare_exchange8(at: *mut u8, expected: u64, new: u64) -> Loaded;
+
+    /// Replaces aligned 16 bits with `new` if they are `expected`. Returns the former value.
+    fn compare_exchange16(at: *mut u8, expected: u64, new: u64) -> Loaded;
+
+    /// Replaces aligned 32 bits with `new` if they are `expected`. Returns the former value.
+    fn compare_exchange32(at: *mut u8, expected: u64, new: u64) -> Loaded;
+
+    /// Replaces aligned 64 bits with `new` if they are `expected`. Returns the former value.
+    fn compare_exchange64(at: *mut u8, expected: u64, new: u64) -> Loaded;
 }

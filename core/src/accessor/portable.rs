@@ -338,6 +338,30 @@ words! {
     load64 store64 u64;
 }
 
+/// System calls cannot replace a word atomically. Never called: see `HAS_UPDATES`.
+macro_rules! updates {
+    ($($function:ident($($operand:ident),+);)+) => {$(
+        pub(super) unsafe fn $function(at: *mut u8, $($operand: u64),+) -> Loaded {
+            Loaded { value: 0, fault: at.addr() }
+        }
+    )+};
+}
+
+updates! {
+    swap8(_operand);
+    swap16(_operand);
+    swap32(_operand);
+    swap64(_operand);
+    add8(_operand);
+    add16(_operand);
+    add32(_operand);
+    add64(_operand);
+    compare_exchange8(_expected, _new);
+    compare_exchange16(_expected, _new);
+    compare_exchange32(_expected, _new);
+    compare_exchange64(_expected, _new);
+}
+
 #[cfg(test)]
 pub(super) fn fixups() -> Option<Vec<usize>> {
     None

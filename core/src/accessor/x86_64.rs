@@ -17,6 +17,7 @@ pub(super) use super::exceptions::{build_index, fixup};
 pub(super) const FAULTS: bool = true;
 
 assemble!(
+    "x86_64/atomic.s",
     "x86_64/copy.s",
     "x86_64/fill.s",
     "x86_64/compare.s",
@@ -141,6 +142,68 @@ words! {
     load16 "load16" store16 "store16";
     load32 "load32" store32 "store32";
     load64 "load64" store64 "store64";
+}
+
+/// Declares the accessors that replace a word, as `words!` does.
+macro_rules! updates {
+    ($($update:ident $update_name:literal)+; $($exchange:ident $exchange_name:literal)+) => {
+        mod update {
+            // Rust must not call these directly: they have their own calling convention (atomic.s).
+            unsafe extern "C" {
+                $(
+                    #[link_name = symbol_name!($update_name)]
+                    pub(super) fn $update();
+                )+
+                $(
+                    #[link_name = symbol_name!($exchange_name)]
+                    pub(super) fn $exchange();
+                )+
+            }
+        }
+        $(
+            #[inline]
+            pub(super) unsafe fn $update(at: *mut u8, operand: u64) -> Loaded {
+                let (value, fault);
+                // SAFETY: the accessor changes only these registers and the flags (atomic.s); the
+                // other conditions are the caller's.
+                unsafe {
+                    asm!(
+                        "call {}",
+                        sym update::$update,
+                        inlateout("rax") at => value,
+                        inlateout("rdx") operand => fault,
+                        lateout("r11") _,
+                    );
+                }
+                Loaded { value, fault }
+            }
+        )+
+        $(
+            #[inline]
+            pub(super) unsafe fn $exchange(at: *mut u8, expected: u64, new: u64) -> Loaded {
+                let (value, fault);
+                // SAFETY: as above.
+                unsafe {
+                    asm!(
+                        "call {}",
+                        sym update::$exchange,
+                        in("rcx") at,
+                        inlateout("rax") expected => value,
+                        inlateout("rdx") new => fault,
+                        lateout("r11") _,
+                    );
+                }
+                Loaded { value, fault }
+            }
+        )+
+    };
+}
+
+updates! {
+    swap8 "swap8" swap16 "swap16" swap32 "swap32" swap64 "swap64"
+    add8 "add8" add16 "add16" add32 "add32" add64 "add64";
+    compare_exchange8 "compare_exchange8" compare_exchange16 "compare_exchange16"
+    compare_exchange32 "compare_exchange32" compare_exchange64 "compare_exchange64"
 }
 
 #[inline]

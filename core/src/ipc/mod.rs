@@ -1,5 +1,43 @@
-//! Communication between processes through mapped memory.
+//! Communication between processes through shared maps.
+//!
+//! | item | is |
+//! |---|---|
+//! | [`Map::atomic`](crate::Map::atomic), [`Atomic`] | a word that processes change atomically |
+//! | [`Map::wait`](crate::Map::wait), [`Map::notify`](crate::Map::notify) | waiting until a word changes |
+//! | [`Liveness`] | an id that is alive as long as its process is |
+//! | [`Mutex`] | a lock that survives the crash of its owner |
+//! | [`Map::lock_range`](crate::Map::lock_range), [`RangeGuard`] | a lock of a range of the file |
+//! | [`remove_shared_memory`], [`shared_memory_names`] | the names of [shared memory](crate::Options::shared_memory) |
+//!
+//! All but the last need a map whose stores reach the other processes: one that is shared, and for
+//! changes also [writable](crate::Access::Write). Words need a processor with native accessors
+//! (x86-64 and aarch64), liveness and locks need a file; elsewhere they return
+//! [`Error::Unsupported`](crate::Error::Unsupported).
+//!
+//! `docs/ipc.md` in the repository describes the protocols, and what happens when a process
+//! crashes.
 
+mod atomic;
+mod liveness;
+mod mapped;
+mod member;
+mod mutex;
+mod range_lock;
 mod shared_memory;
+#[cfg(test)]
+mod simulated;
+mod spin;
+mod wait;
+mod words;
 
+pub use atomic::Atomic;
+pub use liveness::Liveness;
+pub(crate) use member::Member;
+pub use mutex::{Mutex, MutexGuard};
+pub use range_lock::{RangeGuard, has_range_locks};
 pub use shared_memory::{remove_shared_memory, shared_memory_names};
+pub use spin::Spin;
+pub(crate) use spin::SpinBudget;
+pub use wait::Waited;
+
+pub use crate::mode::LockKind;

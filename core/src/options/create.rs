@@ -8,6 +8,7 @@ use crate::{
     Error, Map, Result,
     access::Memory,
     flags::{Flags, Protection},
+    ipc::SpinBudget,
     map::region_size,
     mode::{Access, Sharing},
     sys::{
@@ -15,6 +16,7 @@ use crate::{
         file_state::FileState,
         fork,
         lock::Lock,
+        per_process::PerProcess,
         region::{self, Region, page_of},
         repair::Reaction,
         request::MapRequest,
@@ -67,6 +69,8 @@ impl Options {
             has_fixed_len,
             growing: Lock::new(),
             drop_behind: self.drop_behind,
+            member: PerProcess::new(),
+            spin: SpinBudget::new(self.spin),
             path: None,
         };
         map.count_calls();

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use super::Options;
-use crate::flags::Flags;
+use crate::{flags::Flags, ipc::Spin};
 
 impl Debug for Options {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -33,6 +33,7 @@ impl Debug for Options {
             ("create", unless(&self.create, &false)),
             ("create_new", unless(&self.create_new, &false)),
             ("name", if_some(&self.name)),
+            ("spin", unless(&self.spin, &Spin::default())),
         ];
         let mut text = f.debug_struct("Options");
         for (name, setting) in settings {

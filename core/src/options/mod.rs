@@ -13,6 +13,7 @@ use std::{ffi::OsString, fs::File, path::Path};
 use crate::{
     Advice, Damage, Error, Map, Result,
     flags::{Flags, HugePage, Protection},
+    ipc::Spin,
     mode::{Access, Sharing},
     sys::{self, AsFile},
 };
@@ -62,6 +63,7 @@ pub struct Options {
     populate: bool,
     lock: bool,
     drop_behind: Option<usize>,
+    spin: Spin,
 }
 
 impl Map {

@@ -6,6 +6,7 @@ use super::Options;
 use crate::{
     Damage,
     flags::{Flags, HugePage, Protection},
+    ipc::Spin,
     mode::{Access, Sharing},
 };
 #[cfg(doc)]
@@ -435,6 +436,25 @@ impl Options {
     #[doc(alias = "CreateFileMapping")]
     pub fn name(&mut self, name: impl AsRef<OsStr>) -> &mut Options {
         self.name = Some(name.as_ref().to_owned());
+        self
+    }
+
+    /// Sets whether threads that [wait](Map::wait) on the map spin before they sleep. The default
+    /// is [`Spin::Learn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Options, Sharing, ipc::Spin};
+    ///
+    /// let mut options = Options::new();
+    /// options.len(8).sharing(Sharing::Shared).spin(Spin::Never);
+    /// let map = options.anonymous()?;
+    /// map.notify(0, 1)?;
+    /// # Ok::<(), safemap::Error>(())
+    /// ```
+    pub fn spin(&mut self, spin: Spin) -> &mut Options {
+        self.spin = spin;
         self
     }
 }

@@ -10,6 +10,9 @@
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
+//! | `file_lock::FileLock` | locks of byte ranges, which end with their process |
+//! | `token::Token`, `token_id` | liveness tokens; their ids, and the bytes that they lock |
+//! | `random::word` | a random number |
 //! | `write::write_all` | writes all bytes by calls that may write a part |
 //! | `segments`, `segment::Segment` | shared memory with a name: open, create, remove, list |
 //! | `seals::Seals` | whether the content of a file can change |
@@ -17,8 +20,10 @@
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
 //! | `lock::Lock` | a lock that a fork releases in the child |
+//! | `per_process::PerProcess` | a value that each process makes for itself |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
+//! | `wait::{sleep, wake}`, `sleep::Sleep` | sleeping until a word is changed, between processes; `polled` for systems that cannot |
 //! | `rlimit::{ResourceLimit, remedy}` | what an error code suggests: a resource limit, and its name; what to do |
 //! | `flags` | the constants of `Flags` and `Protection` |
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
@@ -33,11 +38,21 @@ pub(crate) mod file_state;
 pub(crate) mod inaccessible;
 pub(crate) mod lock;
 pub(crate) mod pages;
+pub(crate) mod per_process;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "openbsd"
+)))]
+mod polled;
 pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod seals;
 pub(crate) mod segment;
 pub(crate) mod size;
+pub(crate) mod sleep;
+pub(crate) mod token_id;
 mod write;
 
 #[cfg(unix)]
@@ -49,9 +64,10 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+use os::random;
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
     AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, NO_SPACE, OwnedFile, borrow, fault,
-    file, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, segments,
-    transfer,
+    file, file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit,
+    segments, token, transfer, wait,
 };

@@ -47,6 +47,6 @@ struct FileIdentity {
 }
 
 /// The part of the object that the base class has.
-fn base<'a>(object: &'a Bound<'_, FileMap>) -> &'a Mmap {
+pub(crate) fn base<'a>(object: &'a Bound<'_, FileMap>) -> &'a Mmap {
     object.as_super().get()
 }

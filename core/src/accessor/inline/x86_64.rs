@@ -8,6 +8,9 @@ use std::{
     ops::RangeInclusive,
 };
 
+mod updates;
+pub(crate) use updates::*;
+
 /// Whether this code is in the object that contains the crate.
 ///
 /// The compiler may take the result out of a loop, because it is the same in all of an object. In

@@ -8,6 +8,8 @@ mod inlined;
 mod ranges;
 mod strides;
 mod until;
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)))]
+mod updates;
 mod words;
 
 use std::cell::Cell;

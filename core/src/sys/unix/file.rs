@@ -28,7 +28,7 @@ pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
-pub(crate) use stamp::{Stamp, stamp};
+pub(crate) use stamp::{Stamp, identity, stamp};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {

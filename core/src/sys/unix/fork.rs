@@ -8,6 +8,8 @@
 //! child therefore checks by itself: on Linux by a word that the kernel clears in a child
 //! (`MADV_WIPEONFORK`, Linux 4.14), elsewhere by the process id.
 
+mod window;
+
 use std::{
     ptr,
     sync::atomic::{
@@ -16,6 +18,8 @@ use std::{
     },
     thread,
 };
+
+pub(super) use window::Window;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -83,6 +87,8 @@ fn notice() {
 fn start(process: u32) {
     super::repair::forget_handlers();
     super::not_inherited::table::replace_in_child();
+    super::private_descriptors::close_in_child();
+    window::in_child();
     COUNT.fetch_add(1, Release);
     PROCESS.store(process, Release);
     if let Some(word) = word() {
@@ -105,9 +111,10 @@ pub(crate) fn watch() {
     current();
     if !REGISTERED.load(Acquire) {
         super::pin::this_object();
-        // SAFETY: the function uses only atomics and system calls, and stays loaded as long as
-        // this crate.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        let (before, in_parent) = (Some(window::before_fork as _), Some(window::in_parent as _));
+        // SAFETY: the functions use only atomics and system calls, and stay loaded as long as this
+        // crate.
+        unsafe { libc::pthread_atfork(before, in_parent, Some(in_child)) };
         REGISTERED.store(true, Release);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod advice;
 mod errno;
 pub(crate) mod fault;
 pub(crate) mod file;
+pub(crate) mod file_lock;
 pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
@@ -13,11 +14,15 @@ mod mmap;
 mod not_inherited;
 mod pages;
 mod pin;
+mod private_descriptors;
+pub(crate) mod random;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
 pub(crate) mod segments;
+pub(crate) mod token;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
 use std::{

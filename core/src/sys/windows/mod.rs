@@ -3,17 +3,21 @@
 pub(crate) mod advice;
 pub(crate) mod fault;
 pub(crate) mod file;
+pub(crate) mod file_lock;
 pub(crate) mod flags;
 pub(crate) mod fork;
 pub(crate) mod in_use;
 mod pages;
 mod pin;
+pub(crate) mod random;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
 mod section;
 pub(crate) mod segments;
+pub(crate) mod token;
 pub(crate) mod transfer;
+pub(crate) mod wait;
 
 pub(crate) use std::os::windows::io::{
     AsHandle as AsFile, BorrowedHandle as BorrowedFile, OwnedHandle as OwnedFile,

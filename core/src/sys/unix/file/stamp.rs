@@ -26,3 +26,10 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
         changed,
     ]))
 }
+
+/// Returns device and number, which other open files do not have.
+pub(crate) fn identity(file: BorrowedFd<'_>) -> io::Result<[u64; 2]> {
+    let stat = status(file)?;
+    #[allow(clippy::unnecessary_cast)] // The types differ between systems.
+    Ok([stat.st_dev as u64, stat.st_ino as u64])
+}

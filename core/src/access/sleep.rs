@@ -1,0 +1,40 @@
+//! Sleeping until a word of the map is changed.
+
+use std::time::Duration;
+
+pub(crate) use crate::sys::sleep::Sleep;
+use crate::{Error, Map, Result, sys::wait};
+
+impl Map {
+    /// Sleeps while the aligned word at `at` is `expected`, for one step of the system.
+    pub(crate) fn sleep_on(
+        &self,
+        at: usize,
+        expected: u32,
+        timeout: Option<Duration>,
+        round: u32,
+    ) -> Result<Sleep> {
+        self.ensure_intact()?;
+        let word = self.span_at("wait", at, size_of::<u32>())?;
+        let address = self.base().wrapping_add(word.start()).cast();
+        // SAFETY: the word lies in a region of this map, which stays mapped on systems whose
+        // kernels access it, and the kernel reports inaccessible memory.
+        unsafe { wait::sleep(address, expected, timeout, round) }.map_err(on_word("wait", at))
+    }
+
+    /// Wakes threads that sleep on the aligned word at `at`.
+    pub(crate) fn wake(&self, at: usize, count: u32) -> Result<()> {
+        let word = self.span_at("notify", at, size_of::<u32>())?;
+        let address = self.base().wrapping_add(word.start()).cast();
+        // SAFETY: as in `sleep_on`.
+        unsafe { wait::wake(address, count) }.map_err(on_word("notify", at))
+    }
+}
+
+/// Converts the error of a system call that accessed the word at `at`.
+fn on_word(call: &'static str, at: usize) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| match error.raw_os_error() {
+        Some(crate::sys::BAD_ADDRESS) => Error::Fault { offset: at },
+        _ => Error::Os { call, source: error },
+    }
+}

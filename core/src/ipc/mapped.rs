@@ -1,0 +1,85 @@
+//! The words of a map, as the protocols use them.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use super::{
+    liveness::Liveness,
+    member::Member,
+    words::{Owner, Words},
+};
+use crate::{Error, Map, Result, access::Update};
+
+/// Words of a map that is shared and writable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mapped<'a> {
+    pub(super) map: &'a Map,
+    /// The method of the caller, for errors.
+    pub(super) call: &'static str,
+}
+
+impl Map {
+    /// Returns this process as an owner. Joins at first use.
+    #[inline]
+    pub(super) fn owner(&self) -> Result<Owner> {
+        match self.member.get() {
+            Some(member) => Ok(member.owner),
+            None => self.join(),
+        }
+    }
+
+    #[cold]
+    fn join(&self) -> Result<Owner> {
+        let join = || {
+            let Liveness(token) = Liveness::join(self)?;
+            // In a child that has been forked since, the id is not used: its parent has it.
+            let owner = Owner { id: token.id().unwrap_or(0), pid: std::process::id() };
+            Ok(Member { owner, _token: token })
+        };
+        self.member.get_or_make(join).map(|member| member.owner)
+    }
+}
+
+impl Words for Mapped<'_> {
+    type Error = Error;
+
+    #[inline]
+    fn compare_exchange(
+        &self,
+        at: usize,
+        current: u64,
+        new: u64,
+    ) -> Result<std::result::Result<u64, u64>> {
+        let exchange = Update::CompareExchange { expected: current, new };
+        let former = self.map.update_word(self.call, at, exchange)?;
+        Ok(if former == current { Ok(former) } else { Err(former) })
+    }
+
+    #[inline]
+    fn swap(&self, at: usize, word: u64) -> Result<u64> {
+        self.map.update_word(self.call, at, Update::Swap(word))
+    }
+
+    #[inline]
+    fn store_hint(&self, at: usize, hint: u32) -> Result<()> {
+        self.map.store_word(self.call, at, hint)
+    }
+
+    fn is_alive(&self, id: u64) -> Result<bool> {
+        Liveness::is_alive(self.map, id)
+    }
+
+    fn sleep(&self, at: usize, expected: u64, timeout: Duration) -> Result<()> {
+        let word = self.map.atomic::<u64>(at)?;
+        let has_changed = || Ok(word.load(Ordering::Acquire)? != expected);
+        let deadline = Instant::now().checked_add(timeout);
+        // The low half comes first on processors with native accessors.
+        self.map.spin_and_sleep(at, expected as u32, deadline, has_changed).map(drop)
+    }
+
+    fn wake_one(&self, at: usize) -> Result<()> {
+        self.map.wake(at, 1)
+    }
+}

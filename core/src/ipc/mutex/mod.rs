@@ -1,0 +1,285 @@
+//! A mutex between processes that survives the crash of its owner.
+
+mod protocol;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    cell::Cell,
+    fmt,
+    time::{Duration, Instant},
+};
+
+#[cfg(doc)]
+use super::Liveness;
+use super::mapped::Mapped;
+use crate::{Access, Error, Map, Result, sys::fork};
+use protocol::{ID_SHIFT, Locked, PID, SIZE};
+
+/// A mutual exclusion between processes that survives a crash of its owner.
+///
+/// It is 16 bytes of a shared, writable map of a file or memory file; all zeros means unlocked. Any
+/// number of processes may use it, and of threads in each of them. The bytes contain no object of a
+/// C library, so programs of different systems and libraries may share them.
+///
+/// # Crashes
+///
+/// If the owner ends without unlocking, however it ends, the next process gets the lock, and
+/// [`MutexGuard::owner_died`] reports it: the data may be incomplete. It is reported to each later
+/// owner too, until one calls [`MutexGuard::mark_consistent`]. The kernel says whether the owner
+/// exists ([`Liveness`]): a process that is slow, stopped, or in a debugger keeps the lock.
+///
+/// # Restrictions
+///
+/// - It is not reentrant: a thread that locks it twice waits for itself.
+/// - The lock belongs to the process. A thread that ends while it holds a guard blocks the others
+///   until its process ends.
+/// - Waiting threads get the lock in no particular order.
+/// - Processes that can write the map can break the lock, not the memory safety of others.
+///
+/// # Forked children
+///
+/// A child does not own the locks of its parent. A guard that it inherits has no effect.
+///
+/// # Platforms
+///
+/// Those of [`Liveness`] with native accessors: Linux, macOS and Windows on x86-64 and aarch64.
+/// Elsewhere [`Error::Unsupported`].
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Access, Error, Options, ipc::Mutex};
+///
+/// # let file = tempfile::NamedTempFile::new()?;
+/// # std::fs::write(file.path(), [0; 64])?;
+/// let map = Options::new().access(Access::Write).open(file.path())?;
+/// let mutex = match Mutex::new(&map, 0) {
+///     Err(Error::Unsupported(_)) => return Ok(()), // this system has no such locks
+///     mutex => mutex?,
+/// };
+/// let guard = mutex.lock()?;
+/// if guard.owner_died() {
+///     map.store(0_u64, 16)?; // repair the data
+///     guard.mark_consistent();
+/// }
+/// map.store(map.load::<u64>(16)? + 1, 16)?;
+/// guard.unlock()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "PTHREAD_MUTEX_ROBUST")]
+#[derive(Clone, Copy)]
+pub struct Mutex<'a> {
+    map: &'a Map,
+    at: usize,
+}
+
+/// The lock of a [`Mutex`], which is unlocked when the guard is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use safemap::{Error, ipc::{Mutex, MutexGuard}};
+///
+/// fn increase(map: &safemap::Map, guard: &MutexGuard<'_>) -> Result<(), Error> {
+///     assert!(!guard.owner_died());
+///     map.store(map.load::<u64>(16)? + 1, 16)
+/// }
+/// ```
+#[must_use = "the mutex is unlocked when the guard is dropped"]
+pub struct MutexGuard<'a> {
+    mutex: Mutex<'a>,
+    forks: u64,
+    owner_died: bool,
+    /// Whether the next owner gets the same report.
+    is_dirty: Cell<bool>,
+}
+
+impl<'a> Mutex<'a> {
+    /// Returns a handle for the mutex at `at`, and joins the processes that use the map.
+    ///
+    /// Handles for the same bytes are the same mutex. Making one changes nothing in the map.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::OutOfBounds`] if the 16 bytes do not lie in the map; [`Error::Unaligned`] if
+    ///   their address is not a multiple of 8.
+    /// - [`Error::ReadOnly`] for a read-only map. [`Error::Unsupported`] for a private or anonymous
+    ///   one: it would exclude no other process.
+    /// - Those of [`Liveness::join`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex`].
+    pub fn new(map: &'a Map, at: usize) -> Result<Mutex<'a>> {
+        map.span_at("Mutex::new", at, SIZE)?;
+        map.atomic::<u64>(at)?;
+        if map.access() == Access::Read {
+            return Err(Error::ReadOnly { call: "Mutex::new" });
+        }
+        map.owner()?;
+        Ok(Mutex { map, at })
+    }
+
+    /// Locks the mutex. Waits while another thread or process has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`], [`Error::OutOfBounds`] if the map has become shorter; in a forked child
+    /// also those of [`Liveness::join`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex`].
+    pub fn lock(&self) -> Result<MutexGuard<'a>> {
+        let locked = protocol::lock(&self.words("lock"), self.at, self.map.owner()?, None)?;
+        Ok(self.guard(locked.expect("a wait without a deadline ends with the lock")))
+    }
+
+    /// Locks the mutex if no thread or process has it, or if its owner has crashed. Otherwise
+    /// returns `None`, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use safemap::{Access, Error, Options, ipc::Mutex};
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), [0; 16])?;
+    /// # let map = Options::new().access(Access::Write).open(file.path())?;
+    /// # let Ok(mutex) = Mutex::new(&map, 0) else { return Ok(()) };
+    /// let guard = mutex.try_lock()?.expect("no thread has it");
+    /// assert!(mutex.try_lock()?.is_none());
+    /// assert_eq!(mutex.holder()?, Some(std::process::id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_lock(&self) -> Result<Option<MutexGuard<'a>>> {
+        let locked = protocol::try_lock(&self.words("try_lock"), self.at, self.map.owner()?)?;
+        Ok(locked.map(|locked| self.guard(locked)))
+    }
+
+    /// Locks the mutex, or returns `None` after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use safemap::{Access, Error, Options, ipc::Mutex};
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), [0; 16])?;
+    /// # let map = Options::new().access(Access::Write).open(file.path())?;
+    /// # let Ok(mutex) = Mutex::new(&map, 0) else { return Ok(()) };
+    /// use std::time::Duration;
+    ///
+    /// let guard = mutex.lock()?;
+    /// assert!(mutex.lock_timeout(Duration::from_millis(5))?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'a>>> {
+        let deadline = Instant::now().checked_add(timeout);
+        let words = self.words("lock_timeout");
+        let locked = protocol::lock(&words, self.at, self.map.owner()?, deadline)?;
+        Ok(locked.map(|locked| self.guard(locked)))
+    }
+
+    /// Returns the process id of the owner, or `None` if the mutex is unlocked. For humans only:
+    /// the id may be that of another container, and the owner may change at any time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex::try_lock`].
+    pub fn holder(&self) -> Result<Option<u32>> {
+        let word: u64 = self.map.load_word("holder", self.at)?;
+        if word >> ID_SHIFT == 0 {
+            return Ok(None);
+        }
+        self.map.load_word("holder", self.at + PID).map(Some)
+    }
+
+    fn words(&self, call: &'static str) -> Mapped<'a> {
+        Mapped { map: self.map, call }
+    }
+
+    fn guard(self, locked: Locked) -> MutexGuard<'a> {
+        let Locked { owner_died } = locked;
+        let is_dirty = Cell::new(owner_died);
+        MutexGuard { mutex: self, forks: fork::current(), owner_died, is_dirty }
+    }
+}
+
+impl MutexGuard<'_> {
+    /// Returns whether an owner has crashed, and no owner since has marked the data consistent.
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex`].
+    #[must_use]
+    pub fn owner_died(&self) -> bool {
+        self.owner_died
+    }
+
+    /// Ends the report of a crash: later owners do not get it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex`].
+    pub fn mark_consistent(&self) {
+        self.is_dirty.set(false);
+    }
+
+    /// Unlocks the mutex, as dropping the guard does, and returns the error of that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] and [`Error::OutOfBounds`]: the mutex stays locked.
+    ///
+    /// # Examples
+    ///
+    /// See [`Mutex`].
+    pub fn unlock(self) -> Result<()> {
+        let guard = std::mem::ManuallyDrop::new(self);
+        guard.release()
+    }
+
+    fn release(&self) -> Result<()> {
+        if fork::current() != self.forks {
+            // The parent has the lock.
+            return Ok(());
+        }
+        protocol::unlock(&self.mutex.words("unlock"), self.mutex.at, self.is_dirty.get())
+    }
+}
+
+impl Drop for MutexGuard<'_> {
+    fn drop(&mut self) {
+        // `unlock` returns the error.
+        let _ = self.release();
+    }
+}
+
+impl fmt::Debug for Mutex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let holder = self.holder().ok().flatten();
+        f.debug_struct("Mutex").field("offset", &self.at).field("holder", &holder).finish()
+    }
+}
+
+impl fmt::Debug for MutexGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mutex { at, .. } = self.mutex;
+        f.debug_struct("MutexGuard")
+            .field("offset", &at)
+            .field("owner_died", &self.owner_died)
+            .finish()
+    }
+}

@@ -1,0 +1,45 @@
+//! What the protocols need of a map: a few operations on words.
+//!
+//! The protocols are generic over them. So tests can run them on simulated memory, stop a process
+//! before each operation, and explore interleavings.
+
+use std::time::Duration;
+
+/// A process that owns what it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Its id, which the kernel knows. Not 0, and at most 61 bits.
+    pub(crate) id: u64,
+    /// Its process id, for humans.
+    pub(crate) pid: u32,
+}
+
+/// Words of shared memory, as one process uses them. Offsets are in bytes.
+pub(crate) trait Words {
+    type Error;
+
+    /// Replaces `current` by `new`, sequentially consistent; returns the former word, as `Err` if
+    /// it was another one.
+    fn compare_exchange(
+        &self,
+        at: usize,
+        current: u64,
+        new: u64,
+    ) -> Result<Result<u64, u64>, Self::Error>;
+
+    /// Replaces the word, sequentially consistent, and returns the former one.
+    fn swap(&self, at: usize, word: u64) -> Result<u64, Self::Error>;
+
+    /// Stores the 32 bits at `at`, without ordering: a hint for humans.
+    fn store_hint(&self, at: usize, hint: u32) -> Result<(), Self::Error>;
+
+    /// Returns whether the process with this id exists.
+    fn is_alive(&self, id: u64) -> Result<bool, Self::Error>;
+
+    /// Sleeps while the low 32 bits of the word at `at` are those of `expected`, at most for
+    /// `timeout`. May return at any time.
+    fn sleep(&self, at: usize, expected: u64, timeout: Duration) -> Result<(), Self::Error>;
+
+    /// Wakes one thread that sleeps on the word at `at`.
+    fn wake_one(&self, at: usize) -> Result<(), Self::Error>;
+}

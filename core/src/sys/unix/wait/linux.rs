@@ -1,0 +1,39 @@
+//! Linux: `futex` without `FUTEX_PRIVATE_FLAG`, so that the kernel compares file and offset instead
+//! of addresses (futex(2)). The map may be read-only.
+
+use std::{io, ptr, time::Duration};
+
+use super::convert::{outcome, timespec};
+use crate::sys::{sleep::Sleep, unix::check};
+
+/// Sleeps while the word is `expected`, at most for `timeout`.
+///
+/// # Safety
+///
+/// The word is aligned, and lies in address space that is reserved for a map.
+pub(crate) unsafe fn sleep(
+    word: *const u32,
+    expected: u32,
+    timeout: Option<Duration>,
+    _round: u32,
+) -> io::Result<Sleep> {
+    let timeout = timeout.map(timespec);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the kernel reads the word and reports inaccessible memory; `timeout` is null or a
+    // timespec that exists during the call.
+    let status =
+        unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, expected, timeout) };
+    outcome(check(status as libc::c_int))
+}
+
+/// Wakes up to `count` threads that sleep on the word.
+///
+/// # Safety
+///
+/// As for [`sleep`].
+pub(crate) unsafe fn wake(word: *const u32, count: u32) -> io::Result<()> {
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    // SAFETY: the kernel finds the page of the word and reports inaccessible memory.
+    let status = unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, count) };
+    check(if status < 0 { -1 } else { 0 })
+}

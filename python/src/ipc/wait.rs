@@ -1,0 +1,51 @@
+//! Waiting for a word.
+
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use safemap::ipc::Waited;
+
+use super::{timeout::Timeout, words::word_error};
+use crate::map::{FileMap, base};
+
+/// The longest time without a check for signals, and during which close() has to wait.
+const SLICE: Duration = Duration::from_millis(50);
+
+#[pymethods]
+impl FileMap {
+    /// Waits while the unsigned 32-bit word at `offset` is `expected`, until notify() is called for
+    /// it. Returns False if `timeout` seconds have passed, else True.
+    ///
+    /// May return True without a reason, so check the word again. The comparison and the start of
+    /// the wait are one step: a notify() that follows a change of the word is not missed.
+    ///
+    /// Raises IndexError for an offset outside the map, ValueError for a misaligned one and for a
+    /// private map.
+    #[pyo3(signature = (offset, expected, timeout = None))]
+    fn wait(
+        slf: &Bound<'_, Self>,
+        offset: usize,
+        expected: u32,
+        timeout: Option<Timeout>,
+    ) -> PyResult<bool> {
+        let (py, deadline) = (slf.py(), timeout.and_then(Timeout::deadline));
+        loop {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            // The map is not in use between two slices, so that a handler can close it.
+            let wait = |map: &safemap::Map| Ok(map.wait(offset, expected, Some(slice)));
+            match base(slf).run_detached(py, wait)?.map_err(word_error)? {
+                Waited::TimedOut if left.is_none_or(|left| left > SLICE) => py.check_signals()?,
+                waited => return Ok(waited != Waited::TimedOut),
+            }
+        }
+    }
+
+    /// Wakes up to `count` threads, of any process, that wait() for the word at `offset`; without
+    /// `count` all of them.
+    #[pyo3(signature = (offset, count = None))]
+    fn notify(slf: &Bound<'_, Self>, offset: usize, count: Option<u32>) -> PyResult<()> {
+        let count = count.unwrap_or(u32::MAX);
+        base(slf).map.with(slf.py(), |map| map.notify(offset, count), word_error)
+    }
+}
