@@ -131,6 +131,20 @@ fn threads_that_create_the_same_memory_get_the_same() {
     }
 }
 
+#[test]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn shared_memory_has_words_and_mutexes() {
+    let name = Name::new();
+    let (first, second) = (name.create(64), name.open().unwrap());
+    let mutex = ipc::Mutex::new(&first, 0).unwrap();
+    let guard = mutex.lock().unwrap();
+    assert!(ipc::Mutex::new(&second, 0).unwrap().try_lock().unwrap().is_none());
+    drop(guard);
+    assert!(ipc::Mutex::new(&second, 0).unwrap().try_lock().unwrap().is_some());
+    first.atomic::<u64>(16).unwrap().fetch_add(5, std::sync::atomic::Ordering::SeqCst).unwrap();
+    assert_eq!(second.load::<u64>(16).unwrap(), 5);
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::{

@@ -19,7 +19,7 @@ from unittest import mock
 from support import NO_CORE, PAGE, WINDOWS, child, succeed, unix_only
 
 import safemap
-from safemap.ipc import SharedMemory
+from safemap.ipc import Atomic, SharedMemory
 
 Standard = shared_memory.SharedMemory
 LINUX = sys.platform == "linux"
@@ -134,6 +134,15 @@ class Basics(SegmentCase):
         shm.map.write(b"some text")
         self.assertEqual(shm.map.find(b"text", 0), 5)
         self.assertRaises(TypeError, pickle.dumps, shm.map)
+
+    def test_shared_memory_has_words(self):
+        shm = self.create()
+        word = Atomic(shm.map, 8, "Q")
+        word.fetch_add(5)
+        with SharedMemory(shm.name) as other:
+            self.assertEqual(other.buf[8:16].cast("Q")[0], 5)
+        shm.close()
+        self.assertEqual(word.load(), 5)
 
 
 class Views(SegmentCase):
