@@ -48,6 +48,7 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | `CopyLimit` | `FileTooLarge` |
 /// | `ReadOnly` | `PermissionDenied` |
 /// | `InUse`, `Locked` | `ResourceBusy` |
+/// | `NoSpace` | `StorageFull` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
 /// | `Fault`, `Damaged`, `Buffer` | `Other` |
 ///
@@ -160,6 +161,20 @@ pub enum Error {
         /// Why the bytes cannot be used without a copy.
         reason: &'static str,
     },
+    /// The file system of shared memory has too little space. `len` bytes were requested, or all of
+    /// the memory if that is 0.
+    ///
+    /// See [`Options::shared_memory`](crate::Options::shared_memory).
+    NoSpace {
+        /// Requested length of the map in bytes; 0 if it was to reach to the end of the memory.
+        len: u64,
+        /// Where the file system is mounted.
+        file_system: &'static str,
+        /// How many bytes of it were free after the call.
+        free: u64,
+        /// Its size in bytes.
+        size: u64,
+    },
     /// `call` would have to replace memory that other values use.
     ///
     /// The values are slices of a snapshot ([`Snapshot::forget`](crate::Snapshot::forget)) or, on
@@ -187,8 +202,8 @@ impl Error {
     ///
     /// [`Error::Fault`], [`Error::Damaged`] and [`Error::Buffer`] return the code that a system
     /// call reports for such memory: `EFAULT`, on Windows `ERROR_NOACCESS`. [`Error::Unaligned`]
-    /// returns `EINVAL`, on Windows `ERROR_INVALID_PARAMETER`. Other errors that the library
-    /// detects itself return `None`.
+    /// returns `EINVAL`, on Windows `ERROR_INVALID_PARAMETER`, and [`Error::NoSpace`] returns
+    /// `ENOSPC`. Other errors that the library detects itself return `None`.
     ///
     /// # Examples
     ///
@@ -207,6 +222,7 @@ impl Error {
                 Some(crate::sys::BAD_ADDRESS)
             }
             Error::Unaligned { .. } => Some(crate::sys::INVALID),
+            Error::NoSpace { .. } => Some(crate::sys::NO_SPACE),
             _ => None,
         }
     }
@@ -236,6 +252,7 @@ impl Error {
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
             Error::InUse { .. } | Error::Locked { .. } => io::ErrorKind::ResourceBusy,
+            Error::NoSpace { .. } => io::ErrorKind::StorageFull,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
                 io::ErrorKind::Other
@@ -295,6 +312,13 @@ impl fmt::Display for Error {
             }
             Error::Buffer { offset } => {
                 write!(f, "byte {offset} of the caller's buffer cannot be accessed")
+            }
+            Error::NoSpace { len, file_system, free, size } => {
+                write!(f, "shared_memory: no space left on {file_system}")?;
+                if *len > 0 {
+                    write!(f, " for {len} bytes")?;
+                }
+                write!(f, ": {free} of its {size} bytes are free")
             }
             Error::InUse { call } => write!(f, "{call}: slices or views of the bytes exist"),
             Error::Locked { call } => {

@@ -150,6 +150,10 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
         Error::Buffer { .. } => {
             PyOSError::new_err(os::arguments(os::fault_code(&error), error.to_string()))
         }
+        Error::NoSpace { .. } => {
+            let text = error.to_string().replacen("shared_memory: ", "", 1);
+            PyOSError::new_err(os::arguments(error.raw_os_error().unwrap_or_default(), text))
+        }
         // The methods check ranges first, so another thread has shortened the map since.
         Error::OutOfBounds { .. } => value_error("mmap was made shorter during the call"),
         Error::ReadOnly { .. } => read_only(),

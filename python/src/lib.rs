@@ -62,6 +62,9 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(damage::check_range, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
     module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
+    module.add_function(wrap_pyfunction!(ipc::shared_memory::open, module)?)?;
+    module.add_function(wrap_pyfunction!(ipc::shared_memory::unlink, module)?)?;
+    module.add_function(wrap_pyfunction!(ipc::shared_memory::names, module)?)?;
     constants::add(module)?;
     // CPython's module has no `__all__`: a star import takes all names without an underscore.
     module.delattr("__all__")

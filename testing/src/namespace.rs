@@ -17,8 +17,7 @@ use tempfile::TempDir;
 ///
 /// The error of the system call that failed.
 pub fn overlay_with(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    unshare(libc::CLONE_NEWNS)?;
-    mount(c"none", Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE, "")?;
+    private_mounts()?;
     // The upper folder of an overlay cannot be in another one, which the root of a container is.
     let folder = TempDir::new()?.keep();
     mount(c"tmpfs", &folder, Some(c"tmpfs"), 0, "")?;
@@ -31,6 +30,17 @@ pub fn overlay_with(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(top.join(name))
 }
 
+/// Mounts an empty file system in memory, of `size` bytes, that only this thread and its children
+/// see.
+///
+/// # Errors
+///
+/// The error of the system call that failed.
+pub fn mount_memory(folder: impl AsRef<Path>, size: usize) -> io::Result<()> {
+    private_mounts()?;
+    mount(c"tmpfs", folder.as_ref(), Some(c"tmpfs"), 0, &format!("size={size}"))
+}
+
 /// Puts the children that this thread forks next into a new pid namespace.
 ///
 /// # Errors
@@ -38,6 +48,12 @@ pub fn overlay_with(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
 /// The error of `unshare`.
 pub fn unshare_pids() -> io::Result<()> {
     unshare(libc::CLONE_NEWPID)
+}
+
+/// Gives this thread its own mounts.
+fn private_mounts() -> io::Result<()> {
+    unshare(libc::CLONE_NEWNS)?;
+    mount(c"none", Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE, "")
 }
 
 fn unshare(flags: libc::c_int) -> io::Result<()> {

@@ -7,8 +7,9 @@
 //! | [`Liveness`] | an id that is alive as long as its process is |
 //! | [`Mutex`] | a lock that survives the crash of its owner |
 //! | [`Map::lock_range`](crate::Map::lock_range), [`RangeGuard`] | a lock of a range of the file |
+//! | [`remove_shared_memory`], [`shared_memory_names`] | the names of [shared memory](crate::Options::shared_memory) |
 //!
-//! All of them need a map whose stores reach the other processes: one that is shared, and for
+//! All but the last need a map whose stores reach the other processes: one that is shared, and for
 //! changes also [writable](crate::Access::Write). Words need a processor with native accessors
 //! (x86-64 and aarch64), liveness and locks need a file; elsewhere they return
 //! [`Error::Unsupported`](crate::Error::Unsupported).
@@ -22,6 +23,7 @@ mod mapped;
 mod member;
 mod mutex;
 mod range_lock;
+mod shared_memory;
 #[cfg(test)]
 mod simulated;
 mod spin;
@@ -33,6 +35,7 @@ pub use liveness::Liveness;
 pub(crate) use member::Member;
 pub use mutex::{Mutex, MutexGuard};
 pub use range_lock::{RangeGuard, has_range_locks};
+pub use shared_memory::{remove_shared_memory, shared_memory_names};
 pub use spin::Spin;
 pub(crate) use spin::SpinBudget;
 pub use wait::Waited;

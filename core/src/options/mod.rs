@@ -5,6 +5,7 @@ mod created;
 mod debug;
 mod pages;
 mod settings;
+mod shared_memory;
 mod source;
 
 use std::{ffi::OsString, fs::File, path::Path};

@@ -14,6 +14,7 @@
 //! | `token::Token`, `token_id` | liveness tokens; their ids, and the bytes that they lock |
 //! | `random::word` | a random number |
 //! | `write::write_all` | writes all bytes by calls that may write a part |
+//! | `segments`, `segment::Segment` | shared memory with a name: open, create, remove, list |
 //! | `seals::Seals` | whether the content of a file can change |
 //! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
 //! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
@@ -28,7 +29,7 @@
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
 //! | `page_size`, `granularity` | of pages and of file offsets, in bytes |
 //! | `AsFile`, `BorrowedFile`, `OwnedFile`, `borrow`, `number` | the system's file descriptors |
-//! | `BAD_ADDRESS`, `INVALID`, `IS_DIRECTORY` | error codes: inaccessible memory, invalid argument, a directory |
+//! | `BAD_ADDRESS`, `INVALID`, `IS_DIRECTORY`, `NO_SPACE` | error codes: inaccessible memory, invalid argument, a directory, a full file system |
 
 #![allow(unsafe_code)]
 
@@ -48,6 +49,7 @@ mod polled;
 pub(crate) mod protections;
 pub(crate) mod request;
 pub(crate) mod seals;
+pub(crate) mod segment;
 pub(crate) mod size;
 pub(crate) mod sleep;
 pub(crate) mod token_id;
@@ -65,7 +67,7 @@ use windows as os;
 use os::random;
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, OwnedFile, borrow, fault, file,
-    file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit, token,
-    transfer, wait,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, NO_SPACE, OwnedFile, borrow, fault,
+    file, file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit,
+    segments, token, transfer, wait,
 };

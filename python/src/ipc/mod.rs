@@ -4,6 +4,7 @@ mod atomic;
 mod format;
 mod mutex;
 mod range_lock;
+pub(crate) mod shared_memory;
 mod timeout;
 mod wait;
 mod words;

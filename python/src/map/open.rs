@@ -85,6 +85,20 @@ impl FileMap {
     }
 }
 
+impl FileMap {
+    /// Wraps the map of shared memory. It has the name, and is not opened by path.
+    pub(crate) fn of_shared_memory(
+        name: &Bound<'_, PyString>,
+        map: Map,
+    ) -> PyClassInitializer<FileMap> {
+        let mode = Mode::Update;
+        let base: Mmap = Mmap::new(map, mode.access(), mode.flags(), 0, true);
+        let name = name.clone().into_any().unbind();
+        let subclass = FileMap { name, mode, has_fixed_size: true, is_locked: false, file: None };
+        PyClassInitializer::from(base).add_subclass(subclass)
+    }
+}
+
 impl Mmap {
     /// Makes all pages present.
     fn populate(&self, py: Python<'_>) -> PyResult<()> {

@@ -21,6 +21,8 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 pub(crate) use allocate::set_len_allocated;
+#[cfg(target_os = "linux")]
+pub(super) use allocate::{allocate_now, allocated_len};
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};

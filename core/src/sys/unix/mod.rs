@@ -19,6 +19,7 @@ pub(crate) mod random;
 pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
+pub(crate) mod segments;
 pub(crate) mod token;
 pub(crate) mod transfer;
 pub(crate) mod wait;
@@ -33,6 +34,7 @@ use std::{
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;
 pub(crate) const IS_DIRECTORY: i32 = libc::EISDIR;
+pub(crate) const NO_SPACE: i32 = libc::ENOSPC;
 
 /// Borrows the descriptor of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

@@ -14,6 +14,7 @@ pub(crate) mod region;
 pub(crate) mod repair;
 pub(crate) mod rlimit;
 mod section;
+pub(crate) mod segments;
 pub(crate) mod token;
 pub(crate) mod transfer;
 pub(crate) mod wait;
@@ -31,7 +32,8 @@ use std::{
 use windows_sys::{
     Win32::{
         Foundation::{
-            ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_INVALID_PARAMETER, ERROR_NOACCESS, HANDLE,
+            ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_DISK_FULL, ERROR_INVALID_PARAMETER,
+            ERROR_NOACCESS, HANDLE,
         },
         System::{
             SystemInformation::{GetSystemInfo, SYSTEM_INFO},
@@ -44,6 +46,7 @@ use windows_sys::{
 pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS.cast_signed();
 pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
 pub(crate) const IS_DIRECTORY: i32 = ERROR_DIRECTORY_NOT_SUPPORTED.cast_signed();
+pub(crate) const NO_SPACE: i32 = ERROR_DISK_FULL.cast_signed();
 
 /// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {

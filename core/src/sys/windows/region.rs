@@ -134,6 +134,16 @@ impl Region {
         Ok(region)
     }
 
+    /// Returns the length of a section that can be read, in bytes: whole pages.
+    pub(super) fn len_of(section: &OwnedHandle) -> io::Result<usize> {
+        let (protection, flags, page) = (Protection::READ, Flags::SHARED, page_size());
+        // A length of 0 maps all of it.
+        let base = section::view(&MapRequest { protection, flags, page }, section, 0, 0)?;
+        let kind = Kind::View { _named: None };
+        let region = Region { base, size: page, kind, protections: Protections::default() };
+        pages::state(region.base.as_ptr()).map(|run| run.len)
+    }
+
     fn reserve(request: &MapRequest, size: usize) -> io::Result<Region> {
         let protection = flags::of_pages(request.protection, false);
         // SAFETY: the kernel chooses a free address range.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::{ERROR_INVALID_NAME, INVALID_HANDLE_VALUE},
+    Foundation::{ERROR_ALREADY_EXISTS, ERROR_INVALID_NAME, INVALID_HANDLE_VALUE},
     System::Memory::{
         CreateFileMappingW, FILE_MAP_READ, MapViewOfFile, OpenFileMappingW, SEC_COMMIT, SEC_RESERVE,
     },
@@ -60,7 +60,18 @@ pub(super) fn create(
         Bytes::New(_) if request.flags.contains(Flags::NORESERVE) => SEC_RESERVE,
         _ => SEC_COMMIT,
     };
-    open(handle, flags::of_section(request.protection, request.flags) | kind, size, name)
+    let protection = flags::of_section(request.protection, request.flags);
+    open(handle, protection | kind, size, name).map(|(section, _)| section)
+}
+
+/// Makes a section of the page file. Returns false with one that has the name already.
+pub(super) fn create_named(
+    request: &MapRequest,
+    size: usize,
+    name: &Name,
+) -> io::Result<(OwnedHandle, bool)> {
+    let protection = flags::of_section(request.protection, request.flags);
+    open(INVALID_HANDLE_VALUE, protection | SEC_COMMIT, size as u64, Some(name))
 }
 
 /// Makes the file at least `len` bytes long. A section that is longer than its file extends the
@@ -70,21 +81,25 @@ pub(super) fn extend(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     open(file.as_raw_handle(), protection, len, None).map(drop)
 }
 
+/// Makes a section, or opens the one that has the name. Returns whether it is new.
 fn open(
     file: std::os::windows::io::RawHandle,
     protection: u32,
     size: u64,
     name: Option<&Name>,
-) -> io::Result<OwnedHandle> {
+) -> io::Result<(OwnedHandle, bool)> {
     let name = name.map_or(ptr::null(), |name| name.0.as_ptr());
     let (high, low) = halves(size);
     // SAFETY: the name ends with a zero (Name) and is valid during the call.
     let section = unsafe { CreateFileMappingW(file, ptr::null(), protection, high, low, name) };
+    // CreateFileMapping sets it also if it succeeds.
+    let error = io::Error::last_os_error();
     if section.is_null() {
-        return Err(io::Error::last_os_error());
+        return Err(error);
     }
+    let is_new = error.raw_os_error() != Some(ERROR_ALREADY_EXISTS.cast_signed());
     // SAFETY: the handle is new and has no other owner.
-    Ok(unsafe { OwnedHandle::from_raw_handle(section) })
+    Ok((unsafe { OwnedHandle::from_raw_handle(section) }, is_new))
 }
 
 /// Opens the section with this name, if it exists.

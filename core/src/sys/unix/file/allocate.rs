@@ -10,6 +10,8 @@
 use std::os::fd::AsRawFd;
 use std::{io, os::fd::BorrowedFd};
 
+#[cfg(target_os = "linux")]
+use super::length::status;
 use super::{
     super::large_file::off_t,
     length::{offset, set_len, status_len},
@@ -46,7 +48,40 @@ pub(super) fn reserve_blocks(file: BorrowedFd<'_>, from: off_t, count: off_t) ->
     }
 }
 
-/// Allocates `count` bytes behind the end of a file of `from` bytes. The length is unchanged.
+/// The most bytes of one call on a file in memory. If a signal interrupts the call, the kernel
+/// releases what it has allocated: a timer could make a long call repeat for ever.
+#[cfg(target_os = "linux")]
+const PIECE: u64 = 4 << 20;
+
+/// Allocates the bytes `start..end` of a file, if its file system can do that. The length is
+/// unchanged.
+#[cfg(target_os = "linux")]
+pub(crate) fn allocate_now(file: BorrowedFd<'_>, start: u64, end: u64) -> io::Result<()> {
+    let mut at = start;
+    while at < end {
+        let count = PIECE.min(end - at);
+        match allocate(file, offset(at)?, offset(count)?) {
+            Err(error) if is_unknown(&error) => return Ok(()),
+            done => done?,
+        }
+        at += count;
+    }
+    Ok(())
+}
+
+/// Returns how many bytes of the file have space on its device.
+#[cfg(target_os = "linux")]
+pub(crate) fn allocated_len(file: BorrowedFd<'_>) -> io::Result<u64> {
+    // stat(3): units of 512 bytes.
+    Ok(u64::try_from(status(file)?.st_blocks).unwrap_or(0) * 512)
+}
+
+/// fallocate(2): what a file system returns that cannot do it, and an old kernel.
+pub(super) fn is_unknown(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
+}
+
+/// Allocates `count` bytes from `from` on. The length is unchanged.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
     use super::{

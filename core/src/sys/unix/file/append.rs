@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{check, large_file::pwrite, page_size},
-    allocate::reserve_blocks,
+    allocate::{is_unknown, reserve_blocks},
     length::{MAX_LEN, offset},
     size_signal::without_signal,
 };
@@ -57,11 +57,6 @@ pub(crate) fn reserve_space(file: BorrowedFd<'_>, start: u64, end: u64) -> io::R
         Err(error) if is_unknown(&error) => Ok(()),
         done => done,
     }
-}
-
-/// fallocate(2): what a file system returns that cannot do it, and an old kernel.
-fn is_unknown(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
 }
 
 /// Writes all of `bytes` at byte `at` of the file. On failure a part of them may be written.
