@@ -255,7 +255,9 @@ fn a_process_whose_id_has_ended_stores_no_more() {
             for _ in 0..50 {
                 map.fill(0, ..32).unwrap();
                 let child = Fork::run(|| store_forever(map)).unwrap();
+                let start = Instant::now();
                 while map.load::<u64>(8).unwrap() == 0 {
+                    assert!(start.elapsed() < Duration::from_secs(20), "the child does not store");
                     thread::yield_now();
                 }
                 let id = map.load(0).unwrap();
