@@ -2,8 +2,12 @@
 
 mod atomic;
 mod format;
+mod mutex;
+mod range_lock;
 mod timeout;
 mod wait;
 mod words;
 
 pub(crate) use atomic::Atomic;
+pub(crate) use mutex::{LockedCount, Mutex};
+pub(crate) use range_lock::RangeLock;

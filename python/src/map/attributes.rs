@@ -41,6 +41,7 @@ impl FileMap {
         text_signature = "($self, *, detach=False)"
     )]
     fn close(slf: &Bound<'_, Self>, detach: Truth) -> PyResult<()> {
+        base(slf).ensure_unlocked()?;
         let map = &base(slf).map;
         if detach.0 { map.detach(slf.py()) } else { map.close(slf.py()) }
     }
