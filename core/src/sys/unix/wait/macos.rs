@@ -89,7 +89,10 @@ pub(crate) unsafe fn sleep(
 ///
 /// As for [`sleep`].
 pub(crate) unsafe fn wake(word: *const u32, count: u32) -> io::Result<()> {
-    let Some(functions) = functions() else { return Ok(()) };
+    let Some(functions) = functions() else {
+        // SAFETY: no conditions.
+        return unsafe { polled::wake(word, count) };
+    };
     let wake = match count {
         0 => return Ok(()),
         1 => functions.wake_any,
