@@ -71,3 +71,37 @@ pub(crate) fn evict(file: &File) -> io::Result<bool> {
 pub(crate) fn free_disk() -> usize {
     rustix::fs::statvfs(std::env::temp_dir()).map_or(0, |it| (it.f_bavail * it.f_frsize) as usize)
 }
+
+/// A mutex of the C library in shared memory.
+pub(crate) struct PthreadMutex(Box<memmap2::MmapMut>);
+
+impl PthreadMutex {
+    pub(crate) fn new(is_robust: bool) -> PthreadMutex {
+        let memory = memmap2::MmapMut::map_anon(4096).expect("map a page");
+        let mutex = PthreadMutex(Box::new(memory));
+        let mut settings = std::mem::MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
+        let settings = settings.as_mut_ptr();
+        // SAFETY: the settings have the type that the function initializes.
+        unsafe { libc::pthread_mutexattr_init(settings) };
+        // SAFETY: initialized above.
+        unsafe { libc::pthread_mutexattr_setpshared(settings, libc::PTHREAD_PROCESS_SHARED) };
+        if is_robust {
+            // SAFETY: initialized above.
+            unsafe { libc::pthread_mutexattr_setrobust(settings, libc::PTHREAD_MUTEX_ROBUST) };
+        }
+        // SAFETY: a page is longer than a mutex, and no thread uses it yet.
+        unsafe { libc::pthread_mutex_init(mutex.address(), settings) };
+        mutex
+    }
+
+    pub(crate) fn lock_and_unlock(&self) {
+        // SAFETY: the mutex was initialized, and is not locked by this thread.
+        unsafe { libc::pthread_mutex_lock(self.address()) };
+        // SAFETY: locked by this thread.
+        unsafe { libc::pthread_mutex_unlock(self.address()) };
+    }
+
+    fn address(&self) -> *mut libc::pthread_mutex_t {
+        self.0.as_ptr().cast_mut().cast()
+    }
+}

@@ -6,6 +6,7 @@ mod find;
 mod flush;
 mod grow;
 pub(crate) mod instructions;
+mod locks;
 mod maps;
 pub(crate) mod open;
 mod resident;
@@ -131,6 +132,11 @@ questions! {
         "The same work by one thread, and by two with half of it each, on one map. The limit is \
          two threads that compute without sharing anything: if that row is above 0.56 as well, \
          two processors were not available.";
+    locks: locks::answer, "Rust: words and locks that processes share",
+        "`Atomic::fetch_add` on a map, beside `AtomicU64` in private memory. `ipc::Mutex`, which \
+         survives a crash of its owner, beside a robust pthread mutex, which does so too, and one \
+         that is not robust; all are shared between processes. In the last row another process \
+         locks and unlocks the same mutex all the time.";
     resident: resident::answer, "Rust: the memory of a scan that releases what it has read",
         "A search for a byte that does not occur, through 1 GiB in the page cache. *Bounded*: 16 \
          MiB at a time, each followed by `advise(DontNeed)`; the pages stay in the page cache. \
