@@ -27,8 +27,13 @@ fn sizes() -> [usize; 4] {
 /// Bytes of files that this process has mapped and present.
 fn present() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssFile:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    // Files of tmpfs count as shared memory.
+    ["RssFile:", "RssShmem:"].map(|name| kilobytes(&status, name)).iter().sum::<usize>() * 1024
+}
+
+fn kilobytes(status: &str, name: &str) -> usize {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Returns by how much the bytes that are present increase at most during `work`.

@@ -231,6 +231,48 @@ fn a_stopped_process_is_alive() {
     });
 }
 
+/// Joins, and stores in several threads until the process is killed.
+fn store_forever(map: &Map) -> i32 {
+    let liveness = Liveness::join(map).unwrap();
+    map.store(liveness.id().unwrap(), 0).unwrap();
+    let store = |at: usize| {
+        let mut number = 0_u64;
+        loop {
+            number += 1;
+            map.store(number, at).unwrap();
+        }
+    };
+    thread::scope(|scope| {
+        for at in [8, 16, 24] {
+            scope.spawn(move || store(at));
+        }
+    });
+    1
+}
+
+#[test]
+fn a_process_whose_id_has_ended_stores_no_more() {
+    succeeds_in_child(|| {
+        on_each_file_system(|map, _| {
+            for _ in 0..50 {
+                map.fill(0, ..32).unwrap();
+                let child = Fork::run(|| store_forever(map)).unwrap();
+                while map.load::<u64>(8).unwrap() == 0 {
+                    thread::yield_now();
+                }
+                let id = map.load(0).unwrap();
+                thread::sleep(Duration::from_micros(fastrand::u64(..3000)));
+                child.send(libc::SIGKILL).unwrap();
+                assert_ends(map, id, "killed while it stores");
+                let stored = map.to_vec(..32).unwrap();
+                thread::sleep(Duration::from_millis(1));
+                assert_eq!(map.to_vec(..32).unwrap(), stored);
+                child.wait().unwrap();
+            }
+        });
+    });
+}
+
 #[test]
 fn a_program_that_replaces_itself_has_left() {
     succeeds_in_child(|| {

@@ -208,6 +208,52 @@ fn the_locks_of_a_killed_process_are_released() {
     });
 }
 
+/// Locks a range for two stores, again and again, until it is killed.
+fn store_twice_forever(map: &Map) -> i32 {
+    for number in 1_u64.. {
+        let guard = map.lock_range(..16, Exclusive).unwrap();
+        map.store(number, 0).unwrap();
+        (0..1000).for_each(|_| std::hint::spin_loop());
+        map.store(number, 8).unwrap();
+        drop(guard);
+    }
+    1
+}
+
+/// Takes the lock over from a process that was killed, and returns whether it was killed between
+/// the two stores.
+fn take_over(map: &Map) -> bool {
+    let guard = map.lock_range_timeout(..16, Exclusive, RELEASE).unwrap();
+    let _guard = guard.expect("a killed process keeps the lock");
+    let [first, second] = [0, 8].map(|at| map.load::<u64>(at).unwrap());
+    // It cannot store any more.
+    map.store(u64::MAX, 0).unwrap();
+    thread::sleep(Duration::from_micros(100));
+    assert_eq!([0, 8].map(|at| map.load::<u64>(at).unwrap()), [u64::MAX, second]);
+    first != second
+}
+
+#[test]
+fn a_process_that_has_lost_its_lock_by_a_kill_stores_no_more() {
+    succeeds_in_child(|| {
+        on_each_file_system(|path| {
+            let map = writable(path);
+            let mut taken = 0;
+            for _ in 0..150 {
+                map.store_le(0_u64, 0).unwrap();
+                map.store_le(0_u64, 8).unwrap();
+                let child = Fork::run(|| store_twice_forever(&map)).unwrap();
+                thread::sleep(Duration::from_micros(fastrand::u64(..3000)));
+                child.send(libc::SIGKILL).unwrap();
+                taken += u32::from(take_over(&map));
+                child.wait().unwrap();
+            }
+            println!("{taken} of 150 processes were killed between two stores");
+            assert!(taken > 0);
+        });
+    });
+}
+
 /// The control of the test above: a child that keeps the descriptor keeps the lock.
 #[test]
 fn control_a_descriptor_that_a_child_keeps_prolongs_a_lock() {
@@ -416,6 +462,7 @@ fn an_exclusive_lock_needs_the_permission_to_write() {
         let _ = drop_root_rights();
         let error = map.lock_range(.., Exclusive).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EACCES), "{error}");
+        assert!(error.to_string().contains("open the file again"), "{error}");
         let _ = map.lock_range(.., Shared).unwrap();
     });
 }

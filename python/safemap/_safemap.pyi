@@ -152,6 +152,91 @@ class _Atomic:
     def fetch_max(self, value: int) -> int:
         """Replaces the number with the greater of it and `value`, and returns the former one."""
 
+@final
+class _RangeLock:
+    """A lock of a range of a file, until release(), the end of a `with` block, or the end of the
+    process: the class safemap.ipc.RangeLock. Map.lock_range() returns it.
+
+    In a forked child it is the parent's lock: release() has no effect there.
+    """
+
+    def release(self) -> None:
+        """Releases the lock. Does nothing if that was done before."""
+
+    def __enter__(self) -> Self:
+        """Returns the lock."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Releases the lock."""
+
+@final
+class _Mutex:
+    """A mutual exclusion between processes and threads that survives a crash of its owner: the
+    class safemap.ipc.Mutex.
+
+    It is 16 bytes of a shared, writable map of a file; all zeros means unlocked. If the owner ends
+    without unlocking, the next one gets the lock, and `owner_died` is true: the data may be
+    incomplete. This is so for each later owner until one calls mark_consistent(). A process that is
+    slow or stopped keeps the lock.
+
+    The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
+    locked through this object, close() of the map raises BufferError. If the object is deleted
+    while it is locked, the mutex stays locked until the map is closed or the process ends.
+    """
+
+    def __new__(cls, map: mmap, offset: int) -> Self:
+        """Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset,
+        a private or anonymous map, and where the system cannot say which processes exist, TypeError
+        for a read-only map.
+        """
+
+    @property
+    def map(self) -> mmap:
+        """The map of the mutex."""
+
+    @property
+    def offset(self) -> int:
+        """The offset of the mutex in the map."""
+
+    @property
+    def owner_died(self) -> bool:
+        """Whether an owner has crashed, and no owner since has called mark_consistent()."""
+
+    @property
+    def holder(self) -> int | None:
+        """The process id of the owner, None if the mutex is unlocked.
+
+        For humans only: it may be that of another container, and the owner may change at any time.
+        """
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        """Locks the mutex and returns True, or returns False after `timeout` seconds. With a
+        timeout of 0 it does not wait.
+        """
+
+    def release(self) -> None:
+        """Unlocks the mutex. Raises RuntimeError if it is not locked through this object."""
+
+    def mark_consistent(self) -> None:
+        """Ends the report of a crash: later owners do not get it."""
+
+    def __enter__(self) -> Self:
+        """Locks the mutex."""
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Unlocks the mutex, also after an exception."""
+
 @disjoint_base
 class mmap:
     """A memory map that behaves like a bytearray and like a file object.
@@ -558,6 +643,30 @@ class Map(mmap):
     def notify(self, offset: int, count: int | None = None) -> None:
         """Wakes up to `count` threads, of any process, that wait() for the word at `offset`;
         without `count` all of them.
+        """
+
+    def lock_range(
+        self,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        shared: bool = False,
+        timeout: float | None = None,
+    ) -> _RangeLock:
+        """Locks the bytes start..end, by default all, in the file. Waits while another lock
+        excludes that, and returns a RangeLock: `with m.lock_range(0, 64): ...`.
+
+        Locks exclude each other, not accesses: exclusive ones all others that overlap them,
+        `shared` ones those that are not shared. The kernel releases a lock when its process ends,
+        however it ends. Offsets are those of the map; maps with different offsets agree. Threads
+        exclude each other as processes do: a thread that has a lock of the range itself waits for
+        ever.
+
+        On Unix they are the locks of fcntl.lockf(), which exclude them and are excluded by them.
+        Releasing one also releases those that this process took on the file with lockf().
+
+        Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
+        in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
         """
 
     def append(self, data: Buffer, /) -> int:

@@ -49,6 +49,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<FindIterator>()?;
     // Of the module `safemap.ipc`, and none of the names of this one.
     module.add("_Atomic", py.get_type::<ipc::Atomic>())?;
+    module.add("_Mutex", py.get_type::<ipc::Mutex>())?;
+    module.add("_RangeLock", py.get_type::<ipc::RangeLock>())?;
     module.add("error", py.get_type::<PyOSError>())?;
     let fault_error = py.get_type::<FaultError>();
     fault_error.setattr("offset", py.None())?;

@@ -12,8 +12,9 @@ use safemap::{Error, Map};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    error::{closed, index_or_exception, read_only, to_exception},
+    error::{closed, exported, index_or_exception, read_only, to_exception},
     ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
+    ipc::LockedCount,
     pieces::{Direction, Pieces, SignalClock},
 };
 
@@ -65,6 +66,8 @@ pub(crate) struct Mmap {
     pub(crate) grows: bool,
     /// Whether forward reads release pages behind them.
     pub(crate) drops_behind: bool,
+    /// The mutexes of the map that this process has locked.
+    pub(crate) mutexes: LockedCount,
     /// Address space into which the map grows while buffers exist, in bytes.
     pub(crate) reserve: usize,
 }
@@ -81,6 +84,7 @@ impl Mmap {
             tracked,
             grows: false,
             drops_behind: false,
+            mutexes: LockedCount::new(),
             reserve: 0,
         }
     }
@@ -89,6 +93,14 @@ impl Mmap {
     #[inline]
     pub(crate) fn ensure_open(&self) -> PyResult<()> {
         if self.map.is_closed() { Err(closed()) } else { Ok(()) }
+    }
+
+    /// Raises BufferError if this process has locked a mutex of the map.
+    pub(crate) fn ensure_unlocked(&self) -> PyResult<()> {
+        match self.mutexes.is_zero() {
+            true => Ok(()),
+            false => Err(exported("cannot close a map while a mutex of it is locked")),
+        }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -325,6 +337,7 @@ impl Method for Close {
     }
 
     fn slow<'py>(mmap: &Mmap, py: Python<'py>, _: &[Bound<'py, PyAny>]) -> PyResult<ReturnValue> {
+        mmap.ensure_unlocked()?;
         mmap.map.close(py)?;
         Ok(ReturnValue::none(py))
     }

@@ -4,6 +4,8 @@
 #![allow(unsafe_code)]
 
 use std::{
+    io,
+    path::Path,
     ptr,
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst},
 };
@@ -77,4 +79,20 @@ extern "C" fn chain(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
         // SAFETY: in these scenarios the replaced handler takes three arguments.
         Some(action) => unsafe { signal::call(action.sa_sigaction, number, info, context) },
     }
+}
+
+/// Unmaps the inaccessible shared pages of a file, with which the library keeps this process alive
+/// for others.
+pub(crate) fn unmap_inaccessible_pages(path: &Path) -> io::Result<()> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let path = path.to_string_lossy();
+    for line in maps.lines().filter(|line| line.contains(" ---s ") && line.ends_with(&*path)) {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let address = |text| usize::from_str_radix(text, 16).expect("an address");
+        let (start, end) =
+            range.map(|(start, end)| (address(start), address(end))).expect("a range");
+        // SAFETY: none. The scenario is about tokens that end too early.
+        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start), end - start) };
+    }
+    Ok(())
 }

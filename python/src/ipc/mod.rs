@@ -2,9 +2,13 @@
 
 mod atomic;
 mod format;
+mod mutex;
+mod range_lock;
 pub(crate) mod shared_memory;
 mod timeout;
 mod wait;
 mod words;
 
 pub(crate) use atomic::Atomic;
+pub(crate) use mutex::{LockedCount, Mutex};
+pub(crate) use range_lock::RangeLock;

@@ -38,6 +38,7 @@ impl FileMap {
     /// closed nevertheless, and its memory is unmapped when the last buffer has been released.
     #[pyo3(signature = (*, detach = false))]
     fn close(slf: &Bound<'_, Self>, detach: bool) -> PyResult<()> {
+        base(slf).ensure_unlocked()?;
         let map = &base(slf).map;
         if detach { map.detach(slf.py()) } else { map.close(slf.py()) }
     }

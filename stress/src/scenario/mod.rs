@@ -12,6 +12,7 @@ mod huge_pages;
 pub(crate) mod killed;
 mod limits;
 mod lost_write;
+mod mutex;
 mod opened_closed;
 mod parallel_search;
 mod protected;
@@ -89,6 +90,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("forked beside threads", forked::beside_threads, DIRECT),
     scenario("forked beside slow storage", forked::beside_slow_storage, SLOW_FORK),
     scenario("killed", killed::run, "resize by way of length 0"),
+    scenario("mutex, killed owners", mutex::killed, "owners count as crashed"),
+    scenario("mutex, stopped owner", mutex::stopped, "owners count as crashed"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
     scenario("limit of mappings", limits::mappings, MESSAGE),

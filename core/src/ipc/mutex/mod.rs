@@ -206,6 +206,13 @@ impl<'a> Mutex<'a> {
         self.map.load_word("holder", self.at + PID).map(Some)
     }
 
+    /// Unlocks the mutex after [`MutexGuard::keep`]. If `is_dirty`, the next owner gets the report
+    /// of a crash.
+    #[doc(hidden)]
+    pub fn unlock_kept(&self, is_dirty: bool) -> Result<()> {
+        protocol::unlock(&self.words("unlock"), self.at, is_dirty)
+    }
+
     fn words(&self, call: &'static str) -> Mapped<'a> {
         Mapped { map: self.map, call }
     }
@@ -249,6 +256,14 @@ impl MutexGuard<'_> {
     pub fn unlock(self) -> Result<()> {
         let guard = std::mem::ManuallyDrop::new(self);
         guard.release()
+    }
+
+    /// Ends the guard without unlocking, for [`Mutex::unlock_kept`]. Returns whether an owner has
+    /// crashed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn keep(self) -> bool {
+        std::mem::ManuallyDrop::new(self).owner_died
     }
 
     fn release(&self) -> Result<()> {

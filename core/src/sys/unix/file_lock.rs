@@ -122,7 +122,6 @@ mod system {
         io,
         ops::Range,
         os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        path::PathBuf,
     };
 
     use super::super::{check, file};
@@ -151,8 +150,8 @@ mod system {
     }
 
     #[cfg(not(target_vendor = "apple"))]
-    fn path(file: BorrowedFd<'_>) -> Option<PathBuf> {
-        Some(PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
+    fn path(file: BorrowedFd<'_>) -> Option<std::path::PathBuf> {
+        Some(std::path::PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
     }
 
     #[cfg(target_vendor = "apple")]

@@ -24,8 +24,19 @@ pub(crate) fn remedy(call: &str, errno: i32) -> Option<&'static str> {
             "another map of the file exists that is shared and writable, or the kernel uses its \
              pages",
         ),
+        (call, libc::EACCES) if opens_again(call) => Some(
+            "the process must be allowed to open the file again, for an exclusive lock also for \
+             writing",
+        ),
+        (call, libc::ENOENT) if opens_again(call) => {
+            Some("the file is opened through /proc, which must be mounted")
+        }
         _ => None,
     }
+}
+
+fn opens_again(call: &str) -> bool {
+    matches!(call, "join" | "lock_range" | "try_lock_range" | "lock_range_timeout")
 }
 
 impl ResourceLimit {

@@ -1,0 +1,111 @@
+//! Locks of ranges of a map's file.
+
+use std::time::{Duration, Instant};
+
+use pyo3::{
+    exceptions::{PyTimeoutError, PyValueError},
+    prelude::*,
+    types::PyAny,
+};
+use safemap::{
+    Error, Map,
+    ipc::{LockKind, RangeGuard},
+};
+
+use super::timeout::Timeout;
+use crate::{
+    error::to_exception,
+    ffi::Lock,
+    file::unsupported_operation,
+    map::{FileMap, base},
+};
+
+/// The longest time without a check for signals, and during which close() has to wait.
+const SLICE: Duration = Duration::from_millis(50);
+
+#[pymethods]
+impl FileMap {
+    /// Locks the bytes start..end, by default all, in the file. Waits while another lock excludes
+    /// that, and returns a RangeLock: `with m.lock_range(0, 64): ...`.
+    ///
+    /// Locks exclude each other, not accesses: exclusive ones all others that overlap them,
+    /// `shared` ones those that are not shared. The kernel releases a lock when its process ends,
+    /// however it ends. Offsets are those of the map; maps with different offsets agree. Threads
+    /// exclude each other as processes do: a thread that has a lock of the range itself waits for
+    /// ever.
+    ///
+    /// Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
+    /// in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
+    #[pyo3(signature = (start = 0, end = None, *, shared = false, timeout = None))]
+    fn lock_range(
+        slf: &Bound<'_, Self>,
+        start: usize,
+        end: Option<usize>,
+        shared: bool,
+        timeout: Option<Timeout>,
+    ) -> PyResult<RangeLock> {
+        let (py, deadline) = (slf.py(), timeout.and_then(Timeout::deadline));
+        let kind = if shared { LockKind::Shared } else { LockKind::Exclusive };
+        loop {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            // The map is not in use between two slices, so that a handler can close it.
+            let lock = |map: &Map| {
+                let range = start..end.unwrap_or(map.len());
+                Ok(map.lock_range_timeout(range, kind, slice))
+            };
+            match base(slf).run_detached(py, lock)?.map_err(|error| lock_error(py, error))? {
+                Some(guard) => return Ok(RangeLock { guard: Lock::new(Some(guard)) }),
+                None if left.is_none_or(|left| left > SLICE) => py.check_signals()?,
+                None => return Err(PyTimeoutError::new_err("the range is locked")),
+            }
+        }
+    }
+}
+
+/// Converts the error of a lock.
+fn lock_error(py: Python<'_>, error: Error) -> PyErr {
+    match error {
+        Error::OutOfBounds { start, end, len, .. } => PyValueError::new_err(format!(
+            "range {start}..{end} out of bounds for a map of {len} bytes"
+        )),
+        Error::Unsupported(reason) => unsupported_operation(py, (reason,)),
+        error => to_exception(error),
+    }
+}
+
+/// A lock of a range of a file, until release(), the end of a `with` block, or the end of the
+/// process. Map.lock_range() returns it.
+///
+/// In a forked child it is the parent's lock: release() has no effect there.
+#[pyclass(frozen, module = "safemap.ipc")]
+pub(crate) struct RangeLock {
+    guard: Lock<Option<RangeGuard>>,
+}
+
+#[pymethods]
+impl RangeLock {
+    /// Releases the lock. Does nothing if that was done before.
+    fn release(&self, py: Python<'_>) {
+        // A thread that has the value releases it.
+        drop(self.guard.try_with(py, Option::take));
+    }
+
+    /// Returns the lock.
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Releases the lock.
+    #[pyo3(signature = (exc_type, exc_value, traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) {
+        let _ = (exc_type, exc_value, traceback);
+        self.release(py);
+    }
+}
