@@ -19,6 +19,16 @@ use crate::rlimit;
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+pub(crate) const HIDDEN_LENGTH: &str =
+    "the file hides its length, as in /proc: read it with FileBytes::open or std::fs::read";
+pub(crate) const NO_SIZE: &str = "a length is required for files without a size";
+
+/// The reasons of [`Error::Unsupported`] for a file whose length is not known.
+///
+/// For the Python package, which has one text for both.
+#[doc(hidden)]
+pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
+
 /// The reason why a call failed.
 ///
 /// `Display` states the reason with its numbers.

@@ -295,6 +295,8 @@ mod word;
 pub use access::{View, copy_of};
 pub use advice::Advice;
 pub use damage::Damage;
+#[doc(hidden)]
+pub use error::UNKNOWN_LENGTH;
 pub use error::{Error, Result};
 pub use flags::{Flags, HugePage, Protection};
 pub use map::Map;

@@ -236,9 +236,7 @@ fn store_forever(map: &Map) -> i32 {
     let liveness = Liveness::join(map).unwrap();
     map.store(liveness.id().unwrap(), 0).unwrap();
     let store = |at: usize| {
-        let mut number = 0_u64;
-        loop {
-            number += 1;
+        for number in 1_u64.. {
             map.store(number, at).unwrap();
         }
     };

@@ -11,6 +11,8 @@ In addition to the names of the standard module there are the functions :func:`o
 :class:`FaultError`, and the module ``safemap.numpy``. ``help(safemap.open)`` describes one of them.
 """
 
+# Imported before a finalizer needs it: not while the interpreter shuts down.
+from safemap import _windows as _windows
 from safemap._damage import intact as intact
 from safemap._install import install as install
 from safemap._open import open as open

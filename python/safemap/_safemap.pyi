@@ -693,9 +693,9 @@ class Map(mmap):
         it. Nothing that was written is lost, and older views read the pages again. On Windows the
         system decides. Without `end` the last part ends with the map.
 
-        Raises ValueError for a size that is not positive. If `drop` is true:
-        io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL) for a
-        locked map.
+        Raises ValueError for a size that is not positive and for a negative bound. If `drop` is
+        true: io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL)
+        for a locked map.
         """
 
     def truncate(self, size: int | None = None, /) -> int:
@@ -727,6 +727,8 @@ class Map(mmap):
 
         Without `end` it extends to the end of the map, and writing past that end makes the map
         longer if it was opened without a size. Closing a stream does not close the map.
+
+        Raises ValueError for a negative bound and for an end before the start.
         """
 
     # Searches. None of them uses the position.

@@ -23,8 +23,10 @@ class MapIO(io.RawIOBase):
 
     def __init__(self, map: Map, start: int = 0, end: int | None = None) -> None:
         """Makes a stream of the bytes from `start` to `end`, or to the end of the map."""
+        if start < 0:
+            raise ValueError(f"{start} is negative")
         if end is not None and end < start:
-            raise ValueError("the stream would end before its start")
+            raise ValueError(f"end {end} is before start {start}")
         self._map, self._start, self._end = map, start, end
         self._at = start
 

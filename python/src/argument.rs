@@ -6,7 +6,7 @@ use std::{
 };
 
 use pyo3::{
-    exceptions::{PyOverflowError, PyTypeError},
+    exceptions::{PyOverflowError, PyTypeError, PyValueError},
     prelude::*,
 };
 
@@ -35,6 +35,33 @@ impl Optional<'_, '_> {
     /// Converts to a C `int`; `default` if omitted.
     pub(crate) fn int_or(&self, default: c_int) -> PyResult<c_int> {
         self.0.map_or(Ok(default), |object| int(&object))
+    }
+}
+
+/// The truth value of any object, as the standard library takes its switches.
+pub(crate) struct Truth(pub(crate) bool);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        object.is_truthy().map(Truth)
+    }
+}
+
+/// A number of bytes, or an offset that does not count from the end.
+pub(crate) struct Unsigned<T = usize>(pub(crate) T);
+
+impl<'a, 'py, T: TryFrom<i64>> FromPyObject<'a, 'py> for Unsigned<T> {
+    type Error = PyErr;
+
+    /// Raises ValueError for a negative number, OverflowError for one that is too large.
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let number: i64 = object.extract()?;
+        T::try_from(number).map(Unsigned).map_err(|_| match number < 0 {
+            true => PyValueError::new_err(format!("{number} is negative")),
+            false => PyOverflowError::new_err(format!("{number} is too large")),
+        })
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) enum Hint {
     FileSystem,
     Path,
     FileObject,
+    /// A `str` in place of a bytes-like object.
+    Text,
     EmptyFile,
     /// The end of a map, and the length of its file.
     EndBeyondFile(u64, u64),
@@ -108,6 +110,7 @@ impl Hint {
             Hint::FileObject => {
                 "mmap takes a descriptor: file.fileno(); safemap.open accepts the file".into()
             }
+            Hint::Text => "encode it".into(),
             Hint::EmptyFile => {
                 "safemap.open maps an empty file; one that has bytes but no length, \
                  as in /proc, is read with open()"

@@ -56,7 +56,8 @@ impl Method for Seek {
         `pos` is relative to the start (whence 0), the current position (1) or the end (2).";
     const ARITY: (usize, usize) = (1, 2);
 
-    #[inline]
+    // Always inlined: the class `Map` calls it too.
+    #[inline(always)]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let [pos] = try_small_ints(arguments)?;
         let to = usize::try_from(pos)
@@ -105,7 +106,8 @@ impl Method for Read {
         Returns the next `n` bytes, or all remaining bytes, and advances the position.";
     const ARITY: (usize, usize) = (0, 1);
 
-    #[inline]
+    // Always inlined: the class `Map` calls it too.
+    #[inline(always)]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let [n] = try_small_ints(arguments)?;
         let at = mmap.position();
@@ -163,7 +165,8 @@ impl Method for Readline {
         advances the position.";
     const ARITY: (usize, usize) = (0, 0);
 
-    #[inline]
+    // Always inlined: the class `Map` calls it too.
+    #[inline(always)]
     fn fast(mmap: &Mmap, py: Python<'_>, _: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let (at, mut buffer) = (mmap.position(), [MaybeUninit::uninit(); FAST_LINE_LENGTH]);
         if let Some(line) = mmap.map.try_with(py, |map| map.try_until(b'\n', at, &mut buffer)) {

@@ -84,7 +84,7 @@ impl Mmap {
             if stride.extent() < DETACH_THRESHOLD {
                 self.run(py, |map| gather(map, 0..stride.count))?;
             } else {
-                let mut clock = SignalClock::new(py);
+                let mut clock = SignalClock::new();
                 self.run_pieces(py, &mut clock, &mut stride.pieces(), gather)?;
             }
             Ok(stride.count)

@@ -190,7 +190,7 @@ impl LineIterator {
 
     /// `next(lines)`: returns the next line, or `None` at the end.
     pub(crate) fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (mut clock, mut progress) = (SignalClock::new(py), Progress::default());
+        let (mut clock, mut progress) = (SignalClock::new(), Progress::default());
         loop {
             let step = self.reader.with(py, |reader| {
                 let step = match reader.exhausted {

@@ -74,6 +74,8 @@ pub(crate) struct Mmap {
 
 impl Mmap {
     /// Wraps a new map. The position is 0.
+    // Inlined: to move a map takes dozens of instructions.
+    #[inline(always)]
     pub(crate) fn new(map: Map, access: c_int, flags: c_int, offset: i64, tracked: bool) -> Mmap {
         Mmap {
             map: SharedMap::new(map),
@@ -191,7 +193,7 @@ impl Mmap {
         at: usize,
         len: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.copy_out_timed(py, at, len, &mut SignalClock::new(py))
+        self.copy_out_timed(py, at, len, &mut SignalClock::new())
     }
 
     /// [`Mmap::copy_out`] with a clock, which knows afterwards whether a handler raised.
@@ -222,7 +224,7 @@ impl Mmap {
             Err(Error::Fault { offset }) if offset > at => Ok(offset - start),
             result => result.map(|bytes| bytes.len()),
         };
-        self.fill(py, &mut target[..len], at, &mut SignalClock::new(py), read)
+        self.fill(py, &mut target[..len], at, &mut SignalClock::new(), read)
     }
 
     /// Fills `target` with bytes of the map, starting at `at`, until `read` copies less than it is

@@ -91,7 +91,8 @@ impl Pieces {
 
 /// When a call has to check for signals.
 pub(crate) struct SignalClock {
-    is_main: bool,
+    /// Whether this is the main thread; `None` before the first piece.
+    is_main: Option<bool>,
     /// When it checked last; `None` until the first piece is done.
     checked: Option<Instant>,
     /// Whether a handler raised an exception.
@@ -99,14 +100,20 @@ pub(crate) struct SignalClock {
 }
 
 impl SignalClock {
-    pub(crate) fn new(py: Python<'_>) -> SignalClock {
-        SignalClock { is_main: is_main_thread(py), checked: None, raised: false }
+    pub(crate) fn new() -> SignalClock {
+        SignalClock { is_main: None, checked: None, raised: false }
+    }
+
+    /// Prepares [`SignalClock::is_due`], which a detached thread calls.
+    fn start(&mut self, py: Python<'_>) {
+        self.is_main.get_or_insert_with(|| is_main_thread(py));
     }
 
     /// Whether the call has to check. The first piece starts the clock, so that a call of one piece
     /// need not ask for the time.
-    pub(crate) fn is_due(&mut self) -> bool {
-        self.is_main && self.checked.get_or_insert_with(Instant::now).elapsed() >= INTERVAL
+    fn is_due(&mut self) -> bool {
+        self.is_main == Some(true)
+            && self.checked.get_or_insert_with(Instant::now).elapsed() >= INTERVAL
     }
 
     /// Runs the handlers of signals that have arrived. They may run any code, as may a garbage
@@ -156,6 +163,7 @@ impl Mmap {
         clock: &mut SignalClock,
         mut step: impl FnMut(&Map) -> safemap::Result<ControlFlow<R>> + Send,
     ) -> PyResult<ControlFlow<R>> {
+        clock.start(py);
         self.run_detached(py, |map| {
             loop {
                 let flow = step(map)?;
@@ -198,7 +206,7 @@ impl Mmap {
         mut pieces: Pieces,
         write: impl Fn(&Map, Range<usize>) -> safemap::Result<()> + Send + Sync,
     ) -> PyResult<()> {
-        let (total, mut clock) = (pieces.rest.len(), SignalClock::new(py));
+        let (total, mut clock) = (pieces.rest.len(), SignalClock::new());
         let work = |map: &Map, piece| write(map, piece).map(|()| None::<()>);
         match self.run_pieces(py, &mut clock, &mut pieces, work) {
             Err(error) if pieces.done > 0 => Err(with_note(py, error, &pieces, total)),

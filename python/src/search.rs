@@ -31,7 +31,8 @@ impl Method for Find {
         `start` defaults to the position, `end` to the end of the map.";
     const ARITY: (usize, usize) = (1, 3);
 
-    #[inline]
+    // Always inlined: the class `Map` calls it too.
+    #[inline(always)]
     fn fast(mmap: &Mmap, py: Python<'_>, arguments: &[Bound<'_, PyAny>]) -> Option<ReturnValue> {
         let (needle, start, end) = mmap.try_search_arguments(py, arguments)?;
         let near = end.min(start.saturating_add(FAST_SEARCH_LENGTH));
@@ -151,7 +152,7 @@ impl Mmap {
         end: usize,
         direction: Direction,
     ) -> PyResult<Option<usize>> {
-        self.search_timed(py, needle, start, end, direction, &mut SignalClock::new(py))
+        self.search_timed(py, needle, start, end, direction, &mut SignalClock::new())
     }
 
     /// [`Mmap::search_within`] with a clock, which knows afterwards whether a handler raised.

@@ -81,6 +81,19 @@ assert error.map is second and error.offset == 3 * PAGE, (error.map, error.offse
 assert error.errno == 14 and "replaced with zero" in str(error), error
 """)
 
+    def test_a_map_that_was_opened_by_path_is_checked(self):
+        self.succeed("""
+_, file = mapped()
+m = safemap.open(file.name, repair=True)
+view = memoryview(m)
+def work():
+    with safemap.intact():
+        cut(file)
+        view[PAGE]
+error = raised(work)
+assert error.map is m and error.offset == PAGE, (error.map, error.offset)
+""")
+
     def test_damage_of_an_earlier_block_is_raised_after_that_of_this_one(self):
         self.succeed("""
 (first, one), (second, two) = mapped(), mapped()
@@ -421,6 +434,18 @@ memoryview(m).tobytes()
         done = self.run_safemap(code)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, r'^safemap: the map of ".*" is damaged at offset 0: .*\n$')
+
+    def test_a_map_that_was_opened_by_path_is_reported(self):
+        code = """
+import os, safemap, sys
+path = os.path.join(sys.argv[1], "opened")
+with open(path, "wb") as file:
+    file.write(b"x")
+m = safemap.open(path)
+os.truncate(path, 0)
+assert memoryview(m).tobytes() == bytes(1)
+"""
+        self.assertEqual(self.names(self.run_safemap(code)), ["opened"])
 
     def test_anonymous_memory_is_mapped_as_without_the_flag(self):
         code = "import mmap; m = mmap.mmap(-1, 5); print(memoryview(m).tobytes() == bytes(5))"

@@ -50,7 +50,12 @@ class Append(GrowthCase):
         self.assertEqual((m.append(b"e"), self.latest_content()), (4, b"abcde"))
 
     def test_maps_that_cannot_append(self):
-        self.assertRaises(TypeError, self.open(b"abc", "r").append, b"x")
+        for data in (b"x", b""):
+            self.assertRaises(TypeError, self.open(b"abc", "r").append, data)
+        if not WINDOWS:
+            m = self.open(b"abc", "r", reserve=MIB)
+            with memoryview(m):
+                self.assertRaises(TypeError, m.append, b"x")
         self.assertRaises(io.UnsupportedOperation, self.open(b"abc", "c").append, b"x")
         m = self.open(b"abc")
         self.assertRaises(TypeError, m.append, "text")
@@ -196,6 +201,14 @@ class Reserve(GrowthCase):
         )
 
 
+class Recording(safemap.Map):
+    """Records the parts whose pages are released."""
+
+    def _drop(self, start, end):
+        self.dropped.append((start, end))
+        super()._drop(start, end)
+
+
 class Windows(GrowthCase):
     def test_windows_are_consecutive_parts(self):
         content = bytes(range(256)) * 100
@@ -226,6 +239,29 @@ class Windows(GrowthCase):
         m.resize(15)
         self.assertEqual(list(windows), [])
         m.close()
+
+    def test_a_map_that_becomes_shorter_ends_the_windows(self):
+        m = self.open(bytes(3 * PAGE))
+        windows = m.windows(10, 2 * PAGE)
+        next(windows).release()
+        m.resize(15)
+        self.assertEqual(list(windows), [])
+
+    def test_each_page_is_released_once_in_large_pieces(self):
+        m = Recording(self.path(bytes(5 * MIB)), "r+")
+        m.dropped = []
+        for _ in m.windows(MIB // 2, 10):
+            pass
+        starts, ends = zip(*m.dropped)
+        self.assertEqual((starts[0], starts[1:], ends[-1]), (10, ends[:-1], 5 * MIB))
+        self.assertGreaterEqual(min(end - start for start, end in m.dropped[:-1]), 2 * MIB)
+
+        # Nothing is released when the map is closed before the iterator.
+        windows = m.windows(MIB)
+        kept = [next(windows), next(windows)]
+        m.close(detach=True)
+        windows.close()
+        self.assertEqual(len(kept), 2)
 
     def test_wrong_arguments(self):
         m = self.open(bytes(100), "c")

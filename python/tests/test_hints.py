@@ -131,6 +131,16 @@ class Hints(FileCase):
             self.assertIn("file.fileno()", note)
             self.assertEqual(len(safemap.open(file)), 3)
 
+    def test_Text(self):
+        m = safemap.open(self.path(b"abc"), "r+")
+        self.addCleanup(m.close)
+        for call in (m.append, m.write, m.find, m.count, safemap.mmap(-1, 3).find):
+            note = self.note(TypeError, "a bytes-like object is required, not 'str'", call, "x")
+            self.assertEqual(note, "encode it")
+        with self.assertRaises(TypeError) as caught:
+            m.readinto("x")
+        self.assertFalse(hasattr(caught.exception, "__notes__"))
+
     def test_EmptyFile(self):
         note = self.note(
             ValueError, "^cannot mmap an empty file$", safemap.mmap, self.descriptor(), 0
@@ -149,6 +159,9 @@ class Hints(FileCase):
         self.assertEqual(
             self.note(ValueError, "9 bytes", safemap.open, fd, size=10, offset=1), expected
         )
+        with self.assertRaisesRegex(ValueError, "^offset 11 is greater") as caught:
+            safemap.open(fd, offset=11)
+        self.assertFalse(hasattr(caught.exception, "__notes__"))
 
     def test_StartBeyondFile(self):
         text = "^mmap offset is greater than file size$"

@@ -245,6 +245,17 @@ class Iterators(Handled):
                 self.assertEqual((lines.tell(), len(first)), (0, len(next(lines))))
                 self.assertEqual((list(lines), lines.tell()), ([b"xy"], len(m)))
 
+    def test_the_match_of_an_interrupted_call_is_the_next_one(self):
+        path = self.path(b"x")
+        with open(path, "r+b") as file:
+            file.seek(COPIED // 2)
+            file.write(b"y")
+        with safemap.open(path) as m:
+            found = m.find_iter(b"y")
+            with self.handler(interrupt), self.assertRaises(KeyboardInterrupt):
+                next(found)
+            self.assertEqual(list(found), [COPIED // 2])
+
     def test_a_handler_may_take_the_line(self):
         m = self.text()
         for arguments in self.ARGUMENTS:

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import unittest
+import warnings
 
 from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, open_files, succeed, unix_only
 
@@ -80,8 +81,10 @@ class Sizes(OpenCase):
     def test_a_size_beyond_the_file_names_both_numbers(self):
         path = self.path(b"0123456789")
         for mode in ("r", "c"):
-            with self.assertRaisesRegex(ValueError, "100.*7 bytes"):
+            with self.assertRaisesRegex(ValueError, "100.*7 bytes of the file from offset 3$"):
                 safemap.open(path, mode, 100, offset=3)
+            with self.assertRaisesRegex(ValueError, "100.*10 bytes of the file$"):
+                safemap.open(path, mode, 100)
         with self.assertRaisesRegex(ValueError, "11.*10 bytes"):
             safemap.open(path, offset=11)
 
@@ -208,6 +211,19 @@ class Files(OpenCase):
             self.assertRaises(ValueError, safemap.open, path, **bad)
         self.assertEqual(open_files(), before)
 
+    def test_an_opened_file_is_closed_without_a_warning(self):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.open(self.path(b"abc")).close()
+        self.assertEqual(caught, [])
+
+    @unix_only("the system does not ask how the file is open")
+    def test_an_error_of_the_system_names_the_file(self):
+        fd = self.opened(self.path(b"abc"), os.O_WRONLY)
+        with self.assertRaises(PermissionError) as caught:
+            safemap.open(fd)
+        self.assertEqual(caught.exception.filename, fd)
+
     @unittest.skipUnless(sys.platform == "linux", "Linux has these files")
     def test_files_without_a_length_are_refused(self):
         with self.assertRaises(io.UnsupportedOperation) as raised:
@@ -225,11 +241,55 @@ class Files(OpenCase):
             self.assertRaises(OSError, safemap.open, fd)
         self.assertRaises(OSError, safemap.open, self.folder)
 
+    def test_other_refusals_keep_their_reason(self):
+        path = self.path(bytes(10))
+        with self.assertRaisesRegex(io.UnsupportedOperation, "a private map of a file cannot grow"):
+            safemap.open(path, "c", reserve=1 << 20)
+
+    def test_switches_take_the_truth_value_of_any_object(self):
+        path = self.path(b"ab\nab\n")
+        m = self.open(path, "r+", populate=[1], lock=0, allocate=1, repair="yes")
+        self.assertEqual(list(m.lines(keepends=0, numbered=1))[0], (1, 0, b"ab"))
+        self.assertEqual(list(m.find_iter(b"ab", overlapping="")), [0, 3])
+        self.assertEqual(len(list(m.windows(4, drop=None))), 2)
+        view = memoryview(m)
+        m.close(detach=1)
+        self.assertEqual(view[0], 97)
+
+        class Undecided:
+            def __bool__(self):
+                raise KeyError("neither")
+
+        self.assertRaises(KeyError, safemap.open, path, repair=Undecided())
+
+    def test_a_negative_number_is_a_value_error_that_names_it(self):
+        m = self.open(self.path(bytes(10)))
+        for call in (
+            lambda: m.windows(5, -7),
+            lambda: m.windows(5, 0, -7),
+            lambda: m.windows(-7),
+            lambda: m.reader(-7),
+            lambda: m.reader(0, -7),
+            lambda: safemap.MapIO(m, -7),
+            lambda: safemap.open(self.latest, size=-7),
+            lambda: safemap.open(self.latest, offset=-7),
+            lambda: safemap.open(self.latest, reserve=-7),
+            lambda: safemap.open(self.latest, drop_behind=-7),
+        ):
+            with self.assertRaisesRegex(ValueError, "-7"):
+                call()
+        for call in (m.reader, lambda start: safemap.open(self.latest, offset=start)):
+            self.assertRaises(OverflowError, call, 1 << 63)
+        with self.assertRaisesRegex(ValueError, "^end 3 is before start 5$"):
+            m.reader(5, 3)
+
     def test_settings_reach_the_map(self):
         path = self.path(bytes(PAGE))
         self.open(path, advise="willneed", lock=True)
         with self.open(path, "r+", allocate=True) as m:
             m.resize(2 * PAGE)
+            if sys.platform == "linux":
+                self.assertGreaterEqual(os.stat(path).st_blocks * 512, 2 * PAGE)
         for settings in ({"advise": "sequential"}, {"advise": "random"}, {"reserve": 1 << 30}):
             if WINDOWS:
                 self.assertRaises(io.UnsupportedOperation, self.open, path, "r+", **settings)
@@ -260,6 +320,9 @@ class Objects(OpenCase):
         self.assertIn(f"file is {2 * PAGE + 1} bytes shorter", repr(m))
         self.assertEqual(memoryview(m)[PAGE], 0)
         self.assertIn(f"damaged at {PAGE}", repr(m))
+        m = self.open(self.path(bytes(300)), offset=100)
+        os.truncate(self.latest, 290)
+        self.assertIn("file is 10 bytes shorter", repr(m))
 
     def test_the_class_mmap_has_no_new_names(self):
         for name in ("fileno", "readable", "writable", "readinto", "truncate", "name", "mode"):
@@ -339,9 +402,10 @@ class Pickling(OpenCase):
         m = self.open(path, "r+", 6, offset=3)
         data = pickle.dumps(m)
         m.close()
-        for length in (8, 2):
+        for length, rest in ((8, 5), (2, 0)):
             os.truncate(path, length)
-            with self.assertRaisesRegex(ValueError, "size 6 is greater than the"):
+            text = "^size 6 is greater than the {} bytes of the file$".format(rest)
+            with self.assertRaisesRegex(ValueError, text):
                 pickle.loads(data)
             self.assertEqual(os.path.getsize(path), length)
 
@@ -354,6 +418,22 @@ class Pickling(OpenCase):
             pickle.loads(data)
         with open(os.path.join(self.folder, "file"), "rb") as file:
             self.assertEqual(file.read(), b"x")
+
+    def test_a_file_that_is_replaced_during_the_call_is_a_value_error(self):
+        reopen, arguments = self.open(self.path(b"abc")).__reduce__()
+        other, opened = self.path(b"x", "other"), []
+
+        def replaced(path, *args, **keywords):
+            opened.append(safemap.open(other, *args, **keywords))
+            return opened[0]
+
+        with self.assertRaisesRegex(ValueError, "is a different file now"):
+            reopen(replaced, *arguments[1:])
+        self.assertTrue(opened[0].closed)
+
+    @unix_only("the devices differ")
+    def test_a_device_has_no_length_to_compare(self):
+        self.assertEqual(self.copy(self.open("/dev/zero", "r", 100))[:], bytes(100))
 
     def test_a_relative_path_is_made_absolute(self):
         self.path(b"abc")

@@ -155,10 +155,12 @@ class Searches(MapCase):
     def test_an_iterator_follows_the_end_of_the_map(self):
         m = self.opened_map(b"aba")
         found, limited = m.find_iter(b"a"), m.find_iter(b"a", 0, 3)
-        self.assertEqual((next(found), next(limited)), (0, 0))
+        # An end behind the map is the end of the map, as for lines().
+        beyond = m.find_iter(b"a", 0, 100)
+        self.assertEqual((next(found), next(limited), next(beyond)), (0, 0, 0))
         m.resize(5)
         m[3:] = b"aa"
-        self.assertEqual((list(found), list(limited)), ([2, 3, 4], [2]))
+        self.assertEqual((list(found), list(limited), list(beyond)), ([2, 3, 4], [2], [2]))
         found = m.find_iter(b"a")
         next(found)
         m.resize(1)

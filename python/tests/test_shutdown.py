@@ -80,6 +80,17 @@ class Shutdown(FileCase):
         """
         self.assertEqual(self.printed(DAEMON, code), "-1\nNone\n")
 
+    def test_methods_that_are_written_in_python_work(self):
+        calls = {
+            "m.reader(1).read()": "b'bc'",
+            "b''.join(m.windows(2))": "b'abc'",
+            "m.__reduce__()[0].__name__": "'_reopen'",
+        }
+        for call, expected in calls.items():
+            with self.subTest(call):
+                code = "last = Finalized(lambda m: {}, safemap.open(sys.argv[1]))".format(call)
+                self.assertEqual(self.printed(code, data=b"abc"), expected + "\n")
+
     def test_exceptions_that_get_a_note_or_a_map_are_raised(self):
         calls = {
             "repr(closed)": '"<safemap.Map name=.* closed>"',

@@ -15,6 +15,7 @@ import os
 import pickle
 import shutil
 import socket
+import sys
 import tarfile
 import threading
 import unittest
@@ -312,9 +313,33 @@ class Streams(StreamCase):
         stream = m.reader(2, 5)
         self.assertEqual(stream.write(b"ab"), 2)
         self.assertRaises(ValueError, stream.write, b"cd")
+        # One item of more than one byte.
+        self.assertRaises(ValueError, stream.write, array.array("H", [1]))
         self.assertRaises(io.UnsupportedOperation, stream.truncate, 0)
         self.assertEqual(m[:], b"01ab456789")
+        self.assertEqual((stream.write(b"c"), stream.write(b"")), (1, 0))
+        self.assertEqual(m[:], b"01abc56789")
         self.assertRaises(ValueError, m.reader, 5, 2)
+        self.assertEqual(m.reader(5, 5).read(), b"")
+
+    def test_a_stream_that_ends_behind_the_map_ends_with_it(self):
+        stream = self.open(self.path(b"0123456789")).reader(2, 1000)
+        self.assertEqual((stream.seek(0, io.SEEK_END), stream.seek(-1, io.SEEK_CUR)), (8, 7))
+        self.assertEqual((stream.read(), stream.read()), (b"9", b""))
+
+    def test_positions_count_from_the_start_of_the_stream(self):
+        m = self.open(self.path(b"0123456789"), "r+")
+        stream = m.reader(2)
+        self.assertEqual((stream.truncate(6), m[:]), (6, b"01234567"))
+        stream.seek(3)
+        self.assertEqual((stream.truncate(), m[:]), (3, b"01234"))
+        self.assertRaises(OverflowError, stream.seek, sys.maxsize)
+
+        class Two:
+            def __index__(self):
+                return 2
+
+        self.assertEqual((stream.seek(Two()), stream.seek(0), stream.read(Two())), (2, 0, b"23"))
 
     def test_a_write_behind_the_end_fills_the_gap_with_zeros(self):
         m = self.open(self.path(b"ab"), "r+")
@@ -326,19 +351,22 @@ class Streams(StreamCase):
     def test_a_read_only_map_cannot_be_written_through_a_stream(self):
         m = self.open(self.path(b"ab"))
         self.assertFalse(m.reader().writable())
-        self.assertRaises(TypeError, m.reader().write, b"x")
+        for data in (b"x", b""):
+            self.assertRaises(TypeError, m.reader().write, data)
         self.assertRaises(OSError, io.BufferedWriter, m.reader())
 
     def test_closing_a_stream_does_not_close_the_map(self):
         m = self.open(self.path(b"ab"))
         with m.reader() as stream:
             self.assertEqual((stream.read(), stream.name), (b"ab", m.name))
-        for call in (stream.read, stream.tell, stream.readable, lambda: stream.write(b"")):
+        asks = (stream.readable, stream.writable, stream.seekable)
+        for call in (stream.read, stream.tell, *asks, lambda: stream.write(b"")):
             self.assertRaises(ValueError, call)
         self.assertEqual(m[:], b"ab")
         stream = m.reader()
         m.close()
-        self.assertRaises(ValueError, stream.read)
+        for call in (stream.read, lambda: m.readinto(bytearray())):
+            self.assertRaises(ValueError, call)
 
     @unittest.skipIf(WINDOWS, NO_TRUNCATION)
     def test_the_bytes_before_a_fault_come_first(self):

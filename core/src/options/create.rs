@@ -7,6 +7,7 @@ use super::{Options, source::Source};
 use crate::{
     Error, Map, Result,
     access::Memory,
+    error::{HIDDEN_LENGTH, NO_SIZE},
     flags::{Flags, Protection},
     ipc::SpinBudget,
     map::region_size,
@@ -22,10 +23,6 @@ use crate::{
         request::MapRequest,
     },
 };
-
-const HIDDEN_LENGTH: Error = Error::Unsupported(
-    "the file hides its length, as in /proc: read it with FileBytes::open or std::fs::read",
-);
 
 impl Options {
     pub(crate) fn make(&self, source: Source<'_>) -> Result<Map> {
@@ -43,16 +40,20 @@ impl Options {
         request.page = huge_page.unwrap_or(request.page);
         // hugetlbfs extends a file that is mapped beyond its end.
         let is_exact = huge_page.is_some() || (source.file().is_some() && !region::OUTGROWS_FILES);
-        self.ensure_reserve_applies(&source, &request, is_exact)?;
+        if self.reserve > 0 {
+            self.ensure_reserve_applies(&source, &request, is_exact)?;
+        }
         let capacity = if is_exact { len } else { len.max(self.reserve) };
         let lead = self.lead(&source)?;
         let region = self.region(&mut request, &source, lead, capacity)?;
-        self.ensure_pages_can_be_dropped(&source, &request)?;
+        if self.drop_behind.is_some() {
+            self.ensure_pages_can_be_dropped(&source, &request)?;
+        }
         if let (Some(region), None) = (&region, source.file()) {
             region.commit(&request, lead + len).map_err(Error::os("map"))?;
         }
         let access = self.access_to(&source);
-        let reaction = self.reaction(&source);
+        let reaction = self.repair.then(|| self.reaction(&source));
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
@@ -74,21 +75,24 @@ impl Options {
             path: None,
         };
         map.count_calls();
-        if self.repair {
+        if let Some(reaction) = reaction {
             map.start_repair(reaction)?;
         }
-        self.prepare_pages(&map)?;
+        if self.advice.is_some() | self.lock | self.populate {
+            self.prepare_pages(&map)?;
+        }
         Ok(map)
     }
 
     /// Fails if the map can never grow into its reserve.
+    #[cold]
     fn ensure_reserve_applies(
         &self,
         source: &Source<'_>,
         request: &MapRequest,
         is_exact: bool,
     ) -> Result<()> {
-        if self.reserve == 0 || source.file().is_none() {
+        if source.file().is_none() {
             return Ok(());
         }
         let loses_changes = self.access.is_some_and(|access| access != Access::Read);
@@ -102,6 +106,7 @@ impl Options {
     }
 
     /// Returns what happens when the map becomes damaged.
+    #[cold]
     fn reaction(&self, source: &Source<'_>) -> Reaction {
         let name = |file| match sys::file::path(file) {
             // As `Debug` prints it, without control characters.
@@ -139,7 +144,9 @@ impl Options {
     fn ensure_length_is_known(&self, file: BorrowedFile<'_>, state: &FileState) -> Result<()> {
         let may_be_empty = self.len == Some(0) || self.exact_flags.is_some();
         match state.len {
-            Some(0) if !may_be_empty && sys::file::hides_length(file) => Err(HIDDEN_LENGTH),
+            Some(0) if !may_be_empty && sys::file::hides_length(file) => {
+                Err(Error::Unsupported(HIDDEN_LENGTH))
+            }
             _ => Ok(()),
         }
     }
@@ -150,7 +157,7 @@ impl Options {
             return self.len.ok_or(Error::Unsupported("a length is required for anonymous memory"));
         };
         let Some(file_len) = state.len else {
-            let missing = Error::Unsupported("a length is required for files without a size");
+            let missing = Error::Unsupported(NO_SIZE);
             return self.len.filter(|&len| len > 0).ok_or(missing);
         };
         let beyond =

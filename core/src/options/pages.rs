@@ -110,14 +110,13 @@ impl Options {
         self
     }
 
+    /// Fails if the pages must not be released: a setting or the kind of the map forbids it.
+    #[cold]
     pub(super) fn ensure_pages_can_be_dropped(
         &self,
         source: &Source<'_>,
         request: &MapRequest,
     ) -> Result<()> {
-        if self.drop_behind.is_none() {
-            return Ok(());
-        }
         if source.file().is_none() || !request.flags.is_shared() {
             Err(Error::Unsupported("pages can be dropped only from a shared map of a file"))
         } else if Advice::DontNeed.to_raw().is_none() {
@@ -130,7 +129,7 @@ impl Options {
     }
 
     /// Does to the pages of a new map what the settings say.
-    #[inline]
+    #[cold]
     pub(super) fn prepare_pages(&self, map: &Map) -> Result<()> {
         if let Some(advice) = self.advice {
             map.advise(advice, ..)?;

@@ -210,6 +210,8 @@ impl Map {
         Ok(ScanEnd::NoMatch)
     }
 
+    // Inlined as `find_needle_in`.
+    #[inline(always)]
     fn rfind_needle(&self, needle: &[u8], span: Span) -> Result<Option<usize>> {
         let mut scan = Scan::new(needle);
         let mut candidates = span.len() - needle.len() + 1;

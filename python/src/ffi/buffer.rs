@@ -9,8 +9,15 @@ use safemap::{Error, Map};
 
 use crate::{error::to_exception, mmap::Mmap};
 
-/// Fast path of [`export`]; returns what the slot returns. Returns `None` if the slow path is
-/// needed.
+/// Why [`try_export`] has no result.
+pub(super) enum Missed {
+    /// The slow path is needed.
+    Slow,
+    /// The slow path is needed after the export, which was counted, is withdrawn.
+    Counted,
+}
+
+/// Fast path of [`export`]; returns what the slot returns.
 ///
 /// # Safety
 ///
@@ -20,15 +27,13 @@ pub(super) unsafe fn try_export(
     mmap: &Bound<'_, Mmap>,
     view: *mut ffi::Py_buffer,
     flags: c_int,
-) -> Option<c_int> {
-    let shared = &mmap.get().map;
-    let map = shared.try_export(mmap.py())?;
+) -> Result<c_int, Missed> {
+    let map = mmap.get().map.try_export(mmap.py()).ok_or(Missed::Slow)?;
     if map.damage().is_some() {
-        shared.release();
-        return None;
+        return Err(Missed::Counted);
     }
     // SAFETY: `map` was just exported; `view` is writable as the caller promises.
-    Some(unsafe { fill(mmap, map, view, flags) })
+    Ok(unsafe { fill(mmap, map, view, flags) })
 }
 
 /// Exports the memory of `mmap` and fills `view` with its address, length and flags.
@@ -51,7 +56,7 @@ pub(super) unsafe fn export(
     let shared = &mmap.get().map;
     let map = shared.export(mmap.py())?;
     if let Some(offset) = map.damage() {
-        shared.release();
+        shared.withdraw();
         return Err(to_exception(Error::Damaged { offset }));
     }
     // SAFETY: `map` was just exported; `view` is writable as the caller promises.
@@ -81,10 +86,11 @@ unsafe fn fill(
     let read_only = c_int::from(mmap.get().is_read_only());
     // SAFETY: attached (`mmap`). The memory stays mapped until `release`, which the interpreter
     // calls when the view is released; until then `view.obj` keeps `mmap` alive.
-    let result =
-        unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) };
-    if result != 0 {
-        mmap.get().map.release();
+    match unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) } {
+        0 => 0,
+        _ => {
+            mmap.get().map.withdraw();
+            -1
+        }
     }
-    result
 }

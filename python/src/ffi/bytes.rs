@@ -8,12 +8,15 @@ use pyo3::{
     exceptions::{PyBufferError, PyTypeError},
     ffi,
     prelude::*,
-    types::PyBytes,
+    types::{PyBytes, PyString},
 };
 use safemap::copy_of;
 
 use super::{ReturnValue, class_name};
-use crate::{error::to_exception, mmap::DETACH_THRESHOLD};
+use crate::{
+    error::{Hint, to_exception},
+    mmap::DETACH_THRESHOLD,
+};
 
 /// Calls `call` with the bytes of a bytes-like `object`. May run its `__buffer__` method.
 ///
@@ -33,7 +36,7 @@ pub(crate) fn with_bytes<R>(
     match object.cast_exact::<PyBytes>() {
         // The common case needs no buffer to be acquired and released.
         Ok(bytes) => call(bytes.as_bytes()),
-        Err(_) => call(Buffer::acquire(object, ffi::PyBUF_SIMPLE)?.as_slice()),
+        Err(_) => call(Buffer::readable(object)?.as_slice()),
     }
 }
 
@@ -66,10 +69,7 @@ pub(crate) fn with_stable_bytes<R>(
 ) -> PyResult<R> {
     match object.cast_exact::<PyBytes>() {
         Ok(bytes) => call(bytes.as_bytes()),
-        Err(_) => call(
-            &copy_of(Buffer::acquire(object, ffi::PyBUF_SIMPLE)?.as_slice())
-                .map_err(to_exception)?,
-        ),
+        Err(_) => call(&copy_of(Buffer::readable(object)?.as_slice()).map_err(to_exception)?),
     }
 }
 
@@ -95,6 +95,16 @@ struct Buffer<'py> {
 }
 
 impl<'py> Buffer<'py> {
+    /// Acquires a contiguous buffer for reading. The exception for a `str` has a note.
+    fn readable(object: &Bound<'py, PyAny>) -> PyResult<Buffer<'py>> {
+        Buffer::acquire(object, ffi::PyBUF_SIMPLE).map_err(|error| {
+            match object.is_instance_of::<PyString>() {
+                true => Hint::Text.add_to(object.py(), error),
+                false => error,
+            }
+        })
+    }
+
     /// Acquires a contiguous buffer, with further requests as `flags`.
     fn acquire(object: &Bound<'py, PyAny>, flags: c_int) -> PyResult<Buffer<'py>> {
         let py = object.py();

@@ -40,7 +40,7 @@ pub(crate) use integer::{
 };
 pub(crate) use lock::Lock;
 pub(crate) use method::Method;
-pub(crate) use object::new_object;
+pub(crate) use object::ClassOf;
 pub(crate) use return_value::ReturnValue;
 pub(crate) use shared_map::SharedMap;
 pub(crate) use small_objects::{fill_small_objects, single_byte, small_int};

@@ -74,8 +74,11 @@ enum Transition {
 }
 
 impl SharedMap {
+    #[inline(always)]
     pub(crate) fn new(map: Map) -> SharedMap {
-        SharedMap { map: UnsafeCell::new(Some(map)), state: AtomicU64::new(State(0).current().0) }
+        // First, so that the map is moved once.
+        let state = AtomicU64::new(State(0).current().0);
+        SharedMap { map: UnsafeCell::new(Some(map)), state }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -216,6 +219,7 @@ impl SharedMap {
 
     /// Closes the map also while buffers are exported. It is unmapped when the last one has been
     /// released.
+    #[cold]
     pub(crate) fn detach(&self, py: Python<'_>) -> PyResult<()> {
         match self.change(py, |state| Ok(Transition::To(state.0 | CLOSED))) {
             Ok(before) if !before.has(EXPORTS) => self.unmap(py),
@@ -286,6 +290,14 @@ impl SharedMap {
         if before.has(CLOSED) {
             self.released_after_close(before);
         }
+    }
+
+    /// Counts an export less whose buffer was not made. Not inlined, so that the fast path of the
+    /// export saves no registers for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn withdraw(&self) {
+        self.release();
     }
 
     /// Unmaps a detached map after its last buffer.

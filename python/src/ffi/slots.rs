@@ -19,7 +19,7 @@ use pyo3::{
 };
 
 use super::{
-    buffer,
+    buffer::{self, Missed},
     method::{argument, instance, run_slow},
 };
 use crate::{lines::LineIterator, mmap::Mmap};
@@ -200,10 +200,25 @@ pub(super) unsafe extern "C" fn get_buffer(
     let mmap = unsafe { instance::<Mmap>(&object) };
     // SAFETY: the interpreter passes a writable structure.
     match unsafe { buffer::try_export(mmap, view, flags) } {
-        Some(result) => result,
+        Ok(result) => result,
         // SAFETY: this function's arguments.
-        None => unsafe { get_buffer_slow(object, view, flags) },
+        Err(Missed::Slow) => unsafe { get_buffer_slow(object, view, flags) },
+        // SAFETY: as above.
+        Err(Missed::Counted) => unsafe { get_buffer_again(object, view, flags) },
     }
+}
+
+/// Withdraws the export of the fast path. A function, so that the fast path saves no registers.
+#[cold]
+unsafe extern "C" fn get_buffer_again(
+    object: *mut PyObject,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: this function's arguments.
+    unsafe { instance::<Mmap>(&object) }.get().map.withdraw();
+    // SAFETY: as above.
+    unsafe { get_buffer_slow(object, view, flags) }
 }
 
 #[cold]

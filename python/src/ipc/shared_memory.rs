@@ -11,7 +11,7 @@ use safemap::{
 use crate::{
     constants::ACCESS_WRITE,
     error::{created, to_exception, value_error},
-    ffi::{audit, new_object},
+    ffi::{ClassOf, audit},
     map::FileMap,
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn open<'py>(
         return Err(value_error("cannot mmap an empty file"));
     }
     let map = FileMap::of_shared_memory(name, map);
-    Ok(new_object(&py.get_type::<FileMap>(), map)?.into_any())
+    Ok(ClassOf::new(&py.get_type::<FileMap>())?.create(map)?.into_any())
 }
 
 /// Removes the name of shared memory.

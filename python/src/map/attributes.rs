@@ -4,7 +4,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 use safemap::Map;
 
 use super::{FileMap, base};
-use crate::error::created;
+use crate::{argument::Truth, error::created};
 
 #[pymethods]
 impl FileMap {
@@ -36,11 +36,14 @@ impl FileMap {
     ///
     /// While a buffer of the memory exists, BufferError is raised. If `detach` is true, the map is
     /// closed nevertheless, and its memory is unmapped when the last buffer has been released.
-    #[pyo3(signature = (*, detach = false))]
-    fn close(slf: &Bound<'_, Self>, detach: bool) -> PyResult<()> {
+    #[pyo3(
+        signature = (*, detach = Truth(false)),
+        text_signature = "($self, *, detach=False)"
+    )]
+    fn close(slf: &Bound<'_, Self>, detach: Truth) -> PyResult<()> {
         base(slf).ensure_unlocked()?;
         let map = &base(slf).map;
-        if detach { map.detach(slf.py()) } else { map.close(slf.py()) }
+        if detach.0 { map.detach(slf.py()) } else { map.close(slf.py()) }
     }
 
     /// Returns name, mode, length, position and defects. Asks the system for the file's length.

@@ -69,7 +69,7 @@ impl FindIterator {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<usize>> {
-        let mut clock = SignalClock::new(py);
+        let mut clock = SignalClock::new();
         loop {
             let from = self.next.load(Relaxed);
             if from == EXHAUSTED {

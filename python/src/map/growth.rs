@@ -26,7 +26,6 @@ impl FileMap {
     #[pyo3(signature = (data, /))]
     fn append(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         with_bytes(data, |bytes| {
-            base(slf).ensure_writable()?;
             base(slf).change_len(slf.py(), |map, in_place| match in_place {
                 true => map.in_place().append(bytes),
                 false => map.append(bytes),

@@ -3,6 +3,7 @@
 mod attributes;
 mod find_iter;
 mod growth;
+mod helpers;
 mod open;
 mod pickle;
 mod search;

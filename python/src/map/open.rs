@@ -8,17 +8,17 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyInt, PyString, PyType},
 };
-use safemap::{Error, Map};
+use safemap::{Error, Map, UNKNOWN_LENGTH};
 
 use super::{
-    FileIdentity, FileMap,
+    FileIdentity, FileMap, helpers,
     settings::{Mode, Settings, advice},
 };
 use crate::{
-    argument::int,
+    argument::{Truth, Unsigned, int},
     damage,
     error::{Hint, created, to_exception},
-    ffi::{audit, new_object},
+    ffi::{ClassOf, audit},
     file::unsupported_operation,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
@@ -29,9 +29,9 @@ use crate::{
 impl FileMap {
     #[new]
     #[pyo3(
-        signature = (file, mode = "r", size = None, *, offset = 0, reserve = 0, repair = false,
-                     allocate = false, advise = None, populate = false, lock = false,
-                     drop_behind = None),
+        signature = (file, mode = "r", size = None, *, offset = Unsigned(0), reserve = Unsigned(0),
+                     repair = Truth(false), allocate = Truth(false), advise = None,
+                     populate = Truth(false), lock = Truth(false), drop_behind = None),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
                           allocate=False, advise=None, populate=False, lock=False, \
                           drop_behind=None)"
@@ -42,31 +42,43 @@ impl FileMap {
         class: &Bound<'py, PyType>,
         file: &Bound<'py, PyAny>,
         mode: &str,
-        size: Option<usize>,
-        offset: u64,
-        reserve: usize,
-        repair: bool,
-        allocate: bool,
+        size: Option<Unsigned>,
+        offset: Unsigned<u64>,
+        reserve: Unsigned,
+        repair: Truth,
+        allocate: Truth,
         advise: Option<&str>,
-        populate: bool,
-        lock: bool,
-        drop_behind: Option<usize>,
+        populate: Truth,
+        lock: Truth,
+        drop_behind: Option<Unsigned>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (mode, repair) = (Mode::parse(mode)?, repair || damage::repairs_files());
+        let class = ClassOf::<FileMap>::new(class)?;
+        helpers::get_all(class.py())?;
+        let (mode, repair) = (Mode::parse(mode)?, repair.0 || damage::repairs_files());
         // A file that was just emptied has no bytes that a length of 0 could exclude.
+        let size = size.map(|size| size.0);
         let size =
             size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
         let advice = advise.map(advice).transpose()?;
-        let settings =
-            Settings { mode, size, offset, reserve, repair, allocate, advice, lock, drop_behind };
+        let settings = Settings {
+            mode,
+            size,
+            offset: offset.0,
+            reserve: reserve.0,
+            repair,
+            allocate: allocate.0,
+            advice,
+            lock: lock.0,
+            drop_behind: drop_behind.map(|bytes| bytes.0),
+        };
         let file = File::open(file, mode)?;
         let made = file.map(&settings);
         file.close()?;
-        let object = new_object(class, made?)?;
+        let object = class.create(made?)?;
         if repair {
             damage::register(object.as_super())?;
         }
-        if populate {
+        if populate.0 {
             object.as_super().get().populate(object.py())?;
         }
         Ok(object.into_any())
@@ -95,7 +107,7 @@ impl Mmap {
             let piece = piece.start..piece.end.min(map.len());
             map.populate(piece).map(|()| None::<()>)
         };
-        self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, populate).map(drop)
+        self.run_pieces(py, &mut SignalClock::new(), &mut pieces, populate).map(drop)
     }
 }
 
@@ -189,7 +201,7 @@ impl<'py> File<'py> {
     /// The text for a file that the core or the system cannot map.
     fn refusal(&self, reason: &str) -> String {
         let name = self.name.str().map_or_else(|_| "the file".to_owned(), |name| name.to_string());
-        match reason.contains("length") {
+        match UNKNOWN_LENGTH.contains(&reason) {
             true => format!("{name} has no length; read it with open()"),
             false => format!("{name}: {reason}"),
         }

@@ -2,7 +2,7 @@
 
 use pyo3::{exceptions::PyTypeError, prelude::*};
 
-use super::{FileMap, base, settings::Mode};
+use super::{FileMap, base, helpers::REOPEN, settings::Mode};
 
 #[pymethods]
 impl FileMap {
@@ -18,7 +18,7 @@ impl FileMap {
             }));
         };
         let size = if this.has_fixed_size { Some(base.length(py)?) } else { None };
-        let reopen = py.import("safemap._open")?.getattr("_reopen")?;
+        let reopen = REOPEN.get(py)?;
         let mode = this.mode.reopened().name();
         let class = slf.get_type();
         let arguments = (class, &file.path, mode, base.offset, size, file.device, file.inode);

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use pyo3::{
-    exceptions::PyTypeError,
     prelude::*,
     types::{PyString, PyTuple},
 };
@@ -11,8 +10,8 @@ use safemap::{LineSearch, Map, copy_of};
 
 use super::{FileMap, base, find_iter::FindIterator};
 use crate::{
-    argument::{OMITTED, Optional, optional_ssize},
-    error::{created, to_exception, value_error},
+    argument::{OMITTED, Optional, Truth, optional_ssize},
+    error::{to_exception, value_error},
     ffi::{is_buffer, is_index, ssize, with_stable_bytes},
     lines::{LineIterator, Settings},
     mmap::{DETACH_THRESHOLD, Mmap, SEARCH_DETACH_THRESHOLD, clamped},
@@ -27,7 +26,7 @@ impl FileMap {
     ///
     /// The position is neither used nor changed. An empty `sub` is found at each offset.
     #[pyo3(
-        signature = (sub, start = OMITTED, end = None, *, overlapping = false),
+        signature = (sub, start = OMITTED, end = None, *, overlapping = Truth(false)),
         text_signature = "($self, sub, start=0, end=None, *, overlapping=False)"
     )]
     fn find_iter(
@@ -35,10 +34,10 @@ impl FileMap {
         sub: &Bound<'_, PyAny>,
         start: Optional<'_, '_>,
         end: Option<&Bound<'_, PyAny>>,
-        overlapping: bool,
+        overlapping: Truth,
     ) -> PyResult<FindIterator> {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
-        FindIterator::new(slf.as_super(), needle(sub)?, start, end, overlapping)
+        FindIterator::new(slf.as_super(), needle(sub)?, start, end, overlapping.0)
     }
 
     /// Returns how often `sub`, a bytes-like object or the int of a byte, is found in `start..end`
@@ -118,8 +117,8 @@ impl FileMap {
     /// miss concurrent writes. A needle with a separator that is not at its end raises ValueError.
     #[pyo3(
         signature = (
-            start = OMITTED, end = None, *, keepends = true, containing = None, separator = None,
-            numbered = false
+            start = OMITTED, end = None, *, keepends = Truth(true), containing = None,
+            separator = None, numbered = Truth(false)
         ),
         text_signature = "($self, start=0, end=None, *, keepends=True, containing=None, \
                           separator=b'\\n', numbered=False)"
@@ -130,10 +129,10 @@ impl FileMap {
         slf: &Bound<'_, Self>,
         start: Optional<'_, '_>,
         end: Option<&Bound<'_, PyAny>>,
-        keepends: bool,
+        keepends: Truth,
         containing: Option<&Bound<'_, PyAny>>,
         separator: Option<&Bound<'_, PyAny>>,
-        numbered: bool,
+        numbered: Truth,
     ) -> PyResult<LineIterator> {
         let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
         let separator = separator.map_or(Ok(b'\n'), one_byte)?;
@@ -141,8 +140,8 @@ impl FileMap {
             Some(needles) => search_for(&needles_of(needles)?, separator)?,
             None => None,
         };
-        let numbered = if numbered { Some(line_class(slf.py())?) } else { None };
-        let settings = Settings { keepends, separator, numbered };
+        let numbered = if numbered.0 { Some(line_class(slf.py())?) } else { None };
+        let settings = Settings { keepends: keepends.0, separator, numbered };
         LineIterator::new(slf.as_super(), start, end, search, settings)
     }
 }
@@ -174,7 +173,7 @@ impl Mmap {
         if starts.len() < SEARCH_DETACH_THRESHOLD {
             self.run(py, |map| starts.step(map, &mut add).map(drop))?;
         } else {
-            self.run_pieces(py, &mut SignalClock::new(py), &mut starts, add)?;
+            self.run_pieces(py, &mut SignalClock::new(), &mut starts, add)?;
         }
         Ok(total)
     }
@@ -188,7 +187,7 @@ impl Mmap {
             return Ok(self.run(py, |map| differs(map, 0..prefix.len()))?.is_none());
         }
         let mut pieces = Pieces::new(0..prefix.len(), Direction::Forward);
-        let difference = self.run_pieces(py, &mut SignalClock::new(py), &mut pieces, differs)?;
+        let difference = self.run_pieces(py, &mut SignalClock::new(), &mut pieces, differs)?;
         Ok(difference.is_none())
     }
 }
@@ -223,22 +222,14 @@ fn index(
     let (start, end) = (start.ssize_or(0)?, optional_ssize(end)?);
     let (needle, py) = (needle_or_byte(sub)?, slf.py());
     let found = match base(slf).range_of(py, start, end)? {
-        Some(range) if needle.len() <= range.len() => {
-            base(slf).search_within(py, &needle, range.start, range.end, direction)?
-        }
-        _ => None,
+        Some(range) => base(slf).search_within(py, &needle, range.start, range.end, direction)?,
+        None => None,
     };
     found.ok_or_else(|| value_error("subsection not found"))
 }
 
 /// Copies the bytes of a needle.
 fn needle(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    if object.is_instance_of::<PyString>() {
-        let error = PyTypeError::new_err("a bytes-like object is required, not 'str'");
-        let error = created(object.py(), error);
-        error.value(object.py()).call_method1("add_note", ("encode it",))?;
-        return Err(error);
-    }
     with_stable_bytes(object, |bytes| copy_of(bytes).map_err(to_exception))
 }
 

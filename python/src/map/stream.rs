@@ -4,9 +4,9 @@ use std::{ffi::CStr, marker::PhantomData};
 
 use pyo3::prelude::*;
 
-use super::{FileMap, base};
+use super::{FileMap, base, helpers::STREAM};
 use crate::{
-    error::closed,
+    argument::Unsigned,
     ffi::{Method, ReturnValue, with_bytes, with_writable_bytes},
     file::{Seek, seek, unsupported_operation},
     mmap::Mmap,
@@ -129,14 +129,19 @@ impl FileMap {
     ///
     /// Without `end` it extends to the end of the map, and writing past that end makes the map
     /// longer if it was opened without a size. Closing a stream does not close the map.
-    #[pyo3(signature = (start = 0, end = None))]
+    ///
+    /// Raises ValueError for a negative bound and for an end before the start.
+    #[pyo3(
+        signature = (start = Unsigned(0), end = None),
+        text_signature = "($self, start=0, end=None)"
+    )]
     fn reader<'py>(
         slf: &Bound<'py, Self>,
-        start: usize,
-        end: Option<usize>,
+        start: Unsigned,
+        end: Option<Unsigned>,
     ) -> PyResult<Bound<'py, PyAny>> {
         base(slf).ensure_open()?;
-        slf.py().import("safemap._stream")?.call_method1("MapIO", (slf, start, end))
+        STREAM.get(slf.py())?.call1((slf, start.0, end.map(|end| end.0)))
     }
 
     /// Like readinto(), from `at`, and at most up to `end`. Does not use the position.
@@ -163,11 +168,6 @@ impl FileMap {
 impl Mmap {
     /// Copies bytes of `at..end` into a buffer; returns how many.
     fn read_into(&self, buffer: &Bound<'_, PyAny>, at: usize, end: usize) -> PyResult<usize> {
-        with_writable_bytes(buffer, |bytes| {
-            if self.map.is_closed() {
-                return Err(closed());
-            }
-            self.copy_before_fault(buffer.py(), bytes, at, end)
-        })
+        with_writable_bytes(buffer, |bytes| self.copy_before_fault(buffer.py(), bytes, at, end))
     }
 }

@@ -1,11 +1,12 @@
 //! Views of consecutive parts, and releasing the pages behind a reader.
 
-use pyo3::{prelude::*, types::PyIterator};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyIterator};
 use safemap::{Advice, Error, page_size};
 
-use super::{FileMap, base, settings::Mode};
+use super::{FileMap, base, helpers::WINDOWS, settings::Mode};
 use crate::{
-    error::{errno, value_error},
+    argument::{Truth, Unsigned},
+    error::errno,
     file::unsupported_operation,
     mmap::Mmap,
     os::INVALID,
@@ -21,27 +22,30 @@ impl FileMap {
     /// it. Nothing that was written is lost, and older views read the pages again. On Windows the
     /// system decides. Without `end` the last part ends with the map.
     ///
-    /// Raises ValueError for a size that is not positive. If `drop` is true:
-    /// io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL) for a
-    /// locked map.
-    #[pyo3(signature = (size, start = 0, end = None, *, drop = true))]
+    /// Raises ValueError for a size that is not positive and for a negative bound. If `drop` is
+    /// true: io.UnsupportedOperation in the mode c, which would lose its changes, OSError (EINVAL)
+    /// for a locked map.
+    #[pyo3(
+        signature = (size, start = Unsigned(0), end = None, *, drop = Truth(true)),
+        text_signature = "($self, size, start=0, end=None, *, drop=True)"
+    )]
     fn windows<'py>(
         slf: &Bound<'py, Self>,
         size: isize,
-        start: usize,
-        end: Option<usize>,
-        drop: bool,
+        start: Unsigned,
+        end: Option<Unsigned>,
+        drop: Truth,
     ) -> PyResult<Bound<'py, PyIterator>> {
         let (this, py) = (slf.get(), slf.py());
         base(slf).ensure_open()?;
         if size <= 0 {
-            return Err(value_error("size must be positive"));
+            return Err(PyValueError::new_err(format!("size must be positive, not {size}")));
         }
-        if drop {
+        if drop.0 {
             this.ensure_pages_can_be_dropped(py)?;
         }
-        let windows = py.import("safemap._windows")?.getattr("windows")?;
-        windows.call1((slf, size, start, end, drop))?.try_iter()
+        let windows = WINDOWS.get(py)?;
+        windows.call1((slf, size, start.0, end.map(|end| end.0), drop.0))?.try_iter()
     }
 
     /// Releases the pages of `start..end`, and those in which it begins.

@@ -18,7 +18,7 @@ use crate::{
     },
     damage,
     error::{Hint, errno, to_exception, value_error},
-    ffi::{audit, borrow, new_object, ssize},
+    ffi::{ClassOf, audit, borrow, ssize},
     mmap::Mmap,
 };
 
@@ -39,17 +39,14 @@ impl Mmap {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = class.py();
+        let (py, class) = (class.py(), ClassOf::<Mmap>::new(class)?);
         let request = Request::parse(args, kwargs)?.validate()?;
         audit(py, request.fileno, request.length, request.access, request.offset)?;
-        let map = py.detach(|| request.map()).map_err(|error| request.exception(py, error))?;
-        if map.is_empty() {
+        let made = py.detach(|| request.map().map(|map| request.mmap(map)));
+        let Some(mmap) = made.map_err(|error| request.exception(py, error))? else {
             return Err(request.empty_map(py));
-        }
-        let flags =
-            if request.fileno == -1 { request.flags | MAP_ANONYMOUS } else { request.flags };
-        let mmap = Mmap::new(map, request.access, flags, request.offset, request.trackfd);
-        let object = new_object(class, mmap.into())?;
+        };
+        let object = class.create(mmap.into())?;
         if request.is_repaired() {
             damage::register(&object)?;
         }
@@ -150,6 +147,16 @@ impl Request {
             }
             None => options.len(self.length as usize).anonymous(),
         }
+    }
+
+    /// Returns the fields of the object, or `None` for an empty map.
+    #[inline]
+    fn mmap(&self, map: Map) -> Option<Mmap> {
+        if map.is_empty() {
+            return None;
+        }
+        let flags = if self.fileno == -1 { self.flags | MAP_ANONYMOUS } else { self.flags };
+        Some(Mmap::new(map, self.access, flags, self.offset, self.trackfd))
     }
 
     fn shows_file(&self) -> bool {
