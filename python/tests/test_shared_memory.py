@@ -19,7 +19,7 @@ from unittest import mock
 from support import NO_CORE, PAGE, WINDOWS, child, succeed, unix_only
 
 import safemap
-from safemap.ipc import Atomic, SharedMemory
+from safemap.ipc import Atomic, Mutex, SharedMemory
 
 Standard = shared_memory.SharedMemory
 LINUX = sys.platform == "linux"
@@ -143,6 +143,14 @@ class Basics(SegmentCase):
             self.assertEqual(other.buf[8:16].cast("Q")[0], 5)
         shm.close()
         self.assertEqual(word.load(), 5)
+
+    @linux_only
+    def test_shared_memory_has_mutexes(self):
+        shm = self.create()
+        with SharedMemory(shm.name) as other, Mutex(shm.map, 0):
+            self.assertFalse(Mutex(other.map, 0).acquire(timeout=0))
+        with Mutex(shm.map, 0) as guard:
+            self.assertFalse(guard.owner_died)
 
 
 class Views(SegmentCase):
