@@ -3,7 +3,10 @@
 
 use std::ptr::NonNull;
 
-use super::{Span, words::lies_in};
+use super::{
+    Span,
+    words::{lies_in, store_inline},
+};
 use crate::{
     Map, Result,
     accessor::{self, Loaded, inline},
@@ -37,7 +40,7 @@ impl Map {
 
     /// Fast path of [`Map::update_word`]. Returns `None` if the slow path is needed.
     #[inline]
-    fn try_update<T: Word>(&self, at: usize, update: Update) -> Option<T> {
+    pub(crate) fn try_update<T: Word>(&self, at: usize, update: Update) -> Option<T> {
         let _in_use = self.is_ready().then(|| self.memory.enter())?;
         if !lies_in::<T>(self.len(), at) {
             return None;
@@ -45,6 +48,31 @@ impl Map {
         let base = self.base();
         // SAFETY: the word is in bounds, and the region stays mapped while `_in_use` exists.
         unsafe { update_inline(base, at, update, size_of::<T>()) }.map(T::from_bits)
+    }
+
+    /// Replaces the 64 bits at `at` by `new` if they are `expected`, and then stores `note` behind
+    /// them. Returns whether they were. `None` if nothing was done.
+    #[inline]
+    pub(crate) fn try_exchange_and_note(
+        &self,
+        at: usize,
+        expected: u64,
+        new: u64,
+        note: u32,
+    ) -> Option<bool> {
+        let _in_use = self.is_ready().then(|| self.memory.enter())?;
+        let note_at = at + size_of::<u64>();
+        if !lies_in::<u32>(self.len(), note_at) {
+            return None;
+        }
+        let (base, exchange) = (self.base(), Update::CompareExchange { expected, new });
+        // SAFETY: both words are in bounds, and the region stays mapped while `_in_use` exists.
+        let former = unsafe { update_inline(base, at, exchange, size_of::<u64>()) }?;
+        if former == expected {
+            // SAFETY: as above. The page may have disappeared since; the exchange stays.
+            let _ = unsafe { store_inline(base, note_at, note) };
+        }
+        Some(former == expected)
     }
 
     /// Slow path of [`Map::update_word`]; see [`Map::load_slowly`].

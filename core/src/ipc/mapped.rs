@@ -22,12 +22,17 @@ pub(super) struct Mapped<'a> {
 
 impl Map {
     /// Returns this process as an owner. Joins at first use.
-    #[inline]
     pub(super) fn owner(&self) -> Result<Owner> {
-        match self.member.get() {
-            Some(member) => Ok(member.owner),
+        match self.owner_now() {
+            Some((owner, _)) => Ok(owner),
             None => self.join(),
         }
+    }
+
+    /// Returns this process as an owner, if it has joined, and the number of forks.
+    #[inline]
+    pub(super) fn owner_now(&self) -> Option<(Owner, u64)> {
+        self.member.get().map(|(member, forks)| (member.owner, forks))
     }
 
     #[cold]

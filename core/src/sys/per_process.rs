@@ -34,10 +34,11 @@ impl<T> PerProcess<T> {
         PerProcess { latest: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Returns the value of this process, if it has made one.
+    /// Returns the value of this process, if it has made one, and the number of forks.
     #[inline]
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.value_of(fork::current(), self.latest.load(Acquire))
+    pub(crate) fn get(&self) -> Option<(&T, u64)> {
+        let forks = fork::current();
+        self.value_of(forks, self.latest.load(Acquire)).map(|value| (value, forks))
     }
 
     /// Returns the value of this process. If two threads make one, the value of one is dropped.
@@ -94,17 +95,22 @@ mod tests {
             made.set(made.get() + 1);
             Ok::<_, Infallible>(made.get())
         };
-        assert_eq!(values.get(), None);
+        assert_eq!(values.get().map(|(value, _)| value), None);
         assert_eq!(values.get_or_make(next), Ok(&1));
-        assert_eq!((values.get_or_make(next), values.get()), (Ok(&1), Some(&1)));
+        assert_eq!(
+            (values.get_or_make(next), values.get().map(|(value, _)| value)),
+            (Ok(&1), Some(&1))
+        );
         let in_child = || {
-            let before = values.get();
+            let before = values.get().map(|(value, _)| value);
             let own = values.get_or_make(next);
-            before.is_none() && own == Ok(&2) && values.get() == Some(&2)
+            before.is_none() && own == Ok(&2) && values.get().map(|(value, _)| value) == Some(&2)
         };
         assert!(holds_in_fork(in_child));
-        assert!(holds_in_fork(|| in_child() && holds_in_fork(|| values.get().is_none())));
-        assert_eq!((values.get(), made.get()), (Some(&1), 1));
+        assert!(holds_in_fork(
+            || in_child() && holds_in_fork(|| values.get().map(|(value, _)| value).is_none())
+        ));
+        assert_eq!((values.get().map(|(value, _)| value), made.get()), (Some(&1), 1));
     }
 
     #[test]

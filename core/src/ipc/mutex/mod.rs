@@ -13,8 +13,8 @@ use std::{
 #[cfg(doc)]
 use super::Liveness;
 use super::mapped::Mapped;
-use crate::{Access, Error, Map, Result, sys::fork};
-use protocol::{ID_SHIFT, Locked, PID, SIZE};
+use crate::{Access, Error, Map, Result, access::Update, sys::fork};
+use protocol::{ID_SHIFT, Locked, PID, SIZE, first_exchange, has_waiters, unlocked};
 
 /// A mutual exclusion between processes that survives a crash of its owner.
 ///
@@ -131,7 +131,27 @@ impl<'a> Mutex<'a> {
     /// # Examples
     ///
     /// See [`Mutex`].
+    #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'a>> {
+        match self.lock_fast() {
+            Some(guard) => Ok(guard),
+            None => self.lock_slowly(),
+        }
+    }
+
+    /// Fast path of the methods that lock. Returns `None` if the slow path is needed.
+    #[inline(always)]
+    fn lock_fast(&self) -> Option<MutexGuard<'a>> {
+        let (owner, forks) = self.map.owner_now()?;
+        let (expected, new) = first_exchange(owner);
+        if !self.map.try_exchange_and_note(self.at, expected, new, owner.pid)? {
+            return None;
+        }
+        Some(MutexGuard { mutex: *self, forks, owner_died: false, is_dirty: Cell::new(false) })
+    }
+
+    #[cold]
+    fn lock_slowly(&self) -> Result<MutexGuard<'a>> {
         let locked = protocol::lock(&self.words("lock"), self.at, self.map.owner()?, None)?;
         Ok(self.guard(locked.expect("a wait without a deadline ends with the lock")))
     }
@@ -157,6 +177,9 @@ impl<'a> Mutex<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_lock(&self) -> Result<Option<MutexGuard<'a>>> {
+        if let Some(guard) = self.lock_fast() {
+            return Ok(Some(guard));
+        }
         let locked = protocol::try_lock(&self.words("try_lock"), self.at, self.map.owner()?)?;
         Ok(locked.map(|locked| self.guard(locked)))
     }
@@ -182,6 +205,9 @@ impl<'a> Mutex<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'a>>> {
+        if let Some(guard) = self.lock_fast() {
+            return Ok(Some(guard));
+        }
         let deadline = Instant::now().checked_add(timeout);
         let words = self.words("lock_timeout");
         let locked = protocol::lock(&words, self.at, self.map.owner()?, deadline)?;
@@ -266,16 +292,28 @@ impl MutexGuard<'_> {
         std::mem::ManuallyDrop::new(self).owner_died
     }
 
+    #[inline]
     fn release(&self) -> Result<()> {
         if fork::current() != self.forks {
             // The parent has the lock.
             return Ok(());
         }
+        let Mutex { map, at } = self.mutex;
+        match map.try_update::<u64>(at, Update::Swap(unlocked(self.is_dirty.get()))) {
+            Some(former) if !has_waiters(former) => Ok(()),
+            Some(_) => map.wake(at, 1),
+            None => self.release_slowly(),
+        }
+    }
+
+    #[cold]
+    fn release_slowly(&self) -> Result<()> {
         protocol::unlock(&self.mutex.words("unlock"), self.mutex.at, self.is_dirty.get())
     }
 }
 
 impl Drop for MutexGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // `unlock` returns the error.
         let _ = self.release();

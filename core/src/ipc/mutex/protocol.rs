@@ -36,6 +36,25 @@ pub(crate) struct Locked {
     pub(crate) owner_died: bool,
 }
 
+/// The exchange that locks a mutex that is unlocked and consistent: expected word, and new one.
+/// The process id is stored after it.
+#[inline]
+pub(super) fn first_exchange(owner: Owner) -> (u64, u64) {
+    (0, owner.id << ID_SHIFT)
+}
+
+/// The word of an unlocked mutex.
+#[inline]
+pub(super) fn unlocked(is_dirty: bool) -> u64 {
+    if is_dirty { DIRTY } else { 0 }
+}
+
+/// Returns whether a thread has to be woken after `former` was replaced by [`unlocked`].
+#[inline]
+pub(super) fn has_waiters(former: u64) -> bool {
+    former & WAITERS != 0
+}
+
 /// Locks the mutex if it is unlocked, or if its owner has crashed.
 pub(crate) fn try_lock<W: Words>(
     words: &W,
@@ -85,7 +104,7 @@ enum Seized {
 /// Takes the lock unless its owner exists.
 fn seize<W: Words>(words: &W, at: usize, owner: Owner, waiters: u64) -> Result<Seized, W::Error> {
     // Most locks are unlocked and consistent.
-    let mut word = 0;
+    let (mut word, _) = first_exchange(owner);
     loop {
         let former = word >> ID_SHIFT;
         let has_crashed = former != 0 && former != owner.id && !words.is_alive(former)?;
@@ -113,6 +132,6 @@ fn locked<W: Words>(
 
 /// Unlocks the mutex. `is_dirty`: a crash of an owner is reported to the next one too.
 pub(crate) fn unlock<W: Words>(words: &W, at: usize, is_dirty: bool) -> Result<(), W::Error> {
-    let former = words.swap(at, if is_dirty { DIRTY } else { 0 })?;
-    if former & WAITERS != 0 { words.wake_one(at) } else { Ok(()) }
+    let former = words.swap(at, unlocked(is_dirty))?;
+    if has_waiters(former) { words.wake_one(at) } else { Ok(()) }
 }

@@ -31,6 +31,7 @@ pub(crate) fn count() -> u64 {
 }
 
 /// Like [`count`], and notices a fork that the handlers have missed.
+#[inline]
 pub(crate) fn current() -> u64 {
     if STATE.load(Acquire) != NOTICED || is_unnoticed() {
         notice();
@@ -50,6 +51,7 @@ const KNOWN: u32 = 1;
 static STATE: AtomicU32 = AtomicU32::new(NOTICED);
 const NOTICED: u32 = 0;
 
+#[inline]
 fn is_unnoticed() -> bool {
     match word() {
         Some(word) => word.load(Acquire) != KNOWN,
