@@ -78,6 +78,8 @@ pub struct Map {
     /// Taken by a call that changes the length, before it locks the regions. Other calls need the
     /// regions only, so they do not wait for a write to the file.
     pub(crate) growing: Lock,
+    /// Device and number of the file; zeros for memory.
+    pub(crate) identity: [u64; 2],
     /// This process among those that use the map, after it has joined them.
     pub(crate) member: PerProcess<Member>,
     /// How long threads that wait for a word spin.

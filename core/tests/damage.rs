@@ -143,3 +143,27 @@ fn the_first_fault_of_a_map_is_reported_in_each_process() {
 fn without_the_setting_nothing_is_reported() {
     assert_eq!(report_of(|| damage_a_map(false)).0, Vec::<String>::new());
 }
+
+/// The lock would belong to this process until its end.
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
+#[test]
+fn a_mutex_is_unlocked_also_if_another_page_is_damaged() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&[0; 3 * PAGE]);
+        let mut options = Options::new();
+        let map = options.access(safemap::Access::Write).repair(true).open(file.path()).unwrap();
+        let mutex = safemap::ipc::Mutex::new(&map, 0).unwrap();
+        let guard = mutex.lock().unwrap();
+        file.set_len(PAGE as u64);
+        read_directly(&map, 2 * PAGE);
+        assert!(mutex.try_lock().is_err(), "the map is damaged");
+        guard.unlock().unwrap();
+        file.set_len(3 * PAGE as u64);
+        map.restore().unwrap();
+        assert!(!mutex.try_lock().unwrap().unwrap().owner_died());
+    });
+}

@@ -500,3 +500,24 @@ fn processes_of_two_pid_namespaces_see_each_other() {
         }
     });
 }
+
+/// A program closes all descriptors, and opens another file under the number of the map's.
+#[test]
+fn an_id_does_not_end_when_the_program_closes_the_descriptor_of_the_map() {
+    succeeds_in_child(|| {
+        let file = TempFile::new(&[0; 8]);
+        let map = writable(file.path());
+        let liveness = Liveness::join(&map).unwrap();
+        let number = map.file().unwrap().as_raw_fd();
+        // SAFETY: the map is forgotten below, so that the number is not closed again.
+        unsafe { libc::close(number) };
+        let id = liveness.id().unwrap();
+        assert!(Liveness::is_alive(&map, id).is_err());
+        let other = TempFile::new(&[0; 8]).open();
+        assert_eq!(other.as_raw_fd(), number);
+        assert!(Liveness::is_alive(&map, id).is_err());
+        assert!(Liveness::join(&map).is_err());
+        assert!(is_alive(&writable(file.path()), id));
+        std::mem::forget(map);
+    });
+}

@@ -257,3 +257,16 @@ fn a_truncated_file_is_a_fault() {
     assert!(matches!(mutex.try_lock(), Err(Error::Fault { offset: PAGE })));
     assert!(matches!(mutex.lock(), Err(Error::Fault { offset: PAGE })));
 }
+
+/// The process id, a hint, is on a page that the file has lost.
+#[test]
+fn a_mutex_across_a_truncated_page_can_be_locked_and_unlocked() {
+    let file = TempFile::new(&[0; 2 * PAGE]);
+    let map = file.map();
+    let mutex = Mutex::new(&map, PAGE - 8).unwrap();
+    file.set_len(PAGE as u64);
+    for _ in 0..2 {
+        mutex.try_lock().unwrap().expect("no thread has it").unlock().unwrap();
+        mutex.lock_timeout(SOON).unwrap().expect("no thread has it").unlock().unwrap();
+    }
+}

@@ -186,8 +186,9 @@ class _Mutex:
     slow or stopped keeps the lock.
 
     The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
-    locked through this object, close() of the map raises BufferError. If the object is deleted
-    while it is locked, the mutex stays locked until the map is closed or the process ends.
+    locked, or a thread waits for it, close() of the map raises BufferError. If the object is deleted
+    while it is locked, the mutex stays locked until the map is closed or the process ends. An
+    exception in the block is not a crash: later owners get no report.
     """
 
     def __new__(cls, map: mmap, offset: int) -> Self:
@@ -224,7 +225,10 @@ class _Mutex:
         """Unlocks the mutex. Raises RuntimeError if it is not locked through this object."""
 
     def mark_consistent(self) -> None:
-        """Ends the report of a crash: later owners do not get it."""
+        """Ends the report of a crash: later owners do not get it.
+
+        Raises RuntimeError if it is not locked through this object.
+        """
 
     def __enter__(self) -> Self:
         """Locks the mutex."""

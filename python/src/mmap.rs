@@ -97,11 +97,13 @@ impl Mmap {
         if self.map.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
-    /// Raises BufferError if this process has locked a mutex of the map.
+    /// Raises BufferError if this process has locked a mutex of the map, or waits for one.
     pub(crate) fn ensure_unlocked(&self) -> PyResult<()> {
         match self.mutexes.is_zero() {
             true => Ok(()),
-            false => Err(exported("cannot close a map while a mutex of it is locked")),
+            false => {
+                Err(exported("cannot close a map while a mutex of it is locked or waited for"))
+            }
         }
     }
 
@@ -369,6 +371,7 @@ impl Mmap {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let _ = (exc_type, exc_value, traceback);
+        self.ensure_unlocked()?;
         self.map.close(py)
     }
 

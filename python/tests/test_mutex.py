@@ -82,9 +82,41 @@ class Locks(FileCase):
         with self.mutex:
             for keywords in ({}, {"detach": True}):
                 self.assertRaisesRegex(BufferError, "mutex", self.m.close, **keywords)
+                with self.assertRaisesRegex(BufferError, "mutex"), self.m:
+                    pass
             self.m.resize(4096)
         self.m.close()
         self.assertRaisesRegex(ValueError, "closed", self.mutex.acquire)
+
+    def test_a_map_cannot_be_closed_while_a_thread_waits_for_a_mutex(self):
+        other = Mutex(self.m, 0)
+        with self.mutex:
+            thread = threading.Thread(target=lambda: (other.acquire(), other.release()))
+            thread.start()
+            time.sleep(0.1)
+            self.assertRaisesRegex(BufferError, "mutex", self.m.close)
+        thread.join(10)
+        self.m.close()
+
+    def test_a_map_can_be_closed_after_a_locked_mutex_was_deleted(self):
+        Mutex(self.m, 0).acquire()
+        self.assertIs(self.mutex.acquire(0), False)
+        self.m.close()
+        with safemap.open(self.latest, "r+") as m, Mutex(m, 0) as guard:
+            self.assertIs(guard.owner_died, True)
+
+    @unix_only("a mapped file cannot be truncated")
+    def test_a_failed_release_can_be_repeated(self):
+        self.mutex.acquire()
+        os.truncate(self.latest, 0)
+        self.assertRaises(safemap.FaultError, self.mutex.release)
+        os.truncate(self.latest, 128)
+        # The word is gone with the page, and so is the lock.
+        self.assertRaisesRegex(OSError, "taken the lock over", self.mutex.release)
+        self.assertRaises(RuntimeError, self.mutex.release)
+
+    def test_only_the_owner_marks_the_data_consistent(self):
+        self.assertRaisesRegex(RuntimeError, "not locked", self.mutex.mark_consistent)
 
     def test_a_map_of_the_class_mmap(self):
         with open(self.latest, "r+b") as file:
@@ -115,6 +147,14 @@ class Locks(FileCase):
             guard.mark_consistent()
         with self.mutex as guard:
             self.assertIs(guard.owner_died, False)
+
+    @unix_only(NO_FORK)
+    def test_a_forked_child_leaves_the_block(self):
+        with self.mutex:
+            child = os.fork()
+        if child == 0:
+            os._exit(0)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
 
     @unix_only(NO_FORK)
     def test_a_forked_child_does_not_own_the_lock(self):

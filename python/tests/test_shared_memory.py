@@ -605,11 +605,13 @@ class InterpreterTests(unittest.TestCase):
     """The interpreter's own tests of shared memory, with this class."""
 
     CODE = """
-        import sys, unittest
+        import signal, sys, unittest
         from multiprocessing import shared_memory
         import safemap._shared_memory, safemap.ipc
         from test import _test_multiprocessing as tests
 
+        # A process in the background may ignore SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         shared_memory.SharedMemory = safemap.ipc.SharedMemory
         # The tests replace this function.
         safemap._shared_memory._unused_name = lambda: shared_memory._make_filename()

@@ -86,6 +86,17 @@ impl Map {
         size: usize,
     ) -> Result<u64> {
         self.ensure_intact()?;
+        self.update_even_if_damaged(call, at, update, size)
+    }
+
+    /// Like the slow path of [`Map::update_word`], also if pages of the map are damaged.
+    pub(crate) fn update_even_if_damaged(
+        &self,
+        call: &'static str,
+        at: usize,
+        update: Update,
+        size: usize,
+    ) -> Result<u64> {
         fault::ensure_ready();
         let span = self.span_at(call, at, size)?;
         let (base, loaded) = self.update_once(span, update)?;

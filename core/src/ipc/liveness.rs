@@ -161,7 +161,12 @@ impl Liveness {
         if !token_id::is_valid(id) {
             return Ok(false);
         }
-        token::is_alive(file, id).map_err(Error::os("is_alive"))
+        let is_alive = token::is_alive(file, id).map_err(Error::os("is_alive"))?;
+        if !is_alive {
+            // Only the file of the map knows its ids.
+            ensure_is_open("is_alive", map, file)?;
+        }
+        Ok(is_alive)
     }
 }
 
@@ -184,9 +189,21 @@ fn shared_file<'map>(call: &'static str, map: &'map Map) -> Result<BorrowedFile<
 /// Like [`shared_file`], for calls that open the file again. Opening a device may have effects.
 pub(super) fn regular_file<'map>(call: &'static str, map: &'map Map) -> Result<BorrowedFile<'map>> {
     let file = shared_file(call, map)?;
+    ensure_is_open(call, map, file)?;
     match sys::file::regular_len(file).map_err(Error::os(call))? {
         Some(_) => Ok(file),
         None => Err(Error::Unsupported("a device cannot be locked")),
+    }
+}
+
+/// Fails if the program has closed the descriptor of the map by its number.
+fn ensure_is_open(call: &'static str, map: &Map, file: BorrowedFile<'_>) -> Result<()> {
+    match sys::file::is_still(file, map.identity) {
+        true => Ok(()),
+        false => Err(Error::Os {
+            call,
+            source: std::io::Error::other("the program has closed the descriptor of the map"),
+        }),
     }
 }
 

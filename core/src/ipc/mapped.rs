@@ -18,37 +18,47 @@ pub(super) struct Mapped<'a> {
     pub(super) map: &'a Map,
     /// The method of the caller, for errors.
     pub(super) call: &'static str,
+    /// Whether a lock is released, which must not fail because of other pages.
+    pub(super) is_unlocking: bool,
 }
 
 impl Map {
     /// Returns this process as an owner. Joins at first use.
     pub(super) fn owner(&self) -> Result<Owner> {
         match self.owner_now() {
-            Some((owner, _)) => Ok(owner),
+            Some(owner) => Ok(owner),
             None => self.join(),
         }
     }
 
-    /// Returns this process as an owner, if it has joined, and the number of forks.
+    /// Returns this process as an owner, if it has joined.
     #[inline]
-    pub(super) fn owner_now(&self) -> Option<(Owner, u64)> {
-        self.member.get().map(|(member, forks)| (member.owner, forks))
+    pub(super) fn owner_now(&self) -> Option<Owner> {
+        self.member.get().map(|(member, forks)| Owner { id: member.id, pid: member.pid, forks })
     }
 
     #[cold]
     fn join(&self) -> Result<Owner> {
-        let join = || {
-            let Liveness(token) = Liveness::join(self)?;
-            // In a child that has been forked since, the id is not used: its parent has it.
-            let owner = Owner { id: token.id().unwrap_or(0), pid: std::process::id() };
-            Ok(Member { owner, _token: token })
-        };
-        self.member.get_or_make(join).map(|member| member.owner)
+        loop {
+            self.member.get_or_make(|| {
+                let Liveness(token) = Liveness::join(self)?;
+                // In a child that has been forked since, the id is not used: its parent has it.
+                let (id, pid) = (token.id().unwrap_or(0), std::process::id());
+                Ok(Member { id, pid, _token: token })
+            })?;
+            if let Some(owner) = self.owner_now() {
+                return Ok(owner);
+            }
+        }
     }
 }
 
 impl Words for Mapped<'_> {
     type Error = Error;
+
+    fn owner(&self) -> Result<Owner> {
+        self.map.owner()
+    }
 
     #[inline]
     fn compare_exchange(
@@ -58,18 +68,15 @@ impl Words for Mapped<'_> {
         new: u64,
     ) -> Result<std::result::Result<u64, u64>> {
         let exchange = Update::CompareExchange { expected: current, new };
-        let former = self.map.update_word(self.call, at, exchange)?;
+        let former = match self.is_unlocking {
+            true => self.map.update_even_if_damaged(self.call, at, exchange, size_of::<u64>())?,
+            false => self.map.update_word(self.call, at, exchange)?,
+        };
         Ok(if former == current { Ok(former) } else { Err(former) })
     }
 
-    #[inline]
-    fn swap(&self, at: usize, word: u64) -> Result<u64> {
-        self.map.update_word(self.call, at, Update::Swap(word))
-    }
-
-    #[inline]
-    fn store_hint(&self, at: usize, hint: u32) -> Result<()> {
-        self.map.store_word(self.call, at, hint)
+    fn store_hint(&self, at: usize, hint: u32) {
+        let _ = self.map.store_word(self.call, at, hint);
     }
 
     fn is_alive(&self, id: u64) -> Result<bool> {

@@ -33,6 +33,8 @@ mod words;
 pub use atomic::Atomic;
 pub use liveness::Liveness;
 pub(crate) use member::Member;
+#[doc(hidden)]
+pub use mutex::KeptLock;
 pub use mutex::{Mutex, MutexGuard};
 pub use range_lock::{RangeGuard, has_range_locks};
 pub use shared_memory::{remove_shared_memory, shared_memory_names};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::words::Words;
+use super::words::{Owner, Words};
 
 /// What the kernel keeps when a process crashes.
 #[derive(Default)]
@@ -84,6 +84,13 @@ impl<'a> Process<'a> {
         Ok(())
     }
 
+    /// Stores a word, as one operation.
+    pub(super) fn store(&self, at: usize, word: u64) -> Result<(), Stop> {
+        self.step()?;
+        self.replace(at, word);
+        Ok(())
+    }
+
     /// Loads a word, as one operation.
     pub(super) fn load(&self, at: usize) -> Result<u64, Stop> {
         self.step()?;
@@ -102,6 +109,10 @@ impl<'a> Process<'a> {
 impl Words for Process<'_> {
     type Error = Stop;
 
+    fn owner(&self) -> Result<Owner, Stop> {
+        Ok(Owner { id: self.id, pid: 0, forks: 0 })
+    }
+
     fn compare_exchange(
         &self,
         at: usize,
@@ -116,14 +127,7 @@ impl Words for Process<'_> {
         Ok(Ok(self.replace(at, new)))
     }
 
-    fn swap(&self, at: usize, word: u64) -> Result<u64, Stop> {
-        self.step()?;
-        Ok(self.replace(at, word))
-    }
-
-    fn store_hint(&self, _at: usize, _hint: u32) -> Result<(), Stop> {
-        self.step()
-    }
+    fn store_hint(&self, _at: usize, _hint: u32) {}
 
     fn is_alive(&self, id: u64) -> Result<bool, Stop> {
         self.step()?;

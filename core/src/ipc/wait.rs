@@ -132,7 +132,7 @@ impl Map {
     pub fn notify(&self, at: usize, count: u32) -> Result<()> {
         self.ensure_seen_by_others()?;
         self.atomic::<u32>(at)?;
-        self.wake(at, count)
+        if count == 0 { Ok(()) } else { self.wake(at, count) }
     }
 
     /// Fails if other processes do not see this memory.

@@ -12,11 +12,16 @@ pub(crate) struct Owner {
     pub(crate) id: u64,
     /// Its process id, for humans.
     pub(crate) pid: u32,
+    /// The number of forks of the process: in a forked child it is another one.
+    pub(crate) forks: u64,
 }
 
 /// Words of shared memory, as one process uses them. Offsets are in bytes.
 pub(crate) trait Words {
     type Error;
+
+    /// Returns this process. In a forked child, that is another one than in its parent.
+    fn owner(&self) -> Result<Owner, Self::Error>;
 
     /// Replaces `current` by `new`, sequentially consistent; returns the former word, as `Err` if
     /// it was another one.
@@ -27,11 +32,8 @@ pub(crate) trait Words {
         new: u64,
     ) -> Result<Result<u64, u64>, Self::Error>;
 
-    /// Replaces the word, sequentially consistent, and returns the former one.
-    fn swap(&self, at: usize, word: u64) -> Result<u64, Self::Error>;
-
-    /// Stores the 32 bits at `at`, without ordering: a hint for humans.
-    fn store_hint(&self, at: usize, hint: u32) -> Result<(), Self::Error>;
+    /// Stores the 32 bits at `at`, without ordering: a hint for humans. It may fail.
+    fn store_hint(&self, at: usize, hint: u32);
 
     /// Returns whether the process with this id exists.
     fn is_alive(&self, id: u64) -> Result<bool, Self::Error>;

@@ -70,6 +70,7 @@ impl Options {
             has_fixed_len,
             growing: Lock::new(),
             drop_behind: self.drop_behind,
+            identity: state.map_or([0; 2], |state| state.identity),
             member: PerProcess::new(),
             spin: SpinBudget::new(self.spin),
             path: None,

@@ -3,10 +3,13 @@
 use std::io;
 
 /// The length, the kind and the page size of a file.
+#[derive(Clone, Copy)]
 pub(crate) struct FileState {
     /// Length in bytes; `None` for files without a length (character devices, consoles, pipes).
     pub(crate) len: Option<u64>,
     pub(crate) is_directory: bool,
+    /// Device and number; zeros on Windows.
+    pub(crate) identity: [u64; 2],
     /// Size of the file's huge pages; `None` for ordinary pages, and always on Windows.
     pub(crate) huge_page: Option<usize>,
 }

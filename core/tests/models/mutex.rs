@@ -12,7 +12,7 @@ use loom::{
         Mutex,
         atomic::{
             AtomicU64,
-            Ordering::{self, Acquire, Relaxed, SeqCst},
+            Ordering::{self, Relaxed, SeqCst},
         },
     },
     thread,
@@ -38,6 +38,12 @@ unsafe impl Sync for Shared {}
 /// The id of the process that crashes.
 const CRASHED: u64 = 9;
 
+/// The words, as one process uses them.
+struct Process<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
 struct Shared {
     word: AtomicU64,
     data: UnsafeCell<u64>,
@@ -46,8 +52,12 @@ struct Shared {
     exists: Mutex<bool>,
 }
 
-impl Words for Shared {
+impl Words for Process<'_> {
     type Error = Infallible;
+
+    fn owner(&self) -> Result<Owner, Infallible> {
+        Ok(Owner { id: self.id, pid: 0, forks: 0 })
+    }
 
     fn compare_exchange(
         &self,
@@ -55,19 +65,15 @@ impl Words for Shared {
         current: u64,
         new: u64,
     ) -> Result<Result<u64, u64>, Infallible> {
-        Ok(self.word.compare_exchange(current, new, SeqCst, Acquire))
+        let is_unlock = new >> 2 == 0;
+        let order = if is_unlock { UNLOCK.get() } else { SeqCst };
+        Ok(self.shared.word.compare_exchange(current, new, order, Relaxed))
     }
 
-    fn swap(&self, _at: usize, word: u64) -> Result<u64, Infallible> {
-        Ok(self.word.swap(word, UNLOCK.get()))
-    }
-
-    fn store_hint(&self, _at: usize, _hint: u32) -> Result<(), Infallible> {
-        Ok(())
-    }
+    fn store_hint(&self, _at: usize, _hint: u32) {}
 
     fn is_alive(&self, id: u64) -> Result<bool, Infallible> {
-        Ok(id != CRASHED || (LIVENESS.get() && *self.exists.lock().unwrap()))
+        Ok(id != CRASHED || (LIVENESS.get() && *self.shared.exists.lock().unwrap()))
     }
 
     fn sleep(&self, _at: usize, _expected: u64, _timeout: Duration) -> Result<(), Infallible> {
@@ -113,16 +119,17 @@ fn in_thread(
 /// Locks, changes the data, unlocks.
 fn once(id: u64) -> impl FnOnce(&Shared) + Send + 'static {
     move |shared| {
-        let Ok(locked) = lock(shared, 0, Owner { id, pid: 0 }, None);
-        assert!(locked.is_some());
+        let process = Process { shared, id };
+        let Ok(locked) = lock(&process, 0, None);
         shared.add();
-        let Ok(()) = unlock(shared, 0, false);
+        let Ok(was_locked) = unlock(&process, 0, locked.unwrap(), false);
+        assert!(was_locked);
     }
 }
 
 /// Locks, changes the data, and crashes.
 fn crashes(shared: &Shared) {
-    let Ok(locked) = try_lock(shared, 0, Owner { id: CRASHED, pid: 0 });
+    let Ok(locked) = try_lock(&Process { shared, id: CRASHED }, 0);
     if locked.is_some() {
         shared.add();
     }

@@ -1,18 +1,21 @@
 //! The class `safemap.ipc.Mutex`.
 
 use std::{
-    sync::atomic::{
-        AtomicBool, AtomicU64,
-        Ordering::{Relaxed, SeqCst},
+    sync::{
+        Mutex as StdMutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::{Duration, Instant},
 };
 
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*};
-use safemap::{Map, forks, ipc};
+use safemap::{Error, Map, forks, ipc};
 
 use super::{timeout::Timeout, words::word_error};
-use crate::mmap::Mmap;
+use crate::{error::closed, mmap::Mmap};
 
 /// The longest time without a check for signals, and during which close() has to wait.
 const SLICE: Duration = Duration::from_millis(50);
@@ -27,8 +30,9 @@ const SLICE: Duration = Duration::from_millis(50);
 /// slow or stopped keeps the lock.
 ///
 /// The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
-/// locked through this object, the map cannot be closed. If the object is deleted while it is
-/// locked, the mutex stays locked until the map is closed or the process ends.
+/// locked, or a thread waits for it, close() of the map raises BufferError. If the object is deleted
+/// while it is locked, the mutex stays locked until the map is closed or the process ends. An
+/// exception in the block is not a crash: later owners get no report.
 ///
 /// Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset, a
 /// private or anonymous map, and where the system cannot say which processes exist, TypeError for a
@@ -39,10 +43,9 @@ pub(crate) struct Mutex {
     map: Py<Mmap>,
     #[pyo3(get)]
     offset: usize,
-    /// The number of forks plus one when this object locked the mutex; 0 if it has not.
-    locked: AtomicU64,
+    /// The lock of this object, and the number of forks when it got it.
+    held: StdMutex<Option<Held>>,
     owner_died: AtomicBool,
-    is_dirty: AtomicBool,
 }
 
 #[pymethods]
@@ -54,9 +57,8 @@ impl Mutex {
         Ok(Mutex {
             map: map.clone().unbind(),
             offset,
-            locked: AtomicU64::new(0),
+            held: StdMutex::new(None),
             owner_died: AtomicBool::new(false),
-            is_dirty: AtomicBool::new(false),
         })
     }
 
@@ -65,11 +67,21 @@ impl Mutex {
     #[pyo3(signature = (timeout = None))]
     fn acquire(&self, py: Python<'_>, timeout: Option<Timeout>) -> PyResult<bool> {
         let deadline = timeout.and_then(Timeout::deadline);
+        // Counted before the wait: close() fails while a thread may be getting the lock.
+        let counted = self.map.get().mutexes.count();
         loop {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let lock = |map: &Map| Ok(self.lock(map, slice));
-            if self.map.get().run_detached(py, lock)?.map_err(word_error)? {
+            if let Some(lock) = self.map.get().run_detached(py, lock)?.map_err(word_error)? {
+                if self.map.get().map.is_closed() {
+                    // Another thread closed it in between; the lock ends with the map.
+                    return Err(closed());
+                }
+                self.owner_died.store(lock.owner_died(), Relaxed);
+                let (forks, is_dirty) = (forks(), lock.owner_died());
+                *self.held() = Some(Held { lock, forks, is_dirty });
+                std::mem::forget(counted);
                 return Ok(true);
             }
             if left.is_some_and(|left| left <= SLICE) {
@@ -81,16 +93,23 @@ impl Mutex {
 
     /// Unlocks the mutex. Raises RuntimeError if it is not locked through this object.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
-        let owner = forks() + 1;
-        if self.locked.compare_exchange(owner, 0, SeqCst, SeqCst).is_err() {
-            return Err(PyRuntimeError::new_err("the mutex is not locked by this process"));
-        }
-        let is_dirty = self.is_dirty.load(Relaxed);
+        let Some(held) = self.take() else { return Err(not_locked()) };
+        let unlock = |map: &Map| {
+            let guard = ipc::Mutex::new(map, self.offset)?.guard_of(held.lock);
+            if !held.is_dirty {
+                guard.mark_consistent();
+            }
+            guard.unlock()
+        };
         let mmap = self.map.get();
-        let unlock = |map: &Map| ipc::Mutex::new(map, self.offset)?.unlock_kept(is_dirty);
-        let unlocked = mmap.map.with(py, unlock, word_error);
-        mmap.mutexes.sub();
-        unlocked
+        let unlocked = mmap.map.with(py, |map| Ok(unlock(map)), word_error)?;
+        if matches!(unlocked, Err(Error::Fault { .. })) {
+            // Still locked: another attempt may succeed.
+            *self.held() = Some(held);
+        } else {
+            mmap.mutexes.sub();
+        }
+        unlocked.map_err(word_error)
     }
 
     /// Whether an owner has crashed, and no owner since has called mark_consistent().
@@ -100,8 +119,14 @@ impl Mutex {
     }
 
     /// Ends the report of a crash: later owners do not get it.
-    fn mark_consistent(&self) {
-        self.is_dirty.store(false, Relaxed);
+    ///
+    /// Raises RuntimeError if it is not locked through this object.
+    fn mark_consistent(&self) -> PyResult<()> {
+        match self.held().as_mut().filter(|held| held.forks == forks()) {
+            Some(held) => held.is_dirty = false,
+            None => return Err(not_locked()),
+        }
+        Ok(())
     }
 
     /// The process id of the owner, None if the mutex is unlocked. For humans only: it may be that
@@ -124,7 +149,9 @@ impl Mutex {
         _error: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.release(py)
+        // A forked child leaves the block, and its parent has the lock.
+        let is_of_parent = self.held().as_ref().is_some_and(|held| held.forks != forks());
+        if is_of_parent { Ok(()) } else { self.release(py) }
     }
 
     fn __repr__(&self) -> String {
@@ -136,24 +163,59 @@ impl Mutex {
     }
 }
 
+/// A lock, and what happens when it is released.
+#[derive(Clone, Copy)]
+struct Held {
+    lock: ipc::KeptLock,
+    forks: u64,
+    is_dirty: bool,
+}
+
 impl Mutex {
-    /// Locks the mutex and records that; returns false after `slice`. The fields are written while
-    /// it is locked.
-    fn lock(&self, map: &Map, slice: Duration) -> safemap::Result<bool> {
-        let mutex = ipc::Mutex::new(map, self.offset)?;
-        let Some(guard) = mutex.lock_timeout(slice)? else { return Ok(false) };
-        let owner_died = guard.keep();
-        self.map.get().mutexes.add();
-        self.owner_died.store(owner_died, Relaxed);
-        self.is_dirty.store(owner_died, Relaxed);
-        self.locked.store(forks() + 1, SeqCst);
-        Ok(true)
+    /// Locks the mutex; returns `None` after `slice`.
+    fn lock(&self, map: &Map, slice: Duration) -> safemap::Result<Option<ipc::KeptLock>> {
+        let guard = ipc::Mutex::new(map, self.offset)?.lock_timeout(slice)?;
+        Ok(guard.map(ipc::MutexGuard::keep))
+    }
+
+    /// Takes the lock, if this process has it.
+    fn take(&self) -> Option<Held> {
+        self.held().take_if(|held| held.forks == forks())
+    }
+
+    /// Only threads that are attached to the interpreter lock the record, so that with the GIL no
+    /// fork comes in between.
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How many mutexes of a map this process has locked. Those of its parent do not count in a forked
-/// child.
+impl Drop for Mutex {
+    /// The mutex stays locked until the map is closed, which must be possible.
+    fn drop(&mut self) {
+        if self.take().is_some() {
+            self.map.get().mutexes.sub();
+        }
+    }
+}
+
+#[cold]
+fn not_locked() -> PyErr {
+    PyRuntimeError::new_err("the mutex is not locked by this process through this object")
+}
+
+/// How many mutexes of a map this process has locked, or waits for. Those of its parent do not count
+/// in a forked child.
 pub(crate) struct LockedCount(AtomicU64);
+
+/// Counts a mutex until it is dropped.
+struct Counted<'a>(&'a LockedCount);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.sub();
+    }
+}
 
 /// The upper half of a count is the number of forks.
 const FORKS_SHIFT: u32 = 32;
@@ -167,12 +229,14 @@ impl LockedCount {
         current(self.0.load(SeqCst)) as u32 == 0
     }
 
-    fn add(&self) {
+    fn count(&self) -> Counted<'_> {
         self.change(|count| count + 1);
+        Counted(self)
     }
 
     fn sub(&self) {
-        self.change(|count| count - 1);
+        // The count may be that of a parent.
+        self.change(|count| if count as u32 == 0 { count } else { count - 1 });
     }
 
     fn change(&self, change: impl Fn(u64) -> u64) {

@@ -6,7 +6,7 @@ mod tests;
 
 use std::{
     cell::Cell,
-    fmt,
+    fmt, io,
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ use std::{
 use super::Liveness;
 use super::mapped::Mapped;
 use crate::{Access, Error, Map, Result, access::Update, sys::fork};
-use protocol::{ID_SHIFT, Locked, PID, SIZE, first_exchange, has_waiters, unlocked};
+use protocol::{ID_SHIFT, Locked, PID, SIZE, first_exchange, last_exchange};
 
 /// A mutual exclusion between processes that survives a crash of its owner.
 ///
@@ -36,10 +36,14 @@ use protocol::{ID_SHIFT, Locked, PID, SIZE, first_exchange, has_waiters, unlocke
 ///   until its process ends.
 /// - Waiting threads get the lock in no particular order.
 /// - Processes that can write the map can break the lock, not the memory safety of others.
+/// - A panic is not a crash: it drops the guard, and later owners get no report.
+/// - Threads that wait get no preference: the owner may lock again before one of them wakes up.
 ///
 /// # Forked children
 ///
-/// A child does not own the locks of its parent. A guard that it inherits has no effect.
+/// A child does not own the locks of its parent. A guard that it inherits has no effect. If a signal
+/// handler forks while its thread locks or unlocks a mutex, the child must not return from the
+/// handler: `fork` is not async-signal-safe (POSIX.1-2024).
 ///
 /// # Platforms
 ///
@@ -89,8 +93,7 @@ pub struct Mutex<'a> {
 #[must_use = "the mutex is unlocked when the guard is dropped"]
 pub struct MutexGuard<'a> {
     mutex: Mutex<'a>,
-    forks: u64,
-    owner_died: bool,
+    locked: Locked,
     /// Whether the next owner gets the same report.
     is_dirty: Cell<bool>,
 }
@@ -125,8 +128,9 @@ impl<'a> Mutex<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`], [`Error::OutOfBounds`] if the map has become shorter; in a forked child
-    /// also those of [`Liveness::join`].
+    /// [`Error::Fault`], [`Error::Damaged`], [`Error::OutOfBounds`] if the map has become shorter,
+    /// [`Error::Os`] if the program has closed the map's descriptor; in a forked child also those
+    /// of [`Liveness::join`].
     ///
     /// # Examples
     ///
@@ -142,17 +146,15 @@ impl<'a> Mutex<'a> {
     /// Fast path of the methods that lock. Returns `None` if the slow path is needed.
     #[inline(always)]
     fn lock_fast(&self) -> Option<MutexGuard<'a>> {
-        let (owner, forks) = self.map.owner_now()?;
+        let owner = self.map.owner_now()?;
         let (expected, new) = first_exchange(owner);
-        if !self.map.try_exchange_and_note(self.at, expected, new, owner.pid)? {
-            return None;
-        }
-        Some(MutexGuard { mutex: *self, forks, owner_died: false, is_dirty: Cell::new(false) })
+        let is_locked = self.map.try_exchange_and_note(self.at, expected, new, owner.pid)?;
+        is_locked.then(|| self.guard(Locked { owner, owner_died: false }))
     }
 
     #[cold]
     fn lock_slowly(&self) -> Result<MutexGuard<'a>> {
-        let locked = protocol::lock(&self.words("lock"), self.at, self.map.owner()?, None)?;
+        let locked = protocol::lock(&self.words("lock"), self.at, None)?;
         Ok(self.guard(locked.expect("a wait without a deadline ends with the lock")))
     }
 
@@ -180,7 +182,7 @@ impl<'a> Mutex<'a> {
         if let Some(guard) = self.lock_fast() {
             return Ok(Some(guard));
         }
-        let locked = protocol::try_lock(&self.words("try_lock"), self.at, self.map.owner()?)?;
+        let locked = protocol::try_lock(&self.words("try_lock"), self.at)?;
         Ok(locked.map(|locked| self.guard(locked)))
     }
 
@@ -209,8 +211,7 @@ impl<'a> Mutex<'a> {
             return Ok(Some(guard));
         }
         let deadline = Instant::now().checked_add(timeout);
-        let words = self.words("lock_timeout");
-        let locked = protocol::lock(&words, self.at, self.map.owner()?, deadline)?;
+        let locked = protocol::lock(&self.words("lock_timeout"), self.at, deadline)?;
         Ok(locked.map(|locked| self.guard(locked)))
     }
 
@@ -232,21 +233,33 @@ impl<'a> Mutex<'a> {
         self.map.load_word("holder", self.at + PID).map(Some)
     }
 
-    /// Unlocks the mutex after [`MutexGuard::keep`]. If `is_dirty`, the next owner gets the report
-    /// of a crash.
+    /// Makes a guard again of what [`MutexGuard::keep`] has returned.
     #[doc(hidden)]
-    pub fn unlock_kept(&self, is_dirty: bool) -> Result<()> {
-        protocol::unlock(&self.words("unlock"), self.at, is_dirty)
+    pub fn guard_of(&self, kept: KeptLock) -> MutexGuard<'a> {
+        self.guard(kept.0)
     }
 
     fn words(&self, call: &'static str) -> Mapped<'a> {
-        Mapped { map: self.map, call }
+        Mapped { map: self.map, call, is_unlocking: call == UNLOCK }
     }
 
+    #[inline]
     fn guard(self, locked: Locked) -> MutexGuard<'a> {
-        let Locked { owner_died } = locked;
-        let is_dirty = Cell::new(owner_died);
-        MutexGuard { mutex: self, forks: fork::current(), owner_died, is_dirty }
+        MutexGuard { mutex: self, locked, is_dirty: Cell::new(locked.owner_died) }
+    }
+}
+
+/// A lock without a guard, for the Python package.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct KeptLock(Locked);
+
+impl KeptLock {
+    /// As [`MutexGuard::owner_died`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn owner_died(self) -> bool {
+        self.0.owner_died
     }
 }
 
@@ -258,7 +271,7 @@ impl MutexGuard<'_> {
     /// See [`Mutex`].
     #[must_use]
     pub fn owner_died(&self) -> bool {
-        self.owner_died
+        self.locked.owner_died
     }
 
     /// Ends the report of a crash: later owners do not get it.
@@ -274,43 +287,50 @@ impl MutexGuard<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] and [`Error::OutOfBounds`]: the mutex stays locked.
+    /// [`Error::Fault`] and [`Error::OutOfBounds`]: the mutex stays locked until the map is dropped or
+    /// the process ends. [`Error::Os`] if another process has taken the lock
+    /// over, because this one counted as crashed: see the limits in [`Liveness`].
     ///
     /// # Examples
     ///
     /// See [`Mutex`].
     pub fn unlock(self) -> Result<()> {
-        let guard = std::mem::ManuallyDrop::new(self);
-        guard.release()
+        std::mem::ManuallyDrop::new(self).release()
     }
 
-    /// Ends the guard without unlocking, for [`Mutex::unlock_kept`]. Returns whether an owner has
-    /// crashed.
+    /// Ends the guard without unlocking. [`Mutex::guard_of`] makes one again.
     #[doc(hidden)]
     #[must_use]
-    pub fn keep(self) -> bool {
-        std::mem::ManuallyDrop::new(self).owner_died
+    pub fn keep(self) -> KeptLock {
+        KeptLock(std::mem::ManuallyDrop::new(self).locked)
     }
 
     #[inline]
     fn release(&self) -> Result<()> {
-        if fork::current() != self.forks {
+        if fork::current() != self.locked.owner.forks {
             // The parent has the lock.
             return Ok(());
         }
-        let Mutex { map, at } = self.mutex;
-        match map.try_update::<u64>(at, Update::Swap(unlocked(self.is_dirty.get()))) {
-            Some(former) if !has_waiters(former) => Ok(()),
-            Some(_) => map.wake(at, 1),
-            None => self.release_slowly(),
+        let (expected, new) = last_exchange(self.locked, self.is_dirty.get());
+        let exchange = Update::CompareExchange { expected, new };
+        match self.mutex.map.try_update::<u64>(self.mutex.at, exchange) {
+            Some(former) if former == expected => Ok(()),
+            _ => self.release_slowly(),
         }
     }
 
     #[cold]
     fn release_slowly(&self) -> Result<()> {
-        protocol::unlock(&self.mutex.words("unlock"), self.mutex.at, self.is_dirty.get())
+        let (words, at) = (self.mutex.words(UNLOCK), self.mutex.at);
+        match protocol::unlock(&words, at, self.locked, self.is_dirty.get())? {
+            true => Ok(()),
+            false => Err(Error::Os { call: UNLOCK, source: io::Error::other(TAKEN_OVER) }),
+        }
     }
 }
+
+const UNLOCK: &str = "unlock";
+const TAKEN_OVER: &str = "another process has taken the lock over: this one counted as crashed";
 
 impl Drop for MutexGuard<'_> {
     #[inline]
@@ -332,7 +352,7 @@ impl fmt::Debug for MutexGuard<'_> {
         let Mutex { at, .. } = self.mutex;
         f.debug_struct("MutexGuard")
             .field("offset", &at)
-            .field("owner_died", &self.owner_died)
+            .field("owner_died", &self.owner_died())
             .finish()
     }
 }

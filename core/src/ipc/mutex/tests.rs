@@ -4,11 +4,8 @@
 
 use std::cell::Cell;
 
-use super::protocol::{lock, unlock};
-use crate::ipc::{
-    simulated::{Control, Memory, Process, Stop},
-    words::{Owner, Words},
-};
+use super::protocol::{lock, try_lock, unlock};
+use crate::ipc::simulated::{Control, Memory, Process, Stop};
 
 const AT: usize = 0;
 const FIRST: usize = 64;
@@ -27,6 +24,8 @@ struct Record {
     /// Unequal words without a report that an owner has crashed.
     unreported: Cell<usize>,
     reports: Cell<usize>,
+    /// An unlock found that another process has the lock.
+    lost: Cell<usize>,
     stuck: Cell<usize>,
 }
 
@@ -46,21 +45,22 @@ impl Record {
     }
 
     fn critical_section(&self, process: &Process<'_>) -> Result<(), Stop> {
-        let owner = Owner { id: process.id, pid: 1 };
-        let locked = lock(process, AT, owner, None)?.expect("there is no deadline");
+        let locked = lock(process, AT, None)?.expect("there is no deadline");
         count(&self.overlaps, self.holder.replace(Some(process.id)).is_some());
         count(&self.reports, locked.owner_died);
         let (first, second) = (process.load(FIRST)?, process.load(SECOND)?);
         count(&self.unreported, first != second && !locked.owner_died);
-        process.swap(FIRST, process.id)?;
-        process.swap(SECOND, process.id)?;
+        process.store(FIRST, process.id)?;
+        process.store(SECOND, process.id)?;
         self.holder.set(None);
-        unlock(process, AT, false)
+        count(&self.lost, !unlock(process, AT, locked, false)?);
+        Ok(())
     }
 
     /// Asserts that no process saw another one inside, or inconsistent data without a report.
     fn assert_excluded(&self, what: std::fmt::Arguments<'_>) {
-        assert_eq!((self.overlaps.get(), self.unreported.get()), (0, 0), "{what}");
+        let found = [&self.overlaps, &self.unreported, &self.lost].map(Cell::get);
+        assert_eq!(found, [0; 3], "{what}");
     }
 }
 
@@ -73,12 +73,12 @@ fn a_successor_takes_over_after_a_crash_before_each_operation() {
         record.run(&Process::new(&memory, 12, None));
         record.assert_excluded(format_args!("a crash before operation {crash}"));
         assert_eq!(record.stuck.get(), 0, "a crash before operation {crash}");
-        // From the exchange on, up to the swap that unlocks.
-        let held = (1..=6).contains(&crash);
+        // From the exchange on, up to the one that unlocks.
+        let held = (1..=5).contains(&crash);
         assert_eq!(record.reports.get(), usize::from(held), "a crash before operation {crash}");
         reports += record.reports.get();
     }
-    assert_eq!(reports, 6);
+    assert_eq!(reports, 5);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn without_crashes_that_are_noticed_successors_wait_for_ever() {
         record.run(&Process::new(&memory, 12, None));
         record.stuck.get() > 0
     });
-    assert_eq!(stuck.count(), 6);
+    assert_eq!(stuck.count(), 5);
 }
 
 /// A report stays until a process marks the data consistent.
@@ -143,16 +143,28 @@ fn without_crashes_that_are_noticed_successors_wait_for_ever() {
 fn a_crash_is_reported_until_the_data_is_consistent() {
     let memory = Memory::default();
     let process = |id| Process::new(&memory, id, None);
-    let locked = |id| {
-        let owner = Owner { id, pid: 1 };
-        lock(&process(id), AT, owner, None).unwrap().unwrap().owner_died
-    };
-    let crashed = Process::new(&memory, 11, Some(2));
-    lock(&crashed, AT, Owner { id: 11, pid: 1 }, None).unwrap().unwrap();
+    let locked = |id| lock(&process(id), AT, None).unwrap().unwrap();
+    let crashed = Process::new(&memory, 11, Some(1));
+    lock(&crashed, AT, None).unwrap().unwrap();
     crashed.load(FIRST).unwrap_err();
-    assert!(locked(12));
-    unlock(&process(12), AT, true).unwrap();
-    assert!(locked(13));
-    unlock(&process(13), AT, false).unwrap();
-    assert!(!locked(14));
+    for (id, is_reported, is_dirty) in [(12, true, true), (13, true, false), (14, false, false)] {
+        let locked = locked(id);
+        assert_eq!(locked.owner_died, is_reported);
+        assert!(unlock(&process(id), AT, locked, is_dirty).unwrap());
+    }
+}
+
+/// If a process counts as crashed while it runs, its unlock must not release the next owner's lock.
+#[test]
+fn a_process_unlocks_its_own_lock_only() {
+    let memory = Memory::default();
+    let process = |id| Process::new(&memory, id, None);
+    let first = lock(&process(11), AT, None).unwrap().unwrap();
+    memory.control.set(Control::AllCrashed);
+    let second = lock(&process(12), AT, None).unwrap().unwrap();
+    assert!(!unlock(&process(11), AT, first, false).unwrap());
+    memory.control.set(Control::AllAlive);
+    assert!(try_lock(&process(13), AT).unwrap().is_none());
+    assert!(unlock(&process(12), AT, second, false).unwrap());
+    assert!(try_lock(&process(13), AT).unwrap().is_some());
 }

@@ -28,7 +28,7 @@ pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
-pub(crate) use stamp::{Stamp, identity, stamp};
+pub(crate) use stamp::{Stamp, identity, is_still, stamp};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
@@ -41,7 +41,8 @@ pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
         _ => None,
     };
     let huge_page = huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0));
-    Ok(FileState { len, is_directory: kind == libc::S_IFDIR, huge_page })
+    let (is_directory, identity) = (kind == libc::S_IFDIR, stamp::identity_of(&stat));
+    Ok(FileState { len, is_directory, identity, huge_page })
 }
 
 /// Returns whether the system reports which pages of the file are in memory, or `None` if that

@@ -7,7 +7,7 @@ use std::{
     io,
     mem::ManuallyDrop,
     ops::Range,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     thread,
     time::Duration,
 };
@@ -98,10 +98,13 @@ impl AsFd for FileLock {
 impl Drop for FileLock {
     fn drop(&mut self) {
         // A forked child has closed its copy when it noticed the fork.
-        if fork::current() == self.forks {
+        // The program may have closed the descriptor by its number, and opened another file.
+        if fork::current() == self.forks && self.slot.is_same_file(self.file.as_raw_fd()) {
             // A child that ran no fork handler may still have the description.
             let _ = system::unlock(self.as_fd());
             self.close_descriptor();
+        } else {
+            self.slot.release();
         }
     }
 }

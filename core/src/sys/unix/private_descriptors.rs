@@ -60,7 +60,7 @@ impl Slot {
         }
     }
 
-    fn is_same_file(&self, descriptor: RawFd) -> bool {
+    pub(super) fn is_same_file(&self, descriptor: RawFd) -> bool {
         // SAFETY: the borrow ends here. If the number is not open, `fstat` reports that.
         let file = unsafe { BorrowedFd::borrow_raw(descriptor) };
         identity(file)

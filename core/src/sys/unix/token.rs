@@ -44,7 +44,9 @@ impl Token {
         system::ensure_reliable(file)?;
         // A page of such a file would take a huge page from the pool.
         let has_huge_pages = super::file::state(file)?.huge_page.is_some();
-        let with_page = if has_huge_pages { None } else { Token::kept_by(file, Held::page)? };
+        // A mapping of an overlay file keeps the description of the file below it.
+        let keeps_page = !has_huge_pages && !system::is_overlay(file)?;
+        let with_page = if keeps_page { Token::kept_by(file, Held::page)? } else { None };
         match with_page {
             Some(token) => Ok(token),
             None => {
@@ -197,6 +199,8 @@ mod system {
 
     use super::super::check;
 
+    const OVERLAY: u32 = 0x794c_7630;
+
     /// File systems whose locks the kernel of this machine grants, by their magic numbers in
     /// <linux/magic.h>. A server may release the locks of a client that is alive, and other
     /// machines do not see those that it does not know.
@@ -210,7 +214,7 @@ mod system {
         0xf2f5_2010, // f2fs
         0x2fc1_2fc1, // zfs
         0xca45_1a4e, // bcachefs
-        0x794c_7630, // overlay
+        OVERLAY,
         0x3153_464a, // jfs
         0x5265_4973, // reiserfs
         0x3434,      // nilfs2
@@ -221,14 +225,23 @@ mod system {
 
     /// Fails with `Unsupported` if a lock may end before its process does.
     pub(super) fn ensure_reliable(file: BorrowedFd<'_>) -> io::Result<()> {
+        let is_local = LOCAL.contains(&kind(file)?);
+        if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    pub(super) fn is_overlay(file: BorrowedFd<'_>) -> io::Result<bool> {
+        Ok(kind(file)? == OVERLAY)
+    }
+
+    /// Returns the magic number of the file system.
+    fn kind(file: BorrowedFd<'_>) -> io::Result<u32> {
         let mut system = MaybeUninit::<libc::statfs>::uninit();
         // SAFETY: `system` has the type that fstatfs fills.
         check(unsafe { libc::fstatfs(file.as_raw_fd(), system.as_mut_ptr()) })?;
         // SAFETY: fstatfs succeeded and so filled it.
         let system = unsafe { system.assume_init() };
         #[allow(clippy::cast_possible_truncation)] // Magic numbers have 32 bits.
-        let is_local = LOCAL.contains(&(system.f_type as u32));
-        if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+        Ok(system.f_type as u32)
     }
 }
 
@@ -238,5 +251,9 @@ mod system {
 
     pub(super) fn ensure_reliable(_: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
+    }
+
+    pub(super) fn is_overlay(_: BorrowedFd<'_>) -> io::Result<bool> {
+        Ok(false)
     }
 }

@@ -25,6 +25,12 @@ pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
+/// Returns whether the handle is still one of the file of a map. Programs close no handles of
+/// others.
+pub(crate) fn is_still(_: BorrowedHandle<'_>, _: [u64; 2]) -> bool {
+    true
+}
+
 /// The largest length of a file, in bytes.
 pub(crate) const MAX_LEN: u64 = i64::MAX as u64;
 
@@ -33,7 +39,7 @@ pub(crate) fn state(file: BorrowedHandle<'_>) -> io::Result<FileState> {
     // SAFETY: the call accesses no memory of this process.
     let has_len = unsafe { GetFileType(file.as_raw_handle()) } == FILE_TYPE_DISK;
     let len = if has_len { Some(status_len(file)?) } else { None };
-    Ok(FileState { len, is_directory: false, huge_page: None })
+    Ok(FileState { len, is_directory: false, identity: [0; 2], huge_page: None })
 }
 
 /// Returns `None`: only reports of repairs name a path.

@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use super::length::status;
+use super::{super::large_file, length::status};
 
 /// Device, number, length, and the times of the last changes of content and of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,16 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
 
 /// Returns device and number, which other open files do not have.
 pub(crate) fn identity(file: BorrowedFd<'_>) -> io::Result<[u64; 2]> {
-    let stat = status(file)?;
-    #[allow(clippy::unnecessary_cast)] // The types differ between systems.
-    Ok([stat.st_dev as u64, stat.st_ino as u64])
+    status(file).map(|stat| identity_of(&stat))
+}
+
+#[allow(clippy::unnecessary_cast)] // The types differ between systems.
+pub(super) fn identity_of(stat: &large_file::stat) -> [u64; 2] {
+    [stat.st_dev as u64, stat.st_ino as u64]
+}
+
+/// Returns whether the descriptor is still one of the file with this identity. A program may close
+/// it by its number, and open another file.
+pub(crate) fn is_still(file: BorrowedFd<'_>, expected: [u64; 2]) -> bool {
+    identity(file).is_ok_and(|found| found == expected)
 }

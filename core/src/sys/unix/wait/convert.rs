@@ -22,7 +22,8 @@ pub(super) fn outcome(result: io::Result<()>) -> io::Result<Sleep> {
         Err(error) => match error.raw_os_error() {
             Some(libc::EAGAIN) => Ok(Sleep::Changed),
             Some(libc::ETIMEDOUT) => Ok(Sleep::TimedOut),
-            Some(libc::EINTR) => Ok(Sleep::Woken),
+            // OpenBSD: ECANCELED if the handler of the signal restarts system calls.
+            Some(libc::EINTR | libc::ECANCELED) => Ok(Sleep::Woken),
             _ => Err(error),
         },
     }
