@@ -186,9 +186,9 @@ class _Mutex:
     slow or stopped keeps the lock.
 
     The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
-    locked, or a thread waits for it, close() of the map raises BufferError. If the object is deleted
-    while it is locked, the mutex stays locked until the map is closed or the process ends. An
-    exception in the block is not a crash: later owners get no report.
+    locked, or a thread waits for it, close() of the map raises BufferError. If the object is
+    deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
+    An exception in the block is not a crash: later owners get no report.
     """
 
     def __new__(cls, map: mmap, offset: int) -> Self:

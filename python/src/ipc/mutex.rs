@@ -30,9 +30,9 @@ const SLICE: Duration = Duration::from_millis(50);
 /// slow or stopped keeps the lock.
 ///
 /// The mutex is not reentrant. A forked child does not own the locks of its parent. While it is
-/// locked, or a thread waits for it, close() of the map raises BufferError. If the object is deleted
-/// while it is locked, the mutex stays locked until the map is closed or the process ends. An
-/// exception in the block is not a crash: later owners get no report.
+/// locked, or a thread waits for it, close() of the map raises BufferError. If the object is
+/// deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
+/// An exception in the block is not a crash: later owners get no report.
 ///
 /// Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset, a
 /// private or anonymous map, and where the system cannot say which processes exist, TypeError for a
@@ -204,8 +204,8 @@ fn not_locked() -> PyErr {
     PyRuntimeError::new_err("the mutex is not locked by this process through this object")
 }
 
-/// How many mutexes of a map this process has locked, or waits for. Those of its parent do not count
-/// in a forked child.
+/// How many mutexes of a map this process has locked, or waits for. Those of its parent do not
+/// count in a forked child.
 pub(crate) struct LockedCount(AtomicU64);
 
 /// Counts a mutex until it is dropped.

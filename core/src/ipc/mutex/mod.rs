@@ -41,9 +41,9 @@ use protocol::{ID_SHIFT, Locked, PID, SIZE, first_exchange, last_exchange};
 ///
 /// # Forked children
 ///
-/// A child does not own the locks of its parent. A guard that it inherits has no effect. If a signal
-/// handler forks while its thread locks or unlocks a mutex, the child must not return from the
-/// handler: `fork` is not async-signal-safe (POSIX.1-2024).
+/// A child does not own the locks of its parent. A guard that it inherits has no effect. If a
+/// signal handler forks while its thread locks or unlocks a mutex, the child must not return from
+/// the handler: `fork` is not async-signal-safe (POSIX.1-2024).
 ///
 /// # Platforms
 ///
@@ -287,9 +287,9 @@ impl MutexGuard<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] and [`Error::OutOfBounds`]: the mutex stays locked until the map is dropped or
-    /// the process ends. [`Error::Os`] if another process has taken the lock
-    /// over, because this one counted as crashed: see the limits in [`Liveness`].
+    /// [`Error::Fault`] and [`Error::OutOfBounds`]: the mutex stays locked until the map is dropped
+    /// or the process ends. [`Error::Os`] if another process has taken the lock over, because this
+    /// one counted as crashed: see the limits in [`Liveness`].
     ///
     /// # Examples
     ///
