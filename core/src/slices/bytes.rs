@@ -16,7 +16,8 @@ use crate::{Options, Result, access::Span, sys::AsFile};
 ///
 /// The bytes are those that the file had when it was opened. They are copied, by system calls:
 /// other processes may then write to the file, truncate, replace or delete it. A file that is cut
-/// during the copy gives fewer bytes, never zeros in their place. Copies of up to 32 MiB are on the
+/// during the copy gives fewer bytes, never zeros in their place (unless it is extended again
+/// before the same system call has returned, which reads 2 MiB). Copies of up to 32 MiB are on the
 /// heap. Longer ones are in private memory with large pages. A memory file that is sealed
 /// ([`Options::memfd`], [`Map::seal`](crate::Map::seal)) is mapped instead, without a copy.
 ///

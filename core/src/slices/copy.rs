@@ -1,6 +1,6 @@
 //! Copies of files, read by system calls. A file that is cut during the copy gives fewer bytes.
 
-use std::mem::MaybeUninit;
+use std::{io, mem::MaybeUninit};
 
 use super::memory::{Blank, Memory};
 use crate::{
@@ -22,6 +22,8 @@ pub(super) struct Source<'a> {
     pub(super) offset: u64,
     /// Whether the file has offsets. A pipe has none; its bytes are read once.
     pub(super) has_offsets: bool,
+    /// Whether the file reports its length. Those of `/proc` do not.
+    pub(super) has_length: bool,
     pub(super) limit: Limit,
 }
 
@@ -46,12 +48,13 @@ impl Source<'_> {
     /// Copies `len` bytes, or fewer if the file has fewer. Returns them and their number.
     pub(super) fn copy(self, len: usize) -> Result<(Memory, usize)> {
         self.limit.check(len)?;
+        let source = Source { has_length: true, ..self };
         if len > MAX_HEAP {
-            return self.copy_to_pages(len);
+            return source.copy_to_pages(len);
         }
         let mut bytes = Vec::new();
         reserve(&mut bytes, len)?;
-        while bytes.len() < len && self.append(&mut bytes, len)? {}
+        while bytes.len() < len && source.append(&mut bytes, len)? {}
         if bytes.len() < len {
             bytes.shrink_to_fit();
         }
@@ -115,12 +118,28 @@ impl Source<'_> {
 
     /// Reads the bytes that follow the first `done` ones. Returns their number, 0 at the end.
     fn read(self, buffer: &mut [MaybeUninit<u8>], done: usize) -> Result<usize> {
-        let count = match self.has_offsets {
-            true => sys::file::read_at(self.file, buffer, self.offset.saturating_add(done as u64)),
-            false => sys::file::read_next(self.file, buffer),
+        let at = self.offset.saturating_add(done as u64);
+        let count = match (self.has_offsets, self.has_length) {
+            (true, true) => read_kept(self.file, buffer, at),
+            (true, false) => sys::file::read_at(self.file, buffer, at),
+            (false, _) => sys::file::read_next(self.file, buffer),
         };
         count.map_err(Error::os("bytes"))
     }
+}
+
+/// Reads bytes from `at` on. Returns how many of them the file still has afterwards.
+///
+/// A call that began before the file was cut may return zeros: Linux clears the rest of the page
+/// (or of a larger folio of the page cache) in which the file ends, while the call copies it.
+pub(super) fn read_kept(
+    file: BorrowedFile<'_>,
+    buffer: &mut [MaybeUninit<u8>],
+    at: u64,
+) -> io::Result<usize> {
+    let count = sys::file::read_at(file, buffer, at)?;
+    let kept = sys::file::regular_len(file)?.map(|len| len.saturating_sub(at));
+    Ok(kept.map_or(count, |kept| count.min(usize::try_from(kept).unwrap_or(usize::MAX))))
 }
 
 /// The files of `/proc` write at most a page at a time; most are shorter.

@@ -127,6 +127,6 @@ impl Options {
             Seals::Complete => "the file consists of huge pages",
         };
         let limit = Limit { bytes: self.copy_limit, reason };
-        Source { file, offset: self.offset, has_offsets, limit }
+        Source { file, offset: self.offset, has_offsets, has_length: false, limit }
     }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::{
+    copy::read_kept,
     memory::zeroed,
     piece::{self, Claim, Complete, Missing, Piece},
 };
@@ -416,7 +417,7 @@ impl Shared {
             // SAFETY: the bytes lie in the region, and are not ready. Only the thread with the
             // claim accesses them.
             let buffer = unsafe { slice::from_raw_parts_mut(start, range.end - at) };
-            match sys::file::read_at(sys::borrow(&self.file), buffer, at as u64)? {
+            match read_kept(sys::borrow(&self.file), buffer, at as u64)? {
                 0 => break,
                 count => *ready += count,
             }
