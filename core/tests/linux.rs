@@ -207,7 +207,7 @@ fn a_map_that_moves_can_remove_bytes_that_were_protected() {
     map.protect(Protection::READ, ..).unwrap();
     while map.advise(Advice::Remove, 2 * PAGE..3 * PAGE).is_err() {
         map.resize(2 * map.len()).unwrap();
-        assert!(map.len() < 1 << 32, "the map did not move");
+        assert!((map.len() as u64) < 1 << 32, "the map did not move");
     }
     assert_eq!(file.read()[2 * PAGE..3 * PAGE], [0; PAGE]);
 }

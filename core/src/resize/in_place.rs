@@ -44,7 +44,7 @@ impl Map {
     /// ```
     /// let map = safemap::Options::new().len(1).reserve(1 << 20).anonymous()?;
     /// map.in_place().resize(1 << 20)?;
-    /// assert!(map.in_place().resize(1 << 40).is_err());
+    /// assert!(map.in_place().resize(usize::MAX).is_err());
     /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]
