@@ -27,7 +27,7 @@ mkdir -p {root}/core
 ln -s /fuzz {root}/fuzz
 for it in $(find /tests -maxdepth 1 -type f | sort); do
     echo "$it starts"
-    "$it"
+    "$it" {words}
     echo "$it ends with $?"
 done
 poweroff -f
@@ -46,12 +46,14 @@ APPEND = "quiet loglevel=1 panic=-1"
 class Machine:
     """A kind of computer, and its kernel."""
 
-    def __init__(self, emulator, needs, kernel, libraries, pages=""):
+    def __init__(self, emulator, needs, kernel, libraries, pages="", *, is_slow=False):
         # The command of the emulator, and the package that contains it.
         self.emulator, self.needs, self.kernel = emulator, needs, kernel
         # The directory of the C library for the emulated processor.
         self.libraries = Path(libraries)
         self.name = f"Linux {kernels.LINUX}{pages}"
+        # Whether it runs only the tests that an emulator of programs cannot.
+        self.is_slow = is_slow
 
     def row(self, trial):
         """Runs the tests of a target and returns the row of the table."""
@@ -63,24 +65,28 @@ class Machine:
             why = f"Debian's kernel {self.kernel.flavour} is not available"
             return row.skipped(trial.steps, why)
         if trial.builds == "yes":
-            row.add(self.test(trial.steps, row.target, trial.programs()))
+            names = list(trial.target.unfit) if self.is_slow else []
+            row.add(self.test(trial.steps, row.target, trial.programs(), names))
+            row.why += ["only the tests that the emulator of programs cannot run"] * self.is_slow
         return row
 
-    def test(self, steps, name, programs):
-        """Starts the computer with test programs by name and path. Returns the counts."""
+    def test(self, steps, name, programs, tests):
+        """Starts the computer with programs by name and path; runs the named tests, or all. Returns
+        the counts.
+        """
         archive = HOME / "kernels" / f"{self.kernel.flavour}.cpio"
-        self.pack(archive, programs)
+        self.pack(archive, programs, " ".join(["--exact", *tests] if tests else []))
         words = [*self.emulator.split(), *COMPUTER.split(), "-append", APPEND]
         words += ["-kernel", self.kernel.image, "-initrd", archive]
         return steps.run("tests " + name, words, read=lambda text: counted(text, programs)).counts
 
-    def pack(self, archive, programs):
-        """Packs the files of the computer into an archive."""
+    def pack(self, archive, programs, words):
+        """Packs the files of the computer, which calls the programs with `words`."""
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for name in FOLDERS:
                 (root / name).mkdir(parents=True)
-            (root / "init").write_text(INIT.format(root=ROOT))
+            (root / "init").write_text(INIT.format(root=ROOT, words=words))
             shutil.copytree(ROOT / CORPUS, root / CORPUS)
             shutil.copy(self.kernel.shell, root / "bin" / "busybox")
             for library in (it for pattern in LIBRARIES for it in self.libraries.glob(pattern)):

@@ -190,6 +190,7 @@ MAINFRAME = Machine(
     {"qemu-system-s390x": "qemu-system-misc"},
     kernels.Kernel("s390x", "s390x"),
     "/usr/s390x-linux-gnu/lib",
+    is_slow=True,
 )
 NEEDS = (AARCH64, S390X, I686, kernels.NEEDS, ARM_16K.needs, MAINFRAME.needs)
 
