@@ -24,6 +24,12 @@ const NOT_DEFERRED: [c_int; 7] = [
 /// Signals have numbers up to 64, on FreeBSD up to 128.
 const NUMBERS: std::ops::RangeInclusive<c_int> = 1..=128;
 
+/// The internal signals of musl, which `pthread_sigmask` leaves out of the old set.
+#[cfg(target_env = "musl")]
+const INTERNAL: std::ops::Range<c_int> = 32..35;
+#[cfg(not(target_env = "musl"))]
+const INTERNAL: std::ops::Range<c_int> = 0..0;
+
 /// A signal mask, with a bit for each signal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mask(u128);
@@ -35,7 +41,8 @@ impl Mask {
         errno::preserved(|| {
             // SAFETY: `set` is initialised. Other numbers are refused.
             let contains = |&signal: &c_int| unsafe { libc::sigismember(set, signal) == 1 };
-            Mask(NUMBERS.filter(contains).fold(0, |bits, signal| bits | bit(signal)))
+            let numbers = NUMBERS.filter(|signal| !INTERNAL.contains(signal));
+            Mask(numbers.filter(contains).fold(0, |bits, signal| bits | bit(signal)))
         })
     }
 
