@@ -132,7 +132,11 @@ fn threads_that_create_the_same_memory_get_the_same() {
 }
 
 #[test]
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
 fn shared_memory_has_words_and_mutexes() {
     let name = Name::new();
     let (first, second) = (name.create(64), name.open().unwrap());
