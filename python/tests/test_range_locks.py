@@ -107,7 +107,7 @@ class RangeLocks(FileCase):
         text = r"^range 5\.\.65 out of bounds for a map of 64 bytes$"
         self.assertRaisesRegex(ValueError, text, m.lock_range, 5, 65)
         self.assertRaisesRegex(ValueError, "range 6..5 ", m.lock_range, 6, 5)
-        self.assertRaises(OverflowError, m.lock_range, -1)
+        self.assertRaises(ValueError, m.lock_range, -1)
         self.assertRaises(TypeError, m.lock_range, 0, 5, True)
         self.assertRaises(io.UnsupportedOperation, self.open(path, "c").lock_range)
         self.assertRaises(TypeError, RangeLock)

@@ -14,7 +14,7 @@ import unittest
 from support import NO_TRUNCATION, PAGE, FileCase, run_threads, unix_only
 
 import safemap
-from safemap.ipc import Atomic
+from safemap.ipc import Atomic, Mutex
 
 INTEGERS = "bBhHiIlLqQnN"
 TYPES = {"b": "byte", "h": "short", "i": "int", "l": "long", "q": "longlong", "n": "ssize_t"}
@@ -101,6 +101,20 @@ class Words(WordCase):
                     lambda offset=offset, letter=letter: m.store(letter, offset, 0),
                 ):
                     self.assertRaises(IndexError, call)
+
+    def test_negative_offsets(self):
+        m = self.open()
+        for call in (
+            lambda: Atomic(m, -8, "Q"),
+            lambda: m.load("Q", -8),
+            lambda: m.store("Q", -8, 0),
+            lambda: m.wait(-8, 0),
+            lambda: m.notify(-8),
+            lambda: m.lock_range(-8),
+            lambda: m.lock_range(0, -8),
+            lambda: Mutex(m, -8),
+        ):
+            self.assertRaisesRegex(ValueError, "-8 is negative", call)
 
     def test_values_outside_the_format(self):
         m = self.open()

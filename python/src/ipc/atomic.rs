@@ -8,7 +8,7 @@ use super::{
     format::{Format, in_range, with_integer, with_word},
     words::word_error,
 };
-use crate::mmap::Mmap;
+use crate::{argument::Unsigned, mmap::Mmap};
 
 /// A word of a map that processes change atomically.
 ///
@@ -79,7 +79,8 @@ arithmetic! {
 #[pymethods]
 impl Atomic {
     #[new]
-    fn new(map: &Bound<'_, Mmap>, offset: usize, format: &str) -> PyResult<Atomic> {
+    fn new(map: &Bound<'_, Mmap>, offset: Unsigned, format: &str) -> PyResult<Atomic> {
+        let Unsigned(offset) = offset;
         let letter = format.trim_start_matches('@').to_owned();
         let format = Format::parse(format)?;
         let check =

@@ -15,7 +15,7 @@ use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*};
 use safemap::{Error, Map, forks, ipc};
 
 use super::{timeout::Timeout, words::word_error};
-use crate::{error::closed, mmap::Mmap};
+use crate::{argument::Unsigned, error::closed, mmap::Mmap};
 
 /// The longest time without a check for signals, and during which close() has to wait.
 const SLICE: Duration = Duration::from_millis(50);
@@ -51,7 +51,8 @@ pub(crate) struct Mutex {
 #[pymethods]
 impl Mutex {
     #[new]
-    fn new(map: &Bound<'_, Mmap>, offset: usize) -> PyResult<Mutex> {
+    fn new(map: &Bound<'_, Mmap>, offset: Unsigned) -> PyResult<Mutex> {
+        let Unsigned(offset) = offset;
         let join = |map: &Map| ipc::Mutex::new(map, offset).map(drop);
         map.get().map.with(map.py(), join, word_error)?;
         Ok(Mutex {

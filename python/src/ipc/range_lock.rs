@@ -14,6 +14,7 @@ use safemap::{
 
 use super::timeout::Timeout;
 use crate::{
+    argument::{Truth, Unsigned},
     error::to_exception,
     ffi::Lock,
     file::unsupported_operation,
@@ -36,16 +37,20 @@ impl FileMap {
     ///
     /// Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
     /// in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
-    #[pyo3(signature = (start = 0, end = None, *, shared = false, timeout = None))]
+    #[pyo3(
+        signature = (start = Unsigned(0), end = None, *, shared = Truth(false), timeout = None),
+        text_signature = "($self, start=0, end=None, *, shared=False, timeout=None)"
+    )]
     fn lock_range(
         slf: &Bound<'_, Self>,
-        start: usize,
-        end: Option<usize>,
-        shared: bool,
+        start: Unsigned,
+        end: Option<Unsigned>,
+        shared: Truth,
         timeout: Option<Timeout>,
     ) -> PyResult<RangeLock> {
         let (py, deadline) = (slf.py(), timeout.and_then(Timeout::deadline));
-        let kind = if shared { LockKind::Shared } else { LockKind::Exclusive };
+        let (Unsigned(start), end) = (start, end.map(|Unsigned(end)| end));
+        let kind = if shared.0 { LockKind::Shared } else { LockKind::Exclusive };
         loop {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let slice = left.map_or(SLICE, |left| left.min(SLICE));

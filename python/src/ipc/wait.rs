@@ -6,7 +6,10 @@ use pyo3::prelude::*;
 use safemap::ipc::Waited;
 
 use super::{timeout::Timeout, words::word_error};
-use crate::map::{FileMap, base};
+use crate::{
+    argument::Unsigned,
+    map::{FileMap, base},
+};
 
 /// The longest time without a check for signals, and during which close() has to wait.
 const SLICE: Duration = Duration::from_millis(50);
@@ -24,11 +27,12 @@ impl FileMap {
     #[pyo3(signature = (offset, expected, timeout = None))]
     fn wait(
         slf: &Bound<'_, Self>,
-        offset: usize,
+        offset: Unsigned,
         expected: u32,
         timeout: Option<Timeout>,
     ) -> PyResult<bool> {
-        let (py, deadline) = (slf.py(), timeout.and_then(Timeout::deadline));
+        let (py, Unsigned(offset)) = (slf.py(), offset);
+        let deadline = timeout.and_then(Timeout::deadline);
         loop {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
@@ -44,8 +48,12 @@ impl FileMap {
     /// Wakes up to `count` threads, of any process, that wait() for the word at `offset`; without
     /// `count` all of them.
     #[pyo3(signature = (offset, count = None))]
-    fn notify(slf: &Bound<'_, Self>, offset: usize, count: Option<u32>) -> PyResult<()> {
-        let count = count.unwrap_or(u32::MAX);
+    fn notify(
+        slf: &Bound<'_, Self>,
+        offset: Unsigned,
+        count: Option<Unsigned<u32>>,
+    ) -> PyResult<()> {
+        let (Unsigned(offset), Unsigned(count)) = (offset, count.unwrap_or(Unsigned(u32::MAX)));
         base(slf).map.with(slf.py(), |map| map.notify(offset, count), word_error)
     }
 }

@@ -5,6 +5,7 @@ use safemap::Error;
 
 use super::format::{Format, in_range, with_integer, with_word};
 use crate::{
+    argument::Unsigned,
     error::index_or_exception,
     map::{FileMap, base},
 };
@@ -15,8 +16,8 @@ impl FileMap {
     /// struct (bBhHiIlLqQnNfd), with the machine's byte order. An aligned number is never torn.
     ///
     /// Raises IndexError if it does not lie in the map.
-    fn load(slf: &Bound<'_, Self>, format: &str, offset: usize) -> PyResult<Py<PyAny>> {
-        let (py, map) = (slf.py(), base(slf));
+    fn load(slf: &Bound<'_, Self>, format: &str, offset: Unsigned) -> PyResult<Py<PyAny>> {
+        let (py, map, Unsigned(offset)) = (slf.py(), base(slf), offset);
         with_word!(Format::parse(format)?, Word => {
             map.map.with(py, |map| map.load::<Word>(offset), word_error)?.into_py_any(py)
         })
@@ -29,10 +30,10 @@ impl FileMap {
     fn store(
         slf: &Bound<'_, Self>,
         format: &str,
-        offset: usize,
+        offset: Unsigned,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let (py, map) = (slf.py(), base(slf));
+        let (py, map, Unsigned(offset)) = (slf.py(), base(slf), offset);
         with_word!(Format::parse(format)?, Word => {
             let word: Word = in_range(value.extract(), value)?;
             map.map.with(py, |map| map.store(word, offset), word_error)
