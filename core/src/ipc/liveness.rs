@@ -78,7 +78,7 @@ pub struct Liveness(pub(super) Token);
 impl Liveness {
     /// Joins the processes that use the file of `map`, with a new id.
     ///
-    /// The value does not need the map any more. It takes about 20 µs to join, and to ask 1 µs.
+    /// The value does not need the map any more. Joining takes some system calls, and asking one.
     ///
     /// # Errors
     ///

@@ -10,8 +10,9 @@ use crate::Result;
 
 /// Whether a waiting thread spins before it sleeps, for [`Options::spin`](crate::Options::spin).
 ///
-/// A thread that spins notices a change in less than 1 µs; one that sleeps has to be woken, which
-/// takes 5 to 30 µs. But on a busy processor spinning keeps the other thread from running.
+/// A thread that spins notices a change at once; one that sleeps has to be woken, which takes a
+/// system call and a switch of threads (5 to 30 µs, measured by hand). But on a busy processor
+/// spinning keeps the other thread from running.
 ///
 /// # Examples
 ///
