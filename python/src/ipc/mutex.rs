@@ -8,17 +8,17 @@ use std::{
             Ordering::{Relaxed, SeqCst},
         },
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*};
 use safemap::{Error, Map, forks, ipc};
 
-use super::{timeout::Timeout, words::word_error};
+use super::{
+    timeout::{Timeout, in_slices},
+    words::word_error,
+};
 use crate::{argument::Unsigned, error::closed, mmap::Mmap};
-
-/// The longest time without a check for signals, and during which close() has to wait.
-const SLICE: Duration = Duration::from_millis(50);
 
 /// A mutual exclusion between processes and threads that survives a crash of its owner.
 ///
@@ -67,29 +67,22 @@ impl Mutex {
     /// of 0 it does not wait.
     #[pyo3(signature = (timeout = None))]
     fn acquire(&self, py: Python<'_>, timeout: Option<Timeout>) -> PyResult<bool> {
-        let deadline = timeout.and_then(Timeout::deadline);
+        let mmap = self.map.get();
         // Counted before the wait: close() fails while a thread may be getting the lock.
-        let counted = self.map.get().mutexes.count();
-        loop {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            let lock = |map: &Map| Ok(self.lock(map, slice));
-            if let Some(lock) = self.map.get().run_detached(py, lock)?.map_err(word_error)? {
-                if self.map.get().map.is_closed() {
-                    // Another thread closed it in between; the lock ends with the map.
-                    return Err(closed());
-                }
-                self.owner_died.store(lock.owner_died(), Relaxed);
-                let (forks, is_dirty) = (forks(), lock.owner_died());
-                *self.held() = Some(Held { lock, forks, is_dirty });
-                std::mem::forget(counted);
-                return Ok(true);
-            }
-            if left.is_some_and(|left| left <= SLICE) {
-                return Ok(false);
-            }
-            py.check_signals()?;
+        let counted = mmap.mutexes.count();
+        let lock = in_slices(py, timeout, |slice| {
+            mmap.run_detached(py, |map| Ok(self.lock(map, slice)))?.map_err(word_error)
+        })?;
+        let Some(lock) = lock else { return Ok(false) };
+        if mmap.map.is_closed() {
+            // Another thread closed it in between; the lock ends with the map.
+            return Err(closed());
         }
+        self.owner_died.store(lock.owner_died(), Relaxed);
+        let (forks, is_dirty) = (forks(), lock.owner_died());
+        *self.held() = Some(Held { lock, forks, is_dirty });
+        std::mem::forget(counted);
+        Ok(true)
     }
 
     /// Unlocks the mutex. Raises RuntimeError if it is not locked through this object.

@@ -1,7 +1,5 @@
 //! Locks of ranges of a map's file.
 
-use std::time::{Duration, Instant};
-
 use pyo3::{
     exceptions::{PyTimeoutError, PyValueError},
     prelude::*,
@@ -12,7 +10,7 @@ use safemap::{
     ipc::{LockKind, RangeGuard},
 };
 
-use super::timeout::Timeout;
+use super::timeout::{Timeout, in_slices};
 use crate::{
     argument::{Truth, Unsigned},
     error::to_exception,
@@ -20,9 +18,6 @@ use crate::{
     file::unsupported_operation,
     map::{FileMap, base},
 };
-
-/// The longest time without a check for signals, and during which close() has to wait.
-const SLICE: Duration = Duration::from_millis(50);
 
 #[pymethods]
 impl FileMap {
@@ -48,23 +43,17 @@ impl FileMap {
         shared: Truth,
         timeout: Option<Timeout>,
     ) -> PyResult<RangeLock> {
-        let (py, deadline) = (slf.py(), timeout.and_then(Timeout::deadline));
-        let (Unsigned(start), end) = (start, end.map(|Unsigned(end)| end));
+        let (py, Unsigned(start), end) = (slf.py(), start, end.map(|Unsigned(end)| end));
         let kind = if shared.0 { LockKind::Shared } else { LockKind::Exclusive };
-        loop {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            // The map is not in use between two slices, so that a handler can close it.
+        let guard = in_slices(py, timeout, |slice| {
             let lock = |map: &Map| {
                 let range = start..end.unwrap_or(map.len());
                 Ok(map.lock_range_timeout(range, kind, slice))
             };
-            match base(slf).run_detached(py, lock)?.map_err(|error| lock_error(py, error))? {
-                Some(guard) => return Ok(RangeLock { guard: Lock::new(Some(guard)) }),
-                None if left.is_none_or(|left| left > SLICE) => py.check_signals()?,
-                None => return Err(PyTimeoutError::new_err("the range is locked")),
-            }
-        }
+            base(slf).run_detached(py, lock)?.map_err(|error| lock_error(py, error))
+        })?;
+        let guard = guard.ok_or_else(|| PyTimeoutError::new_err("the range is locked"))?;
+        Ok(RangeLock { guard: Lock::new(Some(guard)) })
     }
 }
 

@@ -1,15 +1,36 @@
-//! Timeouts in seconds.
+//! Timeouts in seconds, and calls that wait.
 
 use std::time::{Duration, Instant};
 
 use pyo3::{exceptions::PyValueError, prelude::*};
+
+/// The longest time without a check for signals, and during which close() has to wait.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Calls `wait` with a time, again and again until it returns a value; `None` if the timeout comes
+/// first. Between two calls the map is not in use, so that the handler of a signal can close it.
+pub(super) fn in_slices<R>(
+    py: Python<'_>,
+    timeout: Option<Timeout>,
+    mut wait: impl FnMut(Duration) -> PyResult<Option<R>>,
+) -> PyResult<Option<R>> {
+    let deadline = timeout.and_then(Timeout::deadline);
+    loop {
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let result = wait(left.map_or(SLICE, |left| left.min(SLICE)))?;
+        if result.is_some() || left.is_some_and(|left| left <= SLICE) {
+            return Ok(result);
+        }
+        py.check_signals()?;
+    }
+}
 
 /// A time to wait, converted from seconds. A negative one is 0, as in the module threading.
 pub(crate) struct Timeout(Duration);
 
 impl Timeout {
     /// Returns the end of the wait; `None` if the clock does not have it.
-    pub(crate) fn deadline(self) -> Option<Instant> {
+    fn deadline(self) -> Option<Instant> {
         Instant::now().checked_add(self.0)
     }
 }

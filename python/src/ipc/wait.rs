@@ -1,18 +1,16 @@
 //! Waiting for a word.
 
-use std::time::{Duration, Instant};
-
 use pyo3::prelude::*;
 use safemap::ipc::Waited;
 
-use super::{timeout::Timeout, words::word_error};
+use super::{
+    timeout::{Timeout, in_slices},
+    words::word_error,
+};
 use crate::{
     argument::Unsigned,
     map::{FileMap, base},
 };
-
-/// The longest time without a check for signals, and during which close() has to wait.
-const SLICE: Duration = Duration::from_millis(50);
 
 #[pymethods]
 impl FileMap {
@@ -32,17 +30,12 @@ impl FileMap {
         timeout: Option<Timeout>,
     ) -> PyResult<bool> {
         let (py, Unsigned(offset)) = (slf.py(), offset);
-        let deadline = timeout.and_then(Timeout::deadline);
-        loop {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            // The map is not in use between two slices, so that a handler can close it.
+        let woken = in_slices(py, timeout, |slice| {
             let wait = |map: &safemap::Map| Ok(map.wait(offset, expected, Some(slice)));
-            match base(slf).run_detached(py, wait)?.map_err(word_error)? {
-                Waited::TimedOut if left.is_none_or(|left| left > SLICE) => py.check_signals()?,
-                waited => return Ok(waited != Waited::TimedOut),
-            }
-        }
+            let waited = base(slf).run_detached(py, wait)?.map_err(word_error)?;
+            Ok((waited != Waited::TimedOut).then_some(()))
+        })?;
+        Ok(woken.is_some())
     }
 
     /// Wakes up to `count` threads, of any process, that wait() for the word at `offset`; without
