@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Access, Error, Map, Result, Sharing,
+    Access, Error, Map, Result,
     access::Update,
     accessor::{HAS_UPDATES, UPDATES_PRECEDE_LOADS},
     word::{Integer, Word},
@@ -421,12 +421,11 @@ fn is_sequential(order: Ordering, own: Ordering) -> bool {
     order != Ordering::Relaxed && order != own
 }
 
-/// Why a map has no atomic changes.
+/// Why the changes of a map do not reach other processes.
 #[cold]
 fn refusal(map: &Map, call: &'static str) -> Error {
-    match (map.access(), map.sharing()) {
-        (Access::Read, _) => Error::ReadOnly { call },
-        (_, Sharing::Private) | (Access::Copy, _) => PRIVATE,
-        _ => NO_UPDATES,
+    match map.access() {
+        Access::Read => Error::ReadOnly { call },
+        Access::Write | Access::Copy => PRIVATE,
     }
 }

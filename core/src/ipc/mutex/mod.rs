@@ -240,7 +240,7 @@ impl<'a> Mutex<'a> {
     }
 
     fn words(&self, call: &'static str) -> Mapped<'a> {
-        Mapped { map: self.map, call, is_unlocking: call == UNLOCK }
+        Mapped { map: self.map, call, is_unlocking: false }
     }
 
     #[inline]
@@ -321,7 +321,8 @@ impl MutexGuard<'_> {
 
     #[cold]
     fn release_slowly(&self) -> Result<()> {
-        let (words, at) = (self.mutex.words(UNLOCK), self.mutex.at);
+        let Mutex { map, at } = self.mutex;
+        let words = Mapped { map, call: UNLOCK, is_unlocking: true };
         match protocol::unlock(&words, at, self.locked, self.is_dirty.get())? {
             true => Ok(()),
             false => Err(Error::Os { call: UNLOCK, source: io::Error::other(TAKEN_OVER) }),
