@@ -60,6 +60,18 @@ fn a_notified_thread_wakes_up() {
     }
 }
 
+#[test]
+fn a_notification_of_no_thread_wakes_none() {
+    let (map, time) = (shared(Spin::Never), Some(Duration::from_millis(100)));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| map.wait(8, 0, time).unwrap());
+        while !waiting.is_finished() {
+            map.notify(8, 0).unwrap();
+        }
+        assert_eq!(waiting.join().unwrap(), Waited::TimedOut);
+    });
+}
+
 /// Two sides change one word in turn. Without timeouts, so that a lost wake-up never ends.
 fn alternate(first: &Map, second: &Map, rounds: u32) {
     thread::scope(|scope| {

@@ -89,9 +89,9 @@ class Locks(FileCase):
         self.assertRaisesRegex(ValueError, "closed", self.mutex.acquire)
 
     def test_a_map_cannot_be_closed_while_a_thread_waits_for_a_mutex(self):
-        other = Mutex(self.m, 0)
-        with self.mutex:
-            thread = threading.Thread(target=lambda: (other.acquire(), other.release()))
+        # Locked through another map: this one has only the thread that waits.
+        with safemap.open(self.latest, "r+") as other, Mutex(other, 0):
+            thread = threading.Thread(target=lambda: add(self.m, self.mutex, 1))
             thread.start()
             time.sleep(0.1)
             self.assertRaisesRegex(BufferError, "mutex", self.m.close)
