@@ -145,6 +145,7 @@ LARGE_PAGES = dict.fromkeys(
         "in_place::neither_address_nor_bytes_change_within_the_reserve",
         "mapping_a_block_device_does_not_move_its_file_position",
         "maps_that_share_no_file_are_refused",
+        "native::a_word_that_a_resize_has_cut_off_is_out_of_bounds",
         "programs_of_the_corpus_run_alike_on_a_map_and_on_its_model",
         "damage_is_known_for_the_ranges_of_a_map_that_has_moved",
         "random_programs_run_alike_on_a_map_and_on_its_model",

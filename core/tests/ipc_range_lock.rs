@@ -19,7 +19,7 @@ use safemap::{
 use safemap_testing::{
     TempFile,
     namespace::overlay_with,
-    process::{Fork, drop_root_rights},
+    process::{Fork, drop_root_rights, fork_without_handlers},
     succeeds_in_child,
 };
 
@@ -262,8 +262,7 @@ fn control_a_descriptor_that_a_child_keeps_prolongs_a_lock() {
         let map = writable(file.path());
         let owner = Fork::run_and_stay(|| {
             let guard = map.lock_range(.., Exclusive).unwrap();
-            // SAFETY: the child calls only what is safe after a fork. It runs no fork handlers.
-            if unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } == 0 {
+            if fork_without_handlers() == 0 {
                 thread::sleep(Duration::from_secs(2));
                 safemap_testing::signal::exit(0);
             }

@@ -168,7 +168,8 @@ class Words(WordCase):
         self.assertRaisesRegex(ValueError, "private", m.notify, 0)
 
     def test_a_word_of_the_standard_class(self):
-        m = safemap.mmap(-1, PAGE)
+        with open(self.path(bytes(PAGE)), "r+b") as file:
+            m = safemap.mmap(file.fileno(), PAGE)
         word = Atomic(m, 8, "Q")
         self.assertEqual((word.fetch_add(3), word.load(), word.offset), (0, 3, 8))
         self.assertIs(word.map, m)

@@ -119,6 +119,21 @@ impl Fork {
     }
 }
 
+/// Forks by the system call itself, which runs no fork handlers. Returns 0 in the child, and
+/// otherwise the child's process id, or -1.
+///
+/// In the child only the calling thread exists, and locks of the library may be held.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[must_use]
+pub fn fork_without_handlers() -> libc::c_long {
+    let (signal, nothing) = (libc::c_long::from(libc::SIGCHLD), 0 as libc::c_long);
+    // clone(2): s390x has the stack first.
+    let [first, second] =
+        if cfg!(target_arch = "s390x") { [nothing, signal] } else { [signal, nothing] };
+    // SAFETY: the child gets a copy of this stack.
+    unsafe { libc::syscall(libc::SYS_clone, first, second, nothing, nothing, nothing) }
+}
+
 /// Registers functions that run before each fork, and in each child.
 pub fn at_fork(before: Option<extern "C" fn()>, in_child: Option<extern "C" fn()>) {
     let as_unsafe = |function: extern "C" fn()| function as unsafe extern "C" fn();
