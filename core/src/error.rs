@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::rlimit;
+use crate::{FormatError, rlimit};
 
 /// A `Result` whose error is [`Error`] unless another type is given.
 ///
@@ -47,7 +47,10 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
 /// | `CopyLimit` | `FileTooLarge` |
 /// | `ReadOnly` | `PermissionDenied` |
-/// | `InUse`, `Locked` | `ResourceBusy` |
+/// | `InUse`, `Locked`, `TooManyProcesses` | `ResourceBusy` |
+/// | `Corrupt` | `InvalidData` |
+/// | `Format` | `InvalidInput` if the file has another capacity or limit than requested, `Unsupported` if another version or machine has created it, otherwise `InvalidData` |
+/// | `Disconnected` | `UnexpectedEof`; `ConnectionReset` if a process crashed |
 /// | `NoSpace` | `StorageFull` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
 /// | `Fault`, `Damaged`, `Buffer` | `Other` |
@@ -98,10 +101,12 @@ pub enum Error {
         /// Length of the file in bytes when the range was checked.
         file_len: u64,
     },
-    /// The length does not fit into the address space, or into a file.
+    /// The length does not fit into the address space, into a file, or into a channel.
     TooLong {
         /// The length in bytes; `u64::MAX` if it does not fit into a `u64`.
         len: u64,
+        /// The greatest length that is possible.
+        limit: u64,
     },
     /// The offset is not a multiple of `multiple`.
     Unaligned {
@@ -190,6 +195,31 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
+    /// The words at `offset` of the map are not what this library stores there: another program has
+    /// changed them.
+    ///
+    /// The types of [`ipc`](crate::ipc) check what they load.
+    Corrupt {
+        /// Offset in the map.
+        offset: usize,
+    },
+    /// The file is not one that `call` can use. It was not changed.
+    Format {
+        /// Name of the method that failed.
+        call: &'static str,
+        /// What is wrong with the file.
+        cause: FormatError,
+    },
+    /// No process is at the other side of a channel, and at least one was there.
+    Disconnected {
+        /// Whether one of them crashed: it ended without leaving the channel.
+        died: bool,
+    },
+    /// As many processes as possible take part on this side of a channel.
+    TooManyProcesses {
+        /// Their greatest number.
+        limit: usize,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -237,6 +267,11 @@ impl Error {
         }
     }
 
+    /// A length that is too large to map.
+    pub(crate) fn too_long(len: u64) -> Error {
+        Error::TooLong { len, limit: isize::MAX.cast_unsigned() as u64 }
+    }
+
     /// Returns a function for `map_err` that makes [`Error::Os`] of an [`io::Error`].
     pub(crate) fn os(call: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Os { call, source }
@@ -251,7 +286,13 @@ impl Error {
             }
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
             Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
-            Error::InUse { .. } | Error::Locked { .. } => io::ErrorKind::ResourceBusy,
+            Error::InUse { .. } | Error::Locked { .. } | Error::TooManyProcesses { .. } => {
+                io::ErrorKind::ResourceBusy
+            }
+            Error::Corrupt { .. } => io::ErrorKind::InvalidData,
+            Error::Format { cause, .. } => cause.kind(),
+            Error::Disconnected { died: false } => io::ErrorKind::UnexpectedEof,
+            Error::Disconnected { died: true } => io::ErrorKind::ConnectionReset,
             Error::NoSpace { .. } => io::ErrorKind::StorageFull,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
             Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
@@ -293,7 +334,9 @@ impl fmt::Display for Error {
                 let end = offset.saturating_add(*len as u64);
                 write!(f, "map: range {offset}..{end} out of bounds for a file of {file_len} bytes")
             }
-            Error::TooLong { len } => write!(f, "a length of {len} bytes is too large to map"),
+            Error::TooLong { len, limit } => {
+                write!(f, "a length of {len} bytes exceeds the limit of {limit}")
+            }
             Error::Unaligned { call, offset, multiple } => {
                 write!(f, "{call}: offset {offset} is not a multiple of {multiple}")
             }
@@ -326,6 +369,17 @@ impl fmt::Display for Error {
             }
             Error::CopyLimit { len, limit, reason } => {
                 write!(f, "a copy of {len} bytes exceeds the limit of {limit}: {reason}")
+            }
+            Error::Corrupt { offset } => {
+                write!(f, "the words at byte {offset} of the map were changed by another program")
+            }
+            Error::Format { call, cause } => write!(f, "{call}: {cause}"),
+            Error::Disconnected { died: false } => {
+                f.write_str("the other side has left the channel")
+            }
+            Error::Disconnected { died: true } => f.write_str("the other side has crashed"),
+            Error::TooManyProcesses { limit } => {
+                write!(f, "{limit} processes take part on this side, and no more can")
             }
             Error::Unsupported(reason) => f.write_str(reason),
         }

@@ -271,6 +271,7 @@ mod accessor;
 mod damage;
 mod error;
 mod flags;
+mod format_error;
 mod rlimit;
 
 pub mod ipc;
@@ -299,6 +300,7 @@ pub use damage::Damage;
 pub use error::UNKNOWN_LENGTH;
 pub use error::{Error, Result};
 pub use flags::{Flags, HugePage, Protection};
+pub use format_error::FormatError;
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;

@@ -593,5 +593,5 @@ impl Map {
 ///
 /// [`Error::TooLong`] if no address space has so many bytes, or no object in Rust.
 pub(crate) fn region_size(lead: usize, len: usize) -> Result<usize> {
-    crate::sys::size::with_lead(len, lead).ok_or(Error::TooLong { len: len as u64 })
+    crate::sys::size::with_lead(len, lead).ok_or(Error::too_long(len as u64))
 }

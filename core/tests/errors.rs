@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind, Read, Write},
 };
 
-use safemap::{Access, Error, Map, Options, Result};
+use safemap::{Access, Error, FormatError, Map, Options, Result};
 use safemap_testing::TempFile;
 
 fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
@@ -91,7 +91,12 @@ fn the_texts_of_errors_end_without_a_full_stop() {
         Error::Buffer { offset: 7 },
         Error::BeyondFile { offset: 1, len: 2, file_len: 2 },
         Error::BeyondFile { offset: 3, len: 0, file_len: 2 },
-        Error::TooLong { len: 7 },
+        Error::TooLong { len: 7, limit: 6 },
+        Error::Corrupt { offset: 7 },
+        Error::Format { call: "open", cause: FormatError::NotSafemap },
+        Error::Disconnected { died: false },
+        Error::Disconnected { died: true },
+        Error::TooManyProcesses { limit: 64 },
         Error::Unaligned { call: "map", offset: 1, multiple: 4096 },
         Error::Damaged { offset: 7 },
         Error::ReadOnly { call: "set" },
@@ -100,6 +105,37 @@ fn the_texts_of_errors_end_without_a_full_stop() {
     ]
     .map(|error| error.to_string());
     assert!(texts.iter().all(|text| !text.is_empty() && !text.ends_with('.')), "{texts:?}");
+}
+
+#[test]
+fn the_errors_of_files_say_what_does_not_fit() {
+    let (found, requested) = (4096, 8192);
+    let cases = [
+        (FormatError::NotSafemap, ErrorKind::InvalidData),
+        (FormatError::Incomplete, ErrorKind::InvalidData),
+        (FormatError::TooShort { len: 5, required: 96 }, ErrorKind::InvalidData),
+        (FormatError::ByteOrder, ErrorKind::Unsupported),
+        (FormatError::OlderVersion { found: 0, supported: 1 }, ErrorKind::Unsupported),
+        (FormatError::NewerVersion { found: 2, supported: 1 }, ErrorKind::Unsupported),
+        (FormatError::UnknownFeatures { bits: 4 }, ErrorKind::Unsupported),
+        (FormatError::DamagedHeader, ErrorKind::InvalidData),
+        (FormatError::OtherKind { found: 2, requested: 1 }, ErrorKind::InvalidData),
+        (FormatError::OtherKind { found: 9, requested: 1 }, ErrorKind::InvalidData),
+        (FormatError::InvalidCapacity { capacity: 5 }, ErrorKind::InvalidData),
+        (FormatError::OtherCapacity { found, requested }, ErrorKind::InvalidInput),
+        (FormatError::OtherMessageLimit { found, requested }, ErrorKind::InvalidInput),
+    ];
+    let texts = cases.map(|(cause, expected)| {
+        let (text, error) = (cause.to_string(), Error::Format { call: "open", cause });
+        assert_eq!(error.to_string(), format!("open: {text}"));
+        assert!(!text.ends_with('.'), "{text}");
+        assert_eq!(io::Error::from(error).kind(), expected, "{text}");
+        text
+    });
+    assert_eq!(texts[2], "the file has 5 bytes, but needs 96");
+    assert_eq!(texts[8], "the file is a journal, not a channel");
+    assert_eq!(texts[9], "the file is of an unknown kind, not a channel");
+    assert_eq!(texts[11], "the file has a capacity of 4096 bytes, not 8192");
 }
 
 #[test]

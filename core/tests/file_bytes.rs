@@ -164,7 +164,7 @@ fn a_length_that_no_address_space_has_is_too_long() {
         return println!("skipped: {error}");
     }
     let long = FileBytes::from_file(&file).unwrap_err();
-    let is_too_long = matches!(long, Error::TooLong { len: found } if found == len);
+    let is_too_long = matches!(long, Error::TooLong { len: found, .. } if found == len);
     // The library knows no limit of other processors. On s390x all bits of an address are used, and
     // the system refuses the memory for the copy.
     let has_limit = cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86"));

@@ -162,7 +162,7 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
             with_hint(&io::Error::from_raw_os_error(os::INVALID), Hint::PagesOfFile(*offset))
         }
         Error::Unaligned { .. } => errno(os::INVALID),
-        Error::TooLong { len } => {
+        Error::TooLong { len, .. } => {
             with_hint(&io::Error::from_raw_os_error(os::NOT_ENOUGH_MEMORY), Hint::Length(*len))
         }
         _ => PyValueError::new_err(error.to_string()),

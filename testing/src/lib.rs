@@ -2,6 +2,8 @@
 //!
 //! Helpers panic where a program would return an error: a test has no use for it.
 
+#[cfg(target_os = "linux")]
+mod byte_lock;
 mod child;
 #[cfg(unix)]
 mod cuts;
@@ -28,6 +30,8 @@ mod stalled;
 mod stop;
 mod sweep;
 
+#[cfg(target_os = "linux")]
+pub use byte_lock::lock_byte;
 pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
 #[cfg(unix)]
 pub use cuts::restore_beside_cuts;

@@ -141,8 +141,9 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Fast path of [`View::load`]. Returns `None` if the slow path is needed.
     #[inline]
-    fn try_load<T: Word>(&self, at: usize) -> Option<T> {
+    pub(crate) fn try_load<T: Word>(&self, at: usize) -> Option<T> {
         if !self.is_ready() || !lies_in::<T>(self.span.len(), at) {
             return None;
         }
@@ -167,8 +168,9 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Fast path of [`View::store`]. Returns `None` if the slow path is needed.
     #[inline]
-    fn try_store<T: Word>(&self, at: usize, value: T) -> Option<()> {
+    pub(crate) fn try_store<T: Word>(&self, at: usize, value: T) -> Option<()> {
         if !self.is_ready() || !lies_in::<T>(self.writable, at) {
             return None;
         }

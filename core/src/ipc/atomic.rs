@@ -18,6 +18,12 @@ const NO_UPDATES: Error =
 const PRIVATE: Error =
     Error::Unsupported("the map is private: other processes do not see what is stored in it");
 
+/// Fails on processors without native accessors.
+#[inline]
+pub(super) fn ensure_processor_has_updates() -> Result<()> {
+    if HAS_UPDATES { Ok(()) } else { Err(NO_UPDATES) }
+}
+
 /// A word of a map that several processes change atomically, made by [`Map::atomic`].
 ///
 /// The methods have the names and meanings of those of [`std::sync::atomic`]. They are atomic for
@@ -87,9 +93,7 @@ impl Map {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn atomic<T: Word>(&self, at: usize) -> Result<Atomic<'_, T>> {
-        if !HAS_UPDATES {
-            return Err(NO_UPDATES);
-        }
+        ensure_processor_has_updates()?;
         self.span_at("atomic", at, size_of::<T>())?;
         if !self.base().addr().wrapping_add(at).is_multiple_of(size_of::<T>()) {
             let (offset, multiple) = (at as u64, size_of::<T>());

@@ -170,13 +170,11 @@ impl Liveness {
     }
 }
 
-const UNRELIABLE: &str = "locks of this file system do not show which processes exist";
+pub(super) const UNRELIABLE: &str = "locks of this file system do not show which processes exist";
 
 /// Returns the file of a map whose bytes other processes see.
 fn shared_file<'map>(call: &'static str, map: &'map Map) -> Result<BorrowedFile<'map>> {
-    if !has_locks() {
-        return Err(Error::Unsupported("this system has no locks that survive a close"));
-    }
+    ensure_system_has_locks()?;
     if map.is_anonymous() {
         return Err(Error::Unsupported("anonymous memory has no file to lock"));
     }
@@ -204,6 +202,14 @@ fn ensure_is_open(call: &'static str, map: &Map, file: BorrowedFile<'_>) -> Resu
             call,
             source: std::io::Error::other("the program has closed the descriptor of the map"),
         }),
+    }
+}
+
+/// Fails on systems without the locks that liveness needs.
+pub(super) fn ensure_system_has_locks() -> Result<()> {
+    match has_locks() {
+        true => Ok(()),
+        false => Err(Error::Unsupported("this system has no locks that survive a close")),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The words of a map, as the protocols use them.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::atomic::{Ordering, fence},
     time::{Duration, Instant},
 };
 
 use super::{
     liveness::Liveness,
     member::Member,
-    words::{Owner, Words},
+    words::{Memory, Owner, Words},
 };
 use crate::{Error, Map, Result, access::Update};
 
@@ -93,5 +93,34 @@ impl Words for Mapped<'_> {
 
     fn wake_one(&self, at: usize) -> Result<()> {
         self.map.wake(at, 1)
+    }
+}
+
+impl Memory for Mapped<'_> {
+    #[inline]
+    fn load(&self, at: usize) -> Result<u64> {
+        let word = self.map.load_word(self.call, at)?;
+        fence(Ordering::Acquire);
+        Ok(word)
+    }
+
+    #[inline]
+    fn store(&self, at: usize, word: u64) -> Result<()> {
+        fence(Ordering::Release);
+        self.map.store_word(self.call, at, word)
+    }
+
+    #[inline]
+    fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+
+    fn wake_all(&self, at: usize) -> Result<()> {
+        self.map.wake(at, u32::MAX)
+    }
+
+    #[cold]
+    fn corrupt(&self, at: usize) -> Error {
+        Error::Corrupt { offset: at }
     }
 }

@@ -18,6 +18,9 @@
 //! crashes.
 
 mod atomic;
+mod channel;
+mod event_count;
+mod file;
 mod liveness;
 mod mapped;
 mod member;
@@ -27,10 +30,14 @@ mod shared_memory;
 #[cfg(test)]
 mod simulated;
 mod spin;
+mod viewed;
 mod wait;
 mod words;
 
 pub use atomic::Atomic;
+#[doc(hidden)]
+pub use channel::leave_channels;
+pub use channel::{Channel, ChannelOptions, Claim, Message, Peers, Receiver, Sender};
 pub use liveness::Liveness;
 pub(crate) use member::Member;
 #[doc(hidden)]

@@ -1,22 +1,78 @@
 //! Simulated shared memory, on which a process can crash before each operation of a protocol.
 //!
 //! Processes run one at a time. A process can be stopped before one of its operations, while
-//! another one runs, and then continue.
+//! another one runs, and then continue. Each byte of a copy is an operation: a crash may tear a
+//! copy anywhere.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
+    ops::Range,
     time::Duration,
 };
 
-use super::words::{Owner, Words};
+use super::words::{self, Owner, Words};
 
 /// What the kernel keeps when a process crashes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Memory {
-    words: RefCell<BTreeMap<usize, u64>>,
+    words: RefCell<Vec<u64>>,
     alive: RefCell<BTreeSet<u64>>,
     pub(super) control: Cell<Control>,
+    /// Stores that are lost, so that tests must fail.
+    pub(super) lost: Cell<Option<IsLost>>,
+    /// The store to the first word comes only behind the one to the second: tests must fail.
+    pub(super) delayed: Cell<Option<(usize, usize)>>,
+    /// How many bytes there are. 0: no limit.
+    pub(super) len: Cell<usize>,
+}
+
+pub(super) type IsLost = fn(&Store) -> bool;
+
+/// A store of a word, by a process.
+pub(super) struct Store {
+    pub(super) at: usize,
+    pub(super) word: u64,
+    /// Whether the process has loaded a word just before.
+    pub(super) follows_load: bool,
+}
+
+impl Memory {
+    /// Looks at a word, without a process.
+    pub(super) fn word(&self, at: usize) -> u64 {
+        self.ensure_inside(at);
+        self.words.borrow().get(at / 8).copied().unwrap_or(0)
+    }
+
+    /// Replaces a word, without a process.
+    pub(super) fn set(&self, at: usize, word: u64) -> u64 {
+        self.ensure_inside(at);
+        let mut words = self.words.borrow_mut();
+        let len = words.len().max(at / 8 + 1);
+        words.resize(len, 0);
+        std::mem::replace(&mut words[at / 8], word)
+    }
+
+    /// All words.
+    pub(super) fn words(&self) -> Vec<u64> {
+        self.words.borrow().clone()
+    }
+
+    fn ensure_inside(&self, at: usize) {
+        assert!(at.is_multiple_of(8), "the word at {at} is not aligned");
+        let len = self.len.get();
+        assert!(len == 0 || at + 8 <= len, "the word at {at} is behind the end");
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.word(at - at % 8).to_ne_bytes()[at % 8]
+    }
+
+    fn set_byte(&self, at: usize, byte: u8) {
+        let mut bytes = self.word(at - at % 8).to_ne_bytes();
+        bytes[at % 8] = byte;
+        self.set(at - at % 8, u64::from_ne_bytes(bytes));
+    }
 }
 
 /// How the memory lies about the life of processes, so that tests must fail.
@@ -34,6 +90,8 @@ pub(super) enum Stop {
     Crashed,
     /// It sleeps, and no process will change what it waits for.
     Stuck,
+    /// It found a word that the protocol does not store.
+    Corrupt,
 }
 
 /// The operation before which another process runs, and what that does.
@@ -47,6 +105,10 @@ pub(super) struct Process<'a> {
     crash_before: Option<usize>,
     interruption: RefCell<Option<Interruption<'a>>>,
     sleeps: Cell<usize>,
+    /// Whether the last operation was a load.
+    has_loaded: Cell<bool>,
+    /// The word of a store that is delayed.
+    late: Cell<Option<u64>>,
 }
 
 impl<'a> Process<'a> {
@@ -60,6 +122,8 @@ impl<'a> Process<'a> {
             crash_before,
             interruption: RefCell::new(None),
             sleeps: Cell::new(0),
+            has_loaded: Cell::new(false),
+            late: Cell::new(None),
         }
     }
 
@@ -86,23 +150,46 @@ impl<'a> Process<'a> {
 
     /// Stores a word, as one operation.
     pub(super) fn store(&self, at: usize, word: u64) -> Result<(), Stop> {
+        match self.memory.delayed.get() {
+            Some((first, _)) if first == at => self.late.set(Some(word)),
+            Some((first, second)) if second == at => {
+                self.store_now(second, word)?;
+                self.late.take().map_or(Ok(()), |word| self.store_now(first, word))?;
+            }
+            _ => self.store_now(at, word)?,
+        }
+        Ok(())
+    }
+
+    fn store_now(&self, at: usize, word: u64) -> Result<(), Stop> {
         self.step()?;
-        self.replace(at, word);
+        let store = Store { at, word, follows_load: self.has_loaded.replace(false) };
+        if !self.memory.lost.get().is_some_and(|is_lost| is_lost(&store)) {
+            self.memory.set(at, word);
+        }
         Ok(())
     }
 
     /// Loads a word, as one operation.
     pub(super) fn load(&self, at: usize) -> Result<u64, Stop> {
         self.step()?;
-        Ok(self.word(at))
+        self.has_loaded.set(true);
+        Ok(self.memory.word(at))
     }
 
-    fn word(&self, at: usize) -> u64 {
-        self.memory.words.borrow().get(&at).copied().unwrap_or(0)
+    /// Copies `bytes` to the memory. Each byte is an operation.
+    pub(super) fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Stop> {
+        self.has_loaded.set(false);
+        bytes.iter().enumerate().try_for_each(|(i, &byte)| {
+            self.step()?;
+            self.memory.set_byte(at + i, byte);
+            Ok(())
+        })
     }
 
-    fn replace(&self, at: usize, word: u64) -> u64 {
-        self.memory.words.borrow_mut().insert(at, word).unwrap_or(0)
+    /// Copies bytes from the memory. Each byte is an operation.
+    pub(super) fn read(&self, bytes: Range<usize>) -> Result<Vec<u8>, Stop> {
+        bytes.map(|at| self.step().map(|()| self.memory.byte(at))).collect()
     }
 }
 
@@ -120,11 +207,11 @@ impl Words for Process<'_> {
         new: u64,
     ) -> Result<Result<u64, u64>, Stop> {
         self.step()?;
-        let former = self.word(at);
+        let former = self.memory.word(at);
         if former != current {
             return Ok(Err(former));
         }
-        Ok(Ok(self.replace(at, new)))
+        Ok(Ok(self.memory.set(at, new)))
     }
 
     fn store_hint(&self, _at: usize, _hint: u32) {}
@@ -147,5 +234,25 @@ impl Words for Process<'_> {
 
     fn wake_one(&self, _at: usize) -> Result<(), Stop> {
         self.step()
+    }
+}
+
+impl words::Memory for Process<'_> {
+    fn load(&self, at: usize) -> Result<u64, Stop> {
+        self.load(at)
+    }
+
+    fn store(&self, at: usize, word: u64) -> Result<(), Stop> {
+        self.store(at, word)
+    }
+
+    fn fence(&self) {}
+
+    fn wake_all(&self, _at: usize) -> Result<(), Stop> {
+        self.step()
+    }
+
+    fn corrupt(&self, _at: usize) -> Stop {
+        Stop::Corrupt
     }
 }

@@ -45,3 +45,21 @@ pub(crate) trait Words {
     /// Wakes one thread that sleeps on the word at `at`.
     fn wake_one(&self, at: usize) -> Result<(), Self::Error>;
 }
+
+/// Words of shared memory that are also loaded and stored. They are aligned.
+pub(crate) trait Memory: Words {
+    /// Loads a word. Later accesses stay behind it (acquire).
+    fn load(&self, at: usize) -> Result<u64, Self::Error>;
+
+    /// Stores a word. Earlier accesses stay before it (release).
+    fn store(&self, at: usize, word: u64) -> Result<(), Self::Error>;
+
+    /// Orders all earlier accesses before all later ones, sequentially consistent.
+    fn fence(&self);
+
+    /// Wakes all threads that sleep on the word at `at`.
+    fn wake_all(&self, at: usize) -> Result<(), Self::Error>;
+
+    /// Returns the error that the word at `at` is not one that the protocol stores.
+    fn corrupt(&self, at: usize) -> Self::Error;
+}

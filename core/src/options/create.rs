@@ -167,7 +167,7 @@ impl Options {
         match self.len {
             Some(len) if len as u64 > rest => Err(beyond),
             Some(len) => Ok(len),
-            None => usize::try_from(rest).map_err(|_| Error::TooLong { len: rest }),
+            None => usize::try_from(rest).map_err(|_| Error::too_long(rest)),
         }
     }
 
@@ -179,7 +179,7 @@ impl Options {
             // Named memory is mapped from its start, so that an offset means the same byte in every
             // process.
             None if self.name.is_some() => {
-                usize::try_from(self.offset).map_err(|_| Error::TooLong { len: self.offset })
+                usize::try_from(self.offset).map_err(|_| Error::too_long(self.offset))
             }
             None => Ok(0),
         }

@@ -118,7 +118,7 @@ impl Options {
         let (offset, len) = (self.offset, self.len.unwrap_or(0));
         let rest = file_len.checked_sub(offset).filter(|&rest| len as u64 <= rest);
         let rest = rest.ok_or(Error::BeyondFile { offset, len, file_len })?;
-        let rest = usize::try_from(rest).map_err(|_| Error::TooLong { len: rest })?;
+        let rest = usize::try_from(rest).map_err(|_| Error::too_long(rest))?;
         self.len.get_or_insert(rest);
         Ok(())
     }

@@ -359,5 +359,5 @@ fn end_of_file(
 /// Returns the length of a file whose map, from `offset`, has `len` bytes.
 fn file_end(offset: u64, len: usize) -> Result<u64> {
     let end = offset.checked_add(len as u64).filter(|&end| end <= sys::file::MAX_LEN);
-    end.ok_or(Error::TooLong { len: u64::MAX })
+    end.ok_or(Error::too_long(u64::MAX))
 }

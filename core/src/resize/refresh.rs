@@ -50,7 +50,7 @@ impl Map {
         let file_len = sys::file::state(file).map_err(Error::os("refresh"))?.len;
         let file_len = file_len.ok_or(Error::Unsupported("the file has no length"))?;
         let len = file_len.saturating_sub(offset);
-        let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
+        let len = usize::try_from(len).map_err(|_| Error::too_long(len))?;
         self.ensure_stays("refresh", len, moves)?;
         let mut regions = self.lock_regions();
         let start = Some((file, offset - self.memory.lead() as u64));

@@ -44,4 +44,5 @@ mod atomic {
 
 pub use bytes::FileBytes;
 pub use memory::Backing;
+pub(crate) use seal::memfd_error;
 pub use snapshot::{Snapshot, SnapshotSlice};

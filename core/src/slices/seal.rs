@@ -47,7 +47,7 @@ impl Options {
         let name = name.map_err(|error| Error::os("memfd")(error.into()))?;
         let file = sys::file::create_memory_file(&name).map_err(memfd_error)?;
         let len = self.offset.checked_add(self.len.unwrap_or(0) as u64);
-        let len = len.ok_or(Error::TooLong { len: u64::MAX })?;
+        let len = len.ok_or(Error::too_long(u64::MAX))?;
         sys::file::set_len(sys::borrow(&file), len).map_err(Error::os("memfd"))?;
         let mut options = self.clone();
         options.len = None;
@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-fn memfd_error(error: io::Error) -> Error {
+pub(crate) fn memfd_error(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::Unsupported => {
             Error::Unsupported("memory files are not supported on this platform")

@@ -163,7 +163,7 @@ impl Snapshot {
         if len == 0 && sys::file::hides_length(borrowed) {
             return Err(NO_LENGTH);
         }
-        let len = usize::try_from(len).map_err(|_| Error::TooLong { len })?;
+        let len = usize::try_from(len).map_err(|_| Error::too_long(len))?;
         let region = (len > 0).then(|| reserve(len)).transpose()?;
         let start = region.as_ref().map_or(NonNull::dangling(), Region::base);
         let count = len.div_ceil(piece::LEN);

@@ -9,10 +9,13 @@
 //! | `size` | arithmetic on the sizes of regions |
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
-//! | `file`, `file_state::FileState` | file descriptors: state, length, reading, duplicate, close |
+//! | `file`, `file_state::FileState` | file descriptors: opening, state, length, reading, duplicate, close |
 //! | `file_lock::FileLock` | locks of byte ranges, which end with their process |
 //! | `token::Token`, `token_id` | liveness tokens; their ids, and the bytes that they lock |
 //! | `random::word` | a random number |
+//! | `boot::boot_id` | which start of the system this is |
+//! | `clock::coarse_millis` | a clock that is read in a few nanoseconds |
+//! | `read::read_full` | reads all bytes by calls that may read a part |
 //! | `write::write_all` | writes all bytes by calls that may write a part |
 //! | `segments`, `segment::Segment` | shared memory with a name: open, create, remove, list |
 //! | `seals::Seals` | whether the content of a file can change |
@@ -47,6 +50,7 @@ pub(crate) mod per_process;
 )))]
 mod polled;
 pub(crate) mod protections;
+pub(crate) mod read;
 pub(crate) mod request;
 pub(crate) mod seals;
 pub(crate) mod segment;
@@ -64,10 +68,9 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
-use os::random;
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{
-    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, NO_SPACE, OwnedFile, borrow, fault,
-    file, file_lock, flags, fork, granularity, in_use, number, page_size, region, repair, rlimit,
-    segments, token, transfer, wait,
+    AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, NO_SPACE, OwnedFile, boot, borrow,
+    clock, fault, file, file_lock, flags, fork, granularity, in_use, number, page_size, random,
+    region, repair, rlimit, segments, token, transfer, wait,
 };

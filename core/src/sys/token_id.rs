@@ -23,6 +23,11 @@ pub(super) fn range(id: u64) -> Range<u64> {
     FIRST_BYTE + id..FIRST_BYTE + id + 1
 }
 
+/// Returns the bytes of all tokens.
+pub(super) fn all() -> Range<u64> {
+    FIRST_BYTE..FIRST_BYTE + LIMIT
+}
+
 /// Returns an id that no other token has: the chance of two equal ones among a million is 1 in
 /// four million.
 pub(super) fn random_id() -> io::Result<u64> {

@@ -1,6 +1,6 @@
 //! A mutex between processes that survives the crash of its owner.
 
-mod protocol;
+pub(in crate::ipc) mod protocol;
 #[cfg(test)]
 mod tests;
 
@@ -122,6 +122,12 @@ impl<'a> Mutex<'a> {
         }
         map.owner()?;
         Ok(Mutex { map, at })
+    }
+
+    /// The mutex at `at`, which is aligned and lies in a writable, shared map of a file.
+    #[inline]
+    pub(super) fn of_checked(map: &'a Map, at: usize) -> Mutex<'a> {
+        Mutex { map, at }
     }
 
     /// Locks the mutex. Waits while another thread or process has it.
@@ -305,10 +311,15 @@ impl MutexGuard<'_> {
         KeptLock(std::mem::ManuallyDrop::new(self).locked)
     }
 
+    /// Whether this process has the lock: in a forked child its parent has it.
+    #[inline]
+    pub(super) fn is_of_this_process(&self) -> bool {
+        fork::current() == self.locked.owner.forks
+    }
+
     #[inline]
     fn release(&self) -> Result<()> {
-        if fork::current() != self.locked.owner.forks {
-            // The parent has the lock.
+        if !self.is_of_this_process() {
             return Ok(());
         }
         let (expected, new) = last_exchange(self.locked, self.is_dirty.get());

@@ -5,6 +5,7 @@ mod append;
 mod device;
 mod length;
 mod memory;
+mod open;
 mod path;
 mod read;
 mod residency;
@@ -20,12 +21,13 @@ use std::{
 
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
-pub(crate) use allocate::set_len_allocated;
 #[cfg(target_os = "linux")]
 pub(super) use allocate::{allocate_now, allocated_len};
+pub(crate) use allocate::{is_unknown, set_len_allocated};
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use open::{open_folder, open_plain};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, identity, is_still, stamp};

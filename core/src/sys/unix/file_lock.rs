@@ -76,6 +76,20 @@ impl FileLock {
         retry_interrupted(|| system::lock_and_wait(self.as_fd(), range, kind))
     }
 
+    /// Locks a byte exclusively, and waits while another description has locked it.
+    ///
+    /// Fails with `ResourceBusy` if a lock of more bytes covers it: one of another program.
+    pub(crate) fn lock_byte(&self, at: u64) -> io::Result<()> {
+        let byte = at..at + 1;
+        if self.try_lock(&byte, LockKind::Exclusive)? {
+            return Ok(());
+        }
+        match conflict(self.as_fd(), &byte)? {
+            Some(found) if found != byte => Err(io::ErrorKind::ResourceBusy.into()),
+            _ => self.lock(&byte, LockKind::Exclusive),
+        }
+    }
+
     /// Closes the descriptor without releasing the locks. Something else keeps the description.
     pub(super) fn close(self) {
         let mut lock = ManuallyDrop::new(self);

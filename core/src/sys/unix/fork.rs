@@ -12,9 +12,12 @@ mod window;
 
 use std::{
     ptr,
-    sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+    sync::{
+        OnceLock,
+        atomic::{
+            AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     thread,
 };
@@ -129,6 +132,17 @@ extern "C" fn in_child() {
         word.store(0, Release);
     }
     current();
+    if let Some(work) = CHILD_WORK.get() {
+        work();
+    }
+}
+
+/// What a child does before `fork` returns in it. Not called in children of `_Fork` and `clone`.
+static CHILD_WORK: OnceLock<fn()> = OnceLock::new();
+
+/// Has `work` called in children that are forked from now on. There is one such function.
+pub(crate) fn in_each_child(work: fn()) {
+    CHILD_WORK.get_or_init(|| work);
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

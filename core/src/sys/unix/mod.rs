@@ -2,6 +2,8 @@
 
 mod access_kind;
 pub(crate) mod advice;
+pub(crate) mod boot;
+pub(crate) mod clock;
 mod errno;
 pub(crate) mod fault;
 pub(crate) mod file;

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     mode::LockKind,
-    sys::token_id::{random_id, range},
+    sys::token_id::{all, random_id, range},
 };
 use page::Page;
+pub(crate) use system::ensure_reliable;
 
 /// The byte with this id is locked until the token is dropped, or its process ends.
 ///
@@ -105,6 +106,11 @@ impl Held {
 /// Whether a token with this id exists: its byte is locked.
 pub(crate) fn is_alive(file: BorrowedFd<'_>, id: u64) -> io::Result<bool> {
     file_lock::conflict(file, &range(id)).map(|found| found.is_some())
+}
+
+/// Whether any token exists, of this process or of another one.
+pub(crate) fn is_any_alive(file: BorrowedFd<'_>) -> io::Result<bool> {
+    file_lock::conflict(file, &all()).map(|found| found.is_some())
 }
 
 /// The lock is shared: an exclusive one would need a description that can write, and its mapping
@@ -224,7 +230,7 @@ mod system {
     ];
 
     /// Fails with `Unsupported` if a lock may end before its process does.
-    pub(super) fn ensure_reliable(file: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn ensure_reliable(file: BorrowedFd<'_>) -> io::Result<()> {
         let is_local = LOCAL.contains(&kind(file)?);
         if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
     }
@@ -249,7 +255,22 @@ mod system {
 mod system {
     use std::{io, os::fd::BorrowedFd};
 
-    pub(super) fn ensure_reliable(_: BorrowedFd<'_>) -> io::Result<()> {
+    /// Fails with `Unsupported` on a network file system: statfs(2).
+    #[cfg(target_vendor = "apple")]
+    pub(crate) fn ensure_reliable(file: BorrowedFd<'_>) -> io::Result<()> {
+        let mut system = std::mem::MaybeUninit::<libc::statfs>::uninit();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
+        // SAFETY: `system` has the type that fstatfs fills.
+        super::super::check(unsafe { libc::fstatfs(fd, system.as_mut_ptr()) })?;
+        // SAFETY: fstatfs succeeded and so filled it.
+        let flags = unsafe { system.assume_init() }.f_flags;
+        let is_local = flags & libc::MNT_LOCAL.cast_unsigned() != 0;
+        if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// The other systems have no tokens.
+    #[cfg(not(target_vendor = "apple"))]
+    pub(crate) fn ensure_reliable(_: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod append;
 mod memory;
+mod open;
 mod read;
 mod stamp;
 
@@ -22,6 +23,7 @@ use super::{check, error, section};
 use crate::sys::file_state::FileState;
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use memory::{create_memory_file, seal, seals};
+pub(crate) use open::{open_folder, open_plain};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
@@ -90,6 +92,11 @@ pub(crate) fn set_len(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
 /// compressed.
 pub(crate) fn set_len_allocated(file: BorrowedHandle<'_>, len: u64) -> io::Result<()> {
     set_len(file, len)
+}
+
+/// Returns `false`: files are allocated when they become longer.
+pub(crate) fn is_unknown(_: &io::Error) -> bool {
+    false
 }
 
 /// Waits until the content and the length of the file are on the device.

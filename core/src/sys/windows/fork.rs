@@ -14,3 +14,5 @@ pub(crate) fn current() -> u64 {
 /// A point at which tests fork on Unix.
 #[inline]
 pub(crate) fn step() {}
+
+pub(crate) fn in_each_child(_: fn()) {}

@@ -1,6 +1,8 @@
 //! Windows: sections and their views, and memory backed by the page file.
 
 pub(crate) mod advice;
+pub(crate) mod boot;
+pub(crate) mod clock;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod file_lock;

@@ -185,7 +185,7 @@ impl Request {
                 Hint::EndBeyondFile(offset.saturating_add(len as u64), file_len).add_to(py, error)
             }
             Error::BeyondFile { offset, file_len, .. } => nothing_to_map(py, offset, file_len),
-            Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
+            Error::TooLong { len, .. } if self.length == 0 && isize::try_from(len).is_err() => {
                 value_error("mmap length is too large")
             }
             Error::Unaligned { offset, .. } => {

@@ -188,7 +188,7 @@ impl Source {
                 hint.add_to(py, errno(NOT_ENOUGH_MEMORY))
             }
             Error::BeyondFile { offset, file_len, .. } => nothing_to_map(py, offset, file_len),
-            Error::TooLong { len } if self.length == 0 && isize::try_from(len).is_err() => {
+            Error::TooLong { len, .. } if self.length == 0 && isize::try_from(len).is_err() => {
                 value_error("mmap length is too large")
             }
             Error::Unaligned { offset, .. } => {

@@ -76,8 +76,8 @@ pub(crate) fn allocated_len(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(u64::try_from(status(file)?.st_blocks).unwrap_or(0) * 512)
 }
 
-/// fallocate(2): what a file system returns that cannot do it, and an old kernel.
-pub(super) fn is_unknown(error: &io::Error) -> bool {
+/// Returns whether the file system or the kernel cannot allocate space: what fallocate(2) returns.
+pub(crate) fn is_unknown(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
 }
 

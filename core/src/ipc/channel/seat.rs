@@ -1,0 +1,145 @@
+//! The place of this process on one side of a channel, which its handles share.
+
+use std::{
+    sync::atomic::{
+        AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    time::Duration,
+};
+
+use super::{
+    layout::PLACES,
+    peers::{self, Others, Place},
+    ring_file::RingFile,
+    side::Side,
+};
+use crate::{
+    Error, Result,
+    ipc::event_count,
+    sys::{fork, lock::Lock},
+};
+
+/// All fields but `forks` are changed by the thread that has the lock.
+#[derive(Debug)]
+pub(super) struct Seat {
+    lock: Lock,
+    /// The handles of this side.
+    handles: AtomicUsize,
+    /// The place.
+    at: AtomicUsize,
+    id: AtomicU64,
+    /// The number of forks of the process that joined; `NOT_JOINED` if none has.
+    forks: AtomicU64,
+}
+
+const NOT_JOINED: u64 = u64::MAX;
+
+impl Default for Seat {
+    fn default() -> Seat {
+        let (at, id) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (handles, forks) = (AtomicUsize::new(0), AtomicU64::new(NOT_JOINED));
+        Seat { lock: Lock::new(), handles, at, id, forks }
+    }
+}
+
+impl Seat {
+    /// Counts a handle. Joins with the first one.
+    pub(super) fn enter(&self, file: &RingFile, side: Side) -> Result<Others> {
+        // First, because the process that has it may be stopped: other threads still drop handles.
+        let _exclusive = file.exclusive(call(side))?;
+        let _locked = self.lock.lock();
+        let others = if self.has_joined() {
+            Others::new(&file.memory(call(side)), side.other())?
+        } else {
+            self.join(file, side)?
+        };
+        self.handles.fetch_add(1, Relaxed);
+        Ok(others)
+    }
+
+    /// Ends a handle. Leaves with the last one.
+    pub(super) fn leave(&self, file: &RingFile, side: Side) -> Result<()> {
+        let _locked = self.lock.lock();
+        match self.handles.fetch_sub(1, Relaxed) {
+            1 => self.leave_locked(file, side),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves, also if handles are left. The next use of one joins again.
+    pub(super) fn leave_with_all(&self, file: &RingFile, side: Side) -> Result<()> {
+        let _locked = self.lock.lock();
+        self.leave_locked(file, side)
+    }
+
+    /// The caller has the lock of this seat.
+    fn leave_locked(&self, file: &RingFile, side: Side) -> Result<()> {
+        if !self.has_joined() {
+            return Ok(());
+        }
+        self.forks.store(NOT_JOINED, Release);
+        let place = Place { side, at: self.at.load(Relaxed), id: self.id.load(Relaxed) };
+        let memory = file.memory(call(side));
+        peers::leave(&memory, &place)?;
+        // Threads that wait there look which processes are left.
+        event_count::notify(&memory, side.other().events())
+    }
+
+    /// Joins in a forked child that inherits handles. Returns false if that takes longer than
+    /// `time`: the process that has the lock of the file may be stopped.
+    #[inline]
+    pub(super) fn ensure_joined(
+        &self,
+        file: &RingFile,
+        side: Side,
+        time: impl FnOnce() -> Option<Duration>,
+    ) -> Result<bool> {
+        if self.has_joined() { Ok(true) } else { self.join_within(file, side, time()) }
+    }
+
+    /// `None`: waits for ever.
+    #[cold]
+    pub(super) fn join_within(
+        &self,
+        file: &RingFile,
+        side: Side,
+        time: Option<Duration>,
+    ) -> Result<bool> {
+        if self.handles.load(Relaxed) == 0 {
+            return Ok(true);
+        }
+        let exclusive = match time {
+            None => Some(file.exclusive(call(side))?),
+            Some(time) => file.exclusive_within(call(side), time)?,
+        };
+        let _locked = self.lock.lock();
+        let is_missing = !self.has_joined() && self.handles.load(Relaxed) > 0;
+        if exclusive.is_some() && is_missing {
+            self.join(file, side)?;
+        }
+        Ok(exclusive.is_some())
+    }
+
+    fn has_joined(&self) -> bool {
+        self.forks.load(Acquire) == fork::current()
+    }
+
+    /// The caller has both locks.
+    fn join(&self, file: &RingFile, side: Side) -> Result<Others> {
+        let owner = file.map.owner()?;
+        let joined = peers::join(&file.memory(call(side)), side, owner.id)?;
+        let (place, others) = joined.ok_or(Error::TooManyProcesses { limit: PLACES })?;
+        self.at.store(place.at, Relaxed);
+        self.id.store(place.id, Relaxed);
+        self.forks.store(owner.forks, Release);
+        Ok(others)
+    }
+}
+
+fn call(side: Side) -> &'static str {
+    match side {
+        Side::Senders => "sender",
+        Side::Receivers => "receiver",
+    }
+}

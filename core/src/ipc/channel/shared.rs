@@ -1,0 +1,269 @@
+//! What the handles of one process share: the map, and a place on each side.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, Instant},
+};
+
+use super::{
+    frames::Ring,
+    peers::{self, Others, Presence},
+    ring_file::RingFile,
+    seat::Seat,
+    side::Side,
+};
+use crate::{
+    Error, Map, Result,
+    ipc::{Mutex, MutexGuard, Spin, SpinBudget, event_count, viewed::Viewed},
+    sys::clock::coarse_millis,
+};
+
+/// How long a thread sleeps before it looks again: a process may crash between the store of a
+/// message and the wake-up.
+const FIRST_SLICE: Duration = Duration::from_millis(5);
+/// For messages; so a crash of the last sender is noticed within 1.2 s.
+const LONGEST_SLICE: Duration = Duration::from_millis(640);
+
+/// How long a call waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    Forever,
+    Until(Instant),
+    /// Waits only for a lock that is owned for a moment.
+    Never,
+    /// Does not wait for a lock either.
+    NotForLocks,
+}
+
+impl Patience {
+    /// A time that the clock cannot express never comes.
+    pub(super) fn of(timeout: Duration) -> Patience {
+        Instant::now().checked_add(timeout).map_or(Patience::Forever, Patience::Until)
+    }
+
+    fn left(self) -> Option<Duration> {
+        match self {
+            Patience::Forever => None,
+            Patience::Until(end) => Some(end.saturating_duration_since(Instant::now())),
+            Patience::Never | Patience::NotForLocks => Some(Duration::ZERO),
+        }
+    }
+
+    /// How long a call waits for a lock that is owned for a moment. `None`: for ever.
+    fn for_locks(self) -> Option<Duration> {
+        match self {
+            Patience::Forever => None,
+            Patience::NotForLocks => Some(Duration::ZERO),
+            _ => self.left().map(|left| left.max(MOMENT)),
+        }
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        matches!(self, Patience::Never | Patience::NotForLocks)
+    }
+
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Patience::Until(end) => Some(end),
+            _ => None,
+        }
+    }
+}
+
+/// The channel as one process uses it.
+pub(super) struct Shared {
+    pub(super) file: RingFile,
+    pub(super) ring: Ring,
+    seats: [Seat; 2],
+    spin: [SpinBudget; 2],
+}
+
+impl Shared {
+    pub(super) fn new(map: Map, ring: Ring, spin: Spin) -> Shared {
+        let spin = [SpinBudget::new(spin), SpinBudget::new(spin)];
+        Shared { file: RingFile { map }, ring, seats: Default::default(), spin }
+    }
+
+    /// Locks one side of the ring. `None` if that takes too long.
+    ///
+    /// A call that does not wait still waits for a lock that is owned for a moment.
+    pub(super) fn lock(&self, side: Side, patience: Patience) -> Result<Option<MutexGuard<'_>>> {
+        let mutex = Mutex::of_checked(&self.file.map, side.mutex());
+        let guard = match patience {
+            Patience::Forever => Some(mutex.lock()?),
+            Patience::NotForLocks => mutex.try_lock()?,
+            Patience::Until(_) | Patience::Never => {
+                mutex.lock_timeout(patience.for_locks().unwrap_or_default())?
+            }
+        };
+        if let Some(guard) = guard.as_ref().filter(|guard| guard.owner_died()) {
+            // The next sender completes what a crashed one has begun.
+            guard.mark_consistent();
+            let _ = self.file.map.store(self.takeovers(side)?.wrapping_add(1), side.takeovers());
+        }
+        Ok(guard)
+    }
+
+    /// How often the lock of a side was taken over. For humans and tests.
+    pub(super) fn takeovers(&self, side: Side) -> Result<u32> {
+        self.file.map.load(side.takeovers())
+    }
+
+    /// Joins one side, or counts one handle more.
+    pub(super) fn enter(&self, side: Side) -> Result<Others> {
+        self.seats[side.index()].enter(&self.file, side)
+    }
+
+    /// Undoes [`Shared::enter`]. The last handle leaves the side.
+    pub(super) fn leave(&self, side: Side) {
+        // What cannot be stored is noticed as a crash when the map is gone.
+        let _ = self.seats[side.index()].leave(&self.file, side);
+    }
+
+    /// Leaves both sides with all handles. The next use of one joins again.
+    pub(super) fn leave_with_all(&self) {
+        for side in [Side::Senders, Side::Receivers] {
+            let _ = self.seats[side.index()].leave_with_all(&self.file, side);
+        }
+    }
+
+    /// Lets this process take part, if it is a forked child and has not joined yet. Returns false
+    /// if that takes too long.
+    #[inline]
+    pub(super) fn ensure_joined(&self, side: Side, patience: Patience) -> Result<bool> {
+        self.seats[side.index()].ensure_joined(&self.file, side, || patience.for_locks())
+    }
+
+    /// Like [`Shared::ensure_joined`], in the fork handler, which must not wait for long.
+    pub(super) fn join_soon(&self, side: Side) -> Result<bool> {
+        self.seats[side.index()].join_within(&self.file, side, Some(SOON))
+    }
+}
+
+/// How long a fork, and a look at the other side, wait for the lock of the file.
+const SOON: Duration = Duration::from_millis(20);
+/// How long a lock is waited for that is owned for a moment.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Fails in a forked child that inherits the guard.
+pub(super) fn ensure_locked(guard: &MutexGuard<'_>, call: &'static str) -> Result<()> {
+    match guard.is_of_this_process() {
+        true => Ok(()),
+        false => Err(Error::Os { call, source: std::io::Error::other(OF_PARENT) }),
+    }
+}
+
+const OF_PARENT: &str = "the parent of this process has the lock";
+
+/// A handle, as it waits on its side.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) side: Side,
+    others: RefCell<Others>,
+    /// How long the next sleep is.
+    slice: Cell<Duration>,
+    /// When the other side was last looked at, in milliseconds.
+    looked: Cell<u64>,
+}
+
+/// How often a handle that does not wait asks the kernel whether the other side is alive, in
+/// milliseconds.
+const LOOK_EVERY: u64 = 500;
+
+impl Waiter {
+    pub(super) fn new(side: Side, others: Others) -> Waiter {
+        let looked = Cell::new(coarse_millis());
+        Waiter { side, others: RefCell::new(others), slice: Cell::new(FIRST_SLICE), looked }
+    }
+
+    /// A message was sent, or came from the other side.
+    #[inline]
+    pub(super) fn succeeded(&self) {
+        self.slice.set(FIRST_SLICE);
+        if self.side == Side::Receivers && self.others.borrow_mut().note_message() {
+            // Its sender may have left before this process joined.
+            self.looked.set(coarse_millis().wrapping_sub(LOOK_EVERY));
+        }
+    }
+
+    /// Like [`Waiter::look`], for calls that do not wait: asks the kernel only if a process has
+    /// left, or from time to time.
+    #[inline]
+    pub(super) fn glance(
+        &self,
+        shared: &Shared,
+        memory: &Viewed<'_>,
+        is_ready: impl Fn() -> Result<bool>,
+    ) -> Result<()> {
+        if self.is_look_due(memory)? { self.look(shared, memory, is_ready) } else { Ok(()) }
+    }
+
+    /// Whether a process may have left. The look waits for a lock.
+    #[inline]
+    pub(super) fn is_look_due(&self, memory: &Viewed<'_>) -> Result<bool> {
+        let is_in_doubt = peers::is_in_doubt(memory, self.side.other(), &self.others.borrow())?;
+        Ok(is_in_doubt || coarse_millis().wrapping_sub(self.looked.get()) >= LOOK_EVERY)
+    }
+
+    /// Waits until `is_ready` returns true. Returns false if that takes too long.
+    #[cold]
+    pub(super) fn wait(
+        &self,
+        shared: &Shared,
+        memory: &Viewed<'_>,
+        patience: Patience,
+        is_ready: impl Fn() -> Result<bool>,
+    ) -> Result<bool> {
+        if shared.spin[self.side.index()].spin(patience.deadline(), &is_ready)? {
+            return Ok(true);
+        }
+        let at = self.side.events();
+        for round in 0.. {
+            let word = event_count::announce(memory, at)?;
+            if is_ready()? {
+                return Ok(true);
+            }
+            // A process that leaves wakes this thread, and one that crashes is noticed in time.
+            self.glance(shared, memory, &is_ready)?;
+            let left = patience.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                return is_ready();
+            }
+            let slice = self.slice.get();
+            let time = left.map_or(slice, |left| left.min(slice));
+            // The low half comes first on processors with native accessors.
+            shared.file.map.sleep_on(at, word as u32, Some(time), round)?;
+            let longest = match self.side {
+                Side::Senders => FIRST_SLICE,
+                Side::Receivers => LONGEST_SLICE,
+            };
+            self.slice.set((2 * slice).min(longest));
+        }
+        Ok(false)
+    }
+
+    /// Fails if processes were at the other side and none is left. `is_ready` is asked while none
+    /// can join: what they have sent comes first. Decides nothing while a process that joins is
+    /// slow.
+    pub(super) fn look(
+        &self,
+        shared: &Shared,
+        memory: &Viewed<'_>,
+        is_ready: impl Fn() -> Result<bool>,
+    ) -> Result<()> {
+        self.looked.set(coarse_millis());
+        let other = self.side.other();
+        let others = &mut self.others.borrow_mut();
+        if peers::is_any_alive(memory, other, others)? {
+            return Ok(());
+        }
+        let Some(_exclusive) = shared.file.exclusive_within(memory.call(), SOON)? else {
+            self.slice.set(FIRST_SLICE);
+            return Ok(());
+        };
+        match peers::presence(memory, other, others)? {
+            Presence::Gone { died } if !is_ready()? => Err(Error::Disconnected { died }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the channel's protocols on simulated memory.
+
+mod crashes;
+mod hostile;
+mod peers;
+mod queries;
+mod world;
