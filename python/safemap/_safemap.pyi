@@ -1,12 +1,14 @@
 """Memory-mapped files: the class mmap, its exceptions, and its constants."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from types import GenericAlias, TracebackType
 from typing import Final, Generic, Literal, NoReturn, SupportsIndex, final, overload
 
 from typing_extensions import Buffer, Self, TypeVar, disjoint_base
 
+from safemap._channel import Peers
 from safemap._line import Line
 from safemap._stream import MapIO
 from safemap._types import Advise, File, Mode
@@ -240,6 +242,220 @@ class _Mutex:
         _traceback: TracebackType | None,
     ) -> None:
         """Unlocks the mutex, also after an exception."""
+
+@final
+class _Channel:
+    """Messages of bytes from many senders to many receivers, of any number of processes: the class
+    safemap.ipc.Channel.
+
+    A channel is a file, with a ring of `capacity` bytes (1 MiB unless said otherwise, rounded up to
+    a power of two). Opens the file, or creates it; a file that exists must have the capacity and
+    `max_messages`, if they are given. Without a path the channel is in memory (Linux), which
+    processes get by inheritance, pickling or descriptor.
+
+    Each message goes to one receiver. A process may crash at any instruction: the others continue,
+    and no message is torn, or delivered twice. 64 processes may send and 64 may receive at once.
+    The file is never removed.
+
+    At the end of a `with` statement the channel is closed, with its senders and receivers.
+    """
+
+    def __new__(
+        cls,
+        path: str | bytes | PathLike[str] | PathLike[bytes] | None = None,
+        capacity: int | None = None,
+        *,
+        max_messages: int | None = None,
+        permissions: int = 0o600,
+    ) -> Self:
+        """Raises ValueError for a file that is not such a channel, OSError from the system,
+        io.UnsupportedOperation on systems and file systems without channels.
+        """
+
+    @staticmethod
+    def open(path: str | bytes | PathLike[str] | PathLike[bytes]) -> _Channel:
+        """Opens a channel that exists."""
+
+    @staticmethod
+    def create(
+        path: str | bytes | PathLike[str] | PathLike[bytes],
+        capacity: int | None = None,
+        *,
+        max_messages: int | None = None,
+        permissions: int = 0o600,
+    ) -> _Channel:
+        """Creates a channel. Raises FileExistsError if the path exists."""
+
+    @staticmethod
+    def from_fd(fd: int) -> _Channel:
+        """Opens the channel of a descriptor that is open for reading and writing, such as one that
+        another process has passed. The descriptor remains the caller's.
+        """
+
+    @property
+    def path(self) -> str | None:
+        """The absolute path, or None for memory."""
+
+    @property
+    def capacity(self) -> int:
+        """The bytes of the ring."""
+
+    @property
+    def longest_message(self) -> int:
+        """The greatest length of a message."""
+
+    @property
+    def max_messages(self) -> int | None:
+        """The greatest number of messages in the channel, None if only the capacity limits them."""
+
+    def sender(self) -> _Sender:
+        """Returns a Sender. The process takes part as one that sends until all of them are closed
+        or deleted.
+
+        Raises OSError if 64 processes send already.
+        """
+
+    def receiver(self) -> _Receiver:
+        """Returns a Receiver. The process takes part as one that receives until all of them are
+        closed or deleted.
+
+        Raises OSError if 64 processes receive already.
+        """
+
+    def is_empty(self) -> bool:
+        """Returns whether no message is in the channel. For humans, as len()."""
+
+    def peers(self) -> Peers:
+        """Returns a named tuple: how many processes are `senders`, and `receivers`. For humans: it
+        may be different when the call returns.
+        """
+
+    if sys.platform != "win32":
+        def fileno(self) -> int:
+            """Returns the descriptor of the file, for example to pass it to a child. It remains the
+            channel's.
+            """
+
+    def close(self) -> None:
+        """Closes the channel in this process, with its senders and receivers. Calls of them that
+        wait raise ValueError.
+        """
+
+    def __len__(self) -> int:
+        """Returns the number of messages. For humans: it may be different when the call returns."""
+
+    def __bool__(self) -> Literal[True]:
+        """Returns True, also for an empty channel."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the channel."""
+
+@final
+class _Sender:
+    """Sends messages: the class safemap.ipc.Sender. Channel.sender() returns it.
+
+    Threads may use it at the same time. While the channel is full, calls wait, or say so. All raise
+    BrokenPipeError if there were receivers and none is left, ConnectionResetError if the last one
+    crashed, ValueError after close() and for a message that is longer than `longest_message` of the
+    channel. The message was not sent then.
+    """
+
+    @property
+    def channel(self) -> _Channel:
+        """The channel."""
+
+    def send(self, data: Buffer, timeout: float | None = None) -> None:
+        """Sends a message: any bytes-like object. It is in the channel when the call returns.
+
+        Raises TimeoutError if the channel has no space within `timeout` seconds.
+        """
+
+    def try_send(self, data: Buffer) -> bool:
+        """Sends a message if the channel has space. Returns whether it was sent."""
+
+    def send_many(self, messages: Iterable[Buffer]) -> int:
+        """Sends the messages of an iterable. Waits while the channel is full. Returns their number.
+
+        Messages of other senders may come in between. An exception, also one of the iterable, has
+        an attribute `sent`: how many were sent before.
+        """
+
+    def close(self) -> None:
+        """Ends sending through this object. When the last sender of the last process is closed,
+        receivers get the messages that are left, and then EOFError.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the sender."""
+
+@final
+class _Receiver:
+    """Receives messages: the class safemap.ipc.Receiver. Channel.receiver() returns it.
+
+    Threads may use it at the same time; each message goes to one receiver. While the channel is
+    empty, calls wait, or say so. If there were senders and none is left, and no message either, all
+    raise EOFError, or ConnectionResetError if the last sender crashed. They raise ValueError after
+    close().
+
+    Iteration ends where recv() raises EOFError.
+    """
+
+    @property
+    def channel(self) -> _Channel:
+        """The channel."""
+
+    def recv(self, timeout: float | None = None) -> bytes:
+        """Receives a message. Raises TimeoutError if none comes within `timeout` seconds."""
+
+    def try_recv(self) -> bytes | None:
+        """Receives a message, or returns None if the channel is empty."""
+
+    def recv_into(self, buffer: Buffer, timeout: float | None = None) -> int:
+        """Receives a message into `buffer`, a writable bytes-like object. Returns its length.
+
+        Raises ValueError if the message is longer than the buffer; it stays in the channel then.
+        Raises TimeoutError if no message comes within `timeout` seconds.
+        """
+
+    def recv_many(self, limit: int, timeout: float | None = None) -> list[bytes]:
+        """Waits for a message, and receives all that are there, at most `limit`.
+
+        It takes less time than as many calls of recv(). Raises TimeoutError if no message comes
+        within `timeout` seconds.
+        """
+
+    def close(self) -> None:
+        """Ends receiving through this object. When the last receiver of the last process is closed,
+        senders get BrokenPipeError.
+        """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the receiver."""
+
+def _leave_channels() -> None: ...
 
 @disjoint_base
 class mmap:

@@ -1,15 +1,41 @@
 """Communication between processes through mapped memory.
 
-:class:`Atomic` is a word of a map that processes change atomically, and :class:`Mutex` a lock that
-survives a crash of its owner. The class ``safemap.Map`` has ``wait`` and ``notify`` for sleeping
-until a word changes, and ``lock_range``, which returns a :class:`RangeLock`. :class:`SharedMemory`
-is memory with a name, as in ``multiprocessing.shared_memory``. ``docs/ipc.md`` describes the
-protocols.
+:class:`Channel` carries messages of bytes between processes, and :class:`Queue` objects, with the
+interface of ``multiprocessing.Queue``. :class:`Atomic` is a word of a map that processes change
+atomically, and :class:`Mutex` a lock that survives a crash of its owner. The class ``safemap.Map``
+has ``wait`` and ``notify`` for sleeping until a word changes, and ``lock_range``, which returns a
+:class:`RangeLock`. :class:`SharedMemory` is memory with a name, as in
+``multiprocessing.shared_memory``. ``docs/ipc.md`` describes the protocols.
 """
 
 from safemap._safemap import _Atomic as Atomic
+from safemap._safemap import _Channel as Channel
 from safemap._safemap import _Mutex as Mutex
 from safemap._safemap import _RangeLock as RangeLock
+from safemap._safemap import _Receiver as Receiver
+from safemap._safemap import _Sender as Sender
 from safemap._shared_memory import SharedMemory as SharedMemory
 
-__all__ = ["Atomic", "Mutex", "RangeLock", "SharedMemory"]
+__all__ = [
+    "Atomic",
+    "Channel",
+    "Mutex",
+    "Queue",
+    "RangeLock",
+    "Receiver",
+    "Sender",
+    "SharedMemory",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from safemap._queue import Queue as Queue
+else:
+
+    def __getattr__(name):
+        """Imports Queue at its first use: it needs multiprocessing."""
+        if name != "Queue":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from safemap._queue import Queue
+
+        return Queue

@@ -49,8 +49,11 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<FindIterator>()?;
     // Of the module `safemap.ipc`, and none of the names of this one.
     module.add("_Atomic", py.get_type::<ipc::Atomic>())?;
+    module.add("_Channel", py.get_type::<ipc::Channel>())?;
     module.add("_Mutex", py.get_type::<ipc::Mutex>())?;
     module.add("_RangeLock", py.get_type::<ipc::RangeLock>())?;
+    module.add("_Receiver", py.get_type::<ipc::Receiver>())?;
+    module.add("_Sender", py.get_type::<ipc::Sender>())?;
     module.add("error", py.get_type::<PyOSError>())?;
     let fault_error = py.get_type::<FaultError>();
     fault_error.setattr("offset", py.None())?;
@@ -62,6 +65,7 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(damage::check_range, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
     module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
+    module.add_function(wrap_pyfunction!(ipc::channel::leave_channels, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::shared_memory::open, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::shared_memory::unlink, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::shared_memory::names, module)?)?;

@@ -1,5 +1,6 @@
 """Runs the programs in python/examples on real files."""
 
+import glob
 import importlib.util
 import os
 import subprocess
@@ -8,6 +9,7 @@ import unittest
 import zlib
 
 from support import HERE, FileCase, unix_only
+from test_channel import HAS_CHANNELS
 
 EXAMPLES = os.path.join(os.path.dirname(HERE), "examples")
 
@@ -56,6 +58,29 @@ class Examples(FileCase):
         content = b"some needles, a needle" * 1_000_000
         output = self.run_example("scan.py", "needle", self.path(content))
         self.assertEqual(output.decode().split(), ["2000000", f"{zlib.crc32(content):08x}"])
+
+    @unittest.skipUnless(HAS_CHANNELS, "this system has no channels")
+    def test_channel(self):
+        path = os.path.join(EXAMPLES, "channel.py")
+        with subprocess.Popen([sys.executable, path, self.folder, "echo"]) as other:
+            output = self.run_example("channel.py", self.folder)
+        self.assertEqual(other.returncode, 0)
+        self.assertEqual(output, b"1000000 messages there and back\n")
+
+    @unittest.skipUnless(HAS_CHANNELS, "this system has no channels")
+    def test_channel_with_a_program_in_rust(self):
+        built = glob.glob(os.path.join(EXAMPLES, "../../target/*/examples/channel"))
+        if not built:
+            self.skipTest("cargo build --example channel was not run")
+        rust = [max(built, key=os.path.getmtime)]
+        python = [sys.executable, os.path.join(EXAMPLES, "channel.py")]
+        for number, (first, second) in enumerate(((rust, python), (python, rust))):
+            folder = os.path.join(self.folder, str(number))
+            os.mkdir(folder)
+            with subprocess.Popen([*first, folder, "echo"]) as other:
+                done = subprocess.run([*second, folder], capture_output=True, timeout=120)
+            self.assertEqual((done.returncode, other.returncode), (0, 0), done.stderr)
+            self.assertIn(b"1000000 messages there and back", done.stdout)
 
     def test_records(self):
         table = os.path.join(self.folder, "table")

@@ -1,6 +1,7 @@
 //! Communication between processes: the module `safemap.ipc`, and what class `Map` has for it.
 
 mod atomic;
+pub(crate) mod channel;
 mod format;
 mod mutex;
 mod range_lock;
@@ -10,5 +11,6 @@ mod wait;
 mod words;
 
 pub(crate) use atomic::Atomic;
+pub(crate) use channel::{Channel, Receiver, Sender};
 pub(crate) use mutex::{LockedCount, Mutex};
 pub(crate) use range_lock::RangeLock;

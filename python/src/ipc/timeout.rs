@@ -5,20 +5,30 @@ use std::time::{Duration, Instant};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 /// The longest time without a check for signals, and during which close() has to wait.
-const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 
 /// Calls `wait` with a time, again and again until it returns a value; `None` if the timeout comes
 /// first. Between two calls the map is not in use, so that the handler of a signal can close it.
 pub(super) fn in_slices<R>(
     py: Python<'_>,
     timeout: Option<Timeout>,
+    wait: impl FnMut(Duration) -> PyResult<Option<R>>,
+) -> PyResult<Option<R>> {
+    in_slices_of(py, SLICE, timeout, wait)
+}
+
+/// Like [`in_slices`], with another time between two calls.
+pub(super) fn in_slices_of<R>(
+    py: Python<'_>,
+    longest: Duration,
+    timeout: Option<Timeout>,
     mut wait: impl FnMut(Duration) -> PyResult<Option<R>>,
 ) -> PyResult<Option<R>> {
     let deadline = timeout.and_then(Timeout::deadline);
     loop {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-        let result = wait(left.map_or(SLICE, |left| left.min(SLICE)))?;
-        if result.is_some() || left.is_some_and(|left| left <= SLICE) {
+        let result = wait(left.map_or(longest, |left| left.min(longest)))?;
+        if result.is_some() || left.is_some_and(|left| left <= longest) {
             return Ok(result);
         }
         py.check_signals()?;
