@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod allocated;
+mod channel;
 mod copies;
 mod failed_device;
 mod forked;
 mod full_disk;
 mod handlers;
+mod hostile_channel;
 mod huge_pages;
 pub(crate) mod killed;
 mod limits;
@@ -16,6 +18,7 @@ mod mutex;
 mod opened_closed;
 mod parallel_search;
 mod protected;
+mod range_lock;
 mod repaired;
 pub(crate) mod slices;
 pub(crate) mod stack_overflow;
@@ -92,6 +95,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("killed", killed::run, "resize by way of length 0"),
     scenario("mutex, killed owners", mutex::killed, "owners count as crashed"),
     scenario("mutex, stopped owner", mutex::stopped, "owners count as crashed"),
+    scenario("channel, killed senders", channel::killed_senders, "owners count as crashed"),
+    scenario("channel, killed receivers", channel::killed_receivers, "owners count as crashed"),
+    scenario(
+        "channel, killed creators",
+        channel::killed_creators,
+        "files that are written in place",
+    ),
+    scenario("channel, stopped owner", channel::stopped, "owners count as crashed"),
+    scenario("channel, hostile words", hostile_channel::run, "lengths that are trusted"),
+    scenario("range locks, killed owners", range_lock::killed, "no locks"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
     scenario("limit of mappings", limits::mappings, MESSAGE),
