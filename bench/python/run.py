@@ -22,6 +22,7 @@ MODULES = {
     "python_grow": "files",
     "python_move": "moves",
     "python_store": "moves",
+    "python_channels": "channels",
     "python_programs": "programs",
     "python_package": "programs",
 }

@@ -1,5 +1,6 @@
 //! The questions, one file for each subject. The files import what this module imports.
 
+mod channels;
 mod cold;
 mod copy;
 mod find;
@@ -132,6 +133,10 @@ questions! {
         "The same work by one thread, and by two with half of it each, on one map. The limit is \
          two threads that compute without sharing anything: if that row is above 0.56 as well, \
          two processors were not available.";
+    channels: channels::answer, "Rust: messages between two processes",
+        "`Channel` with a ring of 4 MiB, beside a Unix socket and a pipe, whose messages follow \
+         their length. The other process sends them back, or counts them. `rtrb` is a ring between \
+         two threads, for messages of one length: what no channel between processes can beat.";
     locks: locks::answer, "Rust: words and locks that processes share",
         "`Atomic::fetch_add` on a map, beside `AtomicU64` in private memory. `ipc::Mutex`, which \
          survives a crash of its owner, beside a robust pthread mutex, which does so too, and one \
