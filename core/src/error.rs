@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::{FormatError, rlimit};
+use crate::{FormatError, rlimit, sys::size};
 
 /// A `Result` whose error is [`Error`] unless another type is given.
 ///
@@ -269,7 +269,7 @@ impl Error {
 
     /// A length that is too large to map.
     pub(crate) fn too_long(len: u64) -> Error {
-        Error::TooLong { len, limit: isize::MAX.cast_unsigned() as u64 }
+        Error::TooLong { len, limit: size::MAX as u64 }
     }
 
     /// Returns a function for `map_err` that makes [`Error::Os`] of an [`io::Error`].
@@ -335,7 +335,7 @@ impl fmt::Display for Error {
                 write!(f, "map: range {offset}..{end} out of bounds for a file of {file_len} bytes")
             }
             Error::TooLong { len, limit } => {
-                write!(f, "a length of {len} bytes exceeds the limit of {limit}")
+                write!(f, "a length of {len} bytes is too large: at most {limit} are possible")
             }
             Error::Unaligned { call, offset, multiple } => {
                 write!(f, "{call}: offset {offset} is not a multiple of {multiple}")
