@@ -74,34 +74,11 @@ impl Stage {
     }
 }
 
-/// Kills workers at random instants, and starts others in their place.
-fn kill(
-    kills: usize,
-    workers: usize,
-    start: impl Fn(usize) -> std::io::Result<Fork>,
-) -> Result<()> {
-    let mut rng = fastrand::Rng::with_seed(7);
-    let mut alive = (1..=workers).map(&start).collect::<std::io::Result<Vec<_>>>()?;
-    for kill in 1..=kills {
-        thread::sleep(Duration::from_micros(rng.u64(..3000)));
-        let killed = alive.swap_remove(rng.usize(..workers));
-        assert!(killed.try_wait()?.is_none(), "a process ended before it was killed");
-        killed.send(libc::SIGKILL)?;
-        killed.wait()?;
-        alive.push(start(workers + kill)?);
-    }
-    for worker in alive {
-        worker.send(libc::SIGKILL)?;
-        worker.wait()?;
-    }
-    Ok(())
-}
-
 pub(crate) fn killed_senders(settings: &Settings) -> Result {
     let stage = Stage::new(settings)?;
     let kills = settings.times(300, 10_000);
     let checker = stage.start(|| check_all(&stage))?;
-    kill(kills, WORKERS, |id| stage.start(|| send(&stage, id as u64)))?;
+    kill_at_random(kills, WORKERS, |id| stage.start(|| send(&stage, id as u64)))?;
     stage.counts().store(1_u64, END)?;
     assert!(checker.wait()?.success(), "see above");
     report(&stage, settings, kills, "senders of a channel killed")
@@ -111,7 +88,7 @@ pub(crate) fn killed_receivers(settings: &Settings) -> Result {
     let stage = Stage::new(settings)?;
     let kills = settings.times(300, 10_000);
     let sender = stage.start(|| send(&stage, 0))?;
-    kill(kills, 2, |_| stage.start(|| receive(&stage)))?;
+    kill_at_random(kills, 2, |_| stage.start(|| receive(&stage)))?;
     stage.counts().store(1_u64, END)?;
     // It may wait for room.
     let (channel, counts) = (stage.channel()?, stage.counts());

@@ -129,6 +129,25 @@ fn file_and_map(pages: usize) -> (TempFile, Map) {
     (file, map)
 }
 
+/// Kills workers at random instants from 0 to 3 ms, and starts others in their place. `start` gets
+/// the number of the worker, from 1 on.
+fn kill_at_random(
+    kills: usize,
+    workers: usize,
+    start: impl Fn(usize) -> std::io::Result<Fork>,
+) -> Result<()> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut alive = (1..=workers).map(&start).collect::<std::io::Result<Vec<_>>>()?;
+    for kill in 1..=kills {
+        thread::sleep(Duration::from_micros(rng.u64(..3000)));
+        let killed = alive.swap_remove(rng.usize(..workers));
+        assert!(killed.try_wait()?.is_none(), "a worker ended before it was killed");
+        killed.kill()?;
+        alive.push(start(workers + kill)?);
+    }
+    Ok(alive.into_iter().try_for_each(Fork::kill)?)
+}
+
 /// Reads a byte of a file.
 fn byte_of(file: &TempFile, at: usize) -> std::io::Result<u8> {
     let mut byte = [0];

@@ -22,20 +22,7 @@ pub(crate) fn killed(settings: &Settings) -> Result {
     let file = TempFile::new(&[0; PAGE]);
     let kills = settings.times(300, 10_000);
     let start = |id: usize| Fork::run(|| work(settings, file.path(), id as u64));
-    let mut rng = fastrand::Rng::with_seed(7);
-    let mut workers = (1..=WORKERS).map(start).collect::<std::io::Result<Vec<_>>>()?;
-    for kill in 1..=kills {
-        thread::sleep(Duration::from_micros(rng.u64(..3000)));
-        let killed = workers.swap_remove(rng.usize(..WORKERS));
-        assert!(killed.try_wait()?.is_none(), "a worker ended before it was killed");
-        killed.send(libc::SIGKILL)?;
-        killed.wait()?;
-        workers.push(start(WORKERS + kill)?);
-    }
-    for worker in workers {
-        worker.send(libc::SIGKILL)?;
-        worker.wait()?;
-    }
+    kill_at_random(kills, WORKERS, start)?;
     let map = file.map();
     assert_eq!(map.load::<u64>(VIOLATIONS)?, 0, "two processes were inside");
     let waited = Duration::from_micros(map.load(WAITED)?);
