@@ -11,7 +11,7 @@ use crate::{
     sys::BorrowedFile,
 };
 
-/// The map, which only this module's users can reach: no other code changes its length.
+/// The map is private to the channel, so that no code of the program changes its length.
 pub(super) struct RingFile {
     pub(super) map: Map,
 }

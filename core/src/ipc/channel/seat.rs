@@ -20,7 +20,8 @@ use crate::{
     sys::{fork, lock::Lock},
 };
 
-/// All fields but `forks` are changed by the thread that has the lock.
+/// The fields are changed by the thread that has the lock. `handles` and `forks` are also read
+/// without it; `forks` is stored last.
 #[derive(Debug)]
 pub(super) struct Seat {
     lock: Lock,

@@ -234,6 +234,7 @@ impl Waiter {
             // The low half comes first on processors with native accessors.
             shared.file.map.sleep_on(at, word as u32, Some(time), round)?;
             let longest = match self.side {
+                // Receivers wake senders only after a quarter of the ring.
                 Side::Senders => FIRST_SLICE,
                 Side::Receivers => LONGEST_SLICE,
             };
