@@ -365,3 +365,13 @@ pub fn try_forks() -> u64 {
 #[cfg(all(doctest, not(windows)))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The recipes in Rust, as tests. They need mutexes and atomic words.
+#[cfg(all(
+    doctest,
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
+#[doc = include_str!("../../docs/ipc-recipes.md")]
+struct Recipes;

@@ -162,3 +162,11 @@ fn a_scan_counts_texts_and_adds_bytes() {
     let sum: u64 = file.read().iter().map(|&byte| u64::from(byte)).sum();
     assert_eq!(scan::scan(file.path(), b"needle").unwrap(), (200_000, sum));
 }
+
+/// The rest of that block is a test of the documentation.
+#[test]
+fn the_documentation_shows_the_recipe_for_a_last_value() {
+    let shown = include_str!("../../docs/ipc-recipes.md");
+    let recipe = include_str!("../examples/last_value/recipe.rs").replace("pub(crate) ", "");
+    assert!(shown.contains(&recipe[recipe.find("const MUTEX").unwrap()..]));
+}

@@ -15,7 +15,7 @@
 //! [`Error::Unsupported`](crate::Error::Unsupported).
 //!
 //! `docs/ipc.md` in the repository describes the protocols, and what happens when a process
-//! crashes.
+//! crashes. `docs/ipc-recipes.md` has programs to copy: last value, event, semaphore.
 
 mod atomic;
 mod channel;

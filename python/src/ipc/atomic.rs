@@ -90,6 +90,8 @@ impl Atomic {
     }
 
     /// Returns the number.
+    // Its fence also keeps loads of other bytes before it, and that of `store` keeps stores behind
+    // it: docs/ipc.md promises this, and the recipe for a last value needs it.
     fn load(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         with_word!(self.format, Word => {
             let load = |map: &safemap::Map| map.atomic::<Word>(self.offset)?.load(SeqCst);
