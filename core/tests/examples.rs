@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     num::NonZero,
     path::{Path, PathBuf},
     thread,
@@ -27,6 +27,9 @@ mod journal;
 #[allow(dead_code)]
 #[path = "../examples/key_value.rs"]
 mod key_value;
+#[allow(dead_code)]
+#[path = "../examples/last_value/main.rs"]
+mod last_value;
 #[allow(dead_code)]
 #[path = "../examples/records.rs"]
 mod records;
@@ -161,6 +164,20 @@ fn a_scan_counts_texts_and_adds_bytes() {
     let file = TempFile::new(&b"some needles, a needle".repeat(100_000));
     let sum: u64 = file.read().iter().map(|&byte| u64::from(byte)).sum();
     assert_eq!(scan::scan(file.path(), b"needle").unwrap(), (200_000, sum));
+}
+
+#[test]
+fn the_last_value_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("position");
+    let published = last_value::publish(&path, &["first", "second"]);
+    if published.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Unsupported) {
+        return; // This system has no mutexes.
+    }
+    published.unwrap();
+    let mut printed = vec![];
+    last_value::print(&path, &mut printed).unwrap();
+    assert_eq!(printed, b"2: second\n");
 }
 
 /// The rest of that block is a test of the documentation.

@@ -36,7 +36,7 @@ fn each_example_of_the_document_is_here() {
 }
 
 #[test]
-fn atomic_words() -> Result<()> {
+fn a_word_is_changed_atomically() -> Result<()> {
     let map = map()?;
     let hits = map.atomic::<u64>(64)?;
     hits.fetch_add(1, Ordering::Relaxed)?;
@@ -45,7 +45,7 @@ fn atomic_words() -> Result<()> {
 }
 
 #[test]
-fn liveness() -> Result<()> {
+fn an_id_is_alive_as_its_process_is() -> Result<()> {
     let map = map()?;
     let take_over = || panic!("this process exists");
     let liveness = Liveness::join(&map)?;
@@ -58,7 +58,7 @@ fn liveness() -> Result<()> {
 }
 
 #[test]
-fn range_locks() -> Result<()> {
+fn a_range_is_locked() -> Result<()> {
     let (map, record) = (map()?, [7; 64]);
     let guard = map.lock_range(0..64, LockKind::Exclusive)?; // or Shared
     map.write_at(&record, 0)?;
@@ -67,7 +67,7 @@ fn range_locks() -> Result<()> {
 }
 
 #[test]
-fn mutex() -> Result<()> {
+fn a_mutex_reports_that_its_owner_crashed() -> Result<()> {
     let map = map()?;
     // A crashed owner.
     map.store(7_u64 << 2, 0)?;
@@ -83,7 +83,7 @@ fn mutex() -> Result<()> {
 }
 
 #[test]
-fn channels() {
+fn messages_are_sent_and_received() {
     succeeds_in_child(|| {
         let folder = tempfile::tempdir().unwrap();
         env::set_current_dir(folder.path()).unwrap();
@@ -113,7 +113,7 @@ fn exchange() -> Result<(usize, Vec<u8>)> {
 }
 
 #[test]
-fn shared_memory() -> Result<()> {
+fn shared_memory_is_mapped_by_its_name() -> Result<()> {
     // What a test that was terminated has left.
     let _ = ipc::remove_shared_memory("frames-of-camera-2");
     let map = Options::new().create_new(true).len(640 * 480).shared_memory("frames-of-camera-2")?;

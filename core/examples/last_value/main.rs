@@ -23,14 +23,14 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn publish(path: &Path, values: &[String]) -> io::Result<()> {
+pub(crate) fn publish(path: &Path, values: &[impl AsRef<str>]) -> io::Result<()> {
     let mut options = Options::new();
     let map = options.access(Access::Write).create(true).len(recipe::LEN).open(path)?;
     let mut writer = recipe::Writer::new(&map)?;
-    values.iter().try_for_each(|value| writer.publish(value.as_bytes()).map(drop))
+    values.iter().try_for_each(|value| writer.publish(value.as_ref().as_bytes()).map(drop))
 }
 
-fn print(path: &Path, output: &mut impl io::Write) -> io::Result<()> {
+pub(crate) fn print(path: &Path, output: &mut impl io::Write) -> io::Result<()> {
     let mut value = vec![];
     let version = recipe::read(&Map::open(path)?, &mut value)?;
     writeln!(output, "{version}: {}", String::from_utf8_lossy(&value))
