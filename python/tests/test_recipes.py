@@ -134,6 +134,23 @@ class Recipes(RecipeCase):
             run_threads(work, *range(4))
             self.assertEqual(m.load("I", 0), 2)
 
+    def test_a_server_answers_although_a_client_was_killed(self):
+        self.program("Request and response")
+        client = "import recipe, time; print(recipe.Client('requests.ch').call({}), flush=True)"
+        with self.start("import recipe; recipe.serve('requests.ch')") as server:
+            with self.start(client.format(3) + "; time.sleep(60)") as killed:
+                self.assertEqual(killed.stdout.readline(), b"9\n")
+                killed.kill()
+            for _ in range(2):
+                self.assertEqual(self.run_program(self.command(client.format(7))), "49\n")
+            server.kill()
+
+    def command(self, code):
+        return [sys.executable, "-c", code]
+
+    def start(self, code):
+        return subprocess.Popen(self.command(code), cwd=self.folder, stdout=subprocess.PIPE)
+
 
 class LastValue(RecipeCase):
     # Publishes values without end; each is its version in decimal.
