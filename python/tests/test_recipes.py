@@ -119,7 +119,7 @@ class Recipes(RecipeCase):
         recipe = {}
         exec(compile(sections()["Semaphore"][1], "recipe", "exec"), recipe)
         with safemap.open(self.path(bytes(64)), "r+") as m:
-            semaphore, inside = recipe["Semaphore"](m, 0), []
+            semaphore, inside, counts = recipe["Semaphore"](m, 0), [], []
             semaphore.release()
             semaphore.release()
 
@@ -127,12 +127,13 @@ class Recipes(RecipeCase):
                 for _ in range(200):
                     semaphore.acquire()
                     inside.append(1)
-                    self.assertLessEqual(len(inside), 2)
+                    counts.append(len(inside))
                     inside.pop()
                     semaphore.release()
 
             run_threads(work, *range(4))
-            self.assertEqual(m.load("I", 0), 2)
+            self.assertEqual((len(counts), m.load("I", 0)), (800, 2))
+            self.assertLessEqual(max(counts), 2)
 
     def test_a_server_answers_although_a_client_was_killed(self):
         self.program("Request and response")
@@ -177,14 +178,16 @@ class LastValue(RecipeCase):
                 with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
                     self.assertEqual(writer.stdout.readline(), b"ready\n")
                     start, end = last, time.monotonic() + delay / 1000
-                    while time.monotonic() < end:
+                    # Every second writer has published something when it is killed.
+                    while time.monotonic() < end or (last == start and delay % 2):
+                        self.assertLess(time.monotonic(), end + 60)
                         value, version = recipe.read(m)
                         self.assertEqual(value, b"%d " % version * (version % 50))
                         self.assertGreaterEqual(version, last)
                         last = version
                     writer.send_signal(signal.SIGKILL)
                 published += last > start
-        self.assertGreater(published, 3)
+        self.assertGreaterEqual(published, 5)
 
     def test_a_damaged_value_is_an_error(self):
         recipe = self.module("Last value")
