@@ -2,10 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
-    os::unix::process::ExitStatusExt,
+    iter,
+    os::unix::process::{CommandExt, ExitStatusExt},
     panic::{AssertUnwindSafe, catch_unwind},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -134,6 +136,12 @@ pub fn fork_without_handlers() -> libc::c_long {
     unsafe { libc::syscall(libc::SYS_clone, first, second, nothing, nothing, nothing) }
 }
 
+/// Has a command start its process by `fork`, which runs fork handlers.
+pub fn forks(command: &mut Command) -> &mut Command {
+    // SAFETY: the function does nothing.
+    unsafe { command.pre_exec(|| Ok(())) }
+}
+
 /// Registers functions that run before each fork, and in each child.
 pub fn at_fork(before: Option<extern "C" fn()>, in_child: Option<extern "C" fn()>) {
     let as_unsafe = |function: extern "C" fn()| function as unsafe extern "C" fn();
@@ -155,6 +163,15 @@ pub fn limit_file_size_with_signal(len: u32) {
     let limit = libc::rlimit { rlim_cur: len.into(), rlim_max: len.into() };
     // SAFETY: `limit` is initialised.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+}
+
+/// Opens `/dev/null` until no descriptor is left. They are closed when the result is dropped.
+#[must_use]
+pub fn use_up_descriptors() -> Vec<File> {
+    let limit = libc::rlimit { rlim_cur: 256, rlim_max: 256 };
+    // SAFETY: `limit` is initialised.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 /// Gives up the rights of root in this process. Returns false if it has none.

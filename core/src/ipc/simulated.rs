@@ -6,7 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     time::Duration,
 };
@@ -82,6 +82,8 @@ pub(super) enum Control {
     None,
     AllAlive,
     AllCrashed,
+    /// Loads return what the process has loaded there before.
+    LoadedOnce,
 }
 
 /// Why a process does not continue.
@@ -109,6 +111,8 @@ pub(super) struct Process<'a> {
     has_loaded: Cell<bool>,
     /// The word of a store that is delayed.
     late: Cell<Option<u64>>,
+    /// What the process has loaded.
+    loaded: RefCell<BTreeMap<usize, u64>>,
 }
 
 impl<'a> Process<'a> {
@@ -124,6 +128,7 @@ impl<'a> Process<'a> {
             sleeps: Cell::new(0),
             has_loaded: Cell::new(false),
             late: Cell::new(None),
+            loaded: RefCell::default(),
         }
     }
 
@@ -174,7 +179,11 @@ impl<'a> Process<'a> {
     pub(super) fn load(&self, at: usize) -> Result<u64, Stop> {
         self.step()?;
         self.has_loaded.set(true);
-        Ok(self.memory.word(at))
+        let word = self.memory.word(at);
+        if self.memory.control.get() != Control::LoadedOnce {
+            return Ok(word);
+        }
+        Ok(*self.loaded.borrow_mut().entry(at).or_insert(word))
     }
 
     /// Copies `bytes` to the memory. Each byte is an operation.
@@ -219,7 +228,7 @@ impl Words for Process<'_> {
     fn is_alive(&self, id: u64) -> Result<bool, Stop> {
         self.step()?;
         Ok(match self.memory.control.get() {
-            Control::None => self.memory.alive.borrow().contains(&id),
+            Control::None | Control::LoadedOnce => self.memory.alive.borrow().contains(&id),
             Control::AllAlive => true,
             Control::AllCrashed => false,
         })

@@ -26,11 +26,6 @@ impl<'a> Viewed<'a> {
         Viewed { mapped, view: map.view(..).ok() }
     }
 
-    /// The method of the caller, for errors.
-    pub(super) fn call(&self) -> &'static str {
-        self.mapped.call
-    }
-
     /// Copies `bytes` to the map.
     #[inline]
     pub(super) fn copy_in(&self, bytes: &[u8], at: usize) -> Result<()> {

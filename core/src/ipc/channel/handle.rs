@@ -22,11 +22,11 @@ use crate::{Result, sys::BorrowedFile};
 /// `Channel`, its clones, and their senders and receivers, count as one. A forked child takes part
 /// by itself, with the senders and receivers that it inherits. It joins during the fork, but its
 /// parent may drop the same receiver before: then senders may learn that no receiver is there.
-/// A child with such handles that ends without dropping them has crashed, also if it executes
-/// another program (`pre_exec` of `Command` forks; `posix_spawn` does not).
+/// A child that has used such a handle and ends without dropping it has crashed, also if it
+/// executes another program. One that has not used it has left, however it ends.
 ///
-/// The calls that join, or that look which processes are left, open the file again: a process must
-/// keep the permission for it, and have a descriptor left.
+/// `sender` and `receiver` open the file again: a process must have the permission for it, and a
+/// descriptor left. Senders and receivers need neither.
 ///
 /// # Disconnection
 ///

@@ -323,11 +323,8 @@ impl Receiver {
     #[cold]
     fn wait(&self, memory: &Viewed<'_>, patience: Patience) -> Result<bool> {
         let has_message = || Ok(!frames::is_empty(memory, &self.shared.ring)?);
-        if let Patience::NotForLocks = patience {
-            return Ok(false);
-        }
         if patience.is_none() {
-            self.waiter.glance(&self.shared, memory, has_message)?;
+            self.waiter.glance(memory, has_message)?;
             return has_message();
         }
         self.notify_senders(memory)?;

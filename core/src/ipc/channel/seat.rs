@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     layout::PLACES,
-    peers::{self, Others, Place},
+    peers::{self, Others, Place, Reason},
     ring_file::RingFile,
     side::Side,
 };
@@ -30,10 +30,12 @@ pub(super) struct Seat {
     /// The place.
     at: AtomicUsize,
     id: AtomicU64,
-    /// The number of forks of the process that joined; `NOT_JOINED` if none has.
+    /// The number of forks of the process that joined; `NOT_JOINED` if none has. With `UNUSED` if
+    /// it joined in a fork and has not used its place yet.
     forks: AtomicU64,
 }
 
+const UNUSED: u64 = 1 << 63;
 const NOT_JOINED: u64 = u64::MAX;
 
 impl Default for Seat {
@@ -50,10 +52,10 @@ impl Seat {
         // First, because the process that has it may be stopped: other threads still drop handles.
         let _exclusive = file.exclusive(call(side))?;
         let _locked = self.lock.lock();
-        let others = if self.has_joined() {
+        let others = if self.use_place(file, side)? {
             Others::new(&file.memory(call(side)), side.other())?
         } else {
-            self.join(file, side)?
+            self.join(file, side, Reason::Use)?
         };
         self.handles.fetch_add(1, Relaxed);
         Ok(others)
@@ -76,19 +78,19 @@ impl Seat {
 
     /// The caller has the lock of this seat.
     fn leave_locked(&self, file: &RingFile, side: Side) -> Result<()> {
-        if !self.has_joined() {
+        if self.forks.load(Acquire) & !UNUSED != fork::current() {
             return Ok(());
         }
         self.forks.store(NOT_JOINED, Release);
-        let place = Place { side, at: self.at.load(Relaxed), id: self.id.load(Relaxed) };
         let memory = file.memory(call(side));
-        peers::leave(&memory, &place)?;
+        peers::leave(&memory, &self.place(side))?;
         // Threads that wait there look which processes are left.
         event_count::notify(&memory, side.other().events())
     }
 
-    /// Joins in a forked child that inherits handles. Returns false if that takes longer than
-    /// `time`: the process that has the lock of the file may be stopped.
+    /// Before each use. Joins in a forked child that inherits handles, if the fork has not done
+    /// that. Returns false if that takes longer than `time`: the process that has the lock of the
+    /// file may be stopped.
     #[inline]
     pub(super) fn ensure_joined(
         &self,
@@ -96,7 +98,16 @@ impl Seat {
         side: Side,
         time: impl FnOnce() -> Option<Duration>,
     ) -> Result<bool> {
-        if self.has_joined() { Ok(true) } else { self.join_within(file, side, time()) }
+        if self.has_joined() { Ok(true) } else { self.start_use(file, side, time()) }
+    }
+
+    #[cold]
+    fn start_use(&self, file: &RingFile, side: Side, time: Option<Duration>) -> Result<bool> {
+        let has_place = {
+            let _locked = self.lock.lock();
+            self.use_place(file, side)?
+        };
+        if has_place { Ok(true) } else { self.join_within(file, side, time, Reason::Use) }
     }
 
     /// `None`: waits for ever.
@@ -106,6 +117,7 @@ impl Seat {
         file: &RingFile,
         side: Side,
         time: Option<Duration>,
+        reason: Reason,
     ) -> Result<bool> {
         if self.handles.load(Relaxed) == 0 {
             return Ok(true);
@@ -115,9 +127,9 @@ impl Seat {
             Some(time) => file.exclusive_within(call(side), time)?,
         };
         let _locked = self.lock.lock();
-        let is_missing = !self.has_joined() && self.handles.load(Relaxed) > 0;
+        let is_missing = !self.use_place(file, side)? && self.handles.load(Relaxed) > 0;
         if exclusive.is_some() && is_missing {
-            self.join(file, side)?;
+            self.join(file, side, reason)?;
         }
         Ok(exclusive.is_some())
     }
@@ -126,14 +138,31 @@ impl Seat {
         self.forks.load(Acquire) == fork::current()
     }
 
+    /// Uses the place of this process from now on. Returns false if it has none. The caller has the
+    /// lock of this seat.
+    fn use_place(&self, file: &RingFile, side: Side) -> Result<bool> {
+        let forks = fork::current();
+        if self.forks.load(Acquire) == forks | UNUSED {
+            peers::use_place(&file.memory(call(side)), &self.place(side))?;
+            self.forks.store(forks, Release);
+        }
+        Ok(self.has_joined())
+    }
+
+    /// The caller has the lock of this seat.
+    fn place(&self, side: Side) -> Place {
+        Place { side, at: self.at.load(Relaxed), id: self.id.load(Relaxed) }
+    }
+
     /// The caller has both locks.
-    fn join(&self, file: &RingFile, side: Side) -> Result<Others> {
+    fn join(&self, file: &RingFile, side: Side, reason: Reason) -> Result<Others> {
         let owner = file.map.owner()?;
-        let joined = peers::join(&file.memory(call(side)), side, owner.id)?;
+        let joined = peers::join(&file.memory(call(side)), side, owner.id, reason)?;
         let (place, others) = joined.ok_or(Error::TooManyProcesses { limit: PLACES })?;
         self.at.store(place.at, Relaxed);
         self.id.store(place.id, Relaxed);
-        self.forks.store(owner.forks, Release);
+        let unused = if reason == Reason::Fork { UNUSED } else { 0 };
+        self.forks.store(owner.forks | unused, Release);
         Ok(others)
     }
 }

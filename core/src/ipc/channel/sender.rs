@@ -262,10 +262,7 @@ impl Sender {
         if !self.shared.ensure_joined(Side::Senders, patience)? {
             return Ok(false);
         }
-        if let Patience::NotForLocks = patience {
-            return Ok(!self.waiter.is_look_due(memory)?);
-        }
-        self.waiter.glance(&self.shared, memory, || Ok(false)).map(|()| true)
+        self.waiter.glance(memory, || Ok(false)).map(|()| true)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     frames::Ring,
-    peers::{self, Others, Presence},
+    peers::{self, Others, Presence, Reason},
     ring_file::RingFile,
     seat::Seat,
     side::Side,
@@ -134,13 +134,13 @@ impl Shared {
         self.seats[side.index()].ensure_joined(&self.file, side, || patience.for_locks())
     }
 
-    /// Like [`Shared::ensure_joined`], in the fork handler, which must not wait for long.
+    /// Joins in the fork handler, which must not wait for long. The child may never use its place.
     pub(super) fn join_soon(&self, side: Side) -> Result<bool> {
-        self.seats[side.index()].join_within(&self.file, side, Some(SOON))
+        self.seats[side.index()].join_within(&self.file, side, Some(SOON), Reason::Fork)
     }
 }
 
-/// How long a fork, and a look at the other side, wait for the lock of the file.
+/// How long a fork waits for the lock of the file.
 const SOON: Duration = Duration::from_millis(20);
 /// How long a lock is waited for that is owned for a moment.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -191,18 +191,12 @@ impl Waiter {
     #[inline]
     pub(super) fn glance(
         &self,
-        shared: &Shared,
         memory: &Viewed<'_>,
         is_ready: impl Fn() -> Result<bool>,
     ) -> Result<()> {
-        if self.is_look_due(memory)? { self.look(shared, memory, is_ready) } else { Ok(()) }
-    }
-
-    /// Whether a process may have left. The look waits for a lock.
-    #[inline]
-    pub(super) fn is_look_due(&self, memory: &Viewed<'_>) -> Result<bool> {
         let is_in_doubt = peers::is_in_doubt(memory, self.side.other(), &self.others.borrow())?;
-        Ok(is_in_doubt || coarse_millis().wrapping_sub(self.looked.get()) >= LOOK_EVERY)
+        let is_due = coarse_millis().wrapping_sub(self.looked.get()) >= LOOK_EVERY;
+        if is_in_doubt || is_due { self.look(memory, is_ready) } else { Ok(()) }
     }
 
     /// Waits until `is_ready` returns true. Returns false if that takes too long.
@@ -224,7 +218,7 @@ impl Waiter {
                 return Ok(true);
             }
             // A process that leaves wakes this thread, and one that crashes is noticed in time.
-            self.glance(shared, memory, &is_ready)?;
+            self.glance(memory, &is_ready)?;
             let left = patience.left();
             if left.is_some_and(|left| left.is_zero()) {
                 return is_ready();
@@ -243,27 +237,16 @@ impl Waiter {
         Ok(false)
     }
 
-    /// Fails if processes were at the other side and none is left. `is_ready` is asked while none
-    /// can join: what they have sent comes first. Decides nothing while a process that joins is
-    /// slow.
+    /// Fails if processes were at the other side and none is left. `is_ready` is asked after that:
+    /// what they have sent comes first.
     pub(super) fn look(
         &self,
-        shared: &Shared,
         memory: &Viewed<'_>,
         is_ready: impl Fn() -> Result<bool>,
     ) -> Result<()> {
         self.looked.set(coarse_millis());
-        let other = self.side.other();
-        let others = &mut self.others.borrow_mut();
-        if peers::is_any_alive(memory, other, others)? {
-            return Ok(());
-        }
-        let Some(_exclusive) = shared.file.exclusive_within(memory.call(), SOON)? else {
-            self.slice.set(FIRST_SLICE);
-            return Ok(());
-        };
-        match peers::presence(memory, other, others)? {
-            Presence::Gone { died } if !is_ready()? => Err(Error::Disconnected { died }),
+        match peers::presence(memory, self.side.other(), &mut self.others.borrow_mut())? {
+            Some(Presence::Gone { died }) if !is_ready()? => Err(Error::Disconnected { died }),
             _ => Ok(()),
         }
     }
