@@ -387,12 +387,14 @@ fn a_forked_child_joins_before_it_uses_a_handle() {
         let channel = folder.channel(1 << 16);
         let receiver = channel.receiver().unwrap();
         let child = Fork::run_and_stay(|| ()).unwrap();
-        assert_eq!(channel.peers().unwrap().receivers, 2);
+        let receivers = || channel.peers().unwrap().receivers;
+        let both = receivers();
         drop(receiver);
-        assert_eq!(channel.peers().unwrap().receivers, 1);
-        channel.sender().unwrap().send(b"to the child").unwrap();
+        let (one, sent) = (receivers(), channel.sender().unwrap().send(b"to the child"));
+        // Before anything fails: a child that stays would keep the test from ending.
         child.kill().unwrap();
-        assert_eq!(channel.peers().unwrap().receivers, 0);
+        assert_eq!((both, one, receivers()), (2, 1, 0));
+        sent.unwrap();
     });
 }
 

@@ -22,7 +22,7 @@ use safemap_testing::{lock_byte, process::Fork, succeeds_in_child};
 const BRIEFLY: Duration = Duration::from_millis(20);
 const SOON: Duration = Duration::from_millis(1500);
 
-/// The byte that processes lock while they create a file, join, or look which ones are left.
+/// The byte that processes lock while they create a file, or join.
 const CREATION_BYTE: u64 = (1 << 62) - 1;
 
 /// Locks this byte, as a process that was stopped there.
@@ -115,4 +115,20 @@ fn senders_that_wait_for_the_number_of_messages_are_woken() {
     latencies.sort_by_key(|latency| latency.1);
     let by_bytes = latencies[12].1;
     assert!(by_number < 3 * by_bytes + Duration::from_millis(1), "{by_number:?}, {by_bytes:?}");
+}
+
+/// Receivers wake senders when a quarter of the ring is free. Otherwise the sender looks by itself.
+#[test]
+fn a_sender_that_has_waited_for_long_notices_a_little_space() {
+    let channel = Channel::options().capacity(4096).anonymous().unwrap();
+    let (mut sender, mut receiver) = (channel.sender().unwrap(), channel.receiver().unwrap());
+    while sender.try_send(&[0; 300]).unwrap() {}
+    let start = thread::scope(|scope| {
+        scope.spawn(|| sender.send(&[0; 300]));
+        // A receiver would sleep for up to 640 ms from now on.
+        thread::sleep(Duration::from_millis(700));
+        receiver.recv(&mut Vec::new()).unwrap();
+        Instant::now()
+    });
+    assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
 }

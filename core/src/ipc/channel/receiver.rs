@@ -28,8 +28,8 @@ use crate::{
 ///
 /// See [`Channel`](super::Channel).
 pub struct Receiver {
-    shared: Arc<Shared>,
-    waiter: Waiter,
+    pub(super) shared: Arc<Shared>,
+    pub(super) waiter: Waiter,
     /// What was taken since senders were last notified: [`Ring::freed_by`].
     freed: Cell<u64>,
 }

@@ -122,7 +122,9 @@ fn words_that_the_protocol_does_not_store_are_corrupt() {
 fn numbers_that_do_not_fit_are_corrupt() {
     let ring = RINGS[1];
     let number_at = |position: u64| ring.at(position + 8);
-    for (at, word) in [(number_at(AT), 5), (number_at(AT), 1), (SENT, 7)] {
+    // The last one would make three messages of two.
+    let first = number_at(AT);
+    for (at, word) in [(first, 5), (first, 1), (SENT, 7), (first, u64::MAX - 1)] {
         let world = two_messages(ring);
         world.memory.set(at, word);
         let reserved = frames::reserve(&world.process(None), &ring, 0, &mut None);
@@ -134,6 +136,17 @@ fn numbers_that_do_not_fit_are_corrupt() {
     world.memory.set(SENT, 5);
     let reserved = frames::reserve(&world.process(None), &ring, 0, &mut None);
     assert_eq!(reserved, Err(Stop::Corrupt));
+}
+
+/// Otherwise a sender that waits would try again all the time.
+#[test]
+fn the_number_of_messages_leaves_no_space_until_one_is_taken() {
+    let world = two_messages(RINGS[1]);
+    let process = world.process(None);
+    let full = frames::reserve(&process, &RINGS[1], 0, &mut None).unwrap().unwrap_err();
+    assert_eq!(frames::has_space(&process, &RINGS[1], &full), Ok(false));
+    world.run_survivor(Job::Receive(1));
+    assert_eq!(frames::has_space(&process, &RINGS[1], &full), Ok(true));
 }
 
 /// The messages of a full batch are followed around the ring once.
