@@ -195,7 +195,7 @@ pub(crate) fn presence<M: Memory>(
 ) -> Result<Option<Presence>, M::Error> {
     for _ in 0..LOOKS {
         let (counts, words) = (Counts::load(memory, other)?, words(memory, other)?);
-        if count_alive(memory, &words)? > 0 {
+        if is_any_alive(memory, &words)? {
             others.note_there(counts.left);
             return Ok(Some(Presence::There));
         }
@@ -228,11 +228,17 @@ pub(crate) fn is_in_doubt<M: Memory>(
 
 /// Returns how many processes of that side are alive, for humans.
 pub(crate) fn count<M: Memory>(memory: &M, side: Side) -> Result<usize, M::Error> {
-    count_alive(memory, &words(memory, side)?)
+    let words = words(memory, side)?;
+    words.iter().try_fold(0, |count, &word| Ok(count + usize::from(is_alive(memory, word)?)))
 }
 
-fn count_alive<M: Memory>(memory: &M, words: &[u64]) -> Result<usize, M::Error> {
-    words.iter().try_fold(0, |count, &word| Ok(count + usize::from(is_alive(memory, word)?)))
+fn is_any_alive<M: Memory>(memory: &M, words: &[u64]) -> Result<bool, M::Error> {
+    for &word in words {
+        if is_alive(memory, word)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_alive<M: Memory>(memory: &M, word: u64) -> Result<bool, M::Error> {

@@ -29,7 +29,7 @@ impl RingFile {
         self.map.file().expect("the map of a channel keeps its file")
     }
 
-    /// Excludes joining and final checks of other processes.
+    /// Excludes joining of other processes.
     pub(super) fn exclusive(&self, call: &'static str) -> Result<CreationLock> {
         CreationLock::take(call, self.borrow())
     }

@@ -9,7 +9,7 @@ use crate::{
     sys::{BorrowedFile, file_lock::FileLock, token_id::CREATION_BYTE},
 };
 
-/// The lock with which processes create a file, open it, join and leave in turn.
+/// The lock with which processes create a file, open it, and join in turn.
 ///
 /// Dropping it releases it, and so does a crash of its process. In a forked child, dropping it has
 /// no effect.
