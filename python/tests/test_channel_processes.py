@@ -341,6 +341,13 @@ class Forks(ChannelCase):
             for thread in threads:
                 thread.join(10)
 
+    def test_a_child_that_executes_a_program_has_left(self):
+        sender, receiver = self.ends()
+        # Without the function, subprocess runs no fork handlers.
+        subprocess.run([sys.executable, "-c", ""], preexec_fn=lambda: None, check=True)
+        sender.close()
+        self.assertRaises(EOFError, receiver.recv, 10)
+
     def test_a_child_that_ends_abruptly_has_crashed(self):
         receiver, sender = self.channel.receiver(), self.channel.sender()
         self.join(self.in_child(lambda: sender.send(b"data")))
