@@ -1,18 +1,21 @@
-"""Runs the core's tests with AddressSanitizer, some under valgrind, and the fuzzer for a minute.
+"""Runs the core's tests with AddressSanitizer, some under valgrind, and each fuzz target for a
+minute.
 
 Each of them is skipped, with the reason, if its tool is missing.
 """
 
 import re
 import shutil
+from pathlib import Path
 
 from tools import rust
 from tools.steps import ROOT, TARGET, Counts, call
 
 HOST = "x86_64-unknown-linux-gnu"
 
-# Seconds of fuzzing in a full run.
+# Seconds of fuzzing in a full run, for each target.
 FUZZING = 60
+FUZZ_TARGETS = ("operations", "channel")
 
 # The test programs that run under valgrind. Some of the others are terminated on purpose, and some
 # take too long. Valgrind reports an accessor that touches a forbidden page, so that such tests are
@@ -80,13 +83,15 @@ def fuzz(steps, seconds):
     build += ["--target", HOST, "--target-dir", target]
     if not steps.run("build of the fuzzer", build, env).ok:
         return
-    corpus = target / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
-    command = [target / HOST / "release" / "operations", corpus, home / "corpus" / "operations"]
-    command += [f"-max_total_time={seconds}", "-max_len=512", f"-artifact_prefix={target}/"]
-    ended = steps.run(f"fuzzer for {seconds} s", command, {"ASAN_OPTIONS": ASAN}, read=passed)
-    done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
-    print(f"               {done[-1] if done else 'no'} executions", flush=True)
+    for name in FUZZ_TARGETS:
+        corpora = [target / "corpus" / name, home / "corpus" / name]
+        corpora[0].mkdir(parents=True, exist_ok=True)
+        command = [target / HOST / "release" / name, *filter(Path.is_dir, corpora)]
+        command += [f"-max_total_time={seconds}", "-max_len=512", f"-artifact_prefix={target}/"]
+        title = f"fuzz target {name} for {seconds} s"
+        ended = steps.run(title, command, {"ASAN_OPTIONS": ASAN}, read=passed)
+        done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
+        print(f"               {done[-1] if done else 'no'} executions", flush=True)
 
 
 def passed(text):

@@ -7,6 +7,8 @@ mod byte_lock;
 mod child;
 #[cfg(unix)]
 mod cuts;
+#[cfg(target_os = "linux")]
+mod damaged_channel;
 mod decode;
 mod file;
 #[cfg(unix)]
@@ -35,6 +37,8 @@ pub use byte_lock::lock_byte;
 pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
 #[cfg(unix)]
 pub use cuts::restore_beside_cuts;
+#[cfg(target_os = "linux")]
+pub use damaged_channel::use_damaged_channel;
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
 #[cfg(unix)]
