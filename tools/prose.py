@@ -62,6 +62,11 @@ ALLOWED = [
     (r".*", r"--quick|quick run", "an option, and a run with it"),
     (r".*", r"tell\(|tell seek", "a method of files"),
     (r".*/mutex(/mod)?\.rs|.*\.pyi", r"r died", "after the error code of POSIX, EOWNERDEAD"),
+    (
+        r".*journal.*|docs/(ipc|design)\.md|CHANGELOG\.md",
+        r"[Rr]ecovery",
+        "of a journal after a power failure",
+    ),
     (r"core/tests/search\.rs", r"quick (brown|red) fox", "a text to search in"),
     (r"bench/python/questions/calls\.py", r"somebody wrote", "a text to search in"),
 ]

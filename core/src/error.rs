@@ -50,6 +50,8 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | `InUse`, `Locked`, `TooManyProcesses` | `ResourceBusy` |
 /// | `Corrupt` | `InvalidData` |
 /// | `Format` | `InvalidInput` if the file has another capacity or limit than requested, `Unsupported` if another version or machine has created it, otherwise `InvalidData` |
+/// | `Cut` | `NotFound` |
+/// | `Finished` | `UnexpectedEof` |
 /// | `Disconnected` | `UnexpectedEof`; `ConnectionReset` if a process crashed |
 /// | `NoSpace` | `StorageFull` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
@@ -101,7 +103,7 @@ pub enum Error {
         /// Length of the file in bytes when the range was checked.
         file_len: u64,
     },
-    /// The length does not fit into the address space, into a file, or into a channel.
+    /// The length does not fit into the address space, a file, a channel, or a record of a journal.
     TooLong {
         /// The length in bytes; `u64::MAX` if it does not fit into a `u64`.
         len: u64,
@@ -215,6 +217,17 @@ pub enum Error {
         /// Whether one of them crashed: it ended without leaving the channel.
         died: bool,
     },
+    /// A journal has no record at a saved position.
+    ///
+    /// A power failure has removed the record, which was not synced
+    /// ([`JournalWriter::sync`](crate::ipc::JournalWriter::sync)). Or the position is that of
+    /// another journal.
+    Cut {
+        /// Offset in the file at which the record was.
+        offset: u64,
+    },
+    /// A journal was finished: no record follows, and none can be appended.
+    Finished,
     /// As many processes as possible take part on this side of a channel.
     TooManyProcesses {
         /// Their greatest number.
@@ -291,7 +304,8 @@ impl Error {
             }
             Error::Corrupt { .. } => io::ErrorKind::InvalidData,
             Error::Format { cause, .. } => cause.kind(),
-            Error::Disconnected { died: false } => io::ErrorKind::UnexpectedEof,
+            Error::Cut { .. } => io::ErrorKind::NotFound,
+            Error::Disconnected { died: false } | Error::Finished => io::ErrorKind::UnexpectedEof,
             Error::Disconnected { died: true } => io::ErrorKind::ConnectionReset,
             Error::NoSpace { .. } => io::ErrorKind::StorageFull,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
@@ -374,6 +388,10 @@ impl fmt::Display for Error {
                 write!(f, "the words at byte {offset} of the map were changed by another program")
             }
             Error::Format { call, cause } => write!(f, "{call}: {cause}"),
+            Error::Cut { offset } => {
+                write!(f, "the journal has no such record at {offset}: a power failure removed it")
+            }
+            Error::Finished => f.write_str("the journal is finished"),
             Error::Disconnected { died: false } => {
                 f.write_str("the other side has left the channel")
             }

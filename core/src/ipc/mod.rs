@@ -21,10 +21,12 @@ mod atomic;
 mod channel;
 mod event_count;
 mod file;
+mod journal;
 mod liveness;
 mod mapped;
 mod member;
 mod mutex;
+mod patience;
 mod range_lock;
 mod shared_memory;
 #[cfg(test)]
@@ -38,6 +40,9 @@ pub use atomic::Atomic;
 #[doc(hidden)]
 pub use channel::leave_channels;
 pub use channel::{Channel, ChannelOptions, Claim, Message, Peers, Receiver, Sender};
+pub use journal::{
+    Journal, JournalOptions, JournalReader, JournalWriter, Position, ReadFrom, Records,
+};
 pub use liveness::Liveness;
 pub(crate) use member::Member;
 #[doc(hidden)]

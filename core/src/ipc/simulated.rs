@@ -25,6 +25,8 @@ pub(super) struct Memory {
     pub(super) delayed: Cell<Option<(usize, usize)>>,
     /// How many bytes there are. 0: no limit.
     pub(super) len: Cell<usize>,
+    /// The words that were replaced, if a test needs them.
+    pub(super) replaced: RefCell<Option<Vec<(usize, u64)>>>,
 }
 
 pub(super) type IsLost = fn(&Store) -> bool;
@@ -50,7 +52,16 @@ impl Memory {
         let mut words = self.words.borrow_mut();
         let len = words.len().max(at / 8 + 1);
         words.resize(len, 0);
+        if let Some(replaced) = &mut *self.replaced.borrow_mut() {
+            replaced.push((at, word));
+        }
         std::mem::replace(&mut words[at / 8], word)
+    }
+
+    /// Replaces all words, and ends all processes.
+    pub(super) fn restart(&self, words: &[u64]) {
+        self.words.replace(words.to_vec());
+        self.alive.borrow_mut().clear();
     }
 
     /// All words.

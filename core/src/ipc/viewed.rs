@@ -9,7 +9,7 @@ use super::{
     mapped::Mapped,
     words::{Memory, Owner, Words},
 };
-use crate::{Error, Map, Result, View};
+use crate::{Error, Map, Result, View, sys::region::OUTGROWS_FILES};
 
 /// Like [`Mapped`], and faster for several loads, stores and copies.
 #[derive(Debug)]
@@ -24,6 +24,32 @@ impl<'a> Viewed<'a> {
     pub(super) fn new(map: &'a Map, call: &'static str) -> Viewed<'a> {
         let mapped = Mapped { map, call, is_unlocking: false };
         Viewed { mapped, view: map.view(..).ok() }
+    }
+
+    /// For a map that may grow during the operation. Where views prevent that, there is none.
+    #[inline]
+    pub(super) fn of_growing(map: &'a Map, call: &'static str) -> Viewed<'a> {
+        match OUTGROWS_FILES {
+            true => Viewed::new(map, call),
+            false => Viewed { mapped: Mapped { map, call, is_unlocking: false }, view: None },
+        }
+    }
+
+    #[inline]
+    pub(super) fn map(&self) -> &'a Map {
+        self.mapped.map
+    }
+
+    /// Whether these bytes are in the view, which does not grow.
+    #[inline]
+    pub(super) fn covers(&self, at: usize, len: usize) -> bool {
+        let end = at.checked_add(len);
+        self.view.as_ref().is_some_and(|view| end.is_some_and(|end| end <= view.len()))
+    }
+
+    /// The method of the caller, for errors.
+    pub(super) fn call(&self) -> &'static str {
+        self.mapped.call
     }
 
     /// Copies `bytes` to the map.
@@ -128,4 +154,13 @@ impl Memory for Viewed<'_> {
     fn corrupt(&self, at: usize) -> Error {
         self.mapped.corrupt(at)
     }
+}
+
+/// Sets the length of a buffer whose bytes will be replaced. Fails if memory is short.
+#[inline]
+pub(super) fn set_len(call: &'static str, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+    let missing = len.saturating_sub(buffer.len());
+    buffer.try_reserve(missing).map_err(|error| Error::os(call)(error.into()))?;
+    buffer.resize(len, 0);
+    Ok(())
 }

@@ -4,12 +4,16 @@ use std::{cell::Cell, fmt, mem::MaybeUninit, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Frame},
-    shared::{Patience, Shared, Waiter, ensure_locked},
+    shared::{Shared, Waiter, ensure_locked},
     side::Side,
 };
 use crate::{
     Error, Result,
-    ipc::{MutexGuard, event_count, viewed::Viewed},
+    ipc::{
+        MutexGuard, event_count,
+        patience::Patience,
+        viewed::{Viewed, set_len},
+    },
 };
 
 /// Receives messages from a [`Channel`](super::Channel).
@@ -345,9 +349,7 @@ impl Receiver {
 
     /// Replaces `bytes` by those of a message.
     fn copy_all(&self, memory: &Viewed<'_>, frame: &Frame, bytes: &mut Vec<u8>) -> Result<()> {
-        let missing = frame.len.saturating_sub(bytes.len());
-        bytes.try_reserve(missing).map_err(|error| Error::os("recv")(error.into()))?;
-        bytes.resize(frame.len, 0);
+        set_len("recv", bytes, frame.len)?;
         self.copy(memory, frame, bytes, 0)
     }
 

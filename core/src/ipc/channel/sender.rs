@@ -4,12 +4,12 @@ use std::{cell::Cell, fmt, io, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Full, Mark, Room},
-    shared::{Patience, Shared, Waiter, ensure_locked},
+    shared::{Shared, Waiter, ensure_locked},
     side::Side,
 };
 use crate::{
     Error, Result,
-    ipc::{MutexGuard, event_count, viewed::Viewed},
+    ipc::{MutexGuard, event_count, patience::Patience, viewed::Viewed},
 };
 
 /// Sends messages through a [`Channel`](super::Channel).

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Map, Result,
-    ipc::{Mutex, MutexGuard, Spin, SpinBudget, event_count, viewed::Viewed},
+    ipc::{Mutex, MutexGuard, Spin, SpinBudget, event_count, patience::Patience, viewed::Viewed},
     sys::clock::coarse_millis,
 };
 
@@ -23,52 +23,6 @@ use crate::{
 const FIRST_SLICE: Duration = Duration::from_millis(5);
 /// For messages; so a crash of the last sender is noticed within 1.2 s.
 const LONGEST_SLICE: Duration = Duration::from_millis(640);
-
-/// How long a call waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Patience {
-    Forever,
-    Until(Instant),
-    /// Waits only for a lock that is owned for a moment.
-    Never,
-    /// Does not wait for a lock either.
-    NotForLocks,
-}
-
-impl Patience {
-    /// A time that the clock cannot express never comes.
-    pub(super) fn of(timeout: Duration) -> Patience {
-        Instant::now().checked_add(timeout).map_or(Patience::Forever, Patience::Until)
-    }
-
-    fn left(self) -> Option<Duration> {
-        match self {
-            Patience::Forever => None,
-            Patience::Until(end) => Some(end.saturating_duration_since(Instant::now())),
-            Patience::Never | Patience::NotForLocks => Some(Duration::ZERO),
-        }
-    }
-
-    /// How long a call waits for a lock that is owned for a moment. `None`: for ever.
-    fn for_locks(self) -> Option<Duration> {
-        match self {
-            Patience::Forever => None,
-            Patience::NotForLocks => Some(Duration::ZERO),
-            _ => self.left().map(|left| left.max(MOMENT)),
-        }
-    }
-
-    pub(super) fn is_none(self) -> bool {
-        matches!(self, Patience::Never | Patience::NotForLocks)
-    }
-
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Patience::Until(end) => Some(end),
-            _ => None,
-        }
-    }
-}
 
 /// The channel as one process uses it.
 pub(super) struct Shared {
@@ -142,9 +96,6 @@ impl Shared {
 
 /// How long a fork waits for the lock of the file.
 const SOON: Duration = Duration::from_millis(20);
-/// How long a lock is waited for that is owned for a moment.
-const MOMENT: Duration = Duration::from_millis(100);
-
 /// Fails in a forked child that inherits the guard.
 pub(super) fn ensure_locked(guard: &MutexGuard<'_>, call: &'static str) -> Result<()> {
     match guard.is_of_this_process() {

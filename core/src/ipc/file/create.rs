@@ -12,6 +12,7 @@
 //! | 5. sync, for a journal | the same, also after a power failure |
 //!
 //! A channel from before a reboot starts empty: its state is set back, and synced, before step 1.
+//! A journal keeps its content, and itself notes the system that has written last.
 
 use std::io;
 
@@ -67,18 +68,18 @@ pub(super) struct Prepared {
     pub(super) header: Header,
     /// Whether this call has made the content.
     pub(super) is_new: bool,
-    /// Whether the content is from before a reboot.
-    pub(super) is_stale: bool,
 }
 
-/// Opens the file, and completes it if the request allows that.
+/// Opens the file, and completes it if the request allows that. Without a geometry, a journal is
+/// only read.
 pub(super) fn prepare<S: Storage>(storage: &S, request: Request) -> Result<Prepared> {
     request.geometry.map(|geometry| geometry.file_len(request.kind)).transpose()?;
     let _lock = storage.lock()?;
     let len = storage.len()?;
     match (look(storage, request, len)?, request.geometry) {
         (Found::Complete(header), geometry) => {
-            geometry.map_or(Ok(()), |geometry| header.geometry.ensure_is(geometry))?;
+            let fits = |geometry| header.geometry.ensure_fits(geometry, header.kind);
+            geometry.map_or(Ok(()), fits)?;
             open(storage, header, len)
         }
         (found, Some(geometry)) => create(storage, request.kind, geometry, (found, len)),
@@ -88,12 +89,11 @@ pub(super) fn prepare<S: Storage>(storage: &S, request: Request) -> Result<Prepa
 
 /// Opens a complete file.
 fn open<S: Storage>(storage: &S, header: Header, len: u64) -> Result<Prepared> {
-    let is_stale = is_stale(storage, &header)?;
-    if is_stale && header.kind == Kind::Channel {
+    if header.kind == Kind::Channel && is_stale(storage, &header)? {
         return empty(storage, header, len);
     }
     header.ensure_has(len)?;
-    Ok(Prepared { header, is_new: false, is_stale })
+    Ok(Prepared { header, is_new: false })
 }
 
 /// Returns what the file contains.
@@ -181,5 +181,5 @@ fn write_all<S: Storage>(storage: &S, header: Header, len: u64) -> Result<Prepar
     if header.kind == Kind::Journal {
         storage.sync()?;
     }
-    Ok(Prepared { header, is_new: true, is_stale: false })
+    Ok(Prepared { header, is_new: true })
 }

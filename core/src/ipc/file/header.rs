@@ -9,7 +9,7 @@
 //! | 20 | 4 | incompatible features: a file with an unknown bit is refused |
 //! | 24 | 4 | compatible features: unknown bits are ignored |
 //! | 28 | 4 | where the data begin: 4096 |
-//! | 32 | 8 | capacity in bytes |
+//! | 32 | 8 | capacity in bytes; of a journal, that of the new file |
 //! | 40 | 8 | greatest number of messages; 0: no limit |
 //! | 48 | 8 | the file has at least this length |
 //! | 56 | 16 | a random number of the file |
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     Journal = 2,
 }
 
-/// The sizes of a file's content, which do not change.
+/// The sizes of a file's content. A journal may have become larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     /// Bytes of a ring, or those that are allocated for a new journal.
@@ -77,14 +77,27 @@ pub(super) enum Found {
 
 /// A channel has at least one page and positions of 30 bits, each of eight bytes.
 const CAPACITIES: std::ops::RangeInclusive<u64> = 4096..=1 << 32;
+/// A new journal has at least one page, and offsets of 63 bits.
+const JOURNAL_CAPACITIES: std::ops::RangeInclusive<u64> = 4096..=i64::MAX as u64 - DATA;
 
 impl Geometry {
     /// Returns the length of a new file.
     pub(super) fn file_len(self, kind: Kind) -> Result<u64, FormatError> {
         let Geometry { capacity, .. } = self;
-        let is_ring = CAPACITIES.contains(&capacity) && capacity.is_power_of_two();
-        let len = DATA.checked_add(capacity).filter(|_| is_ring || kind == Kind::Journal);
-        len.ok_or(FormatError::InvalidCapacity { capacity })
+        let is_valid = match kind {
+            Kind::Channel => CAPACITIES.contains(&capacity) && capacity.is_power_of_two(),
+            Kind::Journal => JOURNAL_CAPACITIES.contains(&capacity),
+        };
+        if is_valid { Ok(DATA + capacity) } else { Err(FormatError::InvalidCapacity { capacity }) }
+    }
+
+    /// Fails if the geometry of a file is not the one that is wanted. That of a journal only counts
+    /// for its creation.
+    pub(crate) fn ensure_fits(self, wanted: Geometry, kind: Kind) -> Result<(), FormatError> {
+        match kind {
+            Kind::Channel => self.ensure_is(wanted),
+            Kind::Journal => Ok(()),
+        }
     }
 
     /// Fails if the geometry of a file is not the one that is wanted.

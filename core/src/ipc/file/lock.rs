@@ -27,7 +27,8 @@ impl CreationLock {
     /// [`Error::Locked`] if another program has locked the whole file. [`Error::Os`] if the process
     /// may not open the file again.
     pub(crate) fn take(call: &'static str, file: BorrowedFile<'_>) -> Result<CreationLock> {
-        CreationLock::wait(file).map_err(|error| Refusal::from(error).into_error(call))
+        CreationLock::wait(file, LockKind::Exclusive)
+            .map_err(|error| Refusal::from(error).into_error(call))
     }
 
     /// Takes the lock, or returns `None` if another process has it.
@@ -46,9 +47,10 @@ impl CreationLock {
         Ok(is_locked.then_some(CreationLock { _lock: lock }))
     }
 
-    pub(super) fn wait(file: BorrowedFile<'_>) -> io::Result<CreationLock> {
-        let lock = FileLock::open(file, LockKind::Exclusive)?;
-        lock.lock_byte(CREATION_BYTE)?;
+    /// Waits for a lock of this kind. A shared one excludes creators only.
+    pub(super) fn wait(file: BorrowedFile<'_>, kind: LockKind) -> io::Result<CreationLock> {
+        let lock = FileLock::open(file, kind)?;
+        lock.lock_byte(CREATION_BYTE, kind)?;
         Ok(CreationLock { _lock: lock })
     }
 }

@@ -3,24 +3,34 @@
 //! A file is either complete, or the next call that may create it completes it. A file of another
 //! program is never written to.
 
+mod blocks;
 mod create;
 mod disk;
 mod header;
 mod lock;
+mod presence;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io, path::Path};
 
 use crate::{
     Error, Result,
-    sys::{self, segment::Creation, token::ensure_reliable},
+    mode::LockKind,
+    sys::{
+        self,
+        segment::Creation,
+        token::{ensure_reliable, is_overlay},
+    },
 };
-use create::{Request, prepare};
+pub(crate) use blocks::{extend, sync_data, write_zeros};
+use create::{Prepared, Request, prepare};
 use disk::Disk;
+use header::Id;
 pub(crate) use header::{Geometry, Kind};
 pub(crate) use lock::CreationLock;
+pub(crate) use presence::{boot, is_in_use};
 use refusal::Refusal;
 
 use super::liveness::ensure_system_has_locks;
@@ -35,23 +45,23 @@ pub(crate) enum Mode {
     Open,
     /// None: the path must not exist.
     Create(Geometry),
-    /// A complete one with this geometry, one whose creator has crashed, an empty one, or none.
+    /// A complete one, one whose creator has crashed, an empty one, or none. A channel must have
+    /// this geometry.
     OpenOrCreate(Geometry),
 }
 
-/// A file that is complete and was checked. It is open for reading and writing.
+/// A file that is complete and was checked. It is open for reading and writing, or as
+/// [`open_for_reading`] says.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
     /// What the header says. The map does not have to be asked again.
     pub(crate) geometry: Geometry,
+    /// A random number. It is another one if the content was made anew.
+    pub(crate) id: Id,
     /// Whether this call has made the content.
-    #[cfg_attr(not(test), expect(dead_code, reason = "journals will need it"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     pub(crate) is_new: bool,
-    /// Whether the content is from before a reboot, and no process uses it. Never for channels,
-    /// which start empty then.
-    #[cfg_attr(not(test), expect(dead_code, reason = "journals will need it"))]
-    pub(crate) is_stale: bool,
 }
 
 /// Opens a file, and creates or completes it if `mode` allows that.
@@ -80,8 +90,8 @@ pub(crate) fn open(path: &Path, kind: Kind, mode: Mode, permissions: u32) -> Res
     let in_folder = folder.as_ref().map_or(Ok(()), |it| ensure_reliable(sys::borrow(it)));
     in_folder.map_err(|error| failed(error.into()))?;
     let file = sys::file::open_plain(path, creation, permissions).map_err(Error::os(call))?;
-    complete(file, folder.filter(|_| kind == Kind::Journal), Request { kind, geometry })
-        .map_err(failed)
+    let folder = folder.filter(|_| kind == Kind::Journal);
+    complete(file, folder, Request { kind, geometry }).map_err(failed)
 }
 
 /// Checks a file that is open for reading and writing. With `geometry` completes it if it is empty
@@ -97,9 +107,62 @@ pub(crate) fn adopt(file: File, kind: Kind, geometry: Option<Geometry>) -> Resul
 }
 
 fn complete(file: File, folder: Option<File>, request: Request) -> Result<Opened, Refusal> {
-    let disk = Disk { file: sys::borrow(&file), folder: folder.as_ref() };
+    let folder = folder.as_ref();
+    let disk = Disk { file: sys::borrow(&file), folder, lock: LockKind::Exclusive };
     disk.ensure_is_usable()?;
     let prepared = prepare(&disk, request)?;
-    let (geometry, is_new) = (prepared.header.geometry, prepared.is_new);
-    Ok(Opened { file, geometry, is_new, is_stale: prepared.is_stale })
+    Ok(Opened::new(file, prepared))
+}
+
+/// Opens a complete journal for reading only. The right to read the file is enough, also on a file
+/// system that is mounted for reading, and nothing is written.
+///
+/// Symbolic links and waiting are as in [`open`]. Calls of this function do not wait for each
+/// other.
+///
+/// On an overlay file system the file is copied up, if the process may write it: otherwise later
+/// records would be missing.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn open_for_reading(path: &Path) -> Result<Opened> {
+    ensure_system_has_locks()?;
+    let file = open_upper(path).map_err(Error::os("open"))?;
+    read(file).map_err(|refusal| refusal.into_error("open"))
+}
+
+/// Checks a journal that is open for reading, as [`open_for_reading`].
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn adopt_for_reading(file: File) -> Result<Opened> {
+    ensure_system_has_locks()?;
+    read(file).map_err(|refusal| refusal.into_error("from_fd"))
+}
+
+/// Opens a file for reading, and not one that a later writer copies.
+fn open_upper(path: &Path) -> io::Result<File> {
+    let file = sys::file::open_plain_for_reading(path)?;
+    let borrowed = sys::borrow(&file);
+    // Opening a pipe or a device for writing may have effects.
+    if sys::file::regular_len(borrowed)?.is_none() || !is_overlay(borrowed)? {
+        return Ok(file);
+    }
+    drop(sys::file::open_plain(path, Creation::Never, PERMISSIONS));
+    sys::file::open_plain_for_reading(path)
+}
+
+fn read(file: File) -> Result<Opened, Refusal> {
+    let disk = Disk { file: sys::borrow(&file), folder: None, lock: LockKind::Shared };
+    disk.ensure_is_usable()?;
+    let prepared = prepare(&disk, Request { kind: Kind::Journal, geometry: None })?;
+    Ok(Opened::new(file, prepared))
+}
+
+impl Opened {
+    fn new(file: File, Prepared { header, is_new }: Prepared) -> Opened {
+        Opened { file, geometry: header.geometry, id: header.id, is_new }
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) use allocate::{is_unknown, set_len_allocated};
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
-pub(crate) use open::{open_folder, open_plain};
+pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, identity, is_still, stamp};
@@ -88,6 +88,12 @@ pub(crate) fn sync(file: BorrowedFd<'_>) -> io::Result<()> {
     retry_interrupted(|| check(unsafe { sync_call(file.as_raw_fd()) }))
 }
 
+/// Like [`sync`], for the content and the length only.
+pub(crate) fn sync_data(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: neither call accesses memory.
+    retry_interrupted(|| check(unsafe { sync_data_call(file.as_raw_fd()) }))
+}
+
 /// fsync(2) of macOS: "the drive may not physically write the data to the platters for quite some
 /// time".
 #[cfg(target_vendor = "apple")]
@@ -98,6 +104,24 @@ unsafe fn sync_call(file: libc::c_int) -> libc::c_int {
 
 #[cfg(not(target_vendor = "apple"))]
 use libc::fsync as sync_call;
+
+/// fdatasync(2) flushes the length too: later reads need it.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+use libc::fdatasync as sync_data_call;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+use sync_call as sync_data_call;
 
 /// Closes the descriptor and returns the error of `close`.
 pub(crate) fn close(file: OwnedFd) -> io::Result<()> {

@@ -76,17 +76,19 @@ impl FileLock {
         retry_interrupted(|| system::lock_and_wait(self.as_fd(), range, kind))
     }
 
-    /// Locks a byte exclusively, and waits while another description has locked it.
+    /// Locks a byte, and waits while another description excludes that.
     ///
-    /// Fails with `ResourceBusy` if a lock of more bytes covers it: one of another program.
-    pub(crate) fn lock_byte(&self, at: u64) -> io::Result<()> {
+    /// Fails with `ResourceBusy` if a lock covers the next byte too, which only a lock of another
+    /// program does.
+    pub(crate) fn lock_byte(&self, at: u64, kind: LockKind) -> io::Result<()> {
         let byte = at..at + 1;
-        if self.try_lock(&byte, LockKind::Exclusive)? {
+        if self.try_lock(&byte, kind)? {
             return Ok(());
         }
-        match conflict(self.as_fd(), &byte)? {
-            Some(found) if found != byte => Err(io::ErrorKind::ResourceBusy.into()),
-            _ => self.lock(&byte, LockKind::Exclusive),
+        // Of several locks of the byte itself the kernel would report any.
+        match conflict(self.as_fd(), &(byte.end..byte.end + 1))? {
+            Some(_) => Err(io::ErrorKind::ResourceBusy.into()),
+            None => self.lock(&byte, kind),
         }
     }
 

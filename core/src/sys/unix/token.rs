@@ -17,7 +17,7 @@ use crate::{
     sys::token_id::{all, random_id, range},
 };
 use page::Page;
-pub(crate) use system::ensure_reliable;
+pub(crate) use system::{ensure_reliable, is_overlay};
 
 /// The byte with this id is locked until the token is dropped, or its process ends.
 ///
@@ -42,11 +42,11 @@ impl Token {
     /// Fails with `ResourceBusy` if the whole file is locked, and with `Unsupported` if the byte
     /// would not stay locked.
     pub(crate) fn new(file: BorrowedFd<'_>) -> io::Result<Token> {
-        system::ensure_reliable(file)?;
+        ensure_reliable(file)?;
         // A page of such a file would take a huge page from the pool.
         let has_huge_pages = super::file::state(file)?.huge_page.is_some();
         // A mapping of an overlay file keeps the description of the file below it.
-        let keeps_page = !has_huge_pages && !system::is_overlay(file)?;
+        let keeps_page = !has_huge_pages && !is_overlay(file)?;
         let with_page = if keeps_page { Token::kept_by(file, Held::page)? } else { None };
         match with_page {
             Some(token) => Ok(token),
@@ -235,7 +235,9 @@ mod system {
         if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
     }
 
-    pub(super) fn is_overlay(file: BorrowedFd<'_>) -> io::Result<bool> {
+    /// Whether the file may be copied when it is opened for writing. Older maps for reading then
+    /// keep showing what was copied.
+    pub(crate) fn is_overlay(file: BorrowedFd<'_>) -> io::Result<bool> {
         Ok(kind(file)? == OVERLAY)
     }
 
@@ -274,7 +276,7 @@ mod system {
         Ok(())
     }
 
-    pub(super) fn is_overlay(_: BorrowedFd<'_>) -> io::Result<bool> {
+    pub(crate) fn is_overlay(_: BorrowedFd<'_>) -> io::Result<bool> {
         Ok(false)
     }
 }

@@ -23,7 +23,7 @@ use super::{check, error, section};
 use crate::sys::file_state::FileState;
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
 pub(crate) use memory::{create_memory_file, seal, seals};
-pub(crate) use open::{open_folder, open_plain};
+pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
 pub(crate) use stamp::{Stamp, stamp};
 
@@ -104,6 +104,9 @@ pub(crate) fn sync(file: BorrowedHandle<'_>) -> io::Result<()> {
     // SAFETY: the call accesses no memory of this process.
     check(unsafe { FlushFileBuffers(file.as_raw_handle()) })
 }
+
+/// The same: the system has no documented call that flushes less.
+pub(crate) use sync as sync_data;
 
 /// Closes the handle and returns the error of `CloseHandle`.
 pub(crate) fn close(file: OwnedHandle) -> io::Result<()> {

@@ -55,19 +55,19 @@ impl FileLock {
         lock(self.0.as_handle(), range, flags(kind))
     }
 
-    /// Locks a byte exclusively, and waits while another file object has locked it.
+    /// Locks a byte, and waits while another file object excludes that.
     ///
     /// Fails with `ResourceBusy` if an exclusive lock covers the next byte too, which only a lock
     /// of another program does.
-    pub(crate) fn lock_byte(&self, at: u64) -> io::Result<()> {
+    pub(crate) fn lock_byte(&self, at: u64, kind: LockKind) -> io::Result<()> {
         let byte = at..at + 1;
-        if self.try_lock(&byte, LockKind::Exclusive)? {
+        if self.try_lock(&byte, kind)? {
             return Ok(());
         }
         // Asked by a shared lock, so two threads that ask at once do not refuse each other.
         match is_locked(self.0.as_handle(), &(byte.end..byte.end + 1))? {
             true => Err(io::ErrorKind::ResourceBusy.into()),
-            false => self.lock(&byte, LockKind::Exclusive),
+            false => self.lock(&byte, kind),
         }
     }
 }

@@ -69,3 +69,8 @@ pub(crate) fn ensure_reliable(file: BorrowedHandle<'_>) -> io::Result<()> {
     let known = unsafe { GetFileInformationByHandleEx(file, FileRemoteProtocolInfo, to, size) };
     if known == 0 { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
+
+/// Returns `false`: no file system copies files that are opened for writing.
+pub(crate) fn is_overlay(_: BorrowedHandle<'_>) -> io::Result<bool> {
+    Ok(false)
+}

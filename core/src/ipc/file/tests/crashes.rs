@@ -211,7 +211,7 @@ fn a_journal_that_was_created_survives_a_power_failure() {
         let machine = machine.clone();
         machine.lose_power(kept, part);
         let opened = run(&machine, Kind::Journal, None).unwrap();
-        assert_eq!(opened, Prepared { is_new: false, is_stale: true, ..created });
+        assert_eq!(opened, Prepared { is_new: false, ..created });
     }
 }
 
@@ -219,12 +219,12 @@ fn a_journal_that_was_created_survives_a_power_failure() {
 fn a_journal_from_before_a_reboot_keeps_its_content() {
     let bytes = used(SMALL, Kind::Journal);
     let machine = Machine::new(&bytes, Control::None);
-    assert!(!run(&machine, Kind::Journal, None).unwrap().is_stale);
     machine.boot.set(2);
-    assert!(run(&machine, Kind::Journal, None).unwrap().is_stale);
-    machine.is_in_use.set(true);
-    assert!(!run(&machine, Kind::Journal, None).unwrap().is_stale);
-    assert_eq!(*machine.file.borrow(), bytes);
+    for is_in_use in [false, true] {
+        machine.is_in_use.set(is_in_use);
+        assert!(!run(&machine, Kind::Journal, None).unwrap().is_new);
+        assert_eq!(*machine.file.borrow(), bytes);
+    }
 }
 
 #[test]
@@ -233,8 +233,8 @@ fn a_channel_keeps_its_messages_unless_a_reboot_is_certain() {
         let machine = Machine::new(&used(SMALL, Kind::Channel), Control::None);
         machine.boot.set(boot);
         machine.is_in_use.set(is_in_use);
-        assert!(!run(&machine, Kind::Channel, None).unwrap().is_stale);
-        *machine.file.borrow() == used(SMALL, Kind::Channel)
+        let is_new = run(&machine, Kind::Channel, None).unwrap().is_new;
+        !is_new && *machine.file.borrow() == used(SMALL, Kind::Channel)
     };
     assert!(keeps(1, false));
     assert!(keeps(2, true), "a process of another container uses it");

@@ -1,9 +1,13 @@
-//! Creation and opening: crashes and power failures, files that do not fit, and processes.
+//! Creation, opening and growth: crashes and power failures, files that do not fit, processes,
+//! descriptors for reading, and full disks.
 
+mod children;
 mod crashes;
+mod growth;
 mod machine;
 mod misfits;
 mod processes;
+mod reading;
 
 use super::{Geometry, Kind};
 

@@ -1,11 +1,9 @@
 //! Files of the system, and processes that create them at once or are killed.
 
 use std::{
-    env,
-    ffi::OsString,
-    fs,
+    env, fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     thread,
     time::Duration,
 };
@@ -13,6 +11,7 @@ use std::{
 use super::{
     super::{CreationLock, Mode, Opened, PERMISSIONS, adopt, header, open},
     FILE, KIND, SMALL,
+    children::{FOLDER, child},
 };
 use crate::{
     Error, FormatError, Result,
@@ -27,9 +26,6 @@ fn open_or_create(path: &Path) -> Result<Opened> {
     open(path, KIND, CREATE, PERMISSIONS)
 }
 
-/// The folder of a child process, whose test does not run otherwise.
-const FOLDER: &str = "SAFEMAP_TEST_FILES";
-
 /// Creates files as fast as it can. Its parent starts it, and may kill it.
 #[test]
 fn create_files_in_a_child_process() {
@@ -43,19 +39,9 @@ fn create_files_in_a_child_process() {
 
 const FILES: usize = 40;
 
-/// Starts a process that creates `FILES` files in the folder, by the emulator that runs this one.
-///
-/// As `safemap_testing::test_command`, which cannot be linked here: it contains the crate again.
+/// Starts a process that creates `FILES` files in the folder.
 fn creator(folder: &Path) -> Child {
-    let name = concat!(module_path!(), "::create_files_in_a_child_process");
-    let name = name.split_once("::").expect("the name of the crate").1;
-    let runner = env::var("SAFEMAP_TEST_RUNNER").unwrap_or_default();
-    let program = env::current_exe().unwrap();
-    let mut words = runner.split_whitespace().map(OsString::from).chain([program.into()]);
-    Command::new(words.next().expect("the last word is the program"))
-        .args(words)
-        .args(["--exact", name, "--nocapture"])
-        .env(FOLDER, folder)
+    child(&[], "processes::create_files_in_a_child_process", folder)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
@@ -238,14 +224,7 @@ mod unix {
     };
 
     use super::{CREATE, FILE, KIND, PERMISSIONS, SMALL, adopt, open, open_or_create};
-    use crate::{
-        Error, FormatError,
-        ipc::{
-            file::{create::Storage, disk::Disk},
-            has_range_locks,
-        },
-        sys,
-    };
+    use crate::{Error, FormatError, ipc::has_range_locks, sys};
 
     #[test]
     fn only_the_user_may_open_a_file_unless_requested_otherwise() {
@@ -269,29 +248,6 @@ mod unix {
         let folder = tempfile::tempdir().unwrap();
         let opened = open_or_create(&folder.path().join("file")).unwrap();
         assert!(opened.file.metadata().unwrap().blocks() * 512 >= FILE as u64);
-    }
-
-    /// As on file systems without `fallocate`.
-    #[test]
-    fn written_zeros_have_blocks_on_the_disk() {
-        let file = tempfile::tempfile().unwrap();
-        let disk = Disk { file: sys::borrow(&file), folder: None };
-        let len = (3 << 16) + 5;
-        disk.write_zeros(len).unwrap();
-        let status = file.metadata().unwrap();
-        assert_eq!(status.len(), len);
-        assert!(status.blocks() * 512 >= len - 4096);
-    }
-
-    #[test]
-    fn a_larger_file_is_allocated_in_pieces() {
-        let file = tempfile::tempfile().unwrap();
-        let disk = Disk { file: sys::borrow(&file), folder: None };
-        let len = (9 << 20) + 5;
-        disk.allocate(len).unwrap();
-        let status = file.metadata().unwrap();
-        assert_eq!(status.len(), len);
-        assert!(status.blocks() * 512 >= len);
     }
 
     #[test]

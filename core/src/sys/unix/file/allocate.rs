@@ -24,7 +24,8 @@ pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()
     if let Some(new) = len.checked_sub(old).filter(|&new| new > 0) {
         // The space is allocated behind the end first, and the end is moved only on success: other
         // processes never observe a length that is taken back.
-        allocate(file, old as off_t, offset(new)?).inspect_err(|_| release(file, old))?;
+        offset(len)?;
+        allocate_in_pieces(file, old, new).inspect_err(|_| release(file, old))?;
     }
     set_len(file, len)
 }
@@ -50,23 +51,31 @@ pub(super) fn reserve_blocks(file: BorrowedFd<'_>, from: off_t, count: off_t) ->
 
 /// The most bytes of one call on a file in memory. If a signal interrupts the call, the kernel
 /// releases what it has allocated: a timer could make a long call repeat for ever.
-#[cfg(target_os = "linux")]
-const PIECE: u64 = 4 << 20;
+///
+/// Elsewhere one call allocates all, because it may move the end of the file.
+const PIECE: u64 =
+    if cfg!(any(target_os = "linux", target_os = "android")) { 4 << 20 } else { u64::MAX };
+
+/// Allocates `count` bytes from `start` on, which have a valid end.
+fn allocate_in_pieces(file: BorrowedFd<'_>, start: u64, count: u64) -> io::Result<()> {
+    let end = start + count;
+    let mut at = start;
+    while at < end {
+        let count = PIECE.min(end - at);
+        allocate(file, offset(at)?, offset(count)?)?;
+        at += count;
+    }
+    Ok(())
+}
 
 /// Allocates the bytes `start..end` of a file, if its file system can do that. The length is
 /// unchanged.
 #[cfg(target_os = "linux")]
 pub(crate) fn allocate_now(file: BorrowedFd<'_>, start: u64, end: u64) -> io::Result<()> {
-    let mut at = start;
-    while at < end {
-        let count = PIECE.min(end - at);
-        match allocate(file, offset(at)?, offset(count)?) {
-            Err(error) if is_unknown(&error) => return Ok(()),
-            done => done?,
-        }
-        at += count;
+    match allocate_in_pieces(file, start, end.saturating_sub(start)) {
+        Err(error) if is_unknown(&error) => Ok(()),
+        done => done,
     }
-    Ok(())
 }
 
 /// Returns how many bytes of the file have space on its device.

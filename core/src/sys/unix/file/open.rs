@@ -15,15 +15,24 @@ use crate::sys::segment::Creation;
 /// The path must not be a symbolic link, except for the links of the system that stand for
 /// descriptors of the process.
 pub(crate) fn open_plain(path: &Path, creation: Creation, permissions: u32) -> io::Result<File> {
-    let no_link = if is_descriptor(path) { 0 } else { libc::O_NOFOLLOW };
-    OpenOptions::new()
-        .read(true)
+    plain(path)
         .write(true)
         .create(creation == Creation::IfMissing)
         .create_new(creation == Creation::Always)
         .mode(permissions)
-        .custom_flags(no_link | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
+}
+
+/// Like [`open_plain`], for reading only.
+pub(crate) fn open_plain_for_reading(path: &Path) -> io::Result<File> {
+    plain(path).open(path)
+}
+
+fn plain(path: &Path) -> OpenOptions {
+    let no_link = if is_descriptor(path) { 0 } else { libc::O_NOFOLLOW };
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(no_link | libc::O_NONBLOCK | libc::O_NOCTTY);
+    options
 }
 
 /// Opens the directory of a file, if the process may read it and the path has one.

@@ -18,6 +18,11 @@ pub(crate) fn open_plain(path: &Path, creation: Creation, _: u32) -> io::Result<
         .open(path)
 }
 
+/// Like [`open_plain`], for reading only.
+pub(crate) fn open_plain_for_reading(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// Returns `None`: entries of folders cannot be flushed.
 pub(crate) fn open_folder(_: &Path) -> Option<File> {
     None

@@ -1,0 +1,186 @@
+//! Appending to a journal.
+
+use std::fmt;
+
+use super::{
+    layout::EVENTS,
+    log_file::LogFile,
+    position::Position,
+    records::{Appender, Length, tail},
+    recovery,
+};
+use crate::{
+    Access, Error, Result,
+    ipc::{event_count, viewed::Viewed},
+};
+
+/// Appends records to a [`Journal`](super::Journal).
+///
+/// Made by [`Journal::writer`](super::Journal::writer). Writers of all processes take turns: a call
+/// has the lock of the journal while it copies its records.
+///
+/// # Errors
+///
+/// All calls but [`sync`](JournalWriter::sync) fail with [`Error::Finished`] if a writer has
+/// finished the journal. All fail with [`Error::Fault`] if the file was cut, [`Error::Corrupt`] if
+/// another program wrote to it, and [`Error::Os`], for example if the disk is full. The journal is
+/// as before then, and later calls work when the cause is gone.
+///
+/// # Examples
+///
+/// See [`Journal`](super::Journal).
+pub struct JournalWriter {
+    log: LogFile,
+}
+
+impl JournalWriter {
+    pub(super) fn new(log: &LogFile) -> Result<JournalWriter> {
+        if log.access() == Access::Read {
+            return Err(Error::ReadOnly { call: "writer" });
+        }
+        let log = log.another()?;
+        log.join()?;
+        Ok(JournalWriter { log })
+    }
+
+    /// Appends a record. Returns its position.
+    ///
+    /// Readers of all processes can read the record when the call returns, and the crash of a
+    /// process does not remove it. [`JournalWriter::sync`] makes it survive a power failure.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`JournalWriter`]; [`Error::TooLong`] for a record of 4 GiB or nearly as much.
+    ///
+    /// # Examples
+    ///
+    /// See [`Journal`](super::Journal).
+    pub fn append(&mut self, record: &[u8]) -> Result<Position> {
+        self.append_with("append", |mut appender| append(&mut appender, record))
+    }
+
+    /// Appends several records, which takes less time than as many calls. Returns how many were
+    /// appended.
+    ///
+    /// No records of other writers come in between. Other writers wait while `records` makes the
+    /// next one: an iterator that waits for input belongs into a loop of
+    /// [`append`](JournalWriter::append).
+    ///
+    /// If this process crashes during the call, the first records may be there without the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`JournalWriter::append`], for the first record. If a later one fails, the call returns
+    /// how many were appended before it; appending the rest returns the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::ipc::{Journal, ReadFrom};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events");
+    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// assert_eq!(journal.writer()?.append_many(["some", "records"])?, 2);
+    /// assert_eq!(journal.reader(ReadFrom::Start)?.available().count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append_many<R: AsRef<[u8]>>(
+        &mut self,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<usize> {
+        self.append_with("append_many", |mut appender| {
+            let mut count = 0;
+            for record in records {
+                match append(&mut appender, record.as_ref()) {
+                    Ok(_) => count += 1,
+                    Err(_) if count > 0 => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(count)
+        })
+    }
+
+    /// Waits until all records are on the disk that were appended before the call, by any process.
+    ///
+    /// Calls of several threads and processes at once share one flush.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`JournalWriter`]. After [`Error::Os`] no record counts as durable that did not
+    /// before, and the next call, of any process, writes the bytes again.
+    ///
+    /// # Platforms
+    ///
+    /// `msync` on Linux, which waits for the device; `F_FULLFSYNC` on macOS and `FlushFileBuffers`
+    /// on Windows, which flush its cache too.
+    ///
+    /// # Examples
+    ///
+    /// See [`Journal`](super::Journal).
+    pub fn sync(&mut self) -> Result<()> {
+        let (memory, checksum) = (self.log.memory("sync"), self.log.checksum);
+        let needed = tail(&memory, checksum)?;
+        let _guard = self.log.lock_sync(&memory)?;
+        recovery::sync(&memory, checksum, needed)
+    }
+
+    /// Ends the journal: readers get [`Error::Finished`] behind the last record, and no writer can
+    /// append another one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`JournalWriter`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use safemap::{Error, ipc::{Journal, ReadFrom}};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events");
+    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// let mut writer = journal.writer()?;
+    /// writer.append(b"last")?;
+    /// writer.finish()?;
+    /// assert!(matches!(writer.append(b"more"), Err(Error::Finished)));
+    /// // The iterator ends, and does not wait.
+    /// assert_eq!(journal.reader(ReadFrom::Start)?.records().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn finish(&mut self) -> Result<()> {
+        self.append_with("finish", |appender| appender.finish())
+    }
+
+    fn append_with<R>(
+        &self,
+        call: &'static str,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+    ) -> Result<R> {
+        let memory = self.log.memory(call);
+        let guard = self.log.lock_writers()?;
+        let owner_died = guard.owner_died();
+        let appender = Appender::new(&memory, self.log.checksum, owner_died)?;
+        guard.mark_consistent();
+        let appended = append(appender.ok_or(Error::Finished)?);
+        drop(guard);
+        event_count::notify(&memory, EVENTS)?;
+        appended
+    }
+}
+
+#[inline]
+fn append(appender: &mut Appender<'_, Viewed<'_>>, record: &[u8]) -> Result<Position> {
+    let (len, limit) = (record.len() as u64, Length::LONGEST as u64);
+    let length = Length::new(record.len()).ok_or(Error::TooLong { len, limit })?;
+    let mut draft = appender.reserve(length)?;
+    draft.write(record)?;
+    draft.commit()
+}
+
+impl fmt::Debug for JournalWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JournalWriter").finish_non_exhaustive()
+    }
+}
