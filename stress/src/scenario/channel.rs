@@ -8,90 +8,42 @@ use std::{collections::BTreeMap, os::unix::process::parent_id};
 
 use safemap::ipc::Channel;
 
-use super::*;
+use super::{
+    stage::{
+        COUNTS, END, LONGEST_WAIT, MESSAGES, Stage, WORKERS, acknowledged, checked,
+        ensure_all_came, message, note_wait,
+    },
+    *,
+};
 
 const CAPACITY: usize = 256 << 10;
 const LONGEST: u64 = 60_000;
-const LONGEST_WAIT: Duration = Duration::from_millis(1500);
-const WORKERS: usize = 3;
 
-/// Where the words of the file of counts are. Of each sender one says how many of its messages were
-/// acknowledged.
-const END: usize = 0;
-/// In microseconds.
-const WAITED: usize = 8;
-const MESSAGES: usize = 16;
-const COUNTS: usize = 64;
-
-/// A channel, and a file in which processes count.
-struct Stage {
-    folder: tempfile::TempDir,
-    counts: TempFile,
-    control: bool,
-}
-
-impl Stage {
-    fn new(settings: &Settings) -> Result<Stage> {
-        let (folder, counts) = (tempfile::tempdir()?, TempFile::sparse(1 << 24));
-        let stage = Stage { folder, counts, control: settings.control };
-        stage.channel()?;
-        Ok(stage)
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("channel")
-    }
-
-    fn channel(&self) -> safemap::Result<Channel> {
-        Channel::options().capacity(CAPACITY).open_or_create(self.path())
-    }
-
-    /// Without the protection all owners count as crashed.
-    fn hide_tokens(&self) -> Result<()> {
-        if self.control {
-            unmap_inaccessible_pages(&self.path())?;
-        }
-        Ok(())
-    }
-
-    fn counts(&self) -> Map {
-        self.counts.map()
-    }
-
-    fn has_ended(&self) -> Result<bool> {
-        Ok(self.counts().load::<u64>(END)? == 1)
-    }
-
-    /// Starts a process that does `work` until it is killed, or its parent ends.
-    fn start(&self, work: impl FnOnce() -> Result<()>) -> std::io::Result<Fork> {
-        Fork::run(|| match work() {
-            Ok(()) => 0,
-            Err(error) => {
-                eprintln!("a process ended: {error}");
-                1
-            }
-        })
-    }
+/// Opens or creates the channel.
+fn open(stage: &Stage) -> safemap::Result<Channel> {
+    Channel::options().capacity(CAPACITY).open_or_create(stage.path())
 }
 
 pub(crate) fn killed_senders(settings: &Settings) -> Result {
     let stage = Stage::new(settings)?;
+    open(&stage)?;
     let kills = settings.times(300, 10_000);
     let checker = stage.start(|| check_all(&stage))?;
     kill_at_random(kills, WORKERS, |id| stage.start(|| send(&stage, id as u64)))?;
     stage.counts().store(1_u64, END)?;
     assert!(checker.wait()?.success(), "see above");
-    report(&stage, settings, kills, "senders of a channel killed")
+    stage.report(settings, (kills, "senders of a channel killed"), open(&stage)?.takeovers()?)
 }
 
 pub(crate) fn killed_receivers(settings: &Settings) -> Result {
     let stage = Stage::new(settings)?;
+    open(&stage)?;
     let kills = settings.times(300, 10_000);
     let sender = stage.start(|| send(&stage, 0))?;
     kill_at_random(kills, 2, |_| stage.start(|| receive(&stage)))?;
     stage.counts().store(1_u64, END)?;
     // It may wait for room.
-    let (channel, counts) = (stage.channel()?, stage.counts());
+    let (channel, counts) = (open(&stage)?, stage.counts());
     let (mut receiver, mut bytes) = (channel.receiver()?, Vec::new());
     let mut has_ended = false;
     while !has_ended || !channel.is_empty()? {
@@ -104,14 +56,14 @@ pub(crate) fn killed_receivers(settings: &Settings) -> Result {
             }
         }
     }
-    let sent = counts.load::<u64>(COUNTS - 8)?;
+    let sent = counts.load::<u64>(acknowledged(0))?;
     let deliveries = (0..sent).map(|number| counts.get(COUNTS + number as usize));
     let deliveries = deliveries.collect::<safemap::Result<Vec<_>>>()?;
     let twice = deliveries.iter().filter(|&&count| count > 1).count();
     let lost = deliveries.iter().filter(|&&count| count == 0).count();
     assert_eq!(twice, 0, "messages were delivered twice");
     assert!(lost <= kills + 2, "{lost} messages lost");
-    report(&stage, settings, kills, "receivers of a channel killed")
+    stage.report(settings, (kills, "receivers of a channel killed"), open(&stage)?.takeovers()?)
 }
 
 pub(crate) fn killed_creators(settings: &Settings) -> Result {
@@ -147,7 +99,8 @@ pub(crate) fn killed_creators(settings: &Settings) -> Result {
 /// A sender and a receiver are stopped while they have the locks of their sides.
 pub(crate) fn stopped(settings: &Settings) -> Result {
     let stage = Stage::new(settings)?;
-    let (channel, counts, time) = (stage.channel()?, stage.counts(), settings.time(1000, 5000));
+    open(&stage)?;
+    let (channel, counts, time) = (open(&stage)?, stage.counts(), settings.time(1000, 5000));
     let owner = stage.start(|| own_both(&stage))?;
     while counts.load::<u64>(MESSAGES)? == 0 {
         thread::sleep(Duration::from_millis(1));
@@ -172,7 +125,7 @@ pub(crate) fn stopped(settings: &Settings) -> Result {
 
 /// Has a claim and a message for 200 ms, then completes both.
 fn own_both(stage: &Stage) -> Result<()> {
-    let channel = stage.channel()?;
+    let channel = open(&stage)?;
     let (mut sender, mut receiver) = (channel.sender()?, channel.receiver()?);
     sender.send(b"first")?;
     let (claim, message) = (sender.claim(7)?, receiver.peek()?);
@@ -208,22 +161,9 @@ fn create(settings: &Settings, path: &Path) -> i32 {
     0
 }
 
-/// Returns what the processes have counted.
-fn report(stage: &Stage, settings: &Settings, kills: usize, what: &'static str) -> Result {
-    let counts = stage.counts();
-    let waited = Duration::from_micros(counts.load(WAITED)?);
-    assert!(waited < LONGEST_WAIT, "a process waited for {waited:?}");
-    let takeovers = stage.channel()?.takeovers()?;
-    assert!(takeovers >= settings.times(1, 100) as u64, "{takeovers} locks taken over");
-    let messages: u64 = counts.load(MESSAGES)?;
-    let note =
-        format!("{messages} messages, {takeovers} locks taken over, longest wait {waited:?}");
-    Ok(Report::new(kills, what).note(note))
-}
-
 /// Sends messages until the process is killed or the scenario ends.
 fn send(stage: &Stage, id: u64) -> Result<()> {
-    let (channel, counts) = (stage.channel()?, stage.counts());
+    let (channel, counts) = (open(&stage)?, stage.counts());
     let mut sender = channel.sender()?;
     stage.hide_tokens()?;
     let parent = parent_id();
@@ -232,20 +172,19 @@ fn send(stage: &Stage, id: u64) -> Result<()> {
             break;
         }
         let start = Instant::now();
-        match sender.send(&message(id, number)) {
+        match sender.send(&message::<LONGEST>(id, number)) {
             Err(Error::Disconnected { .. }) => continue,
             sent => sent?,
         }
         note_wait(&counts, start)?;
-        let acknowledged = COUNTS - 8 + 8 * id as usize;
-        counts.store(number + 1, acknowledged)?;
+        counts.store(number + 1, acknowledged(id))?;
     }
     Ok(())
 }
 
 /// Receives messages, and counts them, until the process is killed.
 fn receive(stage: &Stage) -> Result<()> {
-    let (channel, counts) = (stage.channel()?, stage.counts());
+    let (channel, counts) = (open(&stage)?, stage.counts());
     let (mut receiver, mut bytes) = (channel.receiver()?, Vec::new());
     stage.hide_tokens()?;
     let parent = parent_id();
@@ -262,7 +201,7 @@ fn receive(stage: &Stage) -> Result<()> {
 
 /// Checks all messages until the scenario ends: none is torn, lost or out of order.
 fn check_all(stage: &Stage) -> Result<()> {
-    let (channel, counts) = (stage.channel()?, stage.counts());
+    let (channel, counts) = (open(&stage)?, stage.counts());
     let (mut receiver, mut bytes) = (channel.receiver()?, Vec::new());
     stage.hide_tokens()?;
     let (parent, mut next) = (parent_id(), BTreeMap::new());
@@ -273,42 +212,18 @@ fn check_all(stage: &Stage) -> Result<()> {
             Ok(None) | Err(Error::Disconnected { .. }) => continue,
             received => received?,
         };
-        let (id, number) = checked(&bytes);
+        let (id, number) = checked::<LONGEST>(&bytes);
         let expected = next.insert(id, number + 1).unwrap_or(0);
         assert_eq!(number, expected, "sender {id}");
         counts.store(counts.load::<u64>(MESSAGES)? + 1, MESSAGES)?;
     }
-    for (id, next) in next {
-        let acknowledged = counts.load::<u64>(COUNTS - 8 + 8 * id as usize)?;
-        assert!(acknowledged <= next, "sender {id}: {acknowledged} acknowledged, {next} came");
-    }
-    Ok(())
-}
-
-fn note_wait(counts: &Map, start: Instant) -> Result<()> {
-    let waited = start.elapsed().as_micros() as u64;
-    Ok(counts.store(counts.load::<u64>(WAITED)?.max(waited), WAITED)?)
+    ensure_all_came(&counts, &next)
 }
 
 /// Counts one delivery of a message of sender 0.
 fn count(counts: &Map, message: &[u8]) -> Result<()> {
-    let (_, number) = checked(message);
+    let (_, number) = checked::<LONGEST>(message);
     counts.atomic::<u8>(COUNTS + number as usize)?.fetch_add(1, SeqCst)?;
     counts.atomic::<u64>(MESSAGES)?.fetch_add(1, SeqCst)?;
     Ok(())
-}
-
-fn message(id: u64, number: u64) -> Vec<u8> {
-    let len = (id * 7919 + number * 104_729) % LONGEST;
-    let mut message = [id.to_le_bytes(), number.to_le_bytes()].concat();
-    message.extend(noise(id << 32 | number, len as usize));
-    message
-}
-
-/// Returns the sender and the number of a message that is complete.
-fn checked(bytes: &[u8]) -> (u64, u64) {
-    let [id, number] =
-        [0, 8].map(|at| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes")));
-    assert!(bytes == message(id, number), "message {number} of sender {id} is torn");
-    (id, number)
 }

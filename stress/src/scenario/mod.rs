@@ -11,6 +11,7 @@ mod full_disk;
 mod handlers;
 mod hostile_channel;
 mod huge_pages;
+mod journal;
 pub(crate) mod killed;
 mod limits;
 mod lost_write;
@@ -22,6 +23,7 @@ mod range_lock;
 mod repaired;
 pub(crate) mod slices;
 pub(crate) mod stack_overflow;
+mod stage;
 mod threads;
 mod truncated;
 
@@ -104,6 +106,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario("channel, stopped owner", channel::stopped, "owners count as crashed"),
     scenario("channel, hostile words", hostile_channel::run, "lengths that are trusted"),
+    scenario("journal, killed writers", journal::killed, "owners count as crashed"),
+    scenario("journal, stopped writer", journal::stopped, "owners count as crashed"),
     scenario("range locks, killed owners", range_lock::killed, "no locks"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
