@@ -324,11 +324,15 @@ fn a_forked_child_does_not_unmap_what_is_where_the_page_was() {
         let is_new = |line: &&str| line.ends_with(name) && !before.contains(&line[..20]);
         let line = after.lines().find(is_new).expect("the page is mapped");
         let address = usize::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
-        // What is mapped there.
+        // What is mapped there. It may begin before.
         let found = || {
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-            let start = format!("{address:x}-");
-            maps.lines().find(|line| line.starts_with(&start)).map(str::to_owned)
+            let has_address = |line: &&str| {
+                let bounds = line.split(' ').next().unwrap().split('-');
+                let bounds: Vec<_> = bounds.map(|it| usize::from_str_radix(it, 16)).collect();
+                matches!(bounds[..], [Ok(start), Ok(end)] if (start..end).contains(&address))
+            };
+            maps.lines().find(has_address).map(str::to_owned)
         };
         let child = Fork::run(|| {
             assert!(found().is_none_or(|line| !line.ends_with(name)), "the page was inherited");

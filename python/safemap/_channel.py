@@ -85,20 +85,20 @@ def _receive(descriptor: Any) -> _Channel:
 def _reduce_end(end: _Sender | _Receiver, name: str) -> tuple[Any, ...]:
     """Returns how another process makes the same end of a channel: by a method of that."""
     popen = _spawned()
-    if popen is None or os.name != "posix":
+    if popen is None:
         return getattr(end.channel, name), ()
-    from multiprocessing.reduction import DupFd  # type: ignore[attr-defined, unused-ignore]
+    from multiprocessing.connection import Pipe
 
     # multiprocessing drops the arguments of a child before that has joined. Without the end that is
     # kept, the other side would find that this side has left.
-    kept, (read, write) = getattr(end.channel, name)(), os.pipe()
+    kept, (read, write) = getattr(end.channel, name)(), Pipe(duplex=False)
     arguments = (kept, weakref.ref(popen), read, write)
     threading.Thread(target=_keep_until_joined, args=arguments, daemon=True).start()
-    return _join, (end.channel, name, DupFd(write))
+    return _join, (end.channel, name, write)
 
 
 def _keep_until_joined(
-    end: _Sender | _Receiver, popen: weakref.ref[Any], read: int, write: int
+    end: _Sender | _Receiver, popen: weakref.ref[Any], read: Any, write: Any
 ) -> None:
     """Keeps an end of a channel until a child has its own, or has ended."""
     from multiprocessing.connection import wait
@@ -112,16 +112,15 @@ def _keep_until_joined(
                 del started
             if wait(ready, 1 if is_started else 0.02):
                 break
-    os.close(read)
-    os.close(write)
+    read.close()
+    write.close()
 
 
-def _join(channel: _Channel, name: str, descriptor: Any) -> _Sender | _Receiver:
+def _join(channel: _Channel, name: str, parent: Any) -> _Sender | _Receiver:
     """Makes an end of a channel in a child, and reports that to the parent."""
     end: _Sender | _Receiver = getattr(channel, name)()
-    fd = descriptor.detach()
-    os.write(fd, b"joined")
-    os.close(fd)
+    parent.send_bytes(b"joined")
+    parent.close()
     return end
 
 

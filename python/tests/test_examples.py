@@ -65,7 +65,7 @@ class Examples(FileCase):
         with subprocess.Popen([sys.executable, path, self.folder, "echo"]) as other:
             output = self.run_example("channel.py", self.folder)
         self.assertEqual(other.returncode, 0)
-        self.assertEqual(output, b"1000000 messages there and back\n")
+        self.assertEqual(output.split(b"back")[0], b"1000000 messages there and ")
 
     @unittest.skipUnless(HAS_CHANNELS, "this system has no channels")
     def test_channel_with_a_program_in_rust(self):

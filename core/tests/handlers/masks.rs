@@ -210,7 +210,9 @@ fn a_sent_signal_interrupts_a_system_call_as_its_handler_asked_for() {
         for flags in [libc::SA_RESTART, 0] {
             install_plain(libc::SIGBUS, record_mask, flags);
             create_map();
-            assert_eq!(is_read_interrupted(), flags == 0, "flags {flags:x}");
+            // A slow machine may send the signal before the call begins.
+            let is_interrupted = (0..5).any(|_| is_read_interrupted());
+            assert_eq!(is_interrupted, flags == 0, "flags {flags:x}");
         }
     });
 }
