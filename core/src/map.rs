@@ -14,7 +14,10 @@ use crate::{
     access::{Memory, RegionsGuard},
     ipc::{Member, SpinBudget},
     mode::{Access, Sharing},
-    sys::{OwnedFile, lock::Lock, per_process::PerProcess, repair::Mark, request::MapRequest},
+    sys::{
+        OwnedFile, file::FileId, lock::Lock, per_process::PerProcess, repair::Mark,
+        request::MapRequest,
+    },
     word::Word,
 };
 
@@ -80,6 +83,8 @@ pub struct Map {
     pub(crate) growing: Lock,
     /// Device and number of the file; zeros for memory.
     pub(crate) identity: [u64; 2],
+    /// What threads of other processes that wait for a word know the file by.
+    pub(crate) file_id: FileId,
     /// This process among those that use the map, after it has joined them.
     pub(crate) member: PerProcess<Member>,
     /// How long threads that wait for a word spin.

@@ -43,7 +43,7 @@ fn a_wait_ends_when_its_time_has_passed() {
 #[test]
 fn a_notified_thread_wakes_up() {
     // Without a wake-up the wait lasts for all of its time.
-    let polls = !cfg!(any(target_os = "linux", target_os = "android"));
+    let polls = !cfg!(any(target_os = "linux", target_os = "android", windows));
     let time = if polls { Some(Duration::from_millis(100)) } else { LONG };
     for spin in SPINS {
         let map = shared(spin);

@@ -7,10 +7,12 @@ use std::{
     io::{Seek, SeekFrom, Write},
     os::windows::fs::OpenOptionsExt,
     ptr,
+    time::Duration,
 };
 
 use safemap::{
     Access, Advice, Error, Map, Options, Protection, Sharing, fault_status, granularity,
+    ipc::Waited,
 };
 use safemap_testing::{PAGE, Stop, TempFile, output_of_child, pattern, succeeds_in_child};
 
@@ -18,6 +20,8 @@ const ERROR_ACCESS_DENIED: i32 = 5;
 const ERROR_INVALID_HANDLE: i32 = 6;
 const ERROR_SHARING_VIOLATION: i32 = 32;
 const ERROR_USER_MAPPED_FILE: i32 = 1224;
+const LONG: Option<Duration> = Some(Duration::from_secs(20));
+const SHORT: Option<Duration> = Some(Duration::from_millis(100));
 const FILE_SHARE_READ: u32 = 1;
 const STATUS_ACCESS_VIOLATION: u32 = 0xc000_0005;
 
@@ -210,6 +214,52 @@ fn a_named_file_is_resized_unless_it_is_mapped_twice() {
     }
 }
 
+/// The offset in the memory counts, which is mapped from its start.
+#[test]
+fn a_thread_that_waits_in_named_memory_is_woken() {
+    const NAME: &str = "safemap test of a wake-up";
+    let whole = Options::new().len(80_000).name(NAME).anonymous().unwrap();
+    let part = Options::new().offset(70_000).len(100).name(NAME).anonymous().unwrap();
+    let other = Options::new().len(80_000).name("safemap test of none").anonymous().unwrap();
+    let stop = Stop::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.is_set() {
+                part.notify(8, 1).unwrap();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let _stop = stop.set_on_drop();
+        assert_eq!(whole.wait(70_008, 0, LONG).unwrap(), Waited::Notified);
+        assert_eq!(other.wait(70_008, 0, SHORT).unwrap(), Waited::TimedOut);
+    });
+}
+
+/// The wake-up is kept as long as the semaphore exists, which no waiting thread has left behind.
+#[test]
+fn a_semaphore_that_another_program_keeps_causes_one_needless_wake_up() {
+    let map = Options::new().len(80).name("safemap test of a rest").anonymous().unwrap();
+    let _kept = Object::semaphore("safemap test of a rest.safemap-wait.8");
+    map.notify(8, u32::MAX).unwrap();
+    assert_eq!(map.wait(8, 0, LONG).unwrap(), Waited::Notified);
+    assert_eq!(map.wait(8, 0, SHORT).unwrap(), Waited::TimedOut);
+}
+
+#[test]
+fn threads_look_by_themselves_if_another_object_has_the_name() {
+    let map = Options::new().len(80).name("safemap test of a thief").anonymous().unwrap();
+    let _thief = Object::event("safemap test of a thief.safemap-wait.8");
+    map.notify(8, 1).unwrap();
+    assert_eq!(map.wait(8, 0, SHORT).unwrap(), Waited::TimedOut);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(20));
+            map.store(1_u32, 8).unwrap();
+        });
+        assert_eq!(map.wait(8, 0, LONG).unwrap(), Waited::Changed);
+    });
+}
+
 #[test]
 fn invalid_names_and_names_of_other_objects_are_refused() {
     let named = |name: &str| Options::new().len(10).name(name).anonymous();
@@ -221,24 +271,35 @@ fn invalid_names_and_names_of_other_objects_are_refused() {
     assert_eq!(second.to_vec(..).unwrap(), first.to_vec(..).unwrap());
     // Objects of all kinds share one namespace.
     let event = "safemap test of an event";
-    let _event = Event::new(event);
+    let _event = Object::event(event);
     assert_eq!(code(named(event)), Some(ERROR_INVALID_HANDLE));
 }
 
-/// A named event object.
-struct Event(*mut std::ffi::c_void);
+/// A named object of the system.
+struct Object(*mut std::ffi::c_void);
 
-impl Event {
-    fn new(name: &str) -> Event {
-        let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
+impl Object {
+    fn event(name: &str) -> Object {
         // SAFETY: the name ends with a zero and outlives the call.
-        let event = unsafe { CreateEventW(ptr::null(), 1, 0, name.as_ptr()) };
-        assert!(!event.is_null());
-        Event(event)
+        Object::new(unsafe { CreateEventW(ptr::null(), 1, 0, wide(name).as_ptr()) })
+    }
+
+    fn semaphore(name: &str) -> Object {
+        // SAFETY: as above.
+        Object::new(unsafe { CreateSemaphoreW(ptr::null(), 0, 1, wide(name).as_ptr()) })
+    }
+
+    fn new(handle: *mut std::ffi::c_void) -> Object {
+        assert!(!handle.is_null());
+        Object(handle)
     }
 }
 
-impl Drop for Event {
+fn wide(name: &str) -> Vec<u16> {
+    name.encode_utf16().chain([0]).collect()
+}
+
+impl Drop for Object {
     fn drop(&mut self) {
         // SAFETY: the handle is open and not used afterwards.
         unsafe { CloseHandle(self.0) };
@@ -251,6 +312,12 @@ unsafe extern "system" {
         attributes: *const std::ffi::c_void,
         manual: i32,
         state: i32,
+        name: *const u16,
+    ) -> *mut std::ffi::c_void;
+    fn CreateSemaphoreW(
+        attributes: *const std::ffi::c_void,
+        count: i32,
+        limit: i32,
         name: *const u16,
     ) -> *mut std::ffi::c_void;
     fn CloseHandle(handle: *mut std::ffi::c_void) -> i32;

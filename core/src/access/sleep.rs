@@ -3,7 +3,15 @@
 use std::time::Duration;
 
 pub(crate) use crate::sys::sleep::Sleep;
-use crate::{Error, Map, Result, sys::wait};
+use crate::{
+    Error, Map, Result,
+    map::Origin,
+    sys::{
+        self,
+        place::{Object, Place},
+        wait::{self, Sleeper},
+    },
+};
 
 impl Map {
     /// Sleeps while the aligned word at `at` is `expected`, for one step of the system.
@@ -16,10 +24,14 @@ impl Map {
     ) -> Result<Sleep> {
         self.ensure_intact()?;
         let word = self.span_at("wait", at, size_of::<u32>())?;
+        let sleeper = Sleeper::new(|| self.place(at));
+        if !wait::COMPARES && self.load_word::<u32>("wait", at)? != expected {
+            return Ok(Sleep::Changed);
+        }
         let address = self.base().wrapping_add(word.start()).cast();
         // SAFETY: the word lies in a region of this map, which stays mapped on systems whose
         // kernels access it, and the kernel reports inaccessible memory.
-        unsafe { wait::sleep(address, expected, timeout, round) }.map_err(on_word("wait", at))
+        unsafe { sleeper.sleep(address, expected, timeout, round) }.map_err(on_word("wait", at))
     }
 
     /// Wakes threads that sleep on the aligned word at `at`.
@@ -27,7 +39,21 @@ impl Map {
         let word = self.span_at("notify", at, size_of::<u32>())?;
         let address = self.base().wrapping_add(word.start()).cast();
         // SAFETY: as in `sleep_on`.
-        unsafe { wait::wake(address, count) }.map_err(on_word("notify", at))
+        unsafe { wait::wake(address, count, || self.place(at)) }.map_err(on_word("notify", at))
+    }
+
+    /// Returns where the word at `at` is, independent of this map.
+    fn place(&self, at: usize) -> Place<'_> {
+        let (object, start) = match (&self.origin, &self.name) {
+            (Origin::File { file, offset }, _) => {
+                (Object::File(file.as_ref().map(sys::borrow), &self.file_id), *offset)
+            }
+            // Memory with a name is mapped from its start.
+            (Origin::Memory, Some(name)) => (Object::Named(name), self.memory.lead() as u64),
+            // A map is not moved while a thread waits on it.
+            (Origin::Memory, None) => (Object::Own((&raw const self.memory).addr()), 0),
+        };
+        Place { object, offset: start.wrapping_add(at as u64) }
     }
 }
 

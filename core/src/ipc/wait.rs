@@ -56,6 +56,11 @@ impl Map {
     /// OpenBSD: `futex`. Elsewhere, and on older macOS, the thread sleeps in steps from 50 µs to
     /// 5 ms and checks the word after each of them.
     ///
+    /// Windows: a semaphore that is named after the file and the offset of the word, and a check
+    /// after 5, 10, 20, and then every 40 ms. `notify` wakes threads of the same session and user.
+    /// Other processes are noticed by the checks. Timeouts end at a tick of the system's clock
+    /// (15.6 ms by default).
+    ///
     /// # Examples
     ///
     /// ```
@@ -100,6 +105,9 @@ impl Map {
         }
         for round in 0.. {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
             match self.sleep_on(at, expected, left, round)? {
                 Sleep::Woken => return Ok(Waited::Notified),
                 Sleep::Changed => return Ok(Waited::Changed),

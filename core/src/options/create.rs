@@ -14,6 +14,7 @@ use crate::{
     mode::{Access, Sharing},
     sys::{
         self, BorrowedFile, fault,
+        file::FileId,
         file_state::FileState,
         fork,
         lock::Lock,
@@ -54,6 +55,8 @@ impl Options {
         }
         let access = self.access_to(&source);
         let reaction = self.repair.then(|| self.reaction(&source));
+        // Read now only if the map does not keep the file.
+        let file_id = FileId::new(source.file().filter(|_| self.untracked));
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
@@ -71,6 +74,7 @@ impl Options {
             growing: Lock::new(),
             drop_behind: self.drop_behind,
             identity: state.map_or([0; 2], |state| state.identity),
+            file_id,
             member: PerProcess::new(),
             spin: SpinBudget::new(self.spin),
             path: None,

@@ -26,7 +26,7 @@
 //! | `per_process::PerProcess` | a value that each process makes for itself |
 //! | `fault` | continues an accessor that faulted at its fixup address |
 //! | `advice` | conversion between [`Advice`](crate::Advice) and the numbers of the system |
-//! | `wait::{sleep, wake}`, `sleep::Sleep` | sleeping until a word is changed, between processes; `polled` for systems that cannot |
+//! | `wait::{Sleeper, wake}`, `sleep::Sleep`, `place::Place` | sleeping until a word is changed, between processes; `polled` for systems that cannot |
 //! | `rlimit::{ResourceLimit, remedy}` | what an error code suggests: a resource limit, and its name; what to do |
 //! | `flags` | the constants of `Flags` and `Protection` |
 //! | `transfer::piece` | copies bytes by system calls, for the portable accessors |
@@ -42,6 +42,7 @@ pub(crate) mod inaccessible;
 pub(crate) mod lock;
 pub(crate) mod pages;
 pub(crate) mod per_process;
+pub(crate) mod place;
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",

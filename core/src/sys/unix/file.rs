@@ -3,6 +3,7 @@
 mod allocate;
 mod append;
 mod device;
+mod id;
 mod length;
 mod memory;
 mod open;
@@ -25,6 +26,7 @@ use crate::sys::file_state::FileState;
 pub(super) use allocate::{allocate_now, allocated_len};
 pub(crate) use allocate::{is_unknown, set_len_allocated};
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
+pub(crate) use id::FileId;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};

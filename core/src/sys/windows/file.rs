@@ -1,6 +1,7 @@
 //! File handles: state, length, writing to the device, closing.
 
 mod append;
+mod id;
 mod memory;
 mod open;
 mod read;
@@ -22,6 +23,7 @@ use windows_sys::Win32::{
 use super::{check, error, section};
 use crate::sys::file_state::FileState;
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
+pub(crate) use id::{FileId, Id};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};

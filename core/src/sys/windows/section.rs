@@ -43,6 +43,10 @@ impl Name {
         units.push(0);
         Ok(Name(units))
     }
+
+    pub(super) fn as_ptr(&self) -> *const u16 {
+        self.0.as_ptr()
+    }
 }
 
 /// Makes a section, or opens the one that has the name.
@@ -88,7 +92,7 @@ fn open(
     size: u64,
     name: Option<&Name>,
 ) -> io::Result<(OwnedHandle, bool)> {
-    let name = name.map_or(ptr::null(), |name| name.0.as_ptr());
+    let name = name.map_or(ptr::null(), Name::as_ptr);
     let (high, low) = halves(size);
     // SAFETY: the name ends with a zero (Name) and is valid during the call.
     let section = unsafe { CreateFileMappingW(file, ptr::null(), protection, high, low, name) };
@@ -105,7 +109,7 @@ fn open(
 /// Opens the section with this name, if it exists.
 pub(super) fn find(name: &Name) -> Option<OwnedHandle> {
     // SAFETY: the name ends with a zero (Name) and is valid during the call.
-    let section = unsafe { OpenFileMappingW(FILE_MAP_READ, 0, name.0.as_ptr()) };
+    let section = unsafe { OpenFileMappingW(FILE_MAP_READ, 0, name.as_ptr()) };
     // SAFETY: the handle is new and has no other owner.
     (!section.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(section) })
 }

@@ -30,10 +30,12 @@ pub(crate) fn stamp(file: BorrowedHandle<'_>) -> io::Result<Stamp> {
     Ok(Stamp { len: standard.EndOfFile, modified: times.LastWriteTime, changed: times.ChangeTime })
 }
 
+/// Returns information of a class about the file.
+///
 /// # Safety
 ///
 /// `class` is the class of information that fills a `T`.
-unsafe fn information<T>(
+pub(super) unsafe fn information<T>(
     file: BorrowedHandle<'_>,
     class: FILE_INFO_BY_HANDLE_CLASS,
 ) -> io::Result<T> {
