@@ -74,6 +74,20 @@ fn a_notification_of_no_thread_wakes_none() {
     });
 }
 
+#[cfg(any(target_os = "linux", target_os = "android", windows))]
+#[test]
+fn a_notification_of_one_thread_wakes_one() {
+    let (map, time) = (shared(Spin::Never), Some(Duration::from_millis(300)));
+    thread::scope(|scope| {
+        let waiting = [(); 3].map(|()| scope.spawn(|| map.wait(8, 0, time).unwrap()));
+        thread::sleep(Duration::from_millis(100));
+        map.notify(8, 1).unwrap();
+        let results = waiting.map(|thread| thread.join().unwrap());
+        let woken = results.iter().filter(|&&result| result == Waited::Notified).count();
+        assert_eq!(woken, 1, "{results:?}");
+    });
+}
+
 /// Two sides change one word in turn. Without timeouts, so that a lost wake-up never ends.
 fn alternate(first: &Map, second: &Map, rounds: u32) {
     thread::scope(|scope| {

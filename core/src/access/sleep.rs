@@ -64,3 +64,25 @@ fn on_word(call: &'static str, at: usize) -> impl FnOnce(std::io::Error) -> Erro
         _ => Error::Os { call, source: error },
     }
 }
+
+#[cfg(all(
+    test,
+    any(target_os = "linux", windows),
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(safemap_portable)
+))]
+mod tests {
+    use super::*;
+    use crate::{Options, Sharing};
+
+    /// As if another thread had changed the word after the last check of the caller.
+    #[test]
+    fn a_thread_does_not_sleep_on_a_word_that_has_changed() {
+        let map = Options::new().len(8).sharing(Sharing::Shared).anonymous().unwrap();
+        let sleep = |expected, millis| {
+            map.sleep_on(4, expected, Some(Duration::from_millis(millis)), 9).unwrap()
+        };
+        assert_eq!(sleep(1, 20_000), Sleep::Changed);
+        assert!(matches!(sleep(0, 10), Sleep::TimedOut | Sleep::Elapsed));
+    }
+}

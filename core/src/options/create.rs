@@ -56,7 +56,8 @@ impl Options {
         let access = self.access_to(&source);
         let reaction = self.repair.then(|| self.reaction(&source));
         // Read now only if the map does not keep the file.
-        let file_id = FileId::new(source.file().filter(|_| self.untracked));
+        let file_id =
+            FileId::new(source.file().filter(|_| self.untracked && request.flags.is_shared()));
         let origin = source.into_origin(self.untracked, self.offset)?;
         let (allocate, name) = (self.allocate, self.name.clone());
         let memory = Memory::new(region, lead, len);
