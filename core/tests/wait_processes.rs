@@ -61,7 +61,7 @@ fn beside(work: impl FnOnce(&Path)) -> (TempFile, Other) {
     let mut command = test_command();
     command.args(["--exact", test, "--test-threads=1"]).env(PATH, file.path());
     let other = Other(command.stdout(Stdio::null()).spawn().expect("a test can start itself"));
-    wait_for_beats(&file.map(), 1);
+    wait_until_beats(&file.map(), 1);
     (file, other)
 }
 
@@ -69,9 +69,8 @@ fn beat(map: &Map) {
     map.atomic::<u32>(BEAT).unwrap().fetch_add(1, SeqCst).unwrap();
 }
 
-fn wait_for_beats(map: &Map, count: u32) {
-    let end = map.load::<u32>(BEAT).unwrap() + count;
-    while map.load::<u32>(BEAT).unwrap() < end {
+fn wait_until_beats(map: &Map, count: u32) {
+    while map.load::<u32>(BEAT).unwrap() < count {
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -155,7 +154,8 @@ fn notifications_of_other_words_and_other_files_wake_no_thread() {
         let map = sleepy().open(file.path()).unwrap();
         assert_eq!(map.wait(at, 0, SHORT).unwrap(), Waited::TimedOut);
     }
-    wait_for_beats(&file.map(), 1);
+    let beats = file.map().load::<u32>(BEAT).unwrap();
+    wait_until_beats(&file.map(), beats + 1);
 }
 
 #[test]
