@@ -22,8 +22,8 @@ fn main() -> io::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["--write", path, ref pairs @ ..] => {
-            let (pairs, _) = pairs.as_chunks();
-            write(Path::new(path), &pairs.iter().map(|&[key, value]| (key, value)).collect())
+            let pairs = pairs.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+            write(Path::new(path), &pairs.collect())
         }
         [path, key] => match Index::open(Path::new(path))?.get(key.as_bytes())? {
             Some(value) => io::stdout().write_all(&value),

@@ -336,7 +336,7 @@ pub fn page_size() -> usize {
 /// # Examples
 ///
 /// ```
-/// assert!(safemap::granularity().is_multiple_of(safemap::page_size()));
+/// assert_eq!(safemap::granularity() % safemap::page_size(), 0);
 /// ```
 #[must_use]
 pub fn granularity() -> usize {

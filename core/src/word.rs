@@ -76,14 +76,12 @@ words! {
     u16: u16, u16::from, u16::from;
     u32: u32, u32::from, u32::from;
     u64: u64, u64::from, u64::from;
-    i8: u8, u8::cast_signed, i8::cast_unsigned;
-    i16: u16, u16::cast_signed, i16::cast_unsigned;
-    i32: u32, u32::cast_signed, i32::cast_unsigned;
-    i64: u64, u64::cast_signed, i64::cast_unsigned;
+    i8: u8, |bits| bits as i8, |word| word as u8;
+    i16: u16, |bits| bits as i16, |word| word as u16;
+    i32: u32, |bits| bits as i32, |word| word as u32;
+    i64: u64, |bits| bits as i64, |word| word as u64;
     usize: u64, |bits| bits as usize, |word| word as u64;
-    isize: u64,
-        |bits: u64| bits.cast_signed() as isize,
-        |word: isize| (word as i64).cast_unsigned();
+    isize: u64, |bits| bits as isize, |word| word as i64 as u64;
     f32: u32, f32::from_bits, f32::to_bits;
     f64: u64, f64::from_bits, f64::to_bits;
 }

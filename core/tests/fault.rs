@@ -311,9 +311,5 @@ fn letters(len: usize) -> Vec<u8> {
 
 fn needle(seed: u64, len: usize) -> Vec<u8> {
     let letters = noise(seed, len).into_iter().map(|byte| b'a' + byte % 5);
-    if seed.is_multiple_of(2) {
-        letters.collect()
-    } else {
-        letters.map(|letter| letter ^ 64).collect()
-    }
+    if seed % 2 == 0 { letters.collect() } else { letters.map(|letter| letter ^ 64).collect() }
 }

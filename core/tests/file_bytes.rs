@@ -183,7 +183,7 @@ fn files_that_report_too_great_a_length_are_read_to_their_end() {
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_read_to_its_end() {
-    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (reader, mut writer) = safemap_testing::pipe().unwrap();
     let expected = pattern(300_000);
     let to_write = expected.clone();
     let thread = thread::spawn(move || writer.write_all(&to_write).unwrap());

@@ -144,7 +144,7 @@ fn a_forked_child_refuses_the_seal_until_it_ends() {
     succeeds_in_child(|| {
         let map = Options::new().len(3 * PAGE).memfd("test").unwrap();
         map.write_at(&pattern(3 * PAGE), 0).unwrap();
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = safemap_testing::pipe().unwrap();
         let child = Fork::run(|| {
             let mut byte = [0];
             i32::from(std::io::Read::read_exact(&mut &reader, &mut byte).is_err())

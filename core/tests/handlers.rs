@@ -179,7 +179,7 @@ fn a_signal_from_a_process_terminates_the_process() {
     is_terminated_by(libc::SIGBUS, || {
         let (map, _file) = truncated_map();
         assert_fault(&map);
-        send(std::process::id().cast_signed(), libc::SIGBUS).unwrap();
+        send(std::process::id() as i32, libc::SIGBUS).unwrap();
         thread::park();
     });
 }

@@ -166,7 +166,7 @@ fn with_a_page_no_clone_prolongs_an_id_and_no_close_ends_it() {
 fn lock_by_hand(map: &Map, id: u64, keep_descriptor: bool) {
     let path = format!("/proc/self/fd/{}", map.file().unwrap().as_raw_fd());
     let file = File::open(path).unwrap();
-    set_lock(&file, libc::F_OFD_SETLK, (1 << 62) + id.cast_signed(), 1).unwrap();
+    set_lock(&file, libc::F_OFD_SETLK, (1 << 62) + id as i64, 1).unwrap();
     let (null, page) = (std::ptr::null_mut(), PAGE);
     // SAFETY: a new mapping, which replaces no other.
     unsafe { libc::mmap(null, page, libc::PROT_NONE, libc::MAP_SHARED, file.as_raw_fd(), 0) };

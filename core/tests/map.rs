@@ -181,7 +181,7 @@ fn numbers_are_stored_in_native_byte_order() {
         map.store(-7_isize, at).unwrap();
         assert_eq!(map.load::<isize>(at).unwrap(), -7);
         map.store(0x89_u8, at).unwrap();
-        assert_eq!(map.load::<i8>(at).unwrap(), 0x89_u8.cast_signed());
+        assert_eq!(map.load::<i8>(at).unwrap(), 0x89_u8 as i8);
     }
 }
 

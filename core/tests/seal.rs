@@ -124,7 +124,7 @@ fn memory_map(file: &File) -> Map {
 fn pages_in_a_pipe_refuse_the_seal() {
     let expected = pattern(3 * PAGE);
     let (map, file) = memory(&expected);
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = safemap_testing::pipe().unwrap();
     splice_to_pipe(&file, writer.as_fd(), PAGE).unwrap();
     let (error, map) = refused(map);
     assert!(is_busy(&error), "{error}");

@@ -57,9 +57,8 @@ fn maps_of_a_name_show_the_same_memory() {
 fn another_process_finds_the_memory_by_its_name() {
     // A name that parent and child know, and that is free after an earlier run that was ended.
     const NAME: &str = "sm-of-parent-and-child";
-    if let Ok(map) = Options::new().shared_memory(NAME)
-        && map.get(0).unwrap() == b'?'
-    {
+    let found = Options::new().shared_memory(NAME).ok();
+    if let Some(map) = found.filter(|map| map.get(0).unwrap() == b'?') {
         map.set(b'!', 99).unwrap();
         succeeds_in_child(|| ());
     }

@@ -160,7 +160,7 @@ fn files_without_a_length_are_refused() {
         let refused = Snapshot::open(path).unwrap_err();
         assert!(matches!(refused, Error::Unsupported(_)), "{refused}");
     }
-    let (reader, _writer) = std::io::pipe().unwrap();
+    let (reader, _writer) = safemap_testing::pipe().unwrap();
     assert!(matches!(Snapshot::from_file(&reader), Err(Error::Unsupported(_))));
 }
 

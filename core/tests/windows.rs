@@ -374,7 +374,7 @@ fn an_exception_outside_the_library_terminates_the_process() {
         // SAFETY: the page may not be accessed. The child is meant to be terminated here.
         unsafe { byte.read_volatile() };
     });
-    assert_eq!(child.status.code().map(i32::cast_unsigned), Some(STATUS_ACCESS_VIOLATION));
+    assert_eq!(child.status.code().map(|code| code as u32), Some(STATUS_ACCESS_VIOLATION));
 }
 
 /// The file is resized during calls that access all of it.

@@ -312,10 +312,10 @@ impl LineIterator {
         progress: &mut Progress,
         clock: &mut SignalClock,
     ) -> Flow<Option<Found>> {
-        if !mem::replace(&mut progress.is_far, true)
-            && let Some(found) = self.try_match(py, reader)?
-        {
-            return Ok(ControlFlow::Break(Some(found)));
+        if !mem::replace(&mut progress.is_far, true) {
+            if let Some(found) = self.try_match(py, reader)? {
+                return Ok(ControlFlow::Break(Some(found)));
+            }
         }
         let from = reader.position();
         let Some(text) = complete!(self.find_text(py, reader, progress, clock)) else {

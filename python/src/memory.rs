@@ -241,7 +241,7 @@ impl Mmap {
         at: usize,
         hint: Hint,
     ) -> PyResult<()> {
-        match self.lead() > 0 || at.is_multiple_of(page_size()) {
+        match self.lead() > 0 || at % page_size() == 0 {
             true => Ok(()),
             false => Err(hint.add_to(py, errno(INVALID))),
         }

@@ -12,7 +12,7 @@ pub fn lock_byte(file: &File, at: u64) -> io::Result<()> {
     // SAFETY: a `flock` has only integers.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = libc::F_WRLCK as libc::c_short;
-    (lock.l_start, lock.l_len) = (at.cast_signed(), 1);
+    (lock.l_start, lock.l_len) = (at as i64, 1);
     // SAFETY: the command takes a `flock`.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
         0 => Ok(()),

@@ -20,6 +20,8 @@ mod model;
 pub mod namespace;
 mod operation;
 #[cfg(unix)]
+mod pipe;
+#[cfg(unix)]
 pub mod process;
 #[cfg(unix)]
 mod program;
@@ -45,6 +47,8 @@ pub use file::{TempFile, can_truncate_mapped};
 pub use library_copy::LibraryCopy;
 pub use model::Model;
 pub use operation::{Answer, Op, apply};
+#[cfg(unix)]
+pub use pipe::pipe;
 #[cfg(unix)]
 pub use program::run_program;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::signal::{exit, send, set};
+use crate::{
+    pipe,
+    signal::{exit, send, set},
+};
 
 /// A forked child process.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ impl Fork {
     ///
     /// The error of `fork`, or that the child has ended.
     pub fn run_and_stay<T>(work: impl FnOnce() -> T) -> io::Result<Fork> {
-        let (mut ready, mut signal) = io::pipe()?;
+        let (mut ready, mut signal) = pipe()?;
         let child = Fork::run(|| {
             let kept = work();
             let _ = signal.write_all(&[0]);

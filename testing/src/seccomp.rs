@@ -25,7 +25,7 @@ pub enum Forbidden {
 impl Forbidden {
     fn action(self) -> u32 {
         match self {
-            Forbidden::Fails(number) => libc::SECCOMP_RET_ERRNO | number.cast_unsigned(),
+            Forbidden::Fails(number) => libc::SECCOMP_RET_ERRNO | number as u32,
             Forbidden::Terminates => libc::SECCOMP_RET_KILL_PROCESS,
         }
     }
@@ -55,7 +55,7 @@ pub fn allow_only(calls: &[c_long], forbidden: Forbidden) -> io::Result<()> {
 ///
 /// As [`forbid`].
 pub fn forbid_shared_mappings(number: c_int) -> io::Result<()> {
-    let shared = libc::MAP_SHARED.cast_unsigned();
+    let shared = libc::MAP_SHARED as u32;
     enable(&mut [
         statement(LOAD, 0, 0, 0),
         statement(JUMP_IF_EQUAL, 0, 2, libc::SYS_mmap as u32),

@@ -38,13 +38,13 @@ impl Map {
     pub(crate) fn find_byte(&self, span: Span, byte: u8) -> Result<Option<usize>> {
         let mut before = 0;
         // A long search may have to release pages.
-        if span.len() < LONG
-            && let Some((base, _in_use)) = self.try_enter(span)
-        {
-            // SAFETY: the range is `span`; `try_enter` has checked that code may be inlined.
-            match unsafe { find_once(base.wrapping_add(span.start()), span.len(), byte) } {
-                Ok(index) => return Ok((index < span.len()).then_some(span.start() + index)),
-                Err(done) => before = done,
+        if span.len() < LONG {
+            if let Some((base, _in_use)) = self.try_enter(span) {
+                // SAFETY: the range is `span`; `try_enter` has checked that code may be inlined.
+                match unsafe { find_once(base.wrapping_add(span.start()), span.len(), byte) } {
+                    Ok(index) => return Ok((index < span.len()).then_some(span.start() + index)),
+                    Err(done) => before = done,
+                }
             }
         }
         self.find_byte_slowly(span, byte, before)

@@ -38,10 +38,10 @@ static INDEX: AtomicPtr<Index> = AtomicPtr::new(ptr::null_mut());
 /// Builds the index, unless that is done. Without memory for it, the entries are searched one by
 /// one.
 pub(super) fn build_index() {
-    if INDEX.load(Acquire).is_null()
-        && let Some(index) = sorted()
-    {
-        publish(Box::into_raw(Box::new(index)));
+    if INDEX.load(Acquire).is_null() {
+        if let Some(index) = sorted() {
+            publish(Box::into_raw(Box::new(index)));
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Map {
     pub fn atomic<T: Word>(&self, at: usize) -> Result<Atomic<'_, T>> {
         ensure_processor_has_updates()?;
         self.span_at("atomic", at, size_of::<T>())?;
-        if !self.base().addr().wrapping_add(at).is_multiple_of(size_of::<T>()) {
+        if self.base().addr().wrapping_add(at) % size_of::<T>() != 0 {
             let (offset, multiple) = (at as u64, size_of::<T>());
             return Err(Error::Unaligned { call: "atomic", offset, multiple });
         }

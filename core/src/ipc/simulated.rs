@@ -70,7 +70,7 @@ impl Memory {
     }
 
     fn ensure_inside(&self, at: usize) {
-        assert!(at.is_multiple_of(8), "the word at {at} is not aligned");
+        assert!(at % 8 == 0, "the word at {at} is not aligned");
         let len = self.len.get();
         assert!(len == 0 || at + 8 <= len, "the word at {at} is behind the end");
     }

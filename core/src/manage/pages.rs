@@ -99,7 +99,7 @@ impl Map {
         let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;
-        if span.start() > 0 && !(self.memory.lead() + span.start()).is_multiple_of(multiple) {
+        if span.start() > 0 && (self.memory.lead() + span.start()) % multiple != 0 {
             return Err(Error::Unaligned {
                 call: "protect",
                 offset: self.offset() + span.start() as u64,

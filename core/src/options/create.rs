@@ -209,9 +209,7 @@ impl Options {
         }
         let size = region_size(lead, capacity)?;
         let granularity = sys::granularity();
-        if source.file().is_some()
-            && !(self.offset - lead as u64).is_multiple_of(granularity as u64)
-        {
+        if source.file().is_some() && (self.offset - lead as u64) % granularity as u64 != 0 {
             return Err(Error::Unaligned {
                 call: "map",
                 offset: self.offset,

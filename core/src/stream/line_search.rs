@@ -113,10 +113,10 @@ impl LineSearch {
         }
         loop {
             // The map may be shorter than at the search.
-            if let Some(text) = self.first_match(lines, separator)
-                && text.end <= lines.end()
-            {
-                return Ok(ControlFlow::Break(Some(text)));
+            if let Some(text) = self.first_match(lines, separator) {
+                if text.end <= lines.end() {
+                    return Ok(ControlFlow::Break(Some(text)));
+                }
             }
             let rest = lines.end().saturating_sub(self.searched);
             let window = self.window_size(count.is_some()).min(rest).min(limit);

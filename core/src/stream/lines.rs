@@ -274,7 +274,9 @@ impl<'a> Lines<'a> {
         }
         self.offset = start + line.len();
         let is_line = !line.is_empty();
-        line.pop_if(|last| *last == self.separator);
+        if line.last() == Some(&self.separator) {
+            line.pop();
+        }
         if counts {
             self.count.end_line(self.offset);
         }

@@ -38,10 +38,10 @@ pub(crate) fn ssize(object: &Bound<'_, PyAny>) -> PyResult<isize> {
 /// `E` if the index does not fit; the exception that `__index__` raises.
 #[inline]
 pub(crate) fn subscript<E: PyTypeInfo>(object: &Bound<'_, PyAny>) -> PyResult<isize> {
-    if object.is_exact_instance_of::<PyInt>()
-        && let Ok(index) = ssize(object)
-    {
-        return Ok(index);
+    if object.is_exact_instance_of::<PyInt>() {
+        if let Ok(index) = ssize(object) {
+            return Ok(index);
+        }
     }
     let overflow = E::type_object(object.py());
     // SAFETY: attached; a live object and an exception class.

@@ -272,7 +272,7 @@ pub(crate) unsafe fn find(at: *const u8, n: usize, byte: u8) -> Option<usize> {
 #[inline(always)]
 fn repeated(byte: u8) -> __m128i {
     // SAFETY: every processor with this architecture has SSE2.
-    unsafe { _mm_set1_epi8(byte.cast_signed()) }
+    unsafe { _mm_set1_epi8(byte as i8) }
 }
 
 /// A bit for each byte that equals that of `wanted`.
@@ -281,5 +281,5 @@ fn matches(bytes: __m128i, wanted: __m128i) -> u64 {
     // SAFETY: as above.
     let equal = unsafe { _mm_cmpeq_epi8(bytes, wanted) };
     // SAFETY: as above.
-    unsafe { _mm_movemask_epi8(equal) }.cast_unsigned().into()
+    (unsafe { _mm_movemask_epi8(equal) }) as u32 as u64
 }

@@ -387,7 +387,7 @@ fn walk<M: Memory>(memory: &M, ring: &Ring) -> Result<u64, M::Error> {
     for _ in 0..ring.capacity / WORD {
         let header = memory.load(ring.at(position))?;
         let head = aligned(memory, HEAD)?;
-        if head.wrapping_sub(position).cast_signed() > 0 {
+        if head.wrapping_sub(position) as i64 > 0 {
             // The message was taken; the word may be another one.
             (position, count, before) = (head, 0, 0);
             continue;
@@ -426,7 +426,7 @@ pub(crate) fn has_space<M: Memory>(memory: &M, ring: &Ring, full: &Full) -> Resu
 #[inline]
 fn aligned<M: Memory>(memory: &M, at: usize) -> Result<u64, M::Error> {
     let position = memory.load(at)?;
-    if position.is_multiple_of(WORD) { Ok(position) } else { Err(memory.corrupt(at)) }
+    if position % WORD == 0 { Ok(position) } else { Err(memory.corrupt(at)) }
 }
 
 /// Loads the number of the message whose frame begins at `position`.

@@ -185,10 +185,11 @@ impl Receiver {
         let before = messages.len();
         self.append(&memory, &last, messages)?;
         // The next call returns the error of a later message.
-        while messages.len() - before < limit
-            && let Ok(Some(frame)) = frames::next(&memory, ring, &last)
-            && self.append(&memory, &frame, messages).is_ok()
-        {
+        while messages.len() - before < limit {
+            let Ok(Some(frame)) = frames::next(&memory, ring, &last) else { break };
+            if self.append(&memory, &frame, messages).is_err() {
+                break;
+            }
             last = frame;
         }
         let count = messages.len() - before;

@@ -312,11 +312,10 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn send(&mut self, message: &[u8]) -> Result<()> {
         let (sender, len) = (self.sender, message.len());
-        if self.guard.is_some()
-            && len <= sender.shared.ring.longest()
-            && let Ok(room) = sender.reserve_locked(&self.memory, len)?
-        {
-            return self.publish(&room, message);
+        if self.guard.is_some() && len <= sender.shared.ring.longest() {
+            if let Ok(room) = sender.reserve_locked(&self.memory, len)? {
+                return self.publish(&room, message);
+            }
         }
         self.unlock()?;
         let reserved = sender.reserve(&self.memory, len, Patience::Forever)?;

@@ -201,8 +201,8 @@ mod system {
     ) -> io::Result<Option<Range<u64>>> {
         let mut found = request(range, kind::EXCLUSIVE)?;
         call(file, libc::F_OFD_GETLK, &mut found)?;
-        let start = found.l_start.cast_unsigned();
-        let end = if found.l_len == 0 { u64::MAX } else { start + found.l_len.cast_unsigned() };
+        let start = found.l_start as u64;
+        let end = if found.l_len == 0 { u64::MAX } else { start + found.l_len as u64 };
         Ok((found.l_type != kind::NONE).then_some(start..end))
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn huge_pages(pages: HugePage) -> Option<Flags> {
     match pages {
         HugePage::Default => Some(Flags::HUGETLB),
         HugePage::Size(size) if size.is_power_of_two() && size >= super::page_size() => {
-            Some(Flags::HUGETLB | Flags((size.trailing_zeros() << HUGE_SHIFT).cast_signed()))
+            Some(Flags::HUGETLB | Flags((size.trailing_zeros() << HUGE_SHIFT) as i32))
         }
         HugePage::Size(_) => None,
     }
@@ -99,7 +99,7 @@ pub(super) fn huge_page_size(flags: Flags) -> Option<usize> {
     }
     match (flags.0 >> HUGE_SHIFT) & HUGE_MASK {
         0 => default_huge_page_size(),
-        log => 1_usize.checked_shl(log.cast_unsigned()),
+        log => 1_usize.checked_shl(log as u32),
     }
 }
 

@@ -126,10 +126,10 @@ pub(crate) fn watch() {
 
 extern "C" fn in_child() {
     // An emulator may not clear the word.
-    if let Some(word) = word()
-        && PROCESS.load(Acquire) != std::process::id()
-    {
-        word.store(0, Release);
+    if let Some(word) = word() {
+        if PROCESS.load(Acquire) != std::process::id() {
+            word.store(0, Release);
+        }
     }
     current();
     if let Some(work) = CHILD_WORK.get() {

@@ -20,10 +20,10 @@ pub(crate) const ALLOCATES: bool = cfg!(target_os = "linux");
 
 /// Opens or creates a segment, and allocates the bytes that are to be mapped.
 pub(crate) fn open(name: &OsStr, request: &SegmentRequest) -> io::Result<Segment> {
-    if request.creation == Creation::Always
-        && let Some(file) = system::create_complete(name, request)?
-    {
-        return segment(file);
+    if request.creation == Creation::Always {
+        if let Some(file) = system::create_complete(name, request)? {
+            return segment(file);
+        }
     }
     let file = system::open(name, request)?;
     let complete = prepare(file.as_fd(), request).and_then(|()| segment(file));

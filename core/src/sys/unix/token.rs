@@ -266,7 +266,7 @@ mod system {
         super::super::check(unsafe { libc::fstatfs(fd, system.as_mut_ptr()) })?;
         // SAFETY: fstatfs succeeded and so filled it.
         let flags = unsafe { system.assume_init() }.f_flags;
-        let is_local = flags & libc::MNT_LOCAL.cast_unsigned() != 0;
+        let is_local = flags & libc::MNT_LOCAL as u32 != 0;
         if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
     }
 

@@ -9,7 +9,10 @@
 
 mod own_memory;
 
-use std::{io, os::fd::AsRawFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+};
 
 use crate::sys::inaccessible::Inaccessible;
 
@@ -37,13 +40,35 @@ pub(crate) unsafe fn piece(dst: *mut u8, src: *const u8, n: usize) -> Result<(),
 ///
 /// As for [`piece`].
 unsafe fn through_pipe(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Inaccessible> {
-    let (reader, writer) = io::pipe().map_err(|_| Inaccessible::Source)?;
+    let [reader, writer] = pipe().map_err(|_| Inaccessible::Source)?;
     // SAFETY: the kernel reads `n` bytes or fails with EFAULT.
     complete(n, || unsafe { libc::write(writer.as_raw_fd(), src.cast(), n) })
         .ok_or(Inaccessible::Source)?;
     // SAFETY: the kernel writes `n` bytes or fails with EFAULT.
     complete(n, || unsafe { libc::read(reader.as_raw_fd(), dst.cast(), n) })
         .ok_or(Inaccessible::Destination)
+}
+
+/// Opens a pipe: the end to read from, and the end to write to. The standard library has one from
+/// Rust 1.87 on.
+fn pipe() -> io::Result<[OwnedFd; 2]> {
+    let mut ends = [-1; 2];
+    super::check(open_pipe(&mut ends))?;
+    // SAFETY: the call has opened both, and only this function knows them.
+    Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn open_pipe(ends: &mut [libc::c_int; 2]) -> libc::c_int {
+    // SAFETY: the kernel stores two numbers.
+    unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }
+}
+
+/// Programs that other threads start at this moment inherit the pipe: there is no `pipe2`.
+#[cfg(target_vendor = "apple")]
+fn open_pipe(ends: &mut [libc::c_int; 2]) -> libc::c_int {
+    // SAFETY: the kernel stores two numbers.
+    unsafe { libc::pipe(ends.as_mut_ptr()) }
 }
 
 /// Repeats the call while signals interrupt it. Returns `None` unless it moves `n` bytes.

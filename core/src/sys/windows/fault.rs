@@ -108,7 +108,7 @@ unsafe extern "system" fn handler(exception: *mut EXCEPTION_POINTERS) -> i32 {
             ucontext::resume(context, fixup, access.address);
             // SAFETY: no preconditions. The caller of the accessor reads the value at once
             // (`note`).
-            unsafe { SetLastError(access.status.cast_unsigned()) };
+            unsafe { SetLastError(access.status as u32) };
             EXCEPTION_CONTINUE_EXECUTION
         }
         None => EXCEPTION_CONTINUE_SEARCH,
@@ -131,9 +131,7 @@ impl Access {
             (EXCEPTION_ACCESS_VIOLATION, 2..) => {
                 Some(Access { address, status: EXCEPTION_ACCESS_VIOLATION })
             }
-            (EXCEPTION_IN_PAGE_ERROR, 3..) => {
-                Some(Access { address, status: (status as u32).cast_signed() })
-            }
+            (EXCEPTION_IN_PAGE_ERROR, 3..) => Some(Access { address, status: status as i32 }),
             (EXCEPTION_IN_PAGE_ERROR, 2) => {
                 Some(Access { address, status: EXCEPTION_IN_PAGE_ERROR })
             }
@@ -150,7 +148,7 @@ thread_local! {
 /// may come between the two.
 pub(crate) fn note() {
     // SAFETY: GetLastError has no preconditions.
-    let status = unsafe { GetLastError() }.cast_signed();
+    let status = (unsafe { GetLastError() }) as i32;
     STATUS.set(Some(status));
 }
 
@@ -171,7 +169,7 @@ pub(crate) fn note() {
 ///
 /// let map = Options::new().len(1).protection(Protection::NONE).anonymous()?;
 /// assert!(matches!(map.get(0), Err(Error::Fault { offset: 0 })));
-/// assert_eq!(fault_status(), Some(0xc000_0005_u32.cast_signed()));
+/// assert_eq!(fault_status(), Some(0xc000_0005_u32 as i32));
 /// # Ok::<(), Error>(())
 /// ```
 #[must_use]
@@ -184,7 +182,7 @@ mod tests {
     use super::*;
     use windows_sys::Win32::System::Diagnostics::Debug::CONTEXT;
 
-    const STATUS_DEVICE_NOT_CONNECTED: i32 = 0xc000_009d_u32.cast_signed();
+    const STATUS_DEVICE_NOT_CONNECTED: i32 = 0xc000_009d_u32 as i32;
 
     fn status() -> i32 {
         note();
@@ -211,7 +209,7 @@ mod tests {
     #[test]
     fn a_page_that_cannot_be_read_ends_the_accessor_and_sets_the_status() {
         let Some((pc, fixup)) = accessor::some_access() else { return };
-        let information = [0, 0x1234_5000, STATUS_DEVICE_NOT_CONNECTED.cast_unsigned() as usize];
+        let information = [0, 0x1234_5000, STATUS_DEVICE_NOT_CONNECTED as u32 as usize];
         let (result, context) = handled(pc, EXCEPTION_IN_PAGE_ERROR, &information);
         assert_eq!((result, status()), (EXCEPTION_CONTINUE_EXECUTION, STATUS_DEVICE_NOT_CONNECTED));
         assert_eq!(ucontext::program_counter(&context), fixup);
@@ -225,7 +223,7 @@ mod tests {
     #[test]
     fn exceptions_outside_accessors_are_left_to_other_handlers() {
         let Some((pc, fixup)) = accessor::some_access() else { return };
-        for (pc, code) in [(fixup, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32.cast_signed())] {
+        for (pc, code) in [(fixup, EXCEPTION_IN_PAGE_ERROR), (pc, 0x8000_0003_u32 as i32)] {
             let (result, context) = handled(pc, code, &[0, 0x1234_5000, 0]);
             assert_eq!(
                 (result, ucontext::program_counter(&context)),

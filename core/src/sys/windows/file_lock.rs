@@ -90,7 +90,7 @@ pub(crate) fn is_locked(file: BorrowedHandle<'_>, range: &Range<u64>) -> io::Res
 }
 
 fn was_granted(done: io::Result<()>) -> io::Result<bool> {
-    const REFUSED: [i32; 2] = [ERROR_LOCK_VIOLATION.cast_signed(), ERROR_IO_PENDING.cast_signed()];
+    const REFUSED: [i32; 2] = [ERROR_LOCK_VIOLATION as i32, ERROR_IO_PENDING as i32];
     match done {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error().is_some_and(|code| REFUSED.contains(&code)) => Ok(false),

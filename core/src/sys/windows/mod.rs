@@ -45,10 +45,10 @@ use windows_sys::{
     core::BOOL,
 };
 
-pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS.cast_signed();
-pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER.cast_signed();
-pub(crate) const IS_DIRECTORY: i32 = ERROR_DIRECTORY_NOT_SUPPORTED.cast_signed();
-pub(crate) const NO_SPACE: i32 = ERROR_DISK_FULL.cast_signed();
+pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS as i32;
+pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER as i32;
+pub(crate) const IS_DIRECTORY: i32 = ERROR_DIRECTORY_NOT_SUPPORTED as i32;
+pub(crate) const NO_SPACE: i32 = ERROR_DISK_FULL as i32;
 
 /// Borrows the handle of `file`.
 pub(crate) fn borrow(file: &impl AsFile) -> BorrowedFile<'_> {
@@ -108,5 +108,5 @@ fn check(status: BOOL) -> io::Result<()> {
 
 /// Makes an error with a number of Windows.
 fn error(number: u32) -> io::Error {
-    io::Error::from_raw_os_error(number.cast_signed())
+    io::Error::from_raw_os_error(number as i32)
 }

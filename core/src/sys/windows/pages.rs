@@ -52,7 +52,7 @@ impl Pages<'_> {
             advice::WILL_NEED => self.prefetch(),
             advice::FREE => self.reset(),
             advice::PAGE_OUT => self.page_out(),
-            _ => Err(error(super::INVALID.cast_unsigned())),
+            _ => Err(error(super::INVALID as u32)),
         }
     }
 
@@ -73,7 +73,7 @@ impl Pages<'_> {
     /// Unlocking pages that are not locked removes them from the working set and reports an error.
     fn page_out(self) -> io::Result<()> {
         match self.unlock() {
-            Err(error) if error.raw_os_error() == Some(ERROR_NOT_LOCKED.cast_signed()) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(ERROR_NOT_LOCKED as i32) => Ok(()),
             done => done,
         }
     }

@@ -271,7 +271,7 @@ impl Region {
         let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
         let moved = match copied.fault {
             0 => protect_old(Protection::NONE),
-            _ => Err(error(super::BAD_ADDRESS.cast_unsigned())),
+            _ => Err(error(super::BAD_ADDRESS as u32)),
         };
         if moved.is_err() {
             let restore = |range, protection| old.protect_part(range, protection);

@@ -18,14 +18,14 @@ pub(crate) enum ResourceLimit {
 
 /// Returns what to do about an error that no limit causes.
 pub(crate) fn remedy(call: &str, code: i32) -> Option<&'static str> {
-    (call == "map" && code.cast_unsigned() == ERROR_ACCESS_DENIED)
+    (call == "map" && code as u32 == ERROR_ACCESS_DENIED)
         .then_some("the file must be open for reading, for Access::Write also for writing")
 }
 
 impl ResourceLimit {
     /// Returns the limit that the error code suggests.
     pub(crate) fn of(number: i32, call: &str) -> Option<ResourceLimit> {
-        match number.cast_unsigned() {
+        match number as u32 {
             ERROR_TOO_MANY_OPEN_FILES => Some(ResourceLimit::Handles),
             ERROR_WORKING_SET_QUOTA => Some(ResourceLimit::LockedMemory),
             ERROR_NO_SYSTEM_RESOURCES if call == "lock" => Some(ResourceLimit::LockedMemory),

@@ -101,7 +101,7 @@ fn open(
     if section.is_null() {
         return Err(error);
     }
-    let is_new = error.raw_os_error() != Some(ERROR_ALREADY_EXISTS.cast_signed());
+    let is_new = error.raw_os_error() != Some(ERROR_ALREADY_EXISTS as i32);
     // SAFETY: the handle is new and has no other owner.
     Ok((unsafe { OwnedHandle::from_raw_handle(section) }, is_new))
 }

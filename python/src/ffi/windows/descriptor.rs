@@ -17,7 +17,7 @@ pub(crate) fn borrow(py: Python<'_>, fileno: c_int) -> PyResult<Option<BorrowedH
     let handle: isize = py.import("msvcrt")?.call_method1("get_osfhandle", (fileno,))?.extract()?;
     // A file without a position may still be mappable.
     let _ = py.import("os")?.call_method1("lseek", (fileno, 0, 0));
-    let handle = ptr::with_exposed_provenance_mut(handle.cast_unsigned());
+    let handle = ptr::with_exposed_provenance_mut(handle as usize);
     // SAFETY: the C library returned the handle, and raises for an invalid one. As in the `os`
     // module, the Python program is responsible for it staying open during the call. The operating
     // system rejects a number that is not an open handle.

@@ -10,5 +10,5 @@ unsafe extern "system" {
 /// Returns the error code for an `NTSTATUS`, as CPython reports it.
 pub(crate) fn error_of_status(status: i32) -> i32 {
     // SAFETY: looks the number up in a table; every value is allowed.
-    unsafe { RtlNtStatusToDosError(status) }.cast_signed()
+    (unsafe { RtlNtStatusToDosError(status) }) as i32
 }

@@ -141,7 +141,7 @@ impl Request {
             Some(file) => options.len(self.length as usize).map(file),
             // The core ignores the offset of anonymous memory; the system requires it to be
             // aligned.
-            None if !(self.offset as usize).is_multiple_of(granularity()) => {
+            None if self.offset as usize % granularity() != 0 => {
                 let (offset, multiple) = (self.offset as u64, granularity());
                 Err(Error::Unaligned { call: "map", offset, multiple })
             }

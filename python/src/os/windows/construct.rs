@@ -142,8 +142,8 @@ struct Source {
 impl Source {
     fn map(&self) -> safemap::Result<Map> {
         // Checked before the file is extended, which an error would not undo.
-        let unaligned = (self.file.is_none() || self.length > 0)
-            && !self.offset.is_multiple_of(granularity() as u64);
+        let unaligned =
+            (self.file.is_none() || self.length > 0) && self.offset % granularity() as u64 != 0;
         if unaligned {
             return Err(Error::Unaligned {
                 call: "map",

@@ -234,9 +234,8 @@ impl World {
         let is_header = |at: u64| self.memory.word(self.ring.at(at)) >> 63 == 1;
         let sent = self.sending.borrow_mut().take_if(|(_, start, _)| is_header(*start));
         self.messages.borrow_mut().extend(sent.map(|(.., message)| message));
-        if let Some((_, end, count)) = self.taking.get()
-            && self.memory.word(HEAD) == end
-        {
+        let taking = self.taking.get().filter(|(_, end, _)| self.memory.word(HEAD) == *end);
+        if let Some((.., count)) = taking {
             self.taking.set(None);
             let mut messages = self.messages.borrow_mut();
             let count = count.min(messages.len());

@@ -36,10 +36,10 @@ pub(super) fn find(own: &Functions) {
 /// find this one when it is.
 fn meet(other: &'static Record) {
     let own = notes::own_record();
-    if let Some(functions) = other.functions().filter(|_| !ptr::eq(other, own))
-        && (functions.add)(own) != 0
-    {
-        add(other);
+    if let Some(functions) = other.functions().filter(|_| !ptr::eq(other, own)) {
+        if (functions.add)(own) != 0 {
+            add(other);
+        }
     }
 }
 

@@ -64,9 +64,8 @@ unsafe fn visit_notes(
     let words = unsafe { slice::from_raw_parts(words, count) };
     for note in words.windows(HEADER.len() + 1).filter(|words| words.starts_with(&HEADER)) {
         let distance = &note[HEADER.len()];
-        let record =
-            ptr::from_ref(distance).addr().wrapping_add_signed(distance.cast_signed() as isize);
-        if record.is_multiple_of(align_of::<Record>()) && is_writable(record, size_of::<Record>()) {
+        let record = ptr::from_ref(distance).addr().wrapping_add_signed(*distance as i32 as isize);
+        if record % align_of::<Record>() == 0 && is_writable(record, size_of::<Record>()) {
             // SAFETY: a note leads to a record. A record consists of atomics, so any words are
             // valid.
             visit(unsafe { &*ptr::with_exposed_provenance(record) });

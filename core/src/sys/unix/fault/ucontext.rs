@@ -14,7 +14,7 @@ pub(super) fn mask(context: &libc::ucontext_t) -> Mask {
 /// The signals that the interrupted code blocks.
 #[cfg(target_os = "openbsd")]
 pub(super) fn mask(context: &libc::ucontext_t) -> Mask {
-    Mask::of_bits(context.sc_mask.cast_unsigned())
+    Mask::of_bits(context.sc_mask as u32)
 }
 
 /// The signals that the interrupted code blocks.

@@ -43,7 +43,7 @@ fn decimal(mut number: usize, digits: &mut [u8; DIGITS]) -> &str {
         digits[start] = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    str::from_utf8(&digits[start..]).unwrap_or_default()
+    std::str::from_utf8(&digits[start..]).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ mod system {
     unsafe fn run(call: Call, local: *mut u8, remote: *mut u8, n: usize) -> io::Result<bool> {
         let local = iovec { iov_base: local.cast(), iov_len: n };
         let remote = iovec { iov_base: remote.cast(), iov_len: n };
-        let own = process::id().cast_signed();
+        let own = process::id() as i32;
         // SAFETY: both are valid; the caller guarantees the ranges.
         match unsafe { call(own, &raw const local, 1, &raw const remote, 1, 0) } {
             -1 => match io::Error::last_os_error() {

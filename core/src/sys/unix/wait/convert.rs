@@ -11,7 +11,7 @@ use crate::sys::sleep::Sleep;
 pub(super) fn timespec(timeout: Duration) -> libc::timespec {
     libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().cast_signed().into(),
+        tv_nsec: (timeout.subsec_nanos() as i32).into(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) unsafe fn sleep(
 ///
 /// As for [`sleep`].
 pub(crate) unsafe fn wake(word: *const u32, count: u32) -> io::Result<()> {
-    let count = i32::try_from(count).unwrap_or(i32::MAX).cast_unsigned();
+    let count = count.min(i32::MAX as u32);
     let (word, nothing) = (word.cast_mut().cast(), ptr::null_mut());
     // SAFETY: the kernel finds the page of the word and reports inaccessible memory.
     check(unsafe { libc::_umtx_op(word, libc::UMTX_OP_WAKE, count.into(), nothing, nothing) })

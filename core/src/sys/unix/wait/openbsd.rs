@@ -18,7 +18,7 @@ pub(crate) unsafe fn sleep(
 ) -> io::Result<Sleep> {
     let timeout = timeout.map(timespec);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let (word, expected) = (word.cast_mut(), expected.cast_signed());
+    let (word, expected) = (word.cast_mut(), expected as i32);
     // SAFETY: the kernel reads the word and reports inaccessible memory; `timeout` is null or a
     // timespec that exists during the call.
     let status = unsafe { libc::futex(word, libc::FUTEX_WAIT, expected, timeout, ptr::null_mut()) };
