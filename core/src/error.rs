@@ -26,6 +26,7 @@ pub(crate) const NO_SIZE: &str = "a length is required for files without a size"
 /// The reasons of [`Error::Unsupported`] for a file whose length is not known.
 ///
 /// For the Python package, which has one text for both.
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 
@@ -271,6 +272,7 @@ impl Error {
     }
 
     /// Returns the resource limit that may be the cause of [`Error::Os`]: what `Display` says.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     #[must_use]
     pub fn limit(&self) -> Option<&'static str> {

@@ -216,6 +216,7 @@
 //! |---|---|
 //! | `zerocopy` | `Map::read` and `Map::write` for types that implement the traits of the crate `zerocopy` |
 //! | `stable-deref` | `StableDeref` for [`FileBytes`], for crates that keep it beside what borrows from it |
+//! | `python-internals` | hidden items that the Python package uses; *exempt from semantic versioning* |
 //!
 //! # When to use something else
 //!
@@ -261,6 +262,9 @@
 //! | `unsafe { map.remap(len, …)? }` (Linux) | `Map::remap`; [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
 //! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 
+// Without the feature some items are not used.
+#![cfg_attr(not(feature = "python-internals"), allow(dead_code, unreachable_pub))]
+
 #[macro_use]
 mod symbol;
 
@@ -296,6 +300,7 @@ mod word;
 pub use access::{View, copy_of};
 pub use advice::Advice;
 pub use damage::Damage;
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use error::UNKNOWN_LENGTH;
 pub use error::{Error, Result};
@@ -309,6 +314,7 @@ pub use resize::InPlace;
 pub use search::FindIter;
 pub use slices::{Backing, FileBytes, Snapshot, SnapshotSlice};
 pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
@@ -345,6 +351,7 @@ pub fn granularity() -> usize {
 
 /// Returns how many times this process and its ancestors have forked since the first map was made.
 /// Threads do not survive a fork.
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 #[must_use]
 #[inline]
@@ -354,6 +361,7 @@ pub fn forks() -> u64 {
 
 /// Fast path of [`forks`]: misses a fork that has not run the library's fork handler, until `forks`
 /// or a slow path has noticed it.
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 #[must_use]
 #[inline]

@@ -132,6 +132,7 @@ impl Map {
     /// Copies the bytes from `at` to `buffer`, up to and including the first `end` or the last byte
     /// of the map. Returns them, or `None` if the slow path is needed (see [`Map::try_get`]) or
     /// `buffer` is too short.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     #[must_use]
     #[inline]

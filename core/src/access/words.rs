@@ -125,6 +125,7 @@ impl Map {
     ///
     /// Code that calls nothing saves no registers on the stack. That is a third of the work of a
     /// step of Python's `for x in m`.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -133,6 +134,7 @@ impl Map {
     }
 
     /// Fast path of [`Map::set`]. Returns `None` if the slow path is needed; see [`Map::try_get`].
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     #[must_use]
     #[inline]

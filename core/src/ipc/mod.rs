@@ -37,6 +37,7 @@ mod wait;
 mod words;
 
 pub use atomic::Atomic;
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use channel::leave_channels;
 pub use channel::{Channel, ChannelOptions, Claim, Message, Peers, Receiver, Sender};
@@ -45,6 +46,7 @@ pub use journal::{
 };
 pub use liveness::Liveness;
 pub(crate) use member::Member;
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use mutex::KeptLock;
 pub use mutex::{Mutex, MutexGuard};

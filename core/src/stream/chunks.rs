@@ -80,7 +80,7 @@ impl Chunks<'_> {
             return Ok(None);
         }
         self.map.read_into(&mut self.buffer, self.at..self.at + len)?;
-        self.map.passed(self.at, self.at + len);
+        self.map.release_passed(self.at, self.at + len);
         self.at += len;
         Ok(Some(&self.buffer))
     }

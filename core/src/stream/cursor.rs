@@ -328,7 +328,7 @@ impl<M: Borrow<Map>> Cursor<M> {
         let part = if map.drops_behind() { rest.part(0, PART) } else { rest };
         let read = map.append_to(bytes, part);
         let count = bytes.len() - old_len;
-        map.passed(self.position, self.position + count);
+        map.release_passed(self.position, self.position + count);
         self.position += count;
         read.map(|()| true)
     }

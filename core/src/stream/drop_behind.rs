@@ -17,14 +17,19 @@ pub(super) const PART: usize = 8 << 20;
 impl Map {
     /// Releases pages that a forward read leaves behind when it advances from one offset to
     /// another, if [`Options::drop_behind`](crate::Options::drop_behind) is set.
-    ///
-    /// For the Python package, whose reads have their own positions.
-    #[doc(hidden)]
     #[inline]
-    pub fn passed(&self, from: usize, to: usize) {
+    pub(crate) fn release_passed(&self, from: usize, to: usize) {
         if let Some(distance) = self.drop_behind {
             self.release_behind(from, to, distance);
         }
+    }
+
+    /// As [`Map::release_passed`], for the Python package, whose reads have their own positions.
+    #[cfg(feature = "python-internals")]
+    #[doc(hidden)]
+    #[inline]
+    pub fn passed(&self, from: usize, to: usize) {
+        self.release_passed(from, to);
     }
 
     #[cold]
@@ -53,7 +58,7 @@ impl Map {
             let found = search(part)?;
             let end = part.end().min(part.start() + PART);
             // The next search may begin behind the match.
-            self.passed(part.start(), found.map_or(end, |at| at + overlap + 1));
+            self.release_passed(part.start(), found.map_or(end, |at| at + overlap + 1));
             if found.is_some() || part.end() == span.end() {
                 return Ok(found);
             }

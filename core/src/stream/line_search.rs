@@ -4,7 +4,9 @@
 //! so that the bytes come from the processor's cache. The first match of each needle behind the
 //! current line is kept, so that no byte is searched twice for the same needle.
 
-use std::ops::{ControlFlow, Range, RangeBounds};
+#[cfg(feature = "python-internals")]
+use std::ops::RangeBounds;
+use std::ops::{ControlFlow, Range};
 
 use super::drop_behind::PART;
 use crate::{Error, Map, Result, access::Span};
@@ -15,7 +17,6 @@ const WINDOW: usize = 256 * 1024;
 /// The needles, and how far the map was searched for them.
 ///
 /// It does not borrow the map, so that the Python package can keep it beside one that is closed.
-#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct LineSearch {
     needles: Vec<Needle>,
@@ -31,7 +32,6 @@ struct Needle {
 }
 
 /// The number of separators before an offset.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct LineCount {
     counted: usize,
@@ -42,12 +42,15 @@ pub struct LineCount {
 type Found = Option<Range<usize>>;
 
 impl LineSearch {
+    /// Makes a search for these needles.
     #[must_use]
     pub fn new(needles: &[&[u8]]) -> LineSearch {
         let needle = |bytes: &&[u8]| Needle { bytes: bytes.to_vec(), found: None };
         LineSearch { needles: needles.iter().map(needle).collect(), searched: 0 }
     }
 
+    /// Checks that a line can contain each needle.
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] if a needle contains `separator` before its end.
@@ -86,6 +89,7 @@ impl LineSearch {
     /// # Errors
     ///
     /// Those of [`Map::find`].
+    #[cfg(feature = "python-internals")]
     pub fn next_text(
         &mut self,
         map: &Map,
@@ -136,7 +140,7 @@ impl LineSearch {
             }
             let start = window.start;
             self.searched = self.end_of_search(window);
-            map.passed(start, self.searched);
+            map.release_passed(start, self.searched);
         }
     }
 
@@ -209,6 +213,7 @@ fn line_around(map: &Map, lines: Span, text: Range<usize>, separator: u8) -> Res
 }
 
 impl LineCount {
+    /// Makes a count that begins at an offset.
     #[must_use]
     pub fn new(start: usize) -> LineCount {
         LineCount { counted: start, separators: 0 }

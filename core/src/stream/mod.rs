@@ -9,6 +9,7 @@ mod read_ahead;
 
 pub use chunks::Chunks;
 pub use cursor::Cursor;
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use line_search::{LineCount, LineSearch};
 pub use lines::{Line, Lines, NumberedLines};

@@ -120,7 +120,7 @@ pub(crate) fn read_up_to_fault(map: &Map, buffer: &mut [u8], offset: usize) -> R
     match map.copy_out_until_fault(rest, buffer) {
         (0, Err(error)) => Err(error),
         (count, _) => {
-            map.passed(offset, offset + count);
+            map.release_passed(offset, offset + count);
             Ok(count)
         }
     }

@@ -198,6 +198,7 @@ impl Channel {
     }
 
     /// Returns how often a lock was taken over from a process that crashed.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn takeovers(&self) -> Result<u64> {
         let takeovers = [Side::Senders, Side::Receivers].map(|side| self.shared.takeovers(side));
@@ -207,6 +208,7 @@ impl Channel {
     /// Leaves both sides, also if senders and receivers are left. The next use of one joins again.
     ///
     /// For the Python package, whose forked children may have copies that no thread uses.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn leave(&self) {
         self.shared.leave_with_all();

@@ -27,6 +27,7 @@ pub(super) fn register(shared: &Arc<Shared>) {
 /// Leaves all channels of this process. The next use of one joins again.
 ///
 /// For the Python package: the interpreter does not drop all objects when a program ends.
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub fn leave_channels() {
     let channels = channels().map(|channels| channels.clone());

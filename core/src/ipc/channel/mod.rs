@@ -16,6 +16,7 @@ mod side;
 mod tests;
 
 pub use handle::{Channel, Peers};
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 pub use inherited::leave_channels;
 pub use options::ChannelOptions;

@@ -1,6 +1,6 @@
 //! The side of a channel that receives.
 
-use std::{cell::Cell, fmt, mem::MaybeUninit, sync::Arc, time::Duration};
+use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Frame},
@@ -272,6 +272,7 @@ impl Receiver {
     /// Like [`Receiver::try_peek`], and returns `None` as well while another thread has the lock.
     ///
     /// For the Python package, which must not wait here.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn peek_now(&mut self) -> Result<Option<Message<'_>>> {
         self.peek_with("peek", Patience::NotForLocks)
@@ -280,6 +281,7 @@ impl Receiver {
     /// Like [`Receiver::try_recv`], and returns `None` as well while another thread has the lock.
     ///
     /// For the Python package, which must not wait here.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn recv_now(&mut self, message: &mut Vec<u8>) -> Result<Option<usize>> {
         self.recv_with("recv", message, Patience::NotForLocks)
@@ -454,8 +456,9 @@ impl Message<'_> {
     /// Fills `bytes`, which need not be initialised, with the first bytes of the message.
     ///
     /// Fails with [`Error::OutOfBounds`] if the message is shorter. For the Python package.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
-    pub fn read_uninit(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
+    pub fn read_uninit(&self, bytes: &mut [std::mem::MaybeUninit<u8>]) -> Result<()> {
         let (count, len) = (bytes.len(), self.len());
         if count > len {
             return Err(Error::OutOfBounds { call: "read_uninit", start: 0, end: count, len });

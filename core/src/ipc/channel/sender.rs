@@ -201,6 +201,7 @@ impl Sender {
     /// Like [`Sender::try_send`], and returns false as well while another thread has the lock.
     ///
     /// For the Python package, which must not wait here.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn send_now(&mut self, message: &[u8]) -> Result<bool> {
         self.send_with("send", message, Patience::NotForLocks)

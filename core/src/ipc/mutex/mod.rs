@@ -240,6 +240,7 @@ impl<'a> Mutex<'a> {
     }
 
     /// Makes a guard again of what [`MutexGuard::keep`] has returned.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn guard_of(&self, kept: KeptLock) -> MutexGuard<'a> {
         self.guard(kept.0)
@@ -256,13 +257,14 @@ impl<'a> Mutex<'a> {
 }
 
 /// A lock without a guard, for the Python package.
+#[cfg(feature = "python-internals")]
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct KeptLock(Locked);
 
+#[cfg(feature = "python-internals")]
 impl KeptLock {
     /// As [`MutexGuard::owner_died`].
-    #[doc(hidden)]
     #[must_use]
     pub fn owner_died(self) -> bool {
         self.0.owner_died
@@ -305,6 +307,7 @@ impl MutexGuard<'_> {
     }
 
     /// Ends the guard without unlocking. [`Mutex::guard_of`] makes one again.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     #[must_use]
     pub fn keep(self) -> KeptLock {
