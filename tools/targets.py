@@ -9,12 +9,14 @@ from tools.machine import Machine
 # needs: what must be there besides the compiler, and the package that contains it.
 # linker, zig: the program that links for it, or whether Zig does; without either nothing is linked.
 # runner: the emulator, with `{}` for the page size; runs: whether its programs run here at all.
+# has_maps: whether maps exist for it. Without them, only the crates are built.
 # pages: page sizes to run the tests with, in bytes; None is the only one there is.
 # unfit: tests that cannot run, and why. machines: emulated computers, which run all tests.
-FIELDS = "name needs linker runner zig runs pages unfit machines"
+FIELDS = "name needs linker runner zig runs has_maps pages unfit machines"
+DEFAULTS = [{}, None, None, False, True, True, (None,), {}, ()]
 
 
-class Target(namedtuple("Target", FIELDS, defaults=[{}, None, None, False, True, (None,), {}, ()])):
+class Target(namedtuple("Target", FIELDS, defaults=DEFAULTS)):
     """A platform."""
 
     def unfit_with(self, page):
@@ -233,4 +235,5 @@ TARGETS = [
     # `x.py windows` tests x86_64-pc-windows-gnu. The linker of these two runs on Windows only.
     Target("x86_64-pc-windows-msvc", runs=False),
     Target("aarch64-pc-windows-msvc", runs=False),
+    Target("wasm32-unknown-unknown", runs=False, has_maps=False),
 ]

@@ -226,7 +226,8 @@
 //!   previous handler.
 //! - **Async tasks on slow or remote storage.** A page fault blocks the thread until the page has
 //!   been read.
-//! - **Targets other than Unix and Windows.** The crate does not compile there.
+//! - **Targets other than Unix and Windows**, such as wasm32. There the crate compiles, and each
+//!   call that would make a map returns an error of the kind [`Unsupported`](std::io::ErrorKind).
 //!
 //! # Coming from memmap2
 //!
@@ -262,8 +263,11 @@
 //! | `unsafe { map.remap(len, …)? }` (Linux) | `Map::remap`; [`Map::refresh`] after the file has changed its length; [`Map::resize`] changes both (all platforms) |
 //! | `&map[..]` | [`FileBytes`] (all bytes), [`Snapshot`] (parts); `unsafe { map.as_slice() }` |
 
-// Without the feature some items are not used.
-#![cfg_attr(not(feature = "python-internals"), allow(dead_code, unreachable_pub))]
+// Without the feature, and on targets without maps, some items are not used.
+#![cfg_attr(
+    not(all(feature = "python-internals", any(unix, windows))),
+    allow(dead_code, unreachable_pub, unused_macros)
+)]
 
 #[macro_use]
 mod symbol;

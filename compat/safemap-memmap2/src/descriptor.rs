@@ -2,9 +2,11 @@
 
 use std::io;
 #[cfg(unix)]
-use std::os::fd::{AsRawFd as AsRaw, BorrowedFd as Borrowed, RawFd as Raw};
+use std::os::fd::{AsRawFd as AsRaw, BorrowedFd as Borrowed, OwnedFd as Owned, RawFd as Raw};
 #[cfg(windows)]
-use std::os::windows::io::{AsRawHandle as AsRaw, BorrowedHandle as Borrowed, RawHandle as Raw};
+use std::os::windows::io::{
+    AsRawHandle as AsRaw, BorrowedHandle as Borrowed, OwnedHandle as Owned, RawHandle as Raw,
+};
 
 /// The descriptor of a file to map, on Windows its handle.
 #[derive(Debug)]
@@ -43,4 +45,9 @@ pub(crate) fn borrow(file: &impl MmapAsRawDesc) -> io::Result<Borrowed<'_>> {
     // SAFETY: the map keeps no descriptor, so it is used during this call only. A number that is no
     // descriptor makes the system calls fail: the trait has room for one in safe calls as well.
     Ok(unsafe { Borrowed::borrow_raw(raw) })
+}
+
+/// Duplicates the descriptor.
+pub(crate) fn duplicate(file: &impl MmapAsRawDesc) -> io::Result<Owned> {
+    borrow(file)?.try_clone_to_owned()
 }

@@ -38,6 +38,7 @@
 #[cfg(unix)]
 mod advice;
 mod damage;
+#[cfg_attr(not(any(unix, windows)), path = "no_descriptor.rs")]
 mod descriptor;
 mod immutable;
 mod map;

@@ -6,7 +6,7 @@ use safemap::{Access, Options, Protection};
 
 use crate::{
     MapIfSafeError, Mmap, MmapAsRawDesc, MmapMut, MmapRaw, damage,
-    descriptor::borrow,
+    descriptor::{borrow, duplicate},
     immutable::{Reason, ensure_immutable},
     io_error,
     map::{Memory, read_write},
@@ -123,8 +123,7 @@ impl MmapOptions {
     /// The map is private, because Linux before 6.7 shares no sealed file.
     pub fn map_if_safe<T: MmapAsRawDesc>(&self, file: T) -> Result<Mmap, MapIfSafeError> {
         // A duplicate, so that the file that was checked is the one that is mapped.
-        let file = borrow(&file).and_then(|file| file.try_clone_to_owned());
-        let file = file.map_err(|error| MapIfSafeError(Reason::NotSafe(error)))?;
+        let file = duplicate(&file).map_err(|error| MapIfSafeError(Reason::NotSafe(error)))?;
         ensure_immutable(&file)?;
         let map = self.options(Access::Copy, Protection::READ).map(&file);
         map.map(Memory::new).map(Mmap).map_err(|error| {

@@ -1,7 +1,7 @@
 //! The operating system: the only module that calls it.
 //!
 //! The types that both systems share are defined here. `unix/` and `windows/` contain the same
-//! files and provide the same names:
+//! files and provide the same names, and so does `unsupported/` for targets that are neither:
 //!
 //! | name | is |
 //! |---|---|
@@ -68,6 +68,10 @@ use unix as os;
 mod windows;
 #[cfg(windows)]
 use windows as os;
+#[cfg(not(any(unix, windows)))]
+mod unsupported;
+#[cfg(not(any(unix, windows)))]
+use unsupported as os;
 
 #[allow(unused_imports)] // Only the portable accessors use `transfer`.
 pub(crate) use os::{

@@ -1,0 +1,3 @@
+//! Waiting until a word is changed.
+
+pub(crate) use crate::sys::polled::{sleep, wake};
