@@ -10,6 +10,7 @@ from tools import (
     cross,
     debian,
     debian_pythons,
+    generated,
     import_cycles,
     linking,
     memmap2,
@@ -36,6 +37,7 @@ def lint(steps, options=None):
     for part in (prose, rust, python_tests, stress, bench):
         part.lint(steps)
     import_cycles.run(steps)
+    generated.lint(steps)
 
 
 def setup_cross(steps, options):
@@ -84,6 +86,7 @@ TOOLS = [
     ("test", "run all tests, with each CPython found", test, platforms.options),
     ("lint", "check format, lints, documentation and prose", lint, none),
     ("stubs", "compare the .pyi with the package and with typeshed", stubs.run, none),
+    ("generate", "write what is made of the README and addresses", generated.run, none),
     ("wheel", "build a wheel for this CPython", package.run, package.options),
     ("bench", "measure, beside the alternatives", bench.run, bench.options),
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),

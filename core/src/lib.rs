@@ -375,7 +375,7 @@ pub fn try_forks() -> u64 {
 
 /// The examples of the README, as tests. They truncate a mapped file, which Windows refuses.
 #[cfg(all(doctest, not(windows)))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 /// The recipes in Rust, as tests. They need mutexes and atomic words.

@@ -1,4 +1,4 @@
-"""Test of the Python examples in README.md."""
+"""Test of the Python examples in the README, as the package contains it."""
 
 import re
 import unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support import NO_TRUNCATION, FileCase, succeed, unix_only
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 class Readme(FileCase):

@@ -1,0 +1,138 @@
+"""Writes what packages need, from the README, the licence, and the address of the repository.
+
+`python3 x.py generate` writes it; `x.py lint` fails if something is not up to date. `Cargo.toml` is
+the one place that has the address and the version.
+"""
+
+import posixpath
+import re
+import tomllib
+from urllib.parse import urlsplit
+
+from tools.steps import ROOT, Counts
+
+# A file that is copied, and the packages that contain it.
+LICENCES = ["core/LICENSE", "python/LICENSE", "compat/safemap-memmap2/LICENSE"]
+# The description of each package, and where its text is from.
+READMES = {
+    "core/README.md": "README.md",
+    "python/README.md": "README.md",
+    "compat/safemap-memmap2/README.md": "docs/from-memmap2.md",
+}
+
+# What is of use in the repository only.
+LEFT_OUT = re.compile(r"<!-- not in packages -->\n.*?<!-- end -->\n\n?", re.S)
+FENCE = re.compile(r"^(```.*?^```\n)", re.S | re.M)
+LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
+VERSION = re.compile(r"^## \[(\d[^\]]*)\]", re.M)
+
+
+class Project:
+    """The address of the repository, and the version."""
+
+    def __init__(self):
+        workspace = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]
+        self.address, self.version = (workspace["package"][it] for it in ("repository", "version"))
+
+    def is_decided(self):
+        """Whether the address is one: names that end with `.invalid` exist nowhere (RFC 6761)."""
+        return not urlsplit(self.address).hostname.endswith(".invalid")
+
+    def file(self, path, at=None):
+        """The address of a file, in the released version or elsewhere."""
+        return f"{self.address}/blob/{at or 'v' + self.version}/{path}"
+
+
+def texts(project):
+    """Each file with generated text, by its path: what it must contain."""
+    made = {path: read("LICENSE") for path in LICENCES}
+    made.update((path, packaged(project, source)) for path, source in READMES.items())
+    made.update((path, rewrite(read(path), project)) for path, rewrite in PARTS.items())
+    return made
+
+
+def packaged(project, source):
+    """The text of a page as a package contains it: with absolute links."""
+    folder, text = posixpath.dirname(source), LEFT_OUT.sub("", read(source))
+
+    def absolute(match):
+        path, mark, fragment = match.group(1).partition("#")
+        path = posixpath.normpath(posixpath.join(folder, path))
+        return f"]({project.file(path)}{mark}{fragment})"
+
+    parts = FENCE.split(text)
+    parts[::2] = [LINK.sub(absolute, part) for part in parts[::2]]
+    return f"<!-- x.py generate makes this file from {source}. -->\n\n" + "".join(parts)
+
+
+def homepage(text, project):
+    """The workspace: its homepage is the repository."""
+    return re.sub(r'^homepage = ".*"$', f'homepage = "{project.address}"', text, flags=re.M)
+
+
+def urls(text, project):
+    """The Python project: its table of addresses."""
+    named = {
+        "Homepage": project.address,
+        "Documentation": project.file("docs/python.md"),
+        "Source": project.address,
+        "Changelog": project.file("CHANGELOG.md", "HEAD"),
+        "Issues": project.address + "/issues",
+        "Security": project.file("SECURITY.md", "HEAD"),
+    }
+    table = "".join(f'{name} = "{url}"\n' for name, url in named.items())
+    return re.sub(r"(?<=^\[project\.urls\]\n)(\w.*\n)*", table, text, flags=re.M)
+
+
+def citation(text, project):
+    """The citation: version and address."""
+    text = re.sub(r"^version: .*$", f"version: {project.version}", text, flags=re.M)
+    return re.sub(r"^(repository-code|url): .*$", rf"\1: {project.address}", text, flags=re.M)
+
+
+def contacts(text, project):
+    """The contacts that the page for new issues shows."""
+    address = project.address + "/security/advisories/new"
+    return re.sub(r"^(\s+)url: .*$", rf"\1url: {address}", text, flags=re.M)
+
+
+def releases(text, project):
+    """The changelog: the addresses of its versions, newest first."""
+    found = VERSION.findall(text)
+    text = re.sub(r"\n+(\[[^]\n]+\]: .*\n)+\Z", "\n", text)
+    changes = f"compare/v{found[0]}...HEAD" if found else "commits/HEAD"
+    lines = [f"[Unreleased]: {project.address}/{changes}"]
+    lines += [f"[{it}]: {project.address}/releases/tag/v{it}" for it in found]
+    return "\n".join([text, *lines, ""])
+
+
+# Files of which a part is generated.
+PARTS = {
+    "Cargo.toml": homepage,
+    "python/pyproject.toml": urls,
+    "CITATION.cff": citation,
+    ".github/ISSUE_TEMPLATE/config.yml": contacts,
+    "CHANGELOG.md": releases,
+}
+
+
+def read(path):
+    """A file of the repository; empty if there is none."""
+    full = ROOT / path
+    return full.read_text(encoding="utf-8") if full.exists() else ""
+
+
+def run(steps, options=None):
+    """Writes each file that is not up to date."""
+    for path, text in texts(Project()).items():
+        if read(path) != text:
+            (ROOT / path).write_text(text, encoding="utf-8", newline="\n")
+            print("wrote " + path)
+
+
+def lint(steps):
+    """Fails for each file that is not up to date."""
+    old = [path for path, text in texts(Project()).items() if read(path) != text]
+    for path in old:
+        print(f"{path} is not up to date: `python3 x.py generate` writes it")
+    steps.record("generated files", Counts(failed=len(old)), 0, counted=False)
