@@ -9,6 +9,7 @@ In addition to the names of the standard module there are the functions :func:`o
 :func:`install` and :func:`damages`, the context manager :class:`intact`, the classes :class:`Map`,
 :class:`MapIO`, :class:`Line`, :class:`LineIterator` and :class:`FindIterator`, the exception
 :class:`FaultError`, and the module ``safemap.numpy``. ``help(safemap.open)`` describes one of them.
+``__version__`` is the version of the package.
 """
 
 # Imported before a finalizer needs it: not while the interpreter shuts down.
@@ -18,6 +19,7 @@ from safemap._install import install as install
 from safemap._open import open as open
 from safemap._safemap import *  # noqa: F403
 from safemap._safemap import _STANDARD_NAMES
+from safemap._safemap import __version__ as __version__
 from safemap._stream import MapIO as MapIO
 
 # Programs that say ``from mmap import *`` get the names of the standard module. Type checkers take

@@ -13,6 +13,8 @@ from safemap._line import Line
 from safemap._stream import MapIO
 from safemap._types import Advise, File, Mode
 
+__version__: Final[str]
+
 error = OSError
 
 class FaultError(OSError):

@@ -41,6 +41,7 @@ use crate::{
 #[pymodule(gil_used = false)]
 fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     ffi::fill_small_objects(py)?;
     file::import_unsupported(py)?;
     module.add_class::<Mmap>()?;

@@ -3,6 +3,7 @@
 import copy
 import errno
 import gc
+import importlib.metadata
 import inspect
 import mmap as standard
 import os
@@ -120,6 +121,27 @@ class Module(unittest.TestCase):
     def test_an_exception_that_safemap_did_not_raise_has_no_offset(self):
         error = safemap.FaultError(14, "x")
         self.assertEqual((error.errno, error.strerror, error.offset), (14, "x", None))
+
+    def test_a_copied_or_pickled_exception_has_its_offset(self):
+        error = safemap.FaultError(14, "x")
+        error.offset = 5000
+        pickles = [pickle.dumps(error, it) for it in range(pickle.HIGHEST_PROTOCOL + 1)]
+        for same in [copy.copy(error), copy.deepcopy(error), *map(pickle.loads, pickles)]:
+            self.assertIs(type(same), safemap.FaultError)
+            self.assertEqual((same.errno, same.strerror, same.offset), (14, "x", 5000))
+
+    def test_copies_and_pickles_of_a_class_are_the_class(self):
+        for its in (safemap.LineIterator, safemap.FindIterator, safemap.FaultError, safemap.Map):
+            for call in (copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))):
+                self.assertIs(call(its), its)
+
+    def test_an_iterator_cannot_be_pickled_or_copied(self):
+        lines = safemap.mmap(-1, PAGE).lines()
+        for call in (pickle.dumps, copy.copy, copy.deepcopy):
+            self.assertRaisesRegex(TypeError, "cannot pickle 'safemap.LineIterator'", call, lines)
+
+    def test_the_version_is_that_of_the_installed_package(self):
+        self.assertEqual(safemap.__version__, importlib.metadata.version("safemap"))
 
     def test_the_package_is_marked_as_typed(self):
         folder = os.path.dirname(safemap.__file__)
