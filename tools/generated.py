@@ -1,13 +1,13 @@
-"""Writes what packages need, from the README, the licence, and the address of the repository.
+"""Writes what packages need, from the README, the licence, and the addresses of the project.
 
 `python3 x.py generate` writes it; `x.py lint` fails if something is not up to date. `Cargo.toml` is
-the one place that has the address and the version.
+the one place that has the addresses and the version.
 """
 
 import posixpath
 import re
 import tomllib
-from urllib.parse import urlsplit
+from email.utils import parseaddr
 
 from tools.steps import ROOT, Counts
 
@@ -24,19 +24,21 @@ READMES = {
 LEFT_OUT = re.compile(r"<!-- not in packages -->\n.*?<!-- end -->\n\n?", re.S)
 FENCE = re.compile(r"^(```.*?^```\n)", re.S | re.M)
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
+PLACEHOLDER = re.compile(r"\.invalid(?![\w.-])")
 VERSION = re.compile(r"^## \[(\d[^\]]*)\]", re.M)
 
 
 class Project:
-    """The address of the repository, and the version."""
+    """The address of the repository, the version, and the name and address of the authors."""
 
     def __init__(self):
         workspace = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]
         self.address, self.version = (workspace["package"][it] for it in ("repository", "version"))
+        self.author, self.email = parseaddr(workspace["package"]["authors"][0])
 
-    def is_decided(self):
-        """Whether the address is one: names that end with `.invalid` exist nowhere (RFC 6761)."""
-        return not urlsplit(self.address).hostname.endswith(".invalid")
+    def placeholders(self):
+        """The addresses that are none: names that end with `.invalid` exist nowhere (RFC 6761)."""
+        return [it for it in (self.address, self.email) if PLACEHOLDER.search(it)]
 
     def file(self, path, at=None):
         """The address of a file, in the released version or elsewhere."""
@@ -70,8 +72,8 @@ def homepage(text, project):
     return re.sub(r'^homepage = ".*"$', f'homepage = "{project.address}"', text, flags=re.M)
 
 
-def urls(text, project):
-    """The Python project: its table of addresses."""
+def python_project(text, project):
+    """The Python project: its authors, and its table of addresses."""
     named = {
         "Homepage": project.address,
         "Documentation": project.file("docs/python.md"),
@@ -80,6 +82,8 @@ def urls(text, project):
         "Issues": project.address + "/issues",
         "Security": project.file("SECURITY.md", "HEAD"),
     }
+    authors = f'authors = [{{ name = "{project.author}", email = "{project.email}" }}]'
+    text = re.sub(r"^authors = .*$", authors, text, flags=re.M)
     table = "".join(f'{name} = "{url}"\n' for name, url in named.items())
     return re.sub(r"(?<=^\[project\.urls\]\n)(\w.*\n)*", table, text, flags=re.M)
 
@@ -109,7 +113,7 @@ def releases(text, project):
 # Files of which a part is generated.
 PARTS = {
     "Cargo.toml": homepage,
-    "python/pyproject.toml": urls,
+    "python/pyproject.toml": python_project,
     "CITATION.cff": citation,
     ".github/ISSUE_TEMPLATE/config.yml": contacts,
     "CHANGELOG.md": releases,
