@@ -15,6 +15,7 @@ from tools import (
     linking,
     memmap2,
     package,
+    packages,
     platforms,
     prose,
     python_tests,
@@ -73,6 +74,7 @@ def release_check(steps, options):
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
     memmap2.run(steps)
+    packages.run(steps)
     cross.run(steps, options_of(cross))
 
 
@@ -88,6 +90,7 @@ TOOLS = [
     ("stubs", "compare the .pyi with the package and with typeshed", stubs.run, none),
     ("generate", "write what is made of the README and addresses", generated.run, none),
     ("wheel", "build a wheel for this CPython", package.run, package.options),
+    ("package", "build, test and check all packages", packages.run, none),
     ("bench", "measure, beside the alternatives", bench.run, bench.options),
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),
     ("windows", "test for Windows, under Wine", windows.run, windows.options),

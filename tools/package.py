@@ -27,16 +27,21 @@ def run(steps, options):
 
 def tools(steps):
     """Installs maturin, mypy, numpy, pip and ruff into a folder, once; returns it, or None."""
+    return install(steps, "tools", REQUIREMENTS)
+
+
+def install(steps, name, requirements):
+    """Installs packages into a folder with a name, once; returns it, or None."""
     host = interpreters.host()
     if host is None:
-        steps.fail("tools", "no CPython from 3.11 up with pip")
+        steps.fail(name, "no CPython from 3.11 up with pip")
         return None
-    folder = TARGET / f"tools-{host.name}"
-    done, wanted = folder / "complete", " ".join(REQUIREMENTS)
+    folder = TARGET / f"{name}-{host.name}"
+    done, wanted = folder / "complete", " ".join(requirements)
     if not (done.exists() and done.read_text() == wanted):
         # `--target` needs neither venv nor ensurepip, which Debian packages separately.
-        install = [*interpreters.pip(host), "install", "--upgrade", "--target", folder]
-        if not steps.run("pip install of tools", install + REQUIREMENTS).ok:
+        command = [*interpreters.pip(host), "install", "--upgrade", "--target", folder]
+        if not steps.run("pip install of " + name, command + requirements).ok:
             return None
         done.write_text(wanted)
     return folder
@@ -56,17 +61,27 @@ def build(steps, folder, it):
     return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
 
 
+def is_supported(it):
+    """Whether PyO3 supports an interpreter: free-threaded CPythons from 3.14 up."""
+    return not it.threaded or it.numbers >= (3, 14)
+
+
 def maturin(steps, folder, name, words, env=None):
     """Builds a wheel; returns its path in target/wheels, or None."""
     # A new folder, so that the only wheel there is this one.
     out = TARGET / f"wheel-{name}"
     shutil.rmtree(str(out), ignore_errors=True)
-    command = [folder / "bin" / interpreters.program("maturin"), "build", "--release"]
-    command += ["--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out, *words]
+    manifest = ["--manifest-path", ROOT / "python" / "Cargo.toml"]
+    command = [maturin_of(folder), "build", "--release", *manifest, "--out", out, *words]
     if not steps.run("wheel for " + name, command, env).ok:
         return None
     (TARGET / "wheels").mkdir(parents=True, exist_ok=True)
     return shutil.copy(str(next(out.glob("*.whl"))), str(TARGET / "wheels"))
+
+
+def maturin_of(folder):
+    """The program maturin in a folder of tools."""
+    return folder / "bin" / interpreters.program("maturin")
 
 
 def environment(steps, folder, it, wheel):

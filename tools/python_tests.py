@@ -31,7 +31,7 @@ def rows(steps, versions=()):
         steps.fail("Python tests", "no CPython to test")
     made = []
     for it in chosen:
-        if it.threaded and it.numbers < (3, 14):
+        if not package.is_supported(it):
             steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
         else:
             python, _ = package.installed(steps, it)
@@ -45,15 +45,20 @@ def rows_of(steps, it, python):
     if not it.has_tests:
         steps.skip("test.test_mmap on " + it.name, "this interpreter came without its tests")
         del suites["test.test_mmap"]
-    # An empty folder, so that only the installed package can be imported.
-    scratch = TARGET / f"scratch-{it.name}"
-    scratch.mkdir(parents=True, exist_ok=True)
     made = []
     for name, words in suites.items():
         title = f"{name} on CPython {it.minor}"
-        counts = suite(steps, title, [python, INSIDE, *words], ENVIRONMENT, scratch)
+        counts = inside(steps, title, it, python, words)
         made.append(platforms.tested(f"{rust.host()}, {title}", counts, it.name))
     return made
+
+
+def inside(steps, name, it, python, words):
+    """Runs a suite with an interpreter's environment; returns the counts."""
+    # An empty folder, so that only the installed package can be imported.
+    scratch = TARGET / f"scratch-{it.name}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return suite(steps, name, [python, INSIDE, *words], ENVIRONMENT, scratch)
 
 
 def suite(steps, name, command, env, folder):
