@@ -48,14 +48,14 @@ class Project:
 def texts(project):
     """Each file with generated text, by its path: what it must contain."""
     made = {path: read("LICENSE") for path in LICENCES}
-    made.update((path, packaged(project, source)) for path, source in READMES.items())
+    made.update((path, packaged(read(it), it, project)) for path, it in READMES.items())
     made.update((path, rewrite(read(path), project)) for path, rewrite in PARTS.items())
     return made
 
 
-def packaged(project, source):
+def packaged(text, source, project):
     """The text of a page as a package contains it: with absolute links."""
-    folder, text = posixpath.dirname(source), LEFT_OUT.sub("", read(source))
+    folder, text = posixpath.dirname(source), LEFT_OUT.sub("", text)
 
     def absolute(match):
         path, mark, fragment = match.group(1).partition("#")
