@@ -14,7 +14,7 @@ use crate::{FormatError, rlimit, sys::size};
 ///     map.cursor().next_line()
 /// }
 ///
-/// assert_eq!(first_line("Cargo.toml")?, b"[package]\n");
+/// assert_eq!(first_line("sample.toml")?, b"[package]\n");
 /// # Ok::<(), safemap::Error>(())
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -56,7 +56,7 @@ use crate::{
 /// ```
 /// use safemap::Map;
 ///
-/// let map = Map::open("Cargo.toml")?;
+/// let map = Map::open("sample.toml")?;
 /// assert_eq!(map.find(b"safemap", ..)?, Some(18));
 /// assert_eq!(map.to_vec(..9)?, b"[package]");
 /// # Ok::<(), safemap::Error>(())
@@ -217,7 +217,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.get(1)?, b'p');
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -258,7 +258,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.load::<u16>(0)?, u16::from_ne_bytes(*b"[p"));
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -320,7 +320,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut word = [0; 7];
     /// map.read_exact_at(&mut word, 1)?;
     /// assert_eq!(&word, b"package");
@@ -342,7 +342,7 @@ impl Map {
     /// ```
     /// use std::mem::MaybeUninit;
     ///
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut buffer = [MaybeUninit::uninit(); 9];
     /// assert_eq!(map.read_uninit_at(&mut buffer, 0)?, b"[package]");
     /// # Ok::<(), safemap::Error>(())
@@ -392,7 +392,7 @@ impl Map {
     /// ```
     /// use std::mem::MaybeUninit;
     ///
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut buffer = [MaybeUninit::uninit(); 4];
     /// assert_eq!(map.gather(&mut buffer, 7, -2)?, b"eacp");
     /// # Ok::<(), safemap::Error>(())
@@ -440,7 +440,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.to_vec(1..8)?, b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -504,7 +504,7 @@ impl Map {
     /// ```
     /// use std::cmp::Ordering;
     ///
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.compare(b"package", 1)?, Ordering::Equal);
     /// assert_eq!(map.compare(b"pal", 1)?, Ordering::Less);
     /// # Ok::<(), safemap::Error>(())

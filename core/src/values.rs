@@ -17,7 +17,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.read_array(1)?, *b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -140,7 +140,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut bytes = Vec::new();
     /// map.read_into(&mut bytes, 1..8)?;
     /// assert_eq!(bytes, b"package");
@@ -167,7 +167,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert!(map.with_slice(..9, |bytes| bytes.starts_with(b"[package"))?);
     /// # Ok::<(), safemap::Error>(())
     /// ```

@@ -14,7 +14,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let name = map.view(1..8)?;
     /// assert_eq!((name.len(), name.get(0)?), (7, b'p'));
     /// # Ok::<(), safemap::Error>(())
@@ -65,7 +65,7 @@ impl<'a> View<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.view(1..)?.get(0)?, b'p');
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.view(..)?.load::<u16>(0)?, u16::from_ne_bytes(*b"[p"));
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -143,7 +143,7 @@ impl<'a> View<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut word = [0; 7];
     /// map.view(1..)?.copy_to(&mut word, 0)?;
     /// assert_eq!(&word, b"package");
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let name = map.view(1..)?.view(..7)?;
     /// assert_eq!(name.iter().collect::<safemap::Result<Vec<u8>>>()?, b"package");
     /// # Ok::<(), safemap::Error>(())
@@ -217,7 +217,7 @@ impl<'a> View<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut sum = 0;
     /// for byte in &map.view(..9)? {
     ///     sum += u32::from(byte?);
@@ -247,7 +247,7 @@ impl<'v, 'a> IntoIterator for &'v View<'a> {
 /// # Examples
 ///
 /// ```
-/// let map = safemap::Map::open("Cargo.toml")?;
+/// let map = safemap::Map::open("sample.toml")?;
 /// let view = map.view(..9)?;
 /// assert!(view.iter().any(|byte| byte.is_ok_and(|byte| byte == b'[')));
 /// # Ok::<(), safemap::Error>(())

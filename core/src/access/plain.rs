@@ -18,7 +18,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.read::<[u8; 7]>(1)?, *b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```

@@ -17,7 +17,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// // SAFETY: no process changes the manifest while this example runs.
     /// let bytes = unsafe { map.as_slice() };
     /// assert!(bytes.starts_with(b"[package]"));

@@ -129,7 +129,7 @@ impl<T: Word> Atomic<'_, T> {
     /// ```
     /// use std::sync::atomic::Ordering::Acquire;
     ///
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.atomic::<u8>(0)?.load(Acquire)?, b'[');
     /// # Ok::<(), safemap::Error>(())
     /// ```

@@ -29,7 +29,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// map.populate(..)?;
     /// assert_eq!(map.get(0)?, b'[');
     /// # Ok::<(), safemap::Error>(())

@@ -76,7 +76,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.get(0)?, b'[');
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -90,7 +90,7 @@ impl Map {
 /// # Examples
 ///
 /// ```
-/// let map = safemap::Map::try_from(std::fs::File::open("Cargo.toml")?)?;
+/// let map = safemap::Map::try_from(std::fs::File::open("sample.toml")?)?;
 /// assert_eq!(map.get(0)?, b'[');
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

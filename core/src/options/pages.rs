@@ -44,7 +44,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Options::new().populate(true).open("Cargo.toml")?;
+    /// let map = safemap::Options::new().populate(true).open("sample.toml")?;
     /// assert_eq!(map.get(0)?, b'[');
     /// # Ok::<(), safemap::Error>(())
     /// ```

@@ -39,7 +39,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Options::new().offset(1).open("Cargo.toml")?;
+    /// let map = safemap::Options::new().offset(1).open("sample.toml")?;
     /// assert_eq!(map.to_vec(..7)?, b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -75,7 +75,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Options::new().len(9).open("Cargo.toml")?;
+    /// let map = safemap::Options::new().len(9).open("sample.toml")?;
     /// assert_eq!(map.to_vec(..)?, b"[package]");
     /// # Ok::<(), safemap::Error>(())
     /// ```

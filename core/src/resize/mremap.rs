@@ -25,7 +25,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let mut map = safemap::Options::new().len(9).untracked(true).open("Cargo.toml")?;
+    /// let mut map = safemap::Options::new().len(9).untracked(true).open("sample.toml")?;
     /// map.remap(17, true)?;
     /// assert_eq!(map.to_vec(10..14)?, b"name");
     /// # Ok::<(), safemap::Error>(())

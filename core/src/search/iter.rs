@@ -95,7 +95,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert!(map.starts_with(b"[package]", 0)?);
     /// assert!(!map.starts_with(b"[package]", map.len() - 1)?);
     /// # Ok::<(), safemap::Error>(())

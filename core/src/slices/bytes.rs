@@ -32,7 +32,7 @@ use crate::{Options, Result, access::Span, sys::AsFile};
 /// ```
 /// use safemap::FileBytes;
 ///
-/// let bytes = FileBytes::open("Cargo.toml")?;
+/// let bytes = FileBytes::open("sample.toml")?;
 /// assert!(bytes.starts_with(b"[package]"));
 /// let name = bytes.slice(1..8)?;
 /// drop(bytes);
@@ -63,7 +63,7 @@ impl FileBytes {
     /// # Examples
     ///
     /// ```
-    /// let bytes = safemap::FileBytes::open("Cargo.toml")?;
+    /// let bytes = safemap::FileBytes::open("sample.toml")?;
     /// assert_eq!(bytes.iter().position(|&byte| byte == b']'), Some(8));
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -98,7 +98,7 @@ impl FileBytes {
     /// # Examples
     ///
     /// ```
-    /// let bytes = safemap::FileBytes::open("Cargo.toml")?;
+    /// let bytes = safemap::FileBytes::open("sample.toml")?;
     /// assert_eq!(bytes.slice(..9)?.as_ref(), b"[package]");
     /// assert!(bytes.slice(5..usize::MAX).is_err());
     /// # Ok::<(), safemap::Error>(())

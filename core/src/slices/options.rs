@@ -29,7 +29,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// let bytes = safemap::Options::new().offset(1).len(7).bytes("Cargo.toml")?;
+    /// let bytes = safemap::Options::new().offset(1).len(7).bytes("sample.toml")?;
     /// assert_eq!(&bytes[..], b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -54,7 +54,7 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let file = std::fs::File::open("sample.toml")?;
     /// let bytes = safemap::Options::new().len(9).bytes_of(&file)?;
     /// assert_eq!(&bytes[..], b"[package]");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

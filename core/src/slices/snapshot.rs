@@ -49,7 +49,7 @@ use crate::{
 /// ```
 /// use safemap::Snapshot;
 ///
-/// let file = Snapshot::open("Cargo.toml")?;
+/// let file = Snapshot::open("sample.toml")?;
 /// assert_eq!(file.get(..9)?, b"[package]");
 /// assert!(file.unchanged()?);
 /// # Ok::<(), safemap::Error>(())
@@ -73,7 +73,7 @@ unsafe impl Sync for Snapshot {}
 /// # Examples
 ///
 /// ```
-/// let file = safemap::Snapshot::open("Cargo.toml")?;
+/// let file = safemap::Snapshot::open("sample.toml")?;
 /// let part = file.slice(1..8)?;
 /// drop(file);
 /// assert_eq!(&part[..], b"package");
@@ -121,7 +121,7 @@ impl Snapshot {
     /// # Examples
     ///
     /// ```
-    /// let file = safemap::Snapshot::open("Cargo.toml")?;
+    /// let file = safemap::Snapshot::open("sample.toml")?;
     /// assert_eq!(file.get(1..8)?, b"package");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -241,7 +241,7 @@ impl Snapshot {
     /// # Examples
     ///
     /// ```
-    /// let file = safemap::Snapshot::open("Cargo.toml")?;
+    /// let file = safemap::Snapshot::open("sample.toml")?;
     /// let part = file.slice(1..8)?;
     /// let thread = std::thread::spawn(move || part.to_vec());
     /// assert_eq!(thread.join().unwrap(), b"package");
@@ -298,7 +298,7 @@ impl Snapshot {
     /// # Examples
     ///
     /// ```
-    /// let mut file = safemap::Snapshot::open("Cargo.toml")?;
+    /// let mut file = safemap::Snapshot::open("sample.toml")?;
     /// assert_eq!(file.get(..9)?, b"[package]");
     /// file.forget(..)?;
     /// assert_eq!(file.get(..9)?, b"[package]");

@@ -66,7 +66,7 @@ impl Chunks<'_> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.chunks(9).next_chunk()?, Some(&b"[package]"[..]));
     /// # Ok::<(), safemap::Error>(())
     /// ```

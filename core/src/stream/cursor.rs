@@ -40,7 +40,7 @@ use crate::{
 /// ```
 /// use std::io::BufRead;
 ///
-/// let map = safemap::Map::open("Cargo.toml")?;
+/// let map = safemap::Map::open("sample.toml")?;
 /// let mut names = 0;
 /// for line in map.cursor().lines() {
 ///     names += usize::from(line?.starts_with("name"));
@@ -67,7 +67,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -87,7 +87,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// use safemap::{Cursor, Map};
     ///
-    /// let map = Arc::new(Map::open("Cargo.toml")?);
+    /// let map = Arc::new(Map::open("sample.toml")?);
     /// let mut cursor = Cursor::new(Arc::clone(&map)); // can be sent to another thread
     /// assert_eq!(cursor.read_byte()?, b'[');
     /// # Ok::<(), safemap::Error>(())
@@ -112,7 +112,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     ///
     /// use safemap::{Cursor, Map};
     ///
-    /// let map = Map::open("Cargo.toml")?;
+    /// let map = Map::open("sample.toml")?;
     /// let mut name = String::new();
     /// let mut cursor = Cursor::range(&map, 1..8)?;
     /// cursor.read_to_string(&mut name)?;
@@ -213,7 +213,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut cursor = map.cursor();
     /// cursor.set_position(1);
     /// assert_eq!(cursor.read_byte()?, b'p');
@@ -234,7 +234,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut cursor = map.cursor();
     /// assert_eq!(cursor.read_byte()?, b'[');
     /// assert_eq!(cursor.read_byte()?, b'p');
@@ -283,7 +283,7 @@ impl<M: Borrow<Map>> Cursor<M> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// assert_eq!(map.cursor().next_line()?, b"[package]\n");
     /// # Ok::<(), safemap::Error>(())
     /// ```

@@ -16,7 +16,7 @@ use crate::{Map, Result, access::Span, stream::read_ahead::ReadAhead};
 /// # Examples
 ///
 /// ```
-/// let map = safemap::Map::open("Cargo.toml")?;
+/// let map = safemap::Map::open("sample.toml")?;
 /// let first = map.lines().next().expect("the file is not empty")?;
 /// assert_eq!(first, b"[package]");
 /// for line in map.lines().containing(&[b"name", b"version"]).numbered() {
@@ -54,7 +54,7 @@ enum State {
 /// # Examples
 ///
 /// ```
-/// let map = safemap::Map::open("Cargo.toml")?;
+/// let map = safemap::Map::open("sample.toml")?;
 /// let mut lines = map.lines().numbered();
 /// let line = lines.nth(1).expect("the file has two lines")?;
 /// assert_eq!((line.number, line.offset), (2, 10));
@@ -92,7 +92,7 @@ impl Map {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let first = map.lines().next().expect("the file is not empty")?;
     /// assert_eq!(first, b"[package]");
     /// # Ok::<(), safemap::Error>(())
@@ -163,7 +163,7 @@ impl<'a> Lines<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let lines: safemap::Result<Vec<_>> = map.lines().range(1..8).collect();
     /// assert_eq!(lines?, [b"package"]);
     /// # Ok::<(), safemap::Error>(())
@@ -196,7 +196,7 @@ impl<'a> Lines<'a> {
     /// # Examples
     ///
     /// ```
-    /// let map = safemap::Map::open("Cargo.toml")?;
+    /// let map = safemap::Map::open("sample.toml")?;
     /// let mut lines = map.lines();
     /// lines.next();
     /// assert_eq!(lines.offset(), 10);
