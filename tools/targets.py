@@ -9,7 +9,7 @@ from tools.machine import Machine
 # needs: what must be there besides the compiler, and the package that contains it.
 # linker, zig: the program that links for it, or whether Zig does; without either nothing is linked.
 # runner: the emulator, with `{}` for the page size; runs: whether its programs run here at all.
-# has_maps: whether maps exist for it. Without them, only the crates are built.
+# has_maps: whether maps exist for it. Without them, Node runs calls that must fail.
 # pages: page sizes to run the tests with, in bytes; None is the only one there is.
 # unfit: tests that cannot run, and why. machines: emulated computers, which run all tests.
 FIELDS = "name needs linker runner zig runs has_maps pages unfit machines"
@@ -180,6 +180,7 @@ I686 = {
     "/lib/ld-linux.so.2": "libc6-i386",
     "/usr/lib32/libgcc_s.so.1": "lib32gcc-s1",
 }
+WASM = {"wasm-ld": "lld", "node": "nodejs"}
 # Emulated computers. Signed pointers and long vectors are off, because their emulation is slow.
 ARM_16K = Machine(
     "qemu-system-aarch64 -M virt -cpu max,pauth=off,sve=off",
@@ -195,7 +196,7 @@ MAINFRAME = Machine(
     "/usr/s390x-linux-gnu/lib",
     is_slow=True,
 )
-NEEDS = (AARCH64, S390X, I686, kernels.NEEDS, ARM_16K.needs, MAINFRAME.needs)
+NEEDS = (AARCH64, S390X, I686, WASM, kernels.NEEDS, ARM_16K.needs, MAINFRAME.needs)
 
 TARGETS = [
     Target(
@@ -235,5 +236,5 @@ TARGETS = [
     # `x.py windows` tests x86_64-pc-windows-gnu. The linker of these two runs on Windows only.
     Target("x86_64-pc-windows-msvc", runs=False),
     Target("aarch64-pc-windows-msvc", runs=False),
-    Target("wasm32-unknown-unknown", runs=False, has_maps=False),
+    Target("wasm32-unknown-unknown", WASM, linker="wasm-ld", has_maps=False),
 ]
