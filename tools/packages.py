@@ -17,7 +17,9 @@ from tools import generated, interpreters, package, python_tests, rust
 from tools.steps import ROOT, TARGET, call
 
 CRATES = ["safemap", "safemap-memmap2"]
-HOME = TARGET / "packages"
+# Cargo's folder for all packages, and one for the source package.
+CARGO = TARGET / "packages" / "cargo"
+SOURCE = TARGET / "packages" / "source"
 REQUIREMENTS = [
     "check-wheel-contents>=0.6.3,<1",
     "pyroma>=5,<6",
@@ -50,8 +52,8 @@ def run(steps, options=None):
     generated.lint(steps)
     for address in project.placeholders():
         print(f"               the packages have a placeholder as address: {address}")
-    shutil.rmtree(str(HOME), ignore_errors=True)
-    HOME.mkdir(parents=True)
+    for old in (SOURCE, CARGO / "package"):
+        shutil.rmtree(str(old), ignore_errors=True)
     built = crates(steps, project.version) + python_packages(steps)
     lint(steps, [it.file for it in built if it.file.suffix != ".crate"])
     print("\n| file | tag | size | tests passed |\n|---|---|---|---|")
@@ -61,12 +63,12 @@ def run(steps, options=None):
 def crates(steps, version):
     """Packs the crates, and runs the examples in the documentation of the first."""
     chosen = [word for name in CRATES for word in ("--package", name)]
-    words = ["--locked", "--allow-dirty", "--target-dir", HOME / "cargo", *chosen]
+    words = ["--locked", "--allow-dirty", "--target-dir", CARGO, *chosen]
     words += publish(steps, ["cargo", "publish", "--dry-run", "--no-verify", *words])
     ended = steps.run("cargo package", ["cargo", "package", *words])
     for line in filter(UNEXPECTED.match, ended.text.splitlines()):
         steps.fail("cargo package", line)
-    files = [HOME / "cargo" / "package" / f"{name}-{version}.crate" for name in CRATES]
+    files = [CARGO / "package" / f"{name}-{version}.crate" for name in CRATES]
     built = [Built(file, "crate") for file in files if file.exists()]
     for it in built[:1]:
         it.counts = examples(steps, it.file)
@@ -87,7 +89,7 @@ def examples(steps, file):
     """Runs the examples of the documentation in a crate that was unpacked; returns the counts."""
     with tempfile.TemporaryDirectory() as folder:
         unpack(file, folder)
-        env = {"CARGO_TARGET_DIR": str(HOME / "cargo")}
+        env = {"CARGO_TARGET_DIR": str(CARGO)}
         test = ["cargo", "test", "--doc", "--features", "stable-deref,zerocopy"]
         home = Path(folder) / file.stem
         return steps.run(f"examples in {file.name}", test, env, home, read=rust.counts).counts
@@ -117,19 +119,19 @@ def wheel(steps, folder, it):
 
 def source(steps, folder):
     """Builds the source package, and a wheel from it, with which the tests in it run."""
-    out, it = HOME / "source", interpreters.host()
-    words = ["sdist", "--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out]
+    it = interpreters.host()
+    words = ["sdist", "--manifest-path", ROOT / "python" / "Cargo.toml", "--out", SOURCE]
     if not steps.run("source package", [package.maturin_of(folder), *words]).ok:
         return None
-    file = next(out.glob("*.tar.gz"))
-    unpack(file, out)
+    file = next(SOURCE.glob("*.tar.gz"))
+    unpack(file, SOURCE)
     # As `pip install` does without a wheel, but with the maturin that is here.
     command = [*interpreters.pip(it), "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
     path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", "")])
-    env = {"PYTHONPATH": str(folder), "PATH": path, "CARGO_TARGET_DIR": str(HOME / "cargo")}
-    made = steps.run("wheel from source package", [*command, "--wheel-dir", out, file], env)
-    wheel = next(out.glob("*.whl")) if made.ok else None
-    tests = out / file.name.removesuffix(".tar.gz") / "python" / "tests"
+    env = {"PYTHONPATH": str(folder), "PATH": path, "CARGO_TARGET_DIR": str(CARGO)}
+    made = steps.run("wheel from source package", [*command, "--wheel-dir", SOURCE, file], env)
+    wheel = next(SOURCE.glob("*.whl")) if made.ok else None
+    tests = SOURCE / file.name.removesuffix(".tar.gz") / "python" / "tests"
     return tested(steps, folder, it, file, wheel, tests)
 
 
