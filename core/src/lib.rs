@@ -301,6 +301,9 @@ mod values;
 mod view;
 mod word;
 
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+pub use access::copy_to_buffer;
 pub use access::{View, copy_of};
 pub use advice::Advice;
 pub use damage::Damage;

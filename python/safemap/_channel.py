@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import select
 import sys
@@ -16,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
-    from safemap._safemap import _Receiver, _Sender
+    from safemap._safemap import _Journal, _Receiver, _Sender
 
     class Peers(NamedTuple):
         """How many processes take part in a channel."""
@@ -58,9 +59,10 @@ def _reduce_for_process(channel: _Channel) -> tuple[Any, ...]:
     return _receive, (DupFd(channel.fileno()),)
 
 
-def _file_id(channel: _Channel) -> tuple[int, int]:
+def _file_id(file: _Channel | _Journal) -> tuple[int, int]:
+    """Returns what identifies the file of a channel or a journal, also in other processes."""
     # Windows has no descriptor, and the path of an open file cannot be given to another one.
-    status = os.fstat(channel.fileno()) if os.name == "posix" else os.stat(channel.path or "")
+    status = os.fstat(file.fileno()) if os.name == "posix" else os.stat(file.path or "")
     return status.st_dev, status.st_ino
 
 
@@ -103,24 +105,25 @@ def _keep_until_joined(
     """Keeps an end of a channel until a child has its own, or has ended."""
     from multiprocessing.connection import wait
 
-    with end:
+    with end, read, write:
         while (started := popen()) is not None:
             # It has a process id when it has been started. The attempt may fail.
-            is_started = getattr(started, "pid", None) is not None
-            ready = [read, started.sentinel] if is_started else [read]
-            if not is_started:
-                del started
-            if wait(ready, 1 if is_started else 0.02):
+            if getattr(started, "pid", None) is not None and wait([started.sentinel], 0):
                 break
-    read.close()
-    write.close()
+            del started
+            # Wine takes an empty pipe for one that can be read.
+            if read.poll(0.02):
+                break
 
 
 def _join(channel: _Channel, name: str, parent: Any) -> _Sender | _Receiver:
     """Makes an end of a channel in a child, and reports that to the parent."""
     end: _Sender | _Receiver = getattr(channel, name)()
-    parent.send_bytes(b"joined")
-    parent.close()
+    # Without the report, the parent keeps its end until this process ends.
+    with contextlib.suppress(OSError):
+        parent.send_bytes(b"joined")
+    with contextlib.suppress(OSError):
+        parent.close()
     return end
 
 

@@ -457,6 +457,189 @@ class _Receiver:
     ) -> None:
         """Closes the receiver."""
 
+@final
+class _Journal:
+    """Records of bytes that are appended to a file, and read by any number of readers: the class
+    safemap.ipc.Journal.
+
+    Modes: 'r' opens the file for reading, for which permission to read is sufficient; 'r+' opens it
+    for reading and appending; 'a' also creates it if it does not exist; 'x' creates it. A new file
+    has `allocate` bytes for records (1 MiB unless said otherwise), and grows.
+
+    Writers and readers may be in any number of processes. Each reader reads every record, in the
+    order in which they were appended. A process may crash at any instruction: no record is there in
+    part, and none is lost whose append() has returned. What was appended before sync() survives a
+    power failure too.
+
+    At the end of a `with` statement the journal is closed, with its writers and readers.
+    """
+
+    def __new__(
+        cls,
+        path: str | bytes | PathLike[str] | PathLike[bytes],
+        mode: Literal["r", "r+", "a", "x"] = "a",
+        *,
+        allocate: int | None = None,
+        permissions: int = 0o600,
+    ) -> Self:
+        """Raises ValueError for a file that is not a journal, OSError from the system, and
+        io.UnsupportedOperation on systems and file systems without journals.
+        """
+
+    @property
+    def path(self) -> str:
+        """The absolute path."""
+
+    @property
+    def mode(self) -> Literal["r", "r+", "a", "x"]:
+        """The mode: 'r', 'r+', 'a' or 'x'."""
+
+    def writer(self) -> _JournalWriter:
+        """Returns a JournalWriter. Raises io.UnsupportedOperation in the mode 'r'."""
+
+    def reader(
+        self, *, at: int | None = None, after: int | None = None, end: bool = False
+    ) -> _JournalReader:
+        """Returns a JournalReader that begins with the first record, with the one `at` a position,
+        with the one behind a position (`after`), or with the next one that is appended (`end`).
+
+        Raises LookupError if there is no record at the position: a power failure has removed it, or
+        it is not one of this journal. Raises TypeError for more than one of the arguments.
+        """
+
+    if sys.platform != "win32":
+        def fileno(self) -> int:
+            """Returns the descriptor of the file. It remains the journal's."""
+
+    def close(self) -> None:
+        """Closes the journal in this process, with its writers and readers. Calls of them that wait
+        raise ValueError.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the journal."""
+
+@final
+class _JournalWriter:
+    """Appends records to a journal: the class safemap.ipc.JournalWriter. Journal.writer() returns
+    it.
+
+    Threads may use it at the same time. Calls wait while another process or thread appends. A call
+    that fails has appended nothing, and later calls work when the cause is gone. All but sync() and
+    close() raise EOFError if the journal is finished. They raise OSError from the system, for
+    example if the disk is full, and if another program has changed the file; ValueError after
+    close().
+    """
+
+    @property
+    def journal(self) -> _Journal:
+        """The journal."""
+
+    def append(self, data: Buffer) -> int:
+        """Appends a record: any bytes-like object. Returns its position, an int.
+
+        Readers of all processes can read it when the call returns. sync() makes it survive a power
+        failure. Raises ValueError for a record of 4 GiB or nearly as much.
+        """
+
+    def append_many(self, records: Iterable[Buffer]) -> int:
+        """Appends the items of an iterable as records, which takes less time than as many calls of
+        append(). Returns their number.
+
+        All items are taken from the iterable first. No records of other writers come in between. An
+        exception has an attribute `appended`: how many were appended before, for example until the
+        disk was full. If this process crashes, the first records may be there without the others.
+        """
+
+    def sync(self) -> None:
+        """Waits until all records are on the disk that were appended before, by any process.
+
+        After an OSError no record counts as durable that did not before, and the next call, of any
+        process, writes the bytes again.
+        """
+
+    def finish(self) -> None:
+        """Ends the journal: readers learn that no more records come, and no writer can append any.
+        """
+
+    def close(self) -> None:
+        """Closes the writer. It does not call sync() or finish()."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the writer."""
+
+@final
+class _JournalReader:
+    """Reads the records of a journal, in their order: the class safemap.ipc.JournalReader.
+    Journal.reader() returns it.
+
+    Threads may use it at the same time; each record is returned once. At the end, calls wait for
+    the next record, or say so. Behind the last record of a finished journal all raise EOFError.
+    They raise OSError if another program has changed or cut the file; ValueError after close(). The
+    reader stays where it is if a call fails.
+
+    Iteration waits for each record, and ends where read() raises EOFError.
+    """
+
+    @property
+    def journal(self) -> _Journal:
+        """The journal."""
+
+    @property
+    def position(self) -> int | None:
+        """The position, an int, of the record that was read last; at first that of the argument
+        `after`, or None.
+        """
+
+    def read(self, timeout: float | None = None) -> bytes:
+        """Returns the next record. Raises TimeoutError if none comes within `timeout` seconds."""
+
+    def try_read(self) -> bytes | None:
+        """Returns the next record, or None at the end."""
+
+    def read_into(self, buffer: Buffer, timeout: float | None = None) -> int:
+        """Reads the next record into `buffer`, a writable bytes-like object. Returns its length.
+
+        Raises ValueError if the record is longer than the buffer; the next call gets it then.
+        Raises TimeoutError if no record comes within `timeout` seconds.
+        """
+
+    def read_many(self, limit: int, timeout: float | None = None) -> list[bytes]:
+        """Waits for a record, and returns all that are there, at most `limit`.
+
+        It takes less time than as many calls of read(). Raises TimeoutError if no record comes
+        within `timeout` seconds.
+        """
+
+    def close(self) -> None:
+        """Closes the reader."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the reader."""
+
 def _leave_channels() -> None: ...
 
 @disjoint_base

@@ -51,6 +51,9 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Of the module `safemap.ipc`, and none of the names of this one.
     module.add("_Atomic", py.get_type::<ipc::Atomic>())?;
     module.add("_Channel", py.get_type::<ipc::Channel>())?;
+    module.add("_Journal", py.get_type::<ipc::Journal>())?;
+    module.add("_JournalReader", py.get_type::<ipc::JournalReader>())?;
+    module.add("_JournalWriter", py.get_type::<ipc::JournalWriter>())?;
     module.add("_Mutex", py.get_type::<ipc::Mutex>())?;
     module.add("_RangeLock", py.get_type::<ipc::RangeLock>())?;
     module.add("_Receiver", py.get_type::<ipc::Receiver>())?;

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 import unittest
 import zlib
 
@@ -52,6 +53,24 @@ class Examples(FileCase):
             self.run_example("journal.py", journal, "two", "end")
             self.assertEqual(reader.communicate(timeout=60)[0].split(), [b"two", b"end"])
         self.assertEqual(reader.returncode, 0)
+
+    @unittest.skipUnless(HAS_CHANNELS, "this system has no journals")
+    def test_events(self):
+        journal = os.path.join(self.folder, "events")
+        self.run_example("events.py", journal, "one", "two")
+        command = [sys.executable, os.path.join(EXAMPLES, "events.py"), journal]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+            self.assertEqual(reader.stdout.readline().split(), [b"one"])
+            self.assertEqual(reader.stdout.readline().split(), [b"two"])
+            self.run_example("events.py", journal, "three")
+            self.assertEqual(reader.stdout.readline().split(), [b"three"])
+            # The position is saved after the line was printed.
+            while os.path.getsize(journal + ".position") == 0:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            reader.kill()
+        self.run_example("events.py", journal, "four", "end")
+        self.assertEqual(self.run_example("events.py", journal).split(), [b"four", b"end"])
 
     @unix_only("no call of the system releases pages")
     def test_scan(self):

@@ -1,5 +1,8 @@
 //! Copies of memory that code outside the library provides.
 
+#[cfg(feature = "python-internals")]
+use std::mem::MaybeUninit;
+
 use crate::{Error, Result, accessor, sys::fault};
 
 /// Copies `bytes` to a new vector. They may lie in memory that was mapped by any code: if its file
@@ -29,4 +32,27 @@ pub fn copy_of(bytes: &[u8]) -> Result<Vec<u8>> {
     // SAFETY: the accessor wrote all of them, as it reported no fault.
     unsafe { copy.set_len(bytes.len()) };
     Ok(copy)
+}
+
+/// Copies `bytes` to the start of a buffer that other threads may access, or that may lie in a map.
+/// For the Python package.
+///
+/// # Errors
+///
+/// [`Error::OutOfBounds`] if the buffer is shorter; [`Error::Buffer`] as [`copy_of`].
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+pub fn copy_to_buffer(bytes: &[u8], buffer: &mut [MaybeUninit<u8>]) -> Result<()> {
+    let (end, len) = (bytes.len(), buffer.len());
+    if end > len {
+        return Err(Error::OutOfBounds { call: "copy_to_buffer", start: 0, end, len });
+    }
+    fault::ensure_ready();
+    // SAFETY: the buffer has space for the bytes, and is writable.
+    let outcome = unsafe { accessor::copy(buffer.as_mut_ptr().cast(), bytes.as_ptr(), end) };
+    if outcome.fault == 0 {
+        return Ok(());
+    }
+    fault::note();
+    Err(Error::Buffer { offset: outcome.done })
 }

@@ -34,6 +34,8 @@ mod view;
 mod words;
 
 pub use external::copy_of;
+#[cfg(feature = "python-internals")]
+pub use external::copy_to_buffer;
 pub(crate) use memory::{Memory, RegionsGuard};
 pub(crate) use pages::Rounding;
 pub(crate) use sleep::Sleep;

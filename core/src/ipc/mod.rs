@@ -41,6 +41,9 @@ pub use atomic::Atomic;
 #[doc(hidden)]
 pub use channel::leave_channels;
 pub use channel::{Channel, ChannelOptions, Claim, Message, Peers, Receiver, Sender};
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+pub use journal::KeptCursor;
 pub use journal::{
     Journal, JournalOptions, JournalReader, JournalWriter, Position, ReadFrom, Records,
 };

@@ -2,8 +2,12 @@
 
 mod atomic;
 pub(crate) mod channel;
+mod error;
 mod format;
+mod journal;
 mod mutex;
+mod path;
+mod pool;
 mod range_lock;
 pub(crate) mod shared_memory;
 mod timeout;
@@ -12,5 +16,6 @@ mod words;
 
 pub(crate) use atomic::Atomic;
 pub(crate) use channel::{Channel, Receiver, Sender};
+pub(crate) use journal::{Journal, JournalReader, JournalWriter};
 pub(crate) use mutex::{LockedCount, Mutex};
 pub(crate) use range_lock::RangeLock;

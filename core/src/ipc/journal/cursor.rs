@@ -95,6 +95,11 @@ impl Cursor {
         Ok(is_other || (!self.is_settled && Epoch::load(storage)? != self.epoch))
     }
 
+    /// The length of the next record, if there is one.
+    pub(crate) fn next_len<S: Storage>(&self, storage: &S) -> Result<usize, S::Error> {
+        Ok(Record { start: self.start, header: header_at(storage, self.start)? }.len())
+    }
+
     /// Reads the next record to the buffer, and moves behind it.
     #[inline]
     pub(crate) fn read<S: Storage>(

@@ -116,6 +116,7 @@ impl Journal {
     }
 
     /// How often a writer's lock was taken over from a crashed process.
+    #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn takeovers(&self) -> Result<u64> {
         self.log.takeovers()

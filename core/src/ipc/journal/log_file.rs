@@ -1,6 +1,6 @@
 //! The mapped file of a journal.
 
-use std::{fs::File, ops::Range};
+use std::{fs::File, ops::Range, time::Duration};
 
 use super::{
     epoch,
@@ -83,7 +83,25 @@ impl LogFile {
     /// Locks out other writers. A guard that reports a crash has to be marked consistent.
     #[inline]
     pub(super) fn lock_writers(&self) -> Result<MutexGuard<'_>> {
-        Mutex::of_checked(&self.map, WRITERS_MUTEX).lock()
+        self.mutex(WRITERS_MUTEX).lock()
+    }
+
+    /// The same, or `None` after `timeout`.
+    pub(super) fn lock_writers_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'_>>> {
+        self.mutex(WRITERS_MUTEX).lock_timeout(timeout)
+    }
+
+    /// Locks out other writers, or returns `None` without waiting. Also if the last one crashed:
+    /// the next one may have to check a long record.
+    #[inline]
+    pub(super) fn try_lock_writers(&self) -> Result<Option<MutexGuard<'_>>> {
+        let guard = self.mutex(WRITERS_MUTEX).try_lock()?;
+        Ok(guard.filter(|guard| !guard.owner_died()))
+    }
+
+    #[inline]
+    fn mutex(&self, at: usize) -> Mutex<'_> {
+        Mutex::of_checked(&self.map, at)
     }
 
     /// How often the lock of the writers was taken over. For humans and tests.
@@ -93,13 +111,26 @@ impl LogFile {
 
     /// Locks out other calls of `sync`.
     pub(super) fn lock_sync(&self, memory: &Viewed<'_>) -> Result<MutexGuard<'_>> {
-        let guard = Mutex::of_checked(&self.map, SYNC_MUTEX).lock()?;
-        if guard.owner_died() {
-            recovery::note_crash(memory)?;
-            guard.mark_consistent();
-        }
-        Ok(guard)
+        noted_for_sync(memory, self.mutex(SYNC_MUTEX).lock()?)
     }
+
+    /// The same, or `None` after `timeout`.
+    pub(super) fn lock_sync_timeout(
+        &self,
+        memory: &Viewed<'_>,
+        timeout: Duration,
+    ) -> Result<Option<MutexGuard<'_>>> {
+        let guard = self.mutex(SYNC_MUTEX).lock_timeout(timeout)?;
+        guard.map(|guard| noted_for_sync(memory, guard)).transpose()
+    }
+}
+
+fn noted_for_sync<'a>(memory: &Viewed<'_>, guard: MutexGuard<'a>) -> Result<MutexGuard<'a>> {
+    if guard.owner_died() {
+        recovery::note_crash(memory)?;
+        guard.mark_consistent();
+    }
+    Ok(guard)
 }
 
 impl Storage for Viewed<'_> {

@@ -19,5 +19,8 @@ mod writer;
 pub use handle::Journal;
 pub use options::JournalOptions;
 pub use position::{Position, ReadFrom};
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+pub use reader::KeptCursor;
 pub use reader::{JournalReader, Records};
 pub use writer::JournalWriter;

@@ -36,6 +36,12 @@ pub struct JournalReader {
     slice: Cell<Duration>,
 }
 
+/// Where a reader is: between two records. For the Python package, whose threads share readers.
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct KeptCursor(Cursor);
+
 /// How long a thread sleeps before it looks again: a process may crash between the store of a
 /// record and the wake-up.
 const FIRST_SLICE: Duration = Duration::from_millis(5);
@@ -46,14 +52,7 @@ const LONGEST_UNNOTICED: Duration = Duration::from_millis(40);
 impl JournalReader {
     pub(super) fn new(log: &LogFile, from: ReadFrom) -> Result<JournalReader> {
         let log = log.another()?;
-        let (memory, checksum) = (log.memory("reader"), log.checksum);
-        let found = match from {
-            ReadFrom::Start => Cursor::first(&memory).map(Some),
-            ReadFrom::End => Cursor::last(&memory, checksum).map(Some),
-            ReadFrom::At(position) => Cursor::at(&memory, checksum, position),
-            ReadFrom::After(position) => Cursor::after(&memory, checksum, position),
-        }?;
-        let cursor = found.ok_or_else(|| missing(from))?;
+        let cursor = find(&log, from)?.ok_or_else(|| missing(from))?;
         let (spin, slice) = (SpinBudget::new(log.spin), Cell::new(FIRST_SLICE));
         Ok(JournalReader { log, cursor, spin, slice })
     }
@@ -145,6 +144,30 @@ impl JournalReader {
         Records { reader: self, patience: Patience::Never }
     }
 
+    /// Like [`JournalReader::try_next`], and returns `None` for a record of more than `longest`
+    /// bytes too. For the Python package.
+    #[cfg(feature = "python-internals")]
+    #[doc(hidden)]
+    pub fn next_now(&mut self, record: &mut Vec<u8>, longest: usize) -> Result<Option<Position>> {
+        let len = self.cursor.next_len(&self.log.memory("next"))?;
+        if len > longest { Ok(None) } else { self.read("next", record, Patience::Never) }
+    }
+
+    /// Returns where the reader is, for [`JournalReader::move_to`].
+    #[cfg(feature = "python-internals")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cursor(&self) -> KeptCursor {
+        KeptCursor(self.cursor)
+    }
+
+    /// Continues where another reader of this journal was.
+    #[cfg(feature = "python-internals")]
+    #[doc(hidden)]
+    pub fn move_to(&mut self, cursor: KeptCursor) {
+        self.cursor = cursor.0;
+    }
+
     fn read(
         &mut self,
         call: &'static str,
@@ -197,6 +220,17 @@ impl JournalReader {
             Access::Read => Ok((memory.load(EVENTS)?, LONGEST_UNNOTICED)),
             _ => Ok((event_count::announce(memory, EVENTS)?, LONGEST_SLICE)),
         }
+    }
+}
+
+/// Returns `None` if there is no record at the position.
+fn find(log: &LogFile, from: ReadFrom) -> Result<Option<Cursor>> {
+    let (memory, checksum) = (log.memory("reader"), log.checksum);
+    match from {
+        ReadFrom::Start => Cursor::first(&memory).map(Some),
+        ReadFrom::End => Cursor::last(&memory, checksum).map(Some),
+        ReadFrom::At(position) => Cursor::at(&memory, checksum, position),
+        ReadFrom::After(position) => Cursor::after(&memory, checksum, position),
     }
 }
 

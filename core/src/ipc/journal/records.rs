@@ -309,6 +309,13 @@ impl<'a, S: Storage> Appender<'a, S> {
         Ok(Draft { appender: self, record, sum, copied: 0 })
     }
 
+    /// Whether a record of this length lies in the bytes that are accessible now.
+    pub(crate) fn fits(&self, len: Length) -> bool {
+        let len = space(len.0 as usize).and_then(|len| len.checked_add(WORD));
+        let end = len.and_then(|len| self.start.checked_add(len));
+        end.is_some_and(|end| end <= self.storage.len())
+    }
+
     /// Appends the end mark. No record follows it.
     pub(crate) fn finish(mut self) -> Result<(), S::Error> {
         self.draft(self.header | IS_END)?.store().map(drop)

@@ -1,6 +1,8 @@
 //! Appending to a journal.
 
 use std::fmt;
+#[cfg(feature = "python-internals")]
+use std::time::Duration;
 
 use super::{
     layout::EVENTS,
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     Access, Error, Result,
-    ipc::{event_count, viewed::Viewed},
+    ipc::{MutexGuard, event_count, viewed::Viewed},
 };
 
 /// Appends records to a [`Journal`](super::Journal).
@@ -89,17 +91,7 @@ impl JournalWriter {
         &mut self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<usize> {
-        self.append_with("append_many", |mut appender| {
-            let mut count = 0;
-            for record in records {
-                match append(&mut appender, record.as_ref()) {
-                    Ok(_) => count += 1,
-                    Err(_) if count > 0 => break,
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(count)
-        })
+        self.append_with("append_many", |appender| append_all(appender, records))
     }
 
     /// Waits until all records are on the disk that were appended before the call, by any process.
@@ -160,23 +152,107 @@ impl JournalWriter {
     ) -> Result<R> {
         let memory = self.log.memory(call);
         let guard = self.log.lock_writers()?;
-        let owner_died = guard.owner_died();
-        let appender = Appender::new(&memory, self.log.checksum, owner_died)?;
+        self.append_locked(&memory, guard, append)
+    }
+
+    #[inline]
+    fn append_locked<R>(
+        &self,
+        memory: &Viewed<'_>,
+        guard: MutexGuard<'_>,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+    ) -> Result<R> {
+        let appender = Appender::new(memory, self.log.checksum, guard.owner_died())?;
         guard.mark_consistent();
         let appended = append(appender.ok_or(Error::Finished)?);
         drop(guard);
-        event_count::notify(&memory, EVENTS)?;
+        event_count::notify(memory, EVENTS)?;
         appended
+    }
+}
+
+/// The methods that the Python package uses: a wait for a lock must not block the interpreter, and
+/// a signal must end it. They return `None` if they did nothing.
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+impl JournalWriter {
+    /// Appends a record, unless that may take long: another thread has the lock, the last writer
+    /// crashed, or the file has to grow.
+    pub fn append_now(&mut self, record: &[u8]) -> Result<Option<Position>> {
+        let memory = self.log.memory("append");
+        let Some(guard) = self.log.try_lock_writers()? else { return Ok(None) };
+        let length = length(record)?;
+        self.append_locked(&memory, guard, |mut appender| {
+            appender.fits(length).then(|| append(&mut appender, record)).transpose()
+        })
+    }
+
+    /// [`JournalWriter::append`] with a limit for the wait.
+    pub fn append_timeout(&mut self, record: &[u8], wait: Duration) -> Result<Option<Position>> {
+        self.append_within("append", wait, |mut appender| append(&mut appender, record))
+    }
+
+    /// [`JournalWriter::append_many`] with a limit for the wait.
+    pub fn append_many_timeout<R: AsRef<[u8]>>(
+        &mut self,
+        records: impl IntoIterator<Item = R>,
+        wait: Duration,
+    ) -> Result<Option<usize>> {
+        self.append_within("append_many", wait, |appender| append_all(appender, records))
+    }
+
+    /// [`JournalWriter::finish`] with a limit for the wait.
+    pub fn finish_timeout(&mut self, wait: Duration) -> Result<Option<()>> {
+        self.append_within("finish", wait, |appender| appender.finish())
+    }
+
+    /// [`JournalWriter::sync`] with a limit for the wait for calls of other threads.
+    pub fn sync_timeout(&mut self, wait: Duration) -> Result<Option<()>> {
+        let (memory, checksum) = (self.log.memory("sync"), self.log.checksum);
+        let needed = tail(&memory, checksum)?;
+        let Some(_guard) = self.log.lock_sync_timeout(&memory, wait)? else { return Ok(None) };
+        recovery::sync(&memory, checksum, needed).map(Some)
+    }
+
+    fn append_within<R>(
+        &self,
+        call: &'static str,
+        wait: Duration,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let memory = self.log.memory(call);
+        let Some(guard) = self.log.lock_writers_timeout(wait)? else { return Ok(None) };
+        self.append_locked(&memory, guard, append).map(Some)
     }
 }
 
 #[inline]
 fn append(appender: &mut Appender<'_, Viewed<'_>>, record: &[u8]) -> Result<Position> {
-    let (len, limit) = (record.len() as u64, Length::LONGEST as u64);
-    let length = Length::new(record.len()).ok_or(Error::TooLong { len, limit })?;
-    let mut draft = appender.reserve(length)?;
+    let mut draft = appender.reserve(length(record)?)?;
     draft.write(record)?;
     draft.commit()
+}
+
+#[inline]
+fn length(record: &[u8]) -> Result<Length> {
+    let (len, limit) = (record.len() as u64, Length::LONGEST as u64);
+    Length::new(record.len()).ok_or(Error::TooLong { len, limit })
+}
+
+/// Returns how many were appended. The error of a later record than the first is dropped.
+fn append_all<R: AsRef<[u8]>>(
+    mut appender: Appender<'_, Viewed<'_>>,
+    records: impl IntoIterator<Item = R>,
+) -> Result<usize> {
+    let mut count = 0;
+    for record in records {
+        match append(&mut appender, record.as_ref()) {
+            Ok(_) => count += 1,
+            Err(_) if count > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
 
 impl fmt::Debug for JournalWriter {

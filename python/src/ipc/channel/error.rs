@@ -1,12 +1,12 @@
 //! The exceptions of channels.
 
 use pyo3::{
-    exceptions::{PyBrokenPipeError, PyConnectionResetError, PyEOFError, PyOSError, PyValueError},
+    exceptions::{PyBrokenPipeError, PyConnectionResetError, PyEOFError},
     prelude::*,
 };
 use safemap::Error;
 
-use crate::{error::to_exception, file::unsupported_operation};
+use crate::ipc::error::exception;
 
 /// A side of a channel.
 #[derive(Clone, Copy)]
@@ -26,18 +26,5 @@ impl Side {
             (Error::Disconnected { .. }, Side::Senders) => PyBrokenPipeError::new_err(text),
             (error, _) => exception(py, error),
         }
-    }
-}
-
-/// Converts the error of a channel.
-#[cold]
-pub(super) fn exception(py: Python<'_>, error: Error) -> PyErr {
-    match error {
-        Error::TooLong { .. } => PyValueError::new_err(error.to_string()),
-        Error::TooManyProcesses { .. } | Error::Locked { .. } => {
-            PyOSError::new_err(error.to_string())
-        }
-        Error::Unsupported(reason) => unsupported_operation(py, (reason,)),
-        error => to_exception(error),
     }
 }

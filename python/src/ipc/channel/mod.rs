@@ -2,19 +2,21 @@
 
 mod error;
 mod open;
-mod pool;
 mod receiver;
 mod sender;
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyString};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyString};
 use safemap::ipc;
 
+use super::{
+    error::exception,
+    pool::{Handle, Pool, Pools},
+};
 use crate::{error::finalized, ffi::Lock};
-use error::{Side, exception};
+use error::Side;
 pub(crate) use open::leave_channels;
-use pool::{Close, Handle, Pool, close, closed};
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::Sender;
 
@@ -46,7 +48,7 @@ pub(crate) struct Channel {
 
 struct Open {
     channel: ipc::Channel,
-    ends: Vec<Weak<dyn Close>>,
+    ends: Pools,
 }
 
 #[pymethods]
@@ -111,8 +113,7 @@ impl Channel {
     /// raise ValueError.
     fn close(&self, py: Python<'_>) {
         let Some(Some(open)) = self.open.with(py, Option::take) else { return };
-        let ends: Vec<_> = open.ends.iter().filter_map(Weak::upgrade).collect();
-        close(py, &ends.iter().map(Arc::as_ref).collect::<Vec<_>>());
+        open.ends.close(py);
         // A forked child has a copy of each handle that another thread of its parent was using.
         py.detach(|| open.channel.leave());
     }
@@ -162,7 +163,7 @@ impl Channel {
 impl Channel {
     fn new(channel: ipc::Channel, path: Option<Py<PyString>>) -> Channel {
         let capacity = channel.capacity();
-        Channel { open: Lock::new(Some(Open { channel, ends: Vec::new() })), path, capacity }
+        Channel { open: Lock::new(Some(Open { channel, ends: Pools::default() })), path, capacity }
     }
 
     /// Raises ValueError if the channel is closed.
@@ -180,18 +181,19 @@ impl Channel {
     }
 
     /// Makes the handles of a sender or receiver, which close() will close.
-    fn end<H: Handle + 'static>(&self, py: Python<'_>) -> PyResult<Arc<Pool<H>>> {
+    fn end<H>(&self, py: Python<'_>) -> PyResult<Arc<Pool<H>>>
+    where
+        H: Handle<Source = ipc::Channel> + 'static,
+    {
         let pool = Arc::new(Pool::<H>::new(py, self.channel(py)?)?);
-        let weak: Weak<dyn Close> = Arc::<Pool<H>>::downgrade(&pool);
-        let added = self.open.with(py, |open| {
-            let open = open.as_mut()?;
-            open.ends.retain(|end| end.strong_count() > 0);
-            open.ends.push(weak.clone());
-            Some(())
-        });
-        match added.flatten() {
-            Some(()) => Ok(pool),
-            None => Err(closed()),
+        match self.open.with(py, |open| open.as_mut().map(|open| open.ends.add(&pool))) {
+            Some(Some(())) => Ok(pool),
+            _ => Err(closed()),
         }
     }
+}
+
+#[cold]
+fn closed() -> PyErr {
+    PyValueError::new_err("the channel is closed, or this end of it")
 }

@@ -9,13 +9,13 @@ use pyo3::{
 };
 use safemap::{Error, ipc};
 
-use super::{
-    Channel, Side,
-    pool::{Handle, Pool, close, closed},
-};
+use super::{Channel, Side, closed};
 use crate::{
     ffi::{bytes_from, with_writable_bytes},
-    ipc::timeout::{Timeout, in_slices},
+    ipc::{
+        pool::{Handle, Pool, close},
+        timeout::{Timeout, in_slices},
+    },
     mmap::DETACH_THRESHOLD,
 };
 
@@ -32,10 +32,18 @@ pub(super) struct Receiving {
 const KEPT_CAPACITY: usize = 4 << 20;
 
 impl Handle for Receiving {
-    const SIDE: Side = Side::Receivers;
+    type Source = ipc::Channel;
 
     fn new(channel: &ipc::Channel) -> safemap::Result<Receiving> {
         Ok(Receiving { receiver: channel.receiver()?, bytes: Vec::new() })
+    }
+
+    fn exception(py: Python<'_>, error: Error) -> PyErr {
+        exception(py, error)
+    }
+
+    fn closed() -> PyErr {
+        closed()
     }
 }
 

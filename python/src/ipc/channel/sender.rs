@@ -3,24 +3,32 @@
 use std::{sync::Arc, time::Duration};
 
 use pyo3::{exceptions::PyTimeoutError, prelude::*};
-use safemap::ipc;
+use safemap::{Error, ipc};
 
-use super::{
-    Channel, Side,
-    pool::{Handle, Pool, close, closed},
-};
+use super::{Channel, Side, closed};
 use crate::{
     error::created,
     ffi::with_bytes,
-    ipc::timeout::{SLICE, Timeout, in_slices_of},
+    ipc::{
+        pool::{Handle, Pool, close},
+        timeout::{SLICE, Timeout, in_slices_of},
+    },
     mmap::DETACH_THRESHOLD,
 };
 
 impl Handle for ipc::Sender {
-    const SIDE: Side = Side::Senders;
+    type Source = ipc::Channel;
 
     fn new(channel: &ipc::Channel) -> safemap::Result<ipc::Sender> {
         channel.sender()
+    }
+
+    fn exception(py: Python<'_>, error: Error) -> PyErr {
+        Side::Senders.exception(py, error)
+    }
+
+    fn closed() -> PyErr {
+        closed()
     }
 }
 

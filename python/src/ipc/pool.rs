@@ -1,45 +1,57 @@
 //! The handles of one Python object, which its threads take in turn.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+};
 
-use pyo3::{exceptions::PyValueError, prelude::*};
-use safemap::ipc;
+use pyo3::prelude::*;
+use safemap::Error;
 
-use super::Side;
 use crate::{error::finalized, ffi::Lock};
 
-/// A sender or a receiver of the core.
+/// A handle of the core that one thread uses at a time: a sender, a receiver, a writer or a reader.
 pub(super) trait Handle: Send + Sized {
-    const SIDE: Side;
+    /// What handles are made of, as a reference to it.
+    type Source: Clone + Send + Sync + 'static;
 
-    fn new(channel: &ipc::Channel) -> safemap::Result<Self>;
+    fn new(source: &Self::Source) -> safemap::Result<Self>;
+
+    fn exception(py: Python<'_>, error: Error) -> PyErr;
+
+    /// The exception of an object that is closed.
+    fn closed() -> PyErr;
 }
 
-/// The handles of one side of a channel.
+/// Handles of one kind.
 ///
-/// A call takes a handle out and puts it back. If all are in use, it makes another one: threads of
-/// a process count as one. A forked child has those that no thread was using.
-pub(super) struct Pool<H> {
+/// A call takes a handle out and puts it back. If all are in use, it makes another one. A forked
+/// child has those that no thread was using.
+pub(super) struct Pool<H: Handle> {
     open: Lock<Option<Open<H>>>,
 }
 
-struct Open<H> {
-    channel: ipc::Channel,
+struct Open<H: Handle> {
+    source: H::Source,
     /// The one that was used longest ago is next. So a thread that waits, which changes the handle
     /// from time to time, learns what any of them knows about the other side.
     idle: VecDeque<H>,
 }
 
-enum Taken<H> {
+enum Taken<H: Handle> {
     Idle(H),
-    None(ipc::Channel),
+    None(H::Source),
 }
 
 impl<H: Handle> Pool<H> {
     /// Makes the first handle.
-    pub(super) fn new(py: Python<'_>, channel: ipc::Channel) -> PyResult<Pool<H>> {
-        let idle = [make(py, &channel)?].into();
-        Ok(Pool { open: Lock::new(Some(Open { channel, idle })) })
+    pub(super) fn new(py: Python<'_>, source: H::Source) -> PyResult<Pool<H>> {
+        let handle = make(py, &source)?;
+        Ok(Pool::with_handle(source, handle))
+    }
+
+    pub(super) fn with_handle(source: H::Source, handle: H) -> Pool<H> {
+        Pool { open: Lock::new(Some(Open { source, idle: [handle].into() })) }
     }
 
     /// Calls `call` with a handle. Raises ValueError if the object is closed.
@@ -54,7 +66,7 @@ impl<H: Handle> Pool<H> {
         let result = call(&mut handle);
         match self.put_back(py, handle) {
             // Of two ends that close together, this one may have noticed the other first.
-            false if result.is_err() => Err(closed()),
+            false if result.is_err() => Err(H::closed()),
             _ => result,
         }
     }
@@ -63,12 +75,12 @@ impl<H: Handle> Pool<H> {
         let taken = self.open.with(py, |open| {
             let open = open.as_mut()?;
             let idle = open.idle.pop_front();
-            Some(idle.map_or_else(|| Taken::None(open.channel.clone()), Taken::Idle))
+            Some(idle.map_or_else(|| Taken::None(open.source.clone()), Taken::Idle))
         });
         match taken.ok_or_else(finalized)? {
             Some(Taken::Idle(handle)) => Ok(handle),
-            Some(Taken::None(channel)) => make(py, &channel),
-            None => Err(closed()),
+            Some(Taken::None(source)) => make(py, &source),
+            None => Err(H::closed()),
         }
     }
 
@@ -92,7 +104,7 @@ impl<H: Handle> Pool<H> {
     }
 }
 
-/// What a channel closes.
+/// What a channel or a journal closes.
 pub(super) trait Close: Send + Sync {
     /// Ends the use of the handles, and returns those that no thread uses. The others are dropped
     /// when their calls end.
@@ -111,11 +123,23 @@ pub(super) fn close(py: Python<'_>, pools: &[&dyn Close]) {
     py.detach(|| drop(handles));
 }
 
-fn make<H: Handle>(py: Python<'_>, channel: &ipc::Channel) -> PyResult<H> {
-    py.detach(|| H::new(channel)).map_err(|error| H::SIDE.exception(py, error))
+fn make<H: Handle>(py: Python<'_>, source: &H::Source) -> PyResult<H> {
+    py.detach(|| H::new(source)).map_err(|error| H::exception(py, error))
 }
 
-#[cold]
-pub(super) fn closed() -> PyErr {
-    PyValueError::new_err("the channel is closed, or this end of it")
+/// Pools of an object, which closes them.
+#[derive(Default)]
+pub(super) struct Pools(Vec<Weak<dyn Close>>);
+
+impl Pools {
+    pub(super) fn add<H: Handle + 'static>(&mut self, pool: &Arc<Pool<H>>) {
+        let weak: Weak<dyn Close> = Arc::<Pool<H>>::downgrade(pool);
+        self.0.retain(|pool| pool.strong_count() > 0);
+        self.0.push(weak);
+    }
+
+    pub(super) fn close(&self, py: Python<'_>) {
+        let pools: Vec<_> = self.0.iter().filter_map(Weak::upgrade).collect();
+        close(py, &pools.iter().map(Arc::as_ref).collect::<Vec<_>>());
+    }
 }

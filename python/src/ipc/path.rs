@@ -1,0 +1,57 @@
+//! Paths of the files of channels and journals.
+
+use std::ffi::OsString;
+
+use pyo3::{
+    exceptions::{PyOSError, PyValueError},
+    prelude::*,
+    types::PyString,
+};
+use safemap::Error;
+
+use crate::error::created;
+
+/// An absolute path.
+pub(super) struct Path<'py>(Bound<'py, PyString>);
+
+impl<'py> Path<'py> {
+    pub(super) fn of(path: &Bound<'py, PyAny>) -> PyResult<Path<'py>> {
+        let os = path.py().import("os")?;
+        let path = os.call_method1("fsdecode", (path,))?;
+        Ok(Path(os.getattr("path")?.call_method1("abspath", (path,))?.cast_into()?))
+    }
+
+    /// Calls `open`. `flags` are those that the function `open` of Python reports to audit hooks.
+    pub(super) fn open<T: Send>(
+        &self,
+        flags: i32,
+        open: impl FnOnce(OsString) -> safemap::Result<T> + Send,
+        exception: fn(Python<'_>, Error) -> PyErr,
+    ) -> PyResult<T> {
+        let py = self.0.py();
+        let path: OsString = self.0.extract()?;
+        if path.as_encoded_bytes().contains(&0) {
+            return Err(PyValueError::new_err("embedded null character"));
+        }
+        py.import("sys")?.call_method1("audit", ("open", &self.0, py.None(), flags))?;
+        py.detach(|| open(path)).map_err(|error| self.error(error, exception))
+    }
+
+    /// Converts an error to an exception that names the file.
+    fn error(&self, error: Error, exception: fn(Python<'_>, Error) -> PyErr) -> PyErr {
+        let (py, path) = (self.0.py(), &self.0);
+        if let Error::Format { cause, .. } = &error {
+            return PyValueError::new_err(format!("{path}: {cause}"));
+        }
+        let error = created(py, exception(py, error));
+        if error.is_instance_of::<PyOSError>(py) {
+            // Only a subclass could refuse it.
+            let _ = error.value(py).setattr("filename", path);
+        }
+        error
+    }
+
+    pub(super) fn unbind(self) -> Py<PyString> {
+        self.0.unbind()
+    }
+}
