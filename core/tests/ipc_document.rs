@@ -10,7 +10,7 @@ use std::{env, sync::atomic::Ordering};
 
 use safemap::{
     Access, Map, Options, Result,
-    ipc::{self, Channel, Liveness, LockKind, Mutex},
+    ipc::{self, Channel, Journal, Liveness, LockKind, Mutex, ReadFrom},
 };
 use safemap_testing::{TempFile, succeeds_in_child};
 
@@ -110,6 +110,33 @@ fn exchange() -> Result<(usize, Vec<u8>)> {
     message.read_at(&mut bytes, 0)?;
     message.accept()?;
     Ok((len, bytes))
+}
+
+#[test]
+fn records_are_appended_and_read() {
+    succeeds_in_child(|| {
+        let folder = tempfile::tempdir().unwrap();
+        env::set_current_dir(folder.path()).unwrap();
+        append_and_read().unwrap();
+    });
+}
+
+fn append_and_read() -> Result<()> {
+    let mut record = vec![];
+    let journal = Journal::open_or_create("events.jnl")?;
+
+    let mut writer = journal.writer()?;
+    let first = writer.append(b"hello")?; // other processes can read it; also append_many
+    writer.sync()?; // it is on the disk, with all before it
+    writer.finish()?; // readers learn that no more records come
+
+    let mut reader = journal.reader(ReadFrom::Start)?; // or End, At(position), After(position)
+    let position = reader.next(&mut record)?; // waits; also try_next, next_timeout
+    assert_eq!((position, &record[..]), (first, &b"hello"[..]));
+    for record in reader.available() {
+        println!("{:?}", record?); // those that are there; records() waits, and ends at finish
+    }
+    Ok(())
 }
 
 #[test]
