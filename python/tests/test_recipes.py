@@ -29,6 +29,7 @@ PRINTED = {
     "Request and response": ["49\nConnectionResetError\n"],
     "asyncio": ["cancelled\nb'hello'\n"],
     "Frames of numpy": ["45\n"],
+    "Rolling journals": [r"999000 True\nb'\d+'\nTrue\n"],
 }
 
 METHODS = ["fork", "spawn"]
