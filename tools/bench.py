@@ -17,12 +17,17 @@ SCRIPT = HOME / "python" / "run.py"
 # The CPython whose `mmap` the aims refer to.
 PYTHON = "3.13"
 INSTRUCTIONS = ["instructions", "rust_instructions"]
+# Contenders that take minutes to build: features of the Rust program.
+CONTENDERS = ["iceoryx2", "ipc-channel"]
+# Contenders of the Python questions.
+PACKAGES = ["atomics", "faster-fifo", "numpy", "pyzmq"]
 
 
 def options(parser):
     """Adds the options of this tool to a parser."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="questions; by default all")
     flag(parser, "--quick", "only show that the benchmarks work")
+    flag(parser, "--contenders", "build iceoryx2 and ipc-channel, too, which takes minutes")
     flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
     flag(parser, "--summary", "write docs/performance.md from bench/results/")
@@ -33,7 +38,8 @@ def run(steps, options):
     if options.summary:
         performance.write_page()
         return
-    rust, scripts = rust_questions(steps), listed(steps, [sys.executable, SCRIPT])
+    rust = rust_questions(steps, CONTENDERS if options.contenders else [])
+    scripts = listed(steps, [sys.executable, SCRIPT])
     chosen = options.names + INSTRUCTIONS * options.instructions
     for name in set(chosen).difference(rust + scripts):
         steps.fail("bench", "there is no question named " + name)
@@ -48,7 +54,7 @@ def run(steps, options):
     if not options.quick:
         report([section for section in sections if section])
         if not chosen + more and len(sections) == len(asked) and None not in sections:
-            performance.record(sections, python)
+            performance.record(sections, python, " --contenders" * options.contenders)
 
 
 def report(sections):
@@ -83,10 +89,28 @@ def answer(steps, name, command, wheel):
     return section
 
 
-def rust_questions(steps):
-    """Builds the Rust program; returns the names of its questions."""
-    build = ["cargo", "build", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
-    return listed(steps, [PROGRAM]) if steps.run("cargo build of bench/", build).ok else []
+def rust_questions(steps, contenders):
+    """Builds the Rust program with the contenders that can be built; returns the names of its
+    questions."""
+    if contenders and not call(build(contenders)).ok:
+        contenders = [name for name in contenders if can_be_built(steps, name)]
+    ended = steps.run("cargo build of bench/", build(contenders))
+    return listed(steps, [PROGRAM]) if ended.ok else []
+
+
+def can_be_built(steps, contender):
+    """Returns whether the Rust program can be built with a contender."""
+    ended = call(build([contender]))
+    if not ended.ok:
+        steps.skip(contender, "it cannot be built here; its rows are missing")
+        show(build([contender]), ended)
+    return ended.ok
+
+
+def build(contenders):
+    """Returns the command that builds the Rust program with optional contenders."""
+    command = ["cargo", "build", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
+    return command + ["--features", ",".join(contenders)]
 
 
 MANIFEST = ["--manifest-path", HOME / "Cargo.toml"]
@@ -102,7 +126,7 @@ def listed(steps, command):
 
 
 def environment(steps):
-    """Returns a python with the package (and numpy, if it can be installed), and the wheel."""
+    """Returns a python with the package and the contenders that can be installed, and the wheel."""
     # The interpreter of the aims, or the newest, with the GIL and without debugging.
     able = [it for it in interpreters.found() if not it.suffix]
     chosen = max(able, key=lambda it: (it.minor == PYTHON, it.numbers), default=None)
@@ -110,10 +134,20 @@ def environment(steps):
     if python is None:
         steps.fail("bench", "there is no package to measure")
         return None, None
-    pip = [*interpreters.pip(interpreters.host()), "--python", python, "install", "numpy"]
-    if not call(pip, {"PYTHONPATH": str(package.tools(steps))}).ok:
-        steps.skip("numpy", "it cannot be installed here; its rows are missing")
+    install_contenders(steps, python)
     return python, wheel
+
+
+def install_contenders(steps, python):
+    """Installs the contenders of the Python questions: all at once, which takes less time, or each
+    that can be installed."""
+    pip = [*interpreters.pip(interpreters.host()), "--python", python, "install"]
+    install, env = [*pip, "--only-binary", ":all:"], {"PYTHONPATH": str(package.tools(steps))}
+    if call(install + PACKAGES, env).ok:
+        return
+    for name in PACKAGES:
+        if not call([*install, name], env).ok:
+            steps.skip(name, "it cannot be installed here; its rows are missing")
 
 
 def lint(steps):

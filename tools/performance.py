@@ -18,9 +18,9 @@ BEGIN = "<!-- Written by `python3 x.py bench --summary`. -->"
 END = "<!-- End of the written part. -->"
 
 
-def record(sections, python):
-    """Writes the results of a run of all questions, and the page."""
-    system = system_of_run(python)
+def record(sections, python, options):
+    """Writes the results of a run of all questions with some options, and the page."""
+    system = system_of_run(python) | {"command": "python3 x.py bench" + options}
     lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
     # The benchmark says how a question is measured.
     kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
@@ -43,7 +43,6 @@ def system_of_run(python):
         "python": call([python, "--version"]).text.split()[1],
         "date": time.strftime("%Y-%m-%d"),
         "commit": call(["git", "rev-parse", "--short", "HEAD"]).text.strip(),
-        "command": "python3 x.py bench",
     }
 
 

@@ -4,11 +4,13 @@
 //! one of them in lines of JSON, which `tools/figures.py` documents.
 
 mod data;
+mod links;
 mod measure;
 mod peers;
 mod question;
 mod row;
 mod run;
+mod traffic;
 
 use std::{env, process};
 

@@ -72,6 +72,28 @@ pub(crate) fn free_disk() -> usize {
     rustix::fs::statvfs(std::env::temp_dir()).map_or(0, |it| (it.f_bavail * it.f_frsize) as usize)
 }
 
+/// The nanoseconds that a process has run.
+pub(crate) fn processor_time(process: libc::pid_t) -> io::Result<f64> {
+    let mut clock = 0;
+    // SAFETY: the clock is valid for writes.
+    match unsafe { libc::clock_getcpuclockid(process, &raw mut clock) } {
+        0 => Ok(clock_time(clock)),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The nanoseconds that this thread has run.
+pub(crate) fn own_processor_time() -> f64 {
+    clock_time(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock_time(clock: libc::clockid_t) -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is valid for writes.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
 /// A mutex of the C library in shared memory.
 pub(crate) struct PthreadMutex(Box<memmap2::MmapMut>);
 

@@ -50,6 +50,18 @@ impl<'a> Row<'a> {
         self
     }
 
+    /// Adds a contender that is an optional crate. Without it, prints that it is absent.
+    pub(crate) fn maybe(self, name: &'static str, work: Option<Work<'a>>) -> Row<'a> {
+        match work {
+            Some(work) => self.with(name, work),
+            None => {
+                let name = format!("{}, beside {name}", self.name);
+                skip(&name, "`x.py bench --contenders` builds it");
+                self
+            }
+        }
+    }
+
     /// Adds a contender whose sample is known.
     pub(crate) fn known(self, name: &'static str, sample: f64) -> Row<'a> {
         self.with(name, Box::new(move |_| sample))
@@ -71,7 +83,7 @@ impl<'a> Row<'a> {
         self
     }
 
-    /// Measures the contenders and prints the samples.
+    /// Measures the contenders and prints the samples. Omits aims against absent contenders.
     pub(crate) fn done(mut self, run: &Run) {
         if !run.asks(&self.name) {
             return;
@@ -80,6 +92,7 @@ impl<'a> Row<'a> {
         let taken =
             taken.into_iter().map(|taken| taken.into_iter().map(|it| it / self.per).collect());
         let samples: Vec<(_, Vec<f64>)> = self.names.iter().zip(taken).collect();
+        self.aims.retain(|aim| self.names.iter().any(|name| aim["against"] == *name));
         let (row, unit, aims) = (self.name, self.unit, self.aims);
         println!("{}", json!({"row": row, "unit": unit, "samples": samples, "aims": aims}));
     }

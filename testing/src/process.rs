@@ -39,6 +39,12 @@ impl Fork {
         }
     }
 
+    /// Returns the child's process id.
+    #[must_use]
+    pub fn id(&self) -> libc::pid_t {
+        self.0
+    }
+
     /// Sends a signal to the child.
     ///
     /// # Errors

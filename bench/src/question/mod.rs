@@ -6,7 +6,9 @@ mod copy;
 mod find;
 mod flush;
 mod grow;
+mod idle;
 pub(crate) mod instructions;
+mod journal;
 mod locks;
 mod maps;
 pub(crate) mod open;
@@ -135,8 +137,18 @@ questions! {
          two processors were not available.";
     channels: channels::answer, "Rust: messages between two processes",
         "`Channel` with a ring of 4 MiB, beside a Unix socket and a pipe, whose messages follow \
-         their length. The other process sends them back, or counts them. `rtrb` is a ring between \
-         two threads, for messages of one length: what no channel between processes can beat.";
+         their length, and beside ipc-channel and iceoryx2 (if they are built). All copy bytes in \
+         and out. The other process sends them back, or counts them; both sides check the numbers \
+         in them. No process waits in a channel between the batches of a contender. `rtrb` is a \
+         ring between two threads, for messages of one length: what no channel between processes \
+         can beat. *2 senders* are two processes; with the socket one process sends as many \
+         messages. *Processor time* is that of the sender's call and of 63 processes that sleep \
+         until one of them gets the message; a reader of the pipe sleeps in `read`.";
+    journal: journal::answer, "Rust: records that are appended to a file",
+        "`JournalWriter::append`, whose records have a checksum, beside `write` to a file that is \
+         open for appending; and both followed by `sync` and `fdatasync`. Both files grow; they \
+         are read and compared after the row. *There and back*: two processes append to a journal \
+         each, and wait for the records of the other; beside a Unix socket.";
     locks: locks::answer, "Rust: words and locks that processes share",
         "`Atomic::fetch_add` on a map, beside `AtomicU64` in private memory. `ipc::Mutex`, which \
          survives a crash of its owner, beside a robust pthread mutex, which does so too, and one \
