@@ -7,6 +7,7 @@ import sys
 
 from tools import (
     bench,
+    conda,
     cross,
     debian,
     debian_pythons,
@@ -19,23 +20,27 @@ from tools import (
     platforms,
     prose,
     python_tests,
+    release,
     rust,
     stress,
     stubs,
     targets,
+    uploads,
     windows,
+    workflows,
 )
 from tools.steps import Steps
 
 
 def test(steps, options):
-    """Runs all tests of the core and of the package."""
+    """Runs all tests of the core, of the package and of the tools."""
+    python_tests.of_tools(steps)
     platforms.report(rust.test(steps) + python_tests.rows(steps), options.write)
 
 
 def lint(steps, options=None):
     """Runs all linters; a warning is an error."""
-    for part in (prose, rust, python_tests, stress, bench):
+    for part in (prose, rust, python_tests, stress, bench, workflows):
         part.lint(steps)
     import_cycles.run(steps)
     generated.lint(steps)
@@ -74,6 +79,7 @@ def release_check(steps, options):
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
     memmap2.run(steps)
+    conda.run(steps)
     packages.run(steps)
     cross.run(steps, options_of(cross))
 
@@ -90,6 +96,7 @@ TOOLS = [
     ("stubs", "compare the .pyi with the package and with typeshed", stubs.run, none),
     ("generate", "write what is made of the README and addresses", generated.run, none),
     ("wheel", "build a wheel for this CPython", package.run, package.options),
+    ("conda", "build the conda package, or check its recipe", conda.run, none),
     ("package", "build, test and check all packages", packages.run, none),
     ("bench", "measure, beside the alternatives", bench.run, bench.options),
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),
@@ -99,6 +106,8 @@ TOOLS = [
     ("memmap2", "run memmap2's tests on the crate in compat", memmap2.run, none),
     ("pythons", "test the package with CPythons", python_tests.run, python_tests.options),
     ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
+    ("release", "make a release, or rehearse one", release.run, release.options),
+    ("upload", "the steps of the release workflow", uploads.run, uploads.options),
     ("ci", "what a change must pass, in under 20 minutes", ci, none),
     ("release-check", "the checks that are too slow for ci", release_check, none),
 ]

@@ -100,6 +100,18 @@ def contacts(text, project):
     return re.sub(r"^(\s+)url: .*$", rf"\1url: {address}", text, flags=re.M)
 
 
+def recipe(text, project):
+    """The recipe of the conda package: its addresses."""
+    named = {
+        "homepage": project.address,
+        "repository": project.address,
+        "documentation": project.file("docs/python.md"),
+    }
+    for name, address in named.items():
+        text = re.sub(rf"^  {name}: .*$", f"  {name}: {address}", text, flags=re.M)
+    return text
+
+
 def releases(text, project):
     """The changelog: the addresses of its versions, newest first."""
     found = VERSION.findall(text)
@@ -117,6 +129,7 @@ PARTS = {
     "CITATION.cff": citation,
     ".github/ISSUE_TEMPLATE/config.yml": contacts,
     "CHANGELOG.md": releases,
+    "recipe/recipe.yaml": recipe,
 }
 
 

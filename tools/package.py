@@ -56,9 +56,9 @@ def installed(steps, it=None):
     return (python, wheel) if python else (None, None)
 
 
-def build(steps, folder, it):
+def build(steps, folder, it, words=(), env=None):
     """Builds the wheel for an interpreter with the tools of a folder; returns its path, or None."""
-    return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
+    return maturin(steps, folder, it.minor, ["--interpreter", it.executable, *words], env)
 
 
 def is_supported(it):

@@ -7,13 +7,14 @@ indexes run. Nothing is uploaded.
 """
 
 import os
+import platform
 import re
 import shutil
 import tarfile
 import tempfile
 from pathlib import Path
 
-from tools import generated, interpreters, package, python_tests, rust
+from tools import cross_toolchain, generated, interpreters, package, python_tests, rust, vendor
 from tools.steps import ROOT, TARGET, call
 
 CRATES = ["safemap", "safemap-memmap2"]
@@ -106,29 +107,42 @@ def python_packages(steps):
     folder = package.tools(steps)
     if folder is None:
         return []
+    env = vendor.environment(steps) or {}
+    words, zig = portable(steps)
     able = filter(package.is_supported, interpreters.found())
-    built = [source(steps, folder), *(wheel(steps, folder, it) for it in able)]
+    built = [source(steps, folder, env)]
+    built += [wheel(steps, folder, it, words, {**env, **zig}) for it in able]
     return [it for it in built if it]
 
 
-def wheel(steps, folder, it):
+def portable(steps):
+    """The options of maturin, and the environment, for a wheel that old Linux systems can load."""
+    if platform.libc_ver()[0] != "glibc":
+        return [], {}
+    if not cross_toolchain.zig_ready(steps):
+        steps.skip("manylinux_2_17", "no Zig; the wheels need the glibc of this system")
+        return [], {}
+    return ["--zig", "--compatibility", "manylinux_2_17"], cross_toolchain.zig_environment()
+
+
+def wheel(steps, folder, it, words, env):
     """Builds and tests a wheel."""
-    file = package.build(steps, folder, it)
+    file = package.build(steps, folder, it, words, env)
     return tested(steps, folder, it, file, file, python_tests.TESTS) if file else None
 
 
-def source(steps, folder):
+def source(steps, folder, env):
     """Builds the source package, and a wheel from it, with which the tests in it run."""
     it = interpreters.host()
     words = ["sdist", "--manifest-path", ROOT / "python" / "Cargo.toml", "--out", SOURCE]
-    if not steps.run("source package", [package.maturin_of(folder), *words]).ok:
+    if not steps.run("source package", [package.maturin_of(folder), *words], env).ok:
         return None
     file = next(SOURCE.glob("*.tar.gz"))
     unpack(file, SOURCE)
     # As `pip install` does without a wheel, but with the maturin that is here.
     command = [*interpreters.pip(it), "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
     path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", "")])
-    env = {"PYTHONPATH": str(folder), "PATH": path, "CARGO_TARGET_DIR": str(CARGO)}
+    env = {**env, "PYTHONPATH": str(folder), "PATH": path}
     made = steps.run("wheel from source package", [*command, "--wheel-dir", SOURCE, file], env)
     wheel = next(SOURCE.glob("*.whl")) if made.ok else None
     tests = SOURCE / file.name.removesuffix(".tar.gz") / "python" / "tests"

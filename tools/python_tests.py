@@ -69,6 +69,12 @@ def suite(steps, name, command, env, folder):
     return ended.counts
 
 
+def of_tools(steps):
+    """Runs the tests of the tools."""
+    command = [sys.executable, INSIDE, "ours", ROOT / "tools" / "tests"]
+    steps.run("tests of the tools", command, {"PYTHONPATH": str(ROOT)}, read=counts)
+
+
 def counts(text):
     """Reads the last line of `inside.py`; counts nothing if it did not get there."""
     last = last_line(text)

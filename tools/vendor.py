@@ -1,0 +1,40 @@
+"""Copies all crates into a folder, for builds without a network and with the same result.
+
+The environment of such a build has the crates, the time of the last commit for time stamps, and
+names for folders, whose paths would otherwise be in the programs. Maturin's SBOM has the path of
+the repository: two wheels are the same only if both were built in folders of the same name.
+"""
+
+from tools.steps import ROOT, TARGET, call
+
+HOME = TARGET / "vendor"
+# Crates from the registry are taken from a folder, and cargo does not use the network.
+CONFIG = """[source.crates-io]
+replace-with = "vendored"
+[source.vendored]
+directory = "{}"
+[net]
+offline = true
+"""
+
+
+def environment(steps):
+    """The environment of a build; None if the crates cannot be copied."""
+    home, crates = HOME / "home", HOME / "crates"
+    command = ["cargo", "vendor", "--locked", "--versioned-dirs", crates]
+    if not steps.run("cargo vendor", command).ok:
+        return None
+    home.mkdir(parents=True, exist_ok=True)
+    # Slashes, because a backslash begins an escape in TOML.
+    (home / "config.toml").write_text(CONFIG.format(crates.as_posix()))
+    return {
+        "CARGO_HOME": str(home),
+        "CARGO_TARGET_DIR": str(HOME / "target"),
+        "SOURCE_DATE_EPOCH": call(["git", "log", "-1", "--format=%ct"]).text.strip(),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags({"safemap": ROOT, "crates": crates})),
+    }
+
+
+def flags(folders):
+    """The flags of rustc that replace the paths of folders by names."""
+    return [f"--remap-path-prefix={path}={name}" for name, path in folders.items()]
