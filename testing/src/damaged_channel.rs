@@ -36,7 +36,7 @@ pub fn use_damaged_channel(bytes: &[u8]) {
     for _ in 0..steps.byte() % 8 {
         damage(&map, &mut steps);
     }
-    let (stop, seed, is_busy) = (Stop::default(), steps.byte(), !steps.byte().is_multiple_of(4));
+    let (stop, seed, is_busy) = (Stop::default(), steps.byte(), steps.byte() % 4 != 0);
     thread::scope(|scope| {
         let _stop = stop.set_on_drop();
         if is_busy {
@@ -103,7 +103,7 @@ fn use_file(file: File, map: &Map, steps: &mut Decoder<'_>) -> Result<()> {
         let done = call(&channel, &mut sender, &mut receiver, steps);
         let taken = start.elapsed();
         assert!(taken < LONGEST_CALL, "a call took {taken:?}: {done:?}");
-        if steps.byte().is_multiple_of(4) {
+        if steps.byte() % 4 == 0 {
             damage(map, steps);
         }
     }

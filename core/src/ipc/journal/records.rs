@@ -199,7 +199,7 @@ pub(super) fn header_at<S: Storage>(storage: &S, start: usize) -> Result<u64, S:
 
 /// Whether a record can begin at this offset.
 pub(super) fn is_start(at: u64) -> bool {
-    at.is_multiple_of(WORD as u64) && at >= RECORDS as u64
+    at % WORD as u64 == 0 && at >= RECORDS as u64
 }
 
 /// Loads an offset of the file, if a record can begin there, or end at the end of the file.

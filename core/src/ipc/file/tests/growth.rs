@@ -103,8 +103,8 @@ fn an_operation_that_the_descriptor_does_not_allow_is_an_error() {
     let file = File::open(file.path()).unwrap();
     let error = extend("append", sys::borrow(&file), 1).unwrap_err();
     assert!(matches!(error, Error::Os { call: "append", .. }), "{error}");
-    let (reader, _writer) = std::io::pipe().unwrap();
-    let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+    let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let pipe = File::from(std::os::fd::OwnedFd::from(socket));
     let error = sync_data("sync", sys::borrow(&pipe)).unwrap_err();
     assert!(matches!(error, Error::Os { call: "sync", .. }), "{error}");
 }

@@ -281,8 +281,8 @@ mod unix {
         let error = open_or_create(Path::new("/dev/null")).unwrap_err();
         let is_format = matches!(error, Error::Format { cause: FormatError::NotSafemap, .. });
         assert!(is_format, "{error}");
-        let (reader, _writer) = std::io::pipe().unwrap();
-        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(socket));
         let error = adopt(pipe, KIND, Some(SMALL)).unwrap_err();
         let is_format = matches!(error, Error::Format { cause: FormatError::NotSafemap, .. });
         assert!(is_format, "{error}");

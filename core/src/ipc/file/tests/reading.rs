@@ -247,8 +247,8 @@ mod unix {
         let device = open_for_reading(Path::new("/dev/null"));
         assert_eq!(refusal(device), FormatError::NotSafemap);
         // Reading one would wait for a writer.
-        let (reader, _writer) = std::io::pipe().unwrap();
-        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(socket));
         assert_eq!(refusal(super::adopt_for_reading(pipe)), FormatError::NotSafemap);
     }
 

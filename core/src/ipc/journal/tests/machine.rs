@@ -221,7 +221,7 @@ impl Machine {
         let mut index = 0;
         for piece in pending {
             let is_kept = if piece.is_hint() {
-                mask.count_ones().is_multiple_of(2)
+                mask.count_ones() % 2 == 0
             } else {
                 index += 1;
                 mask & (1 << (index - 1)) != 0
