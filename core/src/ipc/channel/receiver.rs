@@ -7,8 +7,10 @@ use super::{
     shared::{Shared, Waiter, ensure_locked},
     side::Side,
 };
+#[cfg(any(doc, feature = "python-internals"))]
+use crate::Error;
 use crate::{
-    Error, Result,
+    Result,
     ipc::{
         MutexGuard, event_count,
         patience::Patience,
