@@ -7,7 +7,7 @@ use super::{
     super::{
         Geometry, Kind,
         create::{Prepared, Request, prepare},
-        header::{COMPLETE, Header, LEN, STATE},
+        header::{COMPLETE, Header, IN_CREATION, LEN, STATE},
         refusal::Refusal,
     },
     FILE, SMALL,
@@ -34,7 +34,7 @@ fn used(geometry: Geometry, kind: Kind) -> Vec<u8> {
 
 fn incomplete(geometry: Geometry) -> Vec<u8> {
     let mut bytes = used(geometry, Kind::Channel);
-    bytes[STATE] = 1;
+    bytes[STATE..LEN].copy_from_slice(&IN_CREATION);
     bytes
 }
 
