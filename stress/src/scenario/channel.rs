@@ -125,7 +125,7 @@ pub(crate) fn stopped(settings: &Settings) -> Result {
 
 /// Has a claim and a message for 200 ms, then completes both.
 fn own_both(stage: &Stage) -> Result<()> {
-    let channel = open(&stage)?;
+    let channel = open(stage)?;
     let (mut sender, mut receiver) = (channel.sender()?, channel.receiver()?);
     sender.send(b"first")?;
     let (claim, message) = (sender.claim(7)?, receiver.peek()?);
@@ -163,7 +163,7 @@ fn create(settings: &Settings, path: &Path) -> i32 {
 
 /// Sends messages until the process is killed or the scenario ends.
 fn send(stage: &Stage, id: u64) -> Result<()> {
-    let (channel, counts) = (open(&stage)?, stage.counts());
+    let (channel, counts) = (open(stage)?, stage.counts());
     let mut sender = channel.sender()?;
     stage.hide_tokens()?;
     let parent = parent_id();
@@ -184,7 +184,7 @@ fn send(stage: &Stage, id: u64) -> Result<()> {
 
 /// Receives messages, and counts them, until the process is killed.
 fn receive(stage: &Stage) -> Result<()> {
-    let (channel, counts) = (open(&stage)?, stage.counts());
+    let (channel, counts) = (open(stage)?, stage.counts());
     let (mut receiver, mut bytes) = (channel.receiver()?, Vec::new());
     stage.hide_tokens()?;
     let parent = parent_id();
@@ -201,7 +201,7 @@ fn receive(stage: &Stage) -> Result<()> {
 
 /// Checks all messages until the scenario ends: none is torn, lost or out of order.
 fn check_all(stage: &Stage) -> Result<()> {
-    let (channel, counts) = (open(&stage)?, stage.counts());
+    let (channel, counts) = (open(stage)?, stage.counts());
     let (mut receiver, mut bytes) = (channel.receiver()?, Vec::new());
     stage.hide_tokens()?;
     let (parent, mut next) = (parent_id(), BTreeMap::new());
