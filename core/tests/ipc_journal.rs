@@ -563,4 +563,21 @@ mod recovered {
         assert_eq!(u128::from(first) as u32, u128::from(second) as u32, "recoveries");
         assert_eq!(read_all(&journal), [&b"first"[..], b"second"]);
     }
+
+    #[test]
+    fn a_reader_from_before_a_recovery_waits_no_longer_than_its_timeout() {
+        succeeds_in_child(|| {
+            let folder = Folder::new();
+            folder.journal().writer().unwrap().append(b"first").unwrap();
+            reboot(&folder);
+            let mut following = folder.read_only().reader(ReadFrom::Start).unwrap();
+            assert_eq!(read(&mut following).1, b"first");
+
+            let journal = folder.journal();
+            let mut record = Vec::new();
+            assert_eq!(following.next_timeout(&mut record, BRIEFLY).unwrap(), None);
+            journal.writer().unwrap().append(b"second").unwrap();
+            assert_eq!(read(&mut following).1, b"second");
+        });
+    }
 }

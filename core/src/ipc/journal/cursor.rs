@@ -111,7 +111,7 @@ impl Cursor {
         for _ in 0..ATTEMPTS {
             self.seen = header_at(storage, self.start)?;
             if self.seen == 0 {
-                return Ok(Next::Nothing);
+                return self.end(storage);
             }
             if let Some(next) = self.read_good(storage, checksum, buffer)? {
                 return Ok(next);
@@ -123,6 +123,15 @@ impl Cursor {
             }
         }
         Err(storage.corrupt(self.start))
+    }
+
+    /// There was no header.
+    fn end<S: Storage>(&mut self, storage: &S) -> Result<Next, S::Error> {
+        if !self.is_settled {
+            // `has_changed` compares with this epoch: a recovery must not count twice.
+            self.look(storage)?;
+        }
+        Ok(Next::Nothing)
     }
 
     /// Reads the record with the header that was seen. Returns `None` if it is not good.
