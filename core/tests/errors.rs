@@ -96,6 +96,8 @@ fn the_texts_of_errors_end_without_a_full_stop() {
         Error::Format { call: "open", cause: FormatError::NotSafemap },
         Error::Disconnected { died: false },
         Error::Disconnected { died: true },
+        Error::Cut { offset: 4096 },
+        Error::Finished,
         Error::TooManyProcesses { limit: 64 },
         Error::Unaligned { call: "map", offset: 1, multiple: 4096 },
         Error::Damaged { offset: 7 },

@@ -22,7 +22,8 @@ use safemap::{
 use safemap_testing::{
     namespace::mount_memory,
     noise,
-    process::{Fork, drop_root_rights},
+    process::{Fork, drop_root_rights, fork_without_handlers},
+    signal::exit,
     succeeds_in_child,
 };
 use tempfile::TempDir;
@@ -332,6 +333,28 @@ fn a_forked_child_appends_with_the_writer_that_it_inherits() {
 }
 
 #[test]
+fn a_child_that_is_forked_between_two_records_does_not_append() {
+    succeeds_in_child(|| {
+        let folder = Folder::new();
+        let journal = folder.journal();
+        let mut child = None;
+        let records = (0..3).map(|number| {
+            if number == 1 {
+                child = Some(fork_without_handlers());
+            }
+            [number; 100]
+        });
+        let appended = journal.writer().unwrap().append_many(records);
+        if child == Some(0) {
+            exit(i32::from(!matches!(appended, Ok(1))));
+        }
+        assert_eq!(appended.unwrap(), 3);
+        assert!(Fork::of(child.unwrap()).wait().unwrap().success());
+        assert_eq!(read_all(&journal), [[0; 100], [1; 100], [2; 100]]);
+    });
+}
+
+#[test]
 fn a_killed_writer_leaves_no_trace() {
     succeeds_in_child(|| {
         let folder = Folder::new();
@@ -352,6 +375,43 @@ fn a_killed_writer_leaves_no_trace() {
         }
         assert!(next.len() > 20, "{} writers have written", next.len());
     });
+}
+
+/// What `cp` makes: the words of the beginning are older than the records.
+#[test]
+fn a_copy_of_a_journal_in_use_can_be_used() {
+    let folder = Folder::new();
+    let mut writer = folder.journal().writer().unwrap();
+    writer.append(b"first").unwrap();
+    let mut copied = fs::read(folder.path()).unwrap()[..4096].to_vec();
+    writer.append_many(["second", "third", "fourth"]).unwrap();
+    copied.extend(&fs::read(folder.path()).unwrap()[4096..]);
+    let copy = Folder::new();
+    fs::write(copy.path(), copied).unwrap();
+
+    let journal = copy.journal();
+    let mut end = copy.read_only().reader(ReadFrom::End).unwrap();
+    assert_eq!(end.try_next(&mut Vec::new()).unwrap(), None, "these are all records");
+    let mut writer = journal.writer().unwrap();
+    writer.append(b"fifth").unwrap();
+    writer.sync().unwrap();
+    assert_eq!(read(&mut end).1, b"fifth");
+    assert_eq!(read_all(&journal).len(), 5);
+}
+
+#[test]
+fn records_that_became_zeros_are_damage() {
+    let folder = Folder::new();
+    let journal = folder.journal();
+    let mut writer = journal.writer().unwrap();
+    let lost = writer.append_many(["kept"]).and_then(|_| writer.append(b"lost")).unwrap();
+    let mut reader = folder.read_only().reader(ReadFrom::Start).unwrap();
+    read(&mut reader);
+    folder.file().write_all_at(&[0; 8], (u128::from(lost) >> 32) as u64).unwrap();
+    for timeout in [Duration::ZERO, BRIEFLY] {
+        let error = reader.next_timeout(&mut Vec::new(), timeout).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -22,6 +22,12 @@ use crate::{
 pub struct Fork(libc::pid_t);
 
 impl Fork {
+    /// The child with this process id, such as [`fork_without_handlers`] returns it.
+    #[must_use]
+    pub fn of(pid: libc::c_long) -> Fork {
+        Fork(pid as libc::pid_t)
+    }
+
     /// Runs `work` in a copy of this process. Its result is the child's exit status.
     ///
     /// A panic in the child ends it with status 101. Nothing of the parent is dropped there.

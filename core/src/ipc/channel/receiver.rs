@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Frame},
-    shared::{Shared, Waiter, ensure_locked},
+    shared::{Shared, Waiter},
     side::Side,
 };
 #[cfg(any(doc, feature = "python-internals"))]
@@ -483,7 +483,7 @@ impl Message<'_> {
     ///
     /// See [`Receiver::peek`].
     pub fn accept(self) -> Result<()> {
-        ensure_locked(&self.guard, "accept")?;
+        self.guard.ensure_owned("accept")?;
         let memory = self.receiver.shared.file.memory("accept");
         self.receiver.take(&memory, self.guard, &self.frame, 1)
     }

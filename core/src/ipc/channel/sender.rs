@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, io, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Full, Mark, Room},
-    shared::{Shared, Waiter, ensure_locked},
+    shared::{Shared, Waiter},
     side::Side,
 };
 use crate::{
@@ -313,7 +313,9 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn send(&mut self, message: &[u8]) -> Result<()> {
         let (sender, len) = (self.sender, message.len());
-        if self.guard.is_some() && len <= sender.shared.ring.longest() {
+        // In a child that `messages` has forked, the guard is its parent's.
+        let is_locked = self.guard.as_ref().is_some_and(MutexGuard::is_of_this_process);
+        if is_locked && len <= sender.shared.ring.longest() {
             if let Ok(room) = sender.reserve_locked(&self.memory, len)? {
                 return self.publish(&room, message);
             }
@@ -439,7 +441,7 @@ impl Claim<'_> {
     /// See [`Sender::claim`].
     pub fn commit(self) -> Result<()> {
         let sender = self.sender;
-        ensure_locked(&self.guard, "commit")?;
+        self.guard.ensure_owned("commit")?;
         let memory = sender.shared.file.memory("commit");
         sender.publish(&memory, &self.room)?;
         drop(self);

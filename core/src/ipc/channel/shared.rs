@@ -96,15 +96,6 @@ impl Shared {
 
 /// How long a fork waits for the lock of the file.
 const SOON: Duration = Duration::from_millis(20);
-/// Fails in a forked child that inherits the guard.
-pub(super) fn ensure_locked(guard: &MutexGuard<'_>, call: &'static str) -> Result<()> {
-    match guard.is_of_this_process() {
-        true => Ok(()),
-        false => Err(Error::Os { call, source: std::io::Error::other(OF_PARENT) }),
-    }
-}
-
-const OF_PARENT: &str = "the parent of this process has the lock";
 
 /// A handle, as it waits on its side.
 #[derive(Debug)]

@@ -18,7 +18,7 @@
 use super::{
     chain::Chain,
     epoch::{Epoch, State},
-    layout::{RECORDS, SYNCED},
+    layout::{RECORDS, SYNCED, TAIL},
     position::Position,
     records::{Checksum, Record, header_at, is_start, offset_at, tail},
     storage::Storage,
@@ -98,6 +98,15 @@ impl Cursor {
     /// The length of the next record, if there is one.
     pub(crate) fn next_len<S: Storage>(&self, storage: &S) -> Result<usize, S::Error> {
         Ok(Record { start: self.start, header: header_at(storage, self.start)? }.len())
+    }
+
+    /// Fails if [`Cursor::read`] has returned [`Next::Nothing`] where a record must be. Loads a
+    /// word that writers change.
+    pub(crate) fn check_end<S: Storage>(&self, storage: &S) -> Result<(), S::Error> {
+        let is_damaged = self.is_settled
+            && storage.load(TAIL)? > self.start as u64
+            && header_at(storage, self.start)? == 0;
+        if is_damaged { Err(storage.corrupt(self.start)) } else { Ok(()) }
     }
 
     /// Reads the next record to the buffer, and moves behind it.

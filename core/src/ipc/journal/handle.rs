@@ -26,7 +26,7 @@ use crate::{Result, sys::BorrowedFile};
 ///
 /// # Limits
 ///
-/// A record has at most 4 GiB − 8 bytes. The format is the same on all systems, in the byte order
+/// A record has at most 4 GiB − 32 bytes. The format is the same on all systems, in the byte order
 /// of the machine. A process that can write to the file can damage the journal; readers then get
 /// [`Error::Corrupt`](crate::Error::Corrupt).
 ///

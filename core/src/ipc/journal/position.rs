@@ -14,6 +14,8 @@ use std::fmt;
 /// A power failure may remove records that were not [synced](super::JournalWriter::sync). Their
 /// positions are [`Error::Cut`](crate::Error::Cut) then, and never mean another record.
 ///
+/// It has no name of its journal: that of another one, or of a copy of the file, may fit a record.
+///
 /// # Examples
 ///
 /// A position is a number of 96 bits, which can be saved:

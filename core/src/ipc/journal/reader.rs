@@ -182,7 +182,9 @@ impl JournalReader {
                     return Ok(Some(position));
                 }
                 Next::Finished => return Err(Error::Finished),
-                Next::Nothing if patience.is_none() => return Ok(None),
+                Next::Nothing if patience.is_none() => {
+                    return self.cursor.check_end(&memory).map(|()| None);
+                }
                 Next::Nothing => {}
             }
             if !self.wait(&memory, patience)? {
@@ -199,6 +201,7 @@ impl JournalReader {
             return Ok(true);
         }
         for round in 0.. {
+            self.cursor.check_end(memory)?;
             let (word, longest) = self.announce(memory)?;
             let left = patience.left();
             if is_ready()? || left.is_some_and(|left| left.is_zero()) {

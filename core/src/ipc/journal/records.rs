@@ -20,7 +20,7 @@
 //! | writer, has the writers' mutex | crash behind it |
 //! |---|---|
 //! | J0 if the owner of the mutex has crashed, add 1 to `TAKEOVERS` | nothing |
-//! | J0 read `TAIL` and the header there; if that is not 0, move `TAIL` behind the record | nothing |
+//! | J0 read `TAIL` and the header there; while that is not 0, go behind the record; store `TAIL` | nothing |
 //! | J1 extend the file, with 8 bytes for the word behind the record | a longer file |
 //! | J2 copy the payload; store the checksum | bytes that no process reads |
 //! | J3 store 0 behind the record | the same |
@@ -30,8 +30,8 @@
 //! Why this is right:
 //!
 //! - J3 comes before J4. Otherwise a reader would take bytes of a crashed writer for a header.
-//! - J0 stores the tail before anything else. So it is at most one record behind, and `sync` finds
-//!   all records without the mutex.
+//! - J0 stores the tail before anything else. So it is at most one record behind, but in a copy of
+//!   the file, whose first words may be older than its records. There it is any number behind.
 //! - `TAIL` never moves behind an end mark, so that J0 finds that.
 //! - A writer that crashed before J4 may have left a payload with its checksum, and the next record
 //!   there may have the same length. A header without the number of takeovers would fit both, and a
@@ -225,22 +225,30 @@ pub(crate) fn tail<S: Storage>(storage: &S, checksum: Checksum) -> Result<Tail, 
     let at = offset_at(storage, TAIL)?.ok_or_else(|| storage.corrupt(TAIL))?;
     match header_at(storage, at)? {
         0 => Ok(Tail { at, is_finished: false }),
-        header => behind_record(storage, checksum, at, header),
+        header => behind_records(storage, checksum, at, header),
     }
 }
 
-/// The tail is one record behind if a writer has crashed, or is between J4 and J5.
+/// The tail is one record behind if a writer has crashed, or is between J4 and J5. It may be more
+/// behind in a copy of the file: programs copy the words before the records. If it has moved, other
+/// writers append, and need not be followed.
 #[cold]
-fn behind_record<S: Storage>(
+fn behind_records<S: Storage>(
     storage: &S,
     checksum: Checksum,
-    at: usize,
-    header: u64,
+    mut at: usize,
+    mut header: u64,
 ) -> Result<Tail, S::Error> {
-    let record = Record::find(storage, at, header)?.ok_or_else(|| storage.corrupt(at))?;
-    record.check(storage, checksum)?.ok_or_else(|| storage.corrupt(at))?;
-    let is_finished = record.is_end_mark();
-    Ok(Tail { at: if is_finished { at } else { record.end() }, is_finished })
+    while header != 0 {
+        let record = Record::find(storage, at, header)?.ok_or_else(|| storage.corrupt(at))?;
+        record.check(storage, checksum)?.ok_or_else(|| storage.corrupt(at))?;
+        if record.is_end_mark() {
+            return Ok(Tail { at, is_finished: true });
+        }
+        at = record.end();
+        header = if storage.load(TAIL)? < at as u64 { header_at(storage, at)? } else { 0 };
+    }
+    Ok(Tail { at, is_finished: false })
 }
 
 /// Appends records. Only the thread that has the writers' mutex has one.
@@ -283,9 +291,6 @@ impl<'a, S: Storage> Appender<'a, S> {
         let recoveries = epoch::recoveries(storage)?;
         if storage.load(TAIL)? != start as u64 {
             storage.store(TAIL, start as u64)?;
-            if header_at(storage, start)? != 0 {
-                return Err(storage.corrupt(start));
-            }
         }
         let takeovers = storage.load(TAKEOVERS)? & TAKEOVERS_MASK;
         let header = IS_RECORD | takeovers << TAKEOVERS_SHIFT;

@@ -58,15 +58,15 @@ impl JournalWriter {
     ///
     /// See [`Journal`](super::Journal).
     pub fn append(&mut self, record: &[u8]) -> Result<Position> {
-        self.append_with("append", |mut appender| append(&mut appender, record))
+        self.append_with("append", |mut appender, _| append(&mut appender, record))
     }
 
     /// Appends several records, which takes less time than as many calls. Returns how many were
     /// appended.
     ///
     /// No records of other writers come in between. Other writers wait while `records` makes the
-    /// next one: an iterator that waits for input belongs into a loop of
-    /// [`append`](JournalWriter::append).
+    /// next one: an iterator that waits for input, or that appends to the same journal, belongs
+    /// into a loop of [`append`](JournalWriter::append).
     ///
     /// If this process crashes during the call, the first records may be there without the others.
     ///
@@ -91,7 +91,7 @@ impl JournalWriter {
         &mut self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<usize> {
-        self.append_with("append_many", |appender| append_all(appender, records))
+        self.append_with("append_many", |appender, guard| append_all(appender, guard, records))
     }
 
     /// Waits until all records are on the disk that were appended before the call, by any process.
@@ -142,13 +142,13 @@ impl JournalWriter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn finish(&mut self) -> Result<()> {
-        self.append_with("finish", |appender| appender.finish())
+        self.append_with("finish", |appender, _| appender.finish())
     }
 
     fn append_with<R>(
         &self,
         call: &'static str,
-        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>, &MutexGuard<'_>) -> Result<R>,
     ) -> Result<R> {
         let memory = self.log.memory(call);
         let guard = self.log.lock_writers()?;
@@ -160,11 +160,11 @@ impl JournalWriter {
         &self,
         memory: &Viewed<'_>,
         guard: MutexGuard<'_>,
-        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>, &MutexGuard<'_>) -> Result<R>,
     ) -> Result<R> {
         let appender = Appender::new(memory, self.log.checksum, guard.owner_died())?;
         guard.mark_consistent();
-        let appended = append(appender.ok_or(Error::Finished)?);
+        let appended = append(appender.ok_or(Error::Finished)?, &guard);
         drop(guard);
         event_count::notify(memory, EVENTS)?;
         appended
@@ -182,14 +182,14 @@ impl JournalWriter {
         let memory = self.log.memory("append");
         let Some(guard) = self.log.try_lock_writers()? else { return Ok(None) };
         let length = length(record)?;
-        self.append_locked(&memory, guard, |mut appender| {
+        self.append_locked(&memory, guard, |mut appender, _| {
             appender.fits(length).then(|| append(&mut appender, record)).transpose()
         })
     }
 
     /// [`JournalWriter::append`] with a limit for the wait.
     pub fn append_timeout(&mut self, record: &[u8], wait: Duration) -> Result<Option<Position>> {
-        self.append_within("append", wait, |mut appender| append(&mut appender, record))
+        self.append_within("append", wait, |mut appender, _| append(&mut appender, record))
     }
 
     /// [`JournalWriter::append_many`] with a limit for the wait.
@@ -198,12 +198,14 @@ impl JournalWriter {
         records: impl IntoIterator<Item = R>,
         wait: Duration,
     ) -> Result<Option<usize>> {
-        self.append_within("append_many", wait, |appender| append_all(appender, records))
+        self.append_within("append_many", wait, |appender, guard| {
+            append_all(appender, guard, records)
+        })
     }
 
     /// [`JournalWriter::finish`] with a limit for the wait.
     pub fn finish_timeout(&mut self, wait: Duration) -> Result<Option<()>> {
-        self.append_within("finish", wait, |appender| appender.finish())
+        self.append_within("finish", wait, |appender, _| appender.finish())
     }
 
     /// [`JournalWriter::sync`] with a limit for the wait for calls of other threads.
@@ -218,7 +220,7 @@ impl JournalWriter {
         &self,
         call: &'static str,
         wait: Duration,
-        append: impl FnOnce(Appender<'_, Viewed<'_>>) -> Result<R>,
+        append: impl FnOnce(Appender<'_, Viewed<'_>>, &MutexGuard<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         let memory = self.log.memory(call);
         let Some(guard) = self.log.lock_writers_timeout(wait)? else { return Ok(None) };
@@ -242,11 +244,14 @@ fn length(record: &[u8]) -> Result<Length> {
 /// Returns how many were appended. The error of a later record than the first is dropped.
 fn append_all<R: AsRef<[u8]>>(
     mut appender: Appender<'_, Viewed<'_>>,
+    guard: &MutexGuard<'_>,
     records: impl IntoIterator<Item = R>,
 ) -> Result<usize> {
     let mut count = 0;
     for record in records {
-        match append(&mut appender, record.as_ref()) {
+        // `records` may have forked, and this may be the child.
+        let owned = guard.ensure_owned("append_many");
+        match owned.and_then(|()| append(&mut appender, record.as_ref())) {
             Ok(_) => count += 1,
             Err(_) if count > 0 => break,
             Err(error) => return Err(error),

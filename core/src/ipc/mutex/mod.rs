@@ -320,6 +320,15 @@ impl MutexGuard<'_> {
         fork::current() == self.locked.owner.forks
     }
 
+    /// Fails in a forked child that inherits the guard.
+    #[inline]
+    pub(super) fn ensure_owned(&self, call: &'static str) -> Result<()> {
+        match self.is_of_this_process() {
+            true => Ok(()),
+            false => Err(Error::Os { call, source: io::Error::other(OF_PARENT) }),
+        }
+    }
+
     #[inline]
     fn release(&self) -> Result<()> {
         if !self.is_of_this_process() {
@@ -344,6 +353,7 @@ impl MutexGuard<'_> {
     }
 }
 
+const OF_PARENT: &str = "the parent of this process has the lock";
 const UNLOCK: &str = "unlock";
 const TAKEN_OVER: &str = "another process has taken the lock over: this one counted as crashed";
 
