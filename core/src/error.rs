@@ -391,7 +391,7 @@ impl fmt::Display for Error {
             }
             Error::Format { call, cause } => write!(f, "{call}: {cause}"),
             Error::Cut { offset } => {
-                write!(f, "the journal has no such record at {offset}, or a power failure removed it")
+                write!(f, "no such record at {offset}, or a power failure has removed it")
             }
             Error::Finished => f.write_str("the journal is finished"),
             Error::Disconnected { died: false } => {
