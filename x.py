@@ -6,14 +6,17 @@ import os
 import sys
 
 from tools import (
+    api,
     bench,
     conda,
     cross,
     debian,
     debian_pythons,
+    dependencies,
     generated,
     import_cycles,
     linking,
+    lowest,
     memmap2,
     package,
     packages,
@@ -44,6 +47,8 @@ def lint(steps, options=None):
         part.lint(steps)
     import_cycles.run(steps)
     generated.lint(steps)
+    dependencies.lint(steps)
+    api.lint(steps)
 
 
 def setup_cross(steps, options):
@@ -80,6 +85,8 @@ def release_check(steps, options):
     windows.run(steps, options_of(windows, "--python"))
     memmap2.run(steps)
     conda.run(steps)
+    lowest.run(steps, options_of(lowest))
+    api.semver(steps)
     packages.run(steps)
     cross.run(steps, options_of(cross))
 
@@ -95,6 +102,10 @@ TOOLS = [
     ("lint", "check format, lints, documentation and prose", lint, none),
     ("stubs", "compare the .pyi with the package and with typeshed", stubs.run, none),
     ("generate", "write what is made of the README and addresses", generated.run, none),
+    ("api", "write the listing of the public API", api.run, none),
+    ("semver", "compare the API with that of the last release", api.semver, none),
+    ("dependencies", "check them with cargo-deny", dependencies.run, dependencies.options),
+    ("lowest", "build with the lowest versions that are declared", lowest.run, lowest.options),
     ("wheel", "build a wheel for this CPython", package.run, package.options),
     ("conda", "build the conda package, or check its recipe", conda.run, none),
     ("package", "build, test and check all packages", packages.run, none),

@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import tomllib
 
 from tools import interpreters
 from tools.steps import ROOT, TARGET, call, flag, show
 
+PROJECT = tomllib.loads((ROOT / "python" / "pyproject.toml").read_text(encoding="utf-8"))
+# Maturin, which the package's build backend requires.
+BUILD = PROJECT["dependency-groups"]["build"]
 # numpy is for type checks of `safemap.numpy`.
-REQUIREMENTS = ["maturin>=1.9,<2", "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
+REQUIREMENTS = [*BUILD, "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
 # Without one of these its tests are skipped.
 TESTED = ["numpy", "pandas"]
 

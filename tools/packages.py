@@ -53,8 +53,7 @@ def run(steps, options=None):
     generated.lint(steps)
     for address in project.placeholders():
         print(f"               the packages have a placeholder as address: {address}")
-    for old in (SOURCE, CARGO / "package"):
-        shutil.rmtree(str(old), ignore_errors=True)
+    shutil.rmtree(str(CARGO / "package"), ignore_errors=True)
     built = crates(steps, project.version) + python_packages(steps)
     lint(steps, [it.file for it in built if it.file.suffix != ".crate"])
     print("\n| file | tag | size | tests passed |\n|---|---|---|---|")
@@ -131,21 +130,22 @@ def wheel(steps, folder, it, words, env):
     return tested(steps, folder, it, file, file, python_tests.TESTS) if file else None
 
 
-def source(steps, folder, env):
+def source(steps, folder, env, out=SOURCE):
     """Builds the source package, and a wheel from it, with which the tests in it run."""
     it = interpreters.host()
-    words = ["sdist", "--manifest-path", ROOT / "python" / "Cargo.toml", "--out", SOURCE]
+    shutil.rmtree(str(out), ignore_errors=True)
+    words = ["sdist", "--manifest-path", ROOT / "python" / "Cargo.toml", "--out", out]
     if not steps.run("source package", [package.maturin_of(folder), *words], env).ok:
         return None
-    file = next(SOURCE.glob("*.tar.gz"))
-    unpack(file, SOURCE)
+    file = next(out.glob("*.tar.gz"))
+    unpack(file, out)
     # As `pip install` does without a wheel, but with the maturin that is here.
     command = [*interpreters.pip(it), "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
     path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", "")])
     env = {**env, "PYTHONPATH": str(folder), "PATH": path}
-    made = steps.run("wheel from source package", [*command, "--wheel-dir", SOURCE, file], env)
-    wheel = next(SOURCE.glob("*.whl")) if made.ok else None
-    tests = SOURCE / file.name.removesuffix(".tar.gz") / "python" / "tests"
+    made = steps.run("wheel from source package", [*command, "--wheel-dir", out, file], env)
+    wheel = next(out.glob("*.whl")) if made.ok else None
+    tests = out / file.name.removesuffix(".tar.gz") / "python" / "tests"
     return tested(steps, folder, it, file, wheel, tests)
 
 

@@ -18,7 +18,7 @@ use safemap_testing::{
     PAGE, Stop, TempFile, output_of_child, pattern,
     process::Fork,
     restore_beside_cuts,
-    signal::{alternate_stack, install_plain},
+    signal::{alternate_stack, install_plain, set_timer},
     succeeds_in_child,
 };
 
@@ -346,7 +346,7 @@ fn a_signal_handler_faults_during_a_repair_on_its_thread() {
         let page = CALLS.fetch_add(1, SeqCst) % PAGES;
         // SAFETY: the map outlives the timer. The test is about a missing page there.
         unsafe { BASE.load(SeqCst).wrapping_add(page * PAGE).read_volatile() };
-        set_timer(100);
+        set_timer(100, 0);
     }
     let child = Fork::run(|| {
         let file = TempFile::new(&pattern(PAGES * PAGE));
@@ -355,28 +355,18 @@ fn a_signal_handler_faults_during_a_repair_on_its_thread() {
         // Three signal frames do not fit on the one that Rust gives to a thread.
         alternate_stack(Some(1 << 18));
         install_plain(libc::SIGALRM, read_a_page, libc::SA_RESTART);
-        set_timer(100);
+        set_timer(100, 0);
         while CALLS.load(SeqCst) < 5000 {
             file.set_len(0);
             (0..PAGES).for_each(|page| assert_eq!(read_directly(&map, page * PAGE), 0));
             file.set_len((PAGES * PAGE) as u64);
             map.restore().unwrap();
         }
-        set_timer(0);
+        set_timer(0, 0);
         0
     });
     let status = child.unwrap().wait_timeout(Duration::from_secs(60)).unwrap();
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
-}
-
-/// Sends SIGALRM to this process once, after so many microseconds; with 0, never.
-///
-/// Async-signal-safe.
-fn set_timer(microseconds: libc::suseconds_t) {
-    let time = |microseconds| libc::timeval { tv_sec: 0, tv_usec: microseconds };
-    let timer = libc::itimerval { it_interval: time(0), it_value: time(microseconds) };
-    // SAFETY: `timer` is initialised. The previous one is not requested.
-    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
 
 /// Threads fault in some maps while others are created and dropped. The handler must not find a

@@ -5,6 +5,8 @@
 
 use std::{io, mem, ptr};
 
+#[cfg(not(target_os = "linux"))]
+use libc::setitimer;
 use libc::{c_int, c_void, sigaction, siginfo_t};
 
 /// A handler for `SA_SIGINFO`.
@@ -82,4 +84,20 @@ pub fn alternate_stack(size: Option<usize>) {
 pub fn exit(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(status) }
+}
+
+#[cfg(target_os = "linux")]
+unsafe extern "C" {
+    // The lowest version of libc that the crate permits lacks it on Linux.
+    fn setitimer(which: c_int, new: *const libc::itimerval, old: *mut libc::itimerval) -> c_int;
+}
+
+/// Sends SIGALRM to this process after so many microseconds, and then every `interval`; 0 is never.
+///
+/// Async-signal-safe.
+pub fn set_timer(first: libc::suseconds_t, interval: libc::suseconds_t) {
+    let time = |microseconds| libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: time(interval), it_value: time(first) };
+    // SAFETY: `timer` is initialised. The previous one is not requested.
+    assert_eq!(unsafe { setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }

@@ -19,7 +19,7 @@ use libc::{c_int, c_void, siginfo_t};
 use safemap::Map;
 use safemap_testing::{
     TempFile,
-    signal::{call, exit, install_plain, raise, replace, set},
+    signal::{call, exit, install_plain, raise, replace, set, set_timer},
     succeeds_in_child,
 };
 
@@ -129,14 +129,6 @@ extern "C" fn check_stack(_: c_int) {
     ALARMS.fetch_add(1, SeqCst);
 }
 
-/// Raises SIGALRM every few microseconds.
-fn start_timer() {
-    let time = libc::timeval { tv_sec: 0, tv_usec: 20 };
-    let timer = libc::itimerval { it_interval: time, it_value: time };
-    // SAFETY: `timer` is initialised.
-    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
-}
-
 fn repeat_for(time: Duration, mut work: impl FnMut()) {
     let end = Instant::now() + time;
     while Instant::now() < end {
@@ -150,7 +142,7 @@ fn a_handler_that_interrupts_the_librarys_does_not_run_on_its_alternate_stack() 
     succeeds_in_child(|| {
         let (map, _file) = truncated_map();
         install_plain(libc::SIGALRM, check_stack, libc::SA_RESTART);
-        start_timer();
+        set_timer(20, 20);
         repeat_for(Duration::from_millis(500), || assert_fault(&map));
         assert!(ALARMS.load(SeqCst) > 0 && !IS_ON_ALTERNATE_STACK.load(SeqCst));
         // Rust's `exit` frees the alternate stack of the first thread, which may get an alarm.
@@ -177,7 +169,7 @@ fn a_call_that_faults_in_a_handler_does_not_wait_for_the_call_that_it_interrupte
         });
         let (map, _) = INTERRUPTED.get_or_init(truncated_map);
         install_plain(libc::SIGALRM, fault_again, libc::SA_RESTART);
-        start_timer();
+        set_timer(20, 20);
         repeat_for(Duration::from_millis(1500), || assert_fault(map));
         exit(0);
     });
