@@ -13,6 +13,7 @@ from tools import (
     debian,
     debian_pythons,
     dependencies,
+    docs,
     generated,
     import_cycles,
     linking,
@@ -71,6 +72,7 @@ def ci(steps, options):
     lint(steps)
     test(steps, options_of(platforms))
     stubs.run(steps)
+    docs.run(steps)
     stress.run(steps, options_of(stress, "--quick"))
     linking.run(steps, options_of(linking, "--quick"))
     windows.run(steps, options_of(windows, "--core"))
@@ -80,6 +82,7 @@ def ci(steps, options):
 def release_check(steps, options):
     """Runs the checks that are too slow for `ci`."""
     bench.run(steps, options_of(bench, "--quick"))
+    docs.run(steps, options_of(docs, "--browser"))
     linking.run(steps, options_of(linking))
     python_tests.run(steps, options_of(python_tests, *debian_pythons.VERSIONS))
     windows.run(steps, options_of(windows, "--python"))
@@ -106,6 +109,7 @@ TOOLS = [
     ("semver", "compare the API with that of the last release", api.semver, none),
     ("dependencies", "check them with cargo-deny", dependencies.run, dependencies.options),
     ("lowest", "build with the lowest versions that are declared", lowest.run, lowest.options),
+    ("docs", "build the documentation site, check its spelling", docs.run, docs.options),
     ("wheel", "build a wheel for this CPython", package.run, package.options),
     ("conda", "build the conda package, or check its recipe", conda.run, none),
     ("package", "build, test and check all packages", packages.run, none),

@@ -1,4 +1,4 @@
-"""Writes what packages need, from the README, the licence, and the addresses of the project.
+"""Writes what packages need, from the README, the licence and addresses, and the plots.
 
 `python3 x.py generate` writes it; `x.py lint` fails if something is not up to date. `Cargo.toml` is
 the one place that has the addresses and the version.
@@ -9,6 +9,7 @@ import re
 import tomllib
 from email.utils import parseaddr
 
+from tools import plots
 from tools.steps import ROOT, Counts
 
 # A file that is copied, and the packages that contain it.
@@ -50,21 +51,28 @@ def texts(project):
     made = {path: read("LICENSE") for path in LICENCES}
     made.update((path, packaged(read(it), it, project)) for path, it in READMES.items())
     made.update((path, rewrite(read(path), project)) for path, rewrite in PARTS.items())
-    return made
+    return made | plots.texts()
 
 
 def packaged(text, source, project):
     """The text of a page as a package contains it: with absolute links."""
-    folder, text = posixpath.dirname(source), LEFT_OUT.sub("", text)
+    folder = posixpath.dirname(source)
+    moved = lambda path: project.file(posixpath.normpath(posixpath.join(folder, path)))
+    text = with_links(LEFT_OUT.sub("", text), moved)
+    return f"<!-- x.py generate makes this file from {source}. -->\n\n" + text
 
-    def absolute(match):
+
+def with_links(text, moved):
+    """A page with other relative links: `moved` returns the new path, or None to keep it."""
+
+    def link(match):
         path, mark, fragment = match.group(1).partition("#")
-        path = posixpath.normpath(posixpath.join(folder, path))
-        return f"]({project.file(path)}{mark}{fragment})"
+        path = moved(path)
+        return f"]({path}{mark}{fragment})" if path else match.group()
 
     parts = FENCE.split(text)
-    parts[::2] = [LINK.sub(absolute, part) for part in parts[::2]]
-    return f"<!-- x.py generate makes this file from {source}. -->\n\n" + "".join(parts)
+    parts[::2] = [LINK.sub(link, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def homepage(text, project):

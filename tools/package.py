@@ -13,7 +13,7 @@ BUILD = PROJECT["dependency-groups"]["build"]
 # numpy is for type checks of `safemap.numpy`.
 REQUIREMENTS = [*BUILD, "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
 # Without one of these its tests are skipped.
-TESTED = ["numpy", "pandas"]
+TESTED = ["numpy", "pandas", "tqdm"]
 
 
 def options(parser):

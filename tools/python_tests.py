@@ -83,7 +83,7 @@ def counts(text):
 
 def lint(steps):
     """Compiles each Python file, and checks names in it."""
-    folders = [ROOT / name for name in ("x.py", "tools", "python", "bench", "stress")]
+    folders = [ROOT / name for name in ("x.py", "tools", "docs", "python", "bench", "stress")]
     env = {"PYTHONPYCACHEPREFIX": str(TARGET / "pycache")}
     compiled = [sys.executable, "-W", "error", "-m", "compileall", "-q", *folders]
     steps.run("compileall", compiled, env)

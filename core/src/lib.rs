@@ -381,9 +381,20 @@ pub fn try_forks() -> u64 {
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The recipes in Rust, as tests. They need mutexes and atomic words.
+/// The example for a start, as a test. The feature is on in the repository, which has the page.
+#[cfg(all(doctest, feature = "python-internals"))]
+#[doc = include_str!("../../docs/getting-started.md")]
+struct GettingStarted;
+
+/// The page of the cookbook with an example in Rust, as a test.
+#[cfg(all(doctest, feature = "python-internals"))]
+#[doc = include_str!("../../docs/cookbook/grep-crate.md")]
+struct GrepCrate;
+
+/// The recipes in Rust, as tests. They need mutexes and atomic words, and the repository.
 #[cfg(all(
     doctest,
+    feature = "python-internals",
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(safemap_portable)

@@ -1,18 +1,21 @@
 """Helpers shared by the tests: temporary files and maps, threads, and child interpreters."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
 import unittest
+from pathlib import Path
 
 import safemap
 
 PAGE = safemap.PAGESIZE
 UNIT = safemap.ALLOCATIONGRANULARITY
 HERE = os.path.dirname(os.path.abspath(__file__))
+DOCS = Path(HERE).parents[1] / "docs"
 WINDOWS = sys.platform == "win32"
 
 # The text of the ValueError that every method of a closed map raises.
@@ -87,6 +90,33 @@ class FileCase(unittest.TestCase):
             m.protect(0, kept)
         else:
             os.truncate(self.latest, kept)
+
+
+class DocumentCase(FileCase):
+    """A test of the examples in a page of the documentation."""
+
+    def check_program(self, program, added=()):
+        """Runs a program, which must print what its comments say, and then what is `added`."""
+        done = subprocess.run(
+            [sys.executable, self.path(program.encode(), "example.py")],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        comments = COMMENT.findall(program) + list(added)
+        for line, comment in zip(done.stdout.splitlines(), comments, strict=True):
+            self.assertTrue(comment.startswith(line), (line, comment))
+
+
+# What a line prints, beside it or, for further lines, alone.
+COMMENT = re.compile(r"^(?: *print\(.*\) | {16,}) +# (.*)", re.MULTILINE)
+
+
+def examples(text):
+    """Returns the Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def run_threads(work, *arguments):

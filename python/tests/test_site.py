@@ -1,0 +1,68 @@
+"""Runs the examples of the documentation site.
+
+Those of a page are one program, up to the mark that another one begins.
+"""
+
+import code
+import importlib.util
+import re
+import unittest
+
+from support import DOCS, NO_TRUNCATION, WINDOWS, DocumentCase, examples
+from test_channel import HAS_CHANNELS
+
+PAGES = [DOCS / f"{name}.md" for name in ("getting-started", "from-numpy-memmap", "guarantees")]
+PAGES += sorted((DOCS / "cookbook").glob("*.md"))
+# Pages that truncate mapped files or repair maps, and pages that need channels.
+TRUNCATING = ["guarantees", "search-a-log", "truncated-files", "larger-than-memory"]
+COMMUNICATING = ["growing-journal", "two-processes"]
+# Packages that pages need besides this one.
+IMPORTED = re.compile(r"^(?:import|from) (numpy|tqdm)\b", re.MULTILINE)
+# Between two programs of a page.
+ANOTHER = "<!-- another program -->"
+# Pages whose lines can be pasted one by one.
+PASTED = ["getting-started", "search-a-log", "binary-records"]
+
+
+def programs(page):
+    """The programs of a page."""
+    parts = page.read_text(encoding="utf-8").split(ANOTHER)
+    return ["\n".join(examples(part)) for part in parts]
+
+
+def unable(page):
+    """Why a page cannot run here; None if it can."""
+    if WINDOWS and page.stem in TRUNCATING:
+        return NO_TRUNCATION
+    if page.stem in COMMUNICATING and not HAS_CHANNELS:
+        return "this system has no channels"
+    imported = IMPORTED.findall("\n".join(programs(page)))
+    missing = [it for it in imported if importlib.util.find_spec(it) is None]
+    return f"{missing[0]} is not installed" if missing else None
+
+
+@unittest.skipUnless(PAGES[0].exists(), "the tests were copied without the documentation")
+class Site(DocumentCase):
+    def test_the_examples_run_and_print_what_their_comments_say(self):
+        for page in PAGES:
+            with self.subTest(page=page.stem):
+                if reason := unable(page):
+                    self.skipTest(reason)
+                for program in programs(page):
+                    self.check_program(program)
+
+    def test_lines_can_be_pasted_one_by_one(self):
+        found = [it for it in PAGES if it.stem in PASTED]
+        self.assertEqual(len(found), len(PASTED))
+        for page in found:
+            with self.subTest(page=page.stem):
+                console, errors = code.InteractiveConsole(), []
+                console.write = errors.append
+                # Nothing is executed: a line either completes a statement or needs another one.
+                console.runcode = lambda compiled: None
+                more = [console.push(line) for line in [*programs(page)[0].splitlines(), ""]]
+                self.assertEqual((errors, more[-1]), ([], False))
+
+
+if __name__ == "__main__":
+    unittest.main()
