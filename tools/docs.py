@@ -71,7 +71,7 @@ def write_sources(project):
         folder = (ROOT / "docs" / path.relative_to(SOURCE)).parent.relative_to(ROOT)
         text = relinked(path.read_text(encoding="utf-8"), folder.as_posix(), project)
         path.write_text(text, encoding="utf-8")
-    (SOURCE / "api").mkdir()
+    (SOURCE / "api").mkdir(exist_ok=True)
     for module, text in api_pages.pages():
         (SOURCE / "api" / f"{module}.rst").write_text(text, encoding="utf-8")
 
