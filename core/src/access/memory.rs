@@ -186,7 +186,9 @@ impl Memory {
     }
 
     fn take_regions(&mut self) -> impl Iterator<Item = Region> + use<> {
-        let mut next = mem::replace(self.newest.get_mut(), ptr::null_mut());
+        let newest = self.newest.get_mut();
+        let mut next = *newest;
+        *newest = ptr::null_mut();
         iter::from_fn(move || {
             // SAFETY: the list consists of nodes that were leaked, and this is its only user.
             let node = unsafe { take(next) }?;
