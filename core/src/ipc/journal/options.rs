@@ -246,8 +246,10 @@ impl JournalOptions {
     ///
     /// # if !safemap::ipc::has_range_locks() { return Ok(()); }
     /// # if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { return Ok(()); }
-    /// let file = tempfile::tempfile()?;
-    /// let journal = Journal::options().from_file(file.try_clone()?)?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events");
+    /// let file = std::fs::File::create_new(&path)?;
+    /// let journal = Journal::options().from_file(file)?;
     /// journal.writer()?.append(b"hello")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
