@@ -20,9 +20,10 @@ use safemap::{
     ipc::{Channel, Journal, JournalReader, JournalWriter, Position, ReadFrom, Spin},
 };
 use safemap_testing::{
+    is_emulated,
     namespace::mount_memory,
     noise,
-    process::{Fork, drop_root_rights, fork_without_handlers},
+    process::{Fork, drop_root_rights, fork, fork_without_handlers},
     signal::exit,
     succeeds_in_child,
 };
@@ -335,23 +336,31 @@ fn a_forked_child_appends_with_the_writer_that_it_inherits() {
 #[test]
 fn a_child_that_is_forked_between_two_records_does_not_append() {
     succeeds_in_child(|| {
-        let folder = Folder::new();
-        let journal = folder.journal();
-        let mut child = None;
-        let records = (0..3).map(|number| {
-            if number == 1 {
-                child = Some(fork_without_handlers());
-            }
-            [number; 100]
-        });
-        let appended = journal.writer().unwrap().append_many(records);
-        if child == Some(0) {
-            exit(i32::from(!matches!(appended, Ok(1))));
+        append_and_fork(fork);
+        // An emulator of a process does not clear the page by which the child notices this fork.
+        if !is_emulated() {
+            append_and_fork(fork_without_handlers);
         }
-        assert_eq!(appended.unwrap(), 3);
-        assert!(Fork::of(child.unwrap()).wait().unwrap().success());
-        assert_eq!(read_all(&journal), [[0; 100], [1; 100], [2; 100]]);
     });
+}
+
+fn append_and_fork(fork: impl Fn() -> libc::c_long) {
+    let folder = Folder::new();
+    let journal = folder.journal();
+    let mut child = None;
+    let records = (0..3).map(|number| {
+        if number == 1 {
+            child = Some(fork());
+        }
+        [number; 100]
+    });
+    let appended = journal.writer().unwrap().append_many(records);
+    if child == Some(0) {
+        exit(i32::from(!matches!(appended, Ok(1))));
+    }
+    assert_eq!(appended.unwrap(), 3);
+    assert!(Fork::of(child.unwrap()).wait().unwrap().success());
+    assert_eq!(read_all(&journal), [[0; 100], [1; 100], [2; 100]]);
 }
 
 #[test]

@@ -45,6 +45,12 @@ pub fn succeeds_while_truncated(body: impl FnOnce()) {
     }
 }
 
+/// Whether an emulator of single processes runs this test binary.
+#[must_use]
+pub fn is_emulated() -> bool {
+    env::var("SAFEMAP_TEST_RUNNER").is_ok()
+}
+
 /// Returns a command that starts this test binary, by the emulator that runs it if there is one.
 #[must_use]
 pub fn test_command() -> Command {

@@ -36,7 +36,9 @@ mod sweep;
 
 #[cfg(target_os = "linux")]
 pub use byte_lock::lock_byte;
-pub use child::{output_of_child, succeeds_in_child, succeeds_while_truncated, test_command};
+pub use child::{
+    is_emulated, output_of_child, succeeds_in_child, succeeds_while_truncated, test_command,
+};
 #[cfg(unix)]
 pub use cuts::restore_beside_cuts;
 #[cfg(target_os = "linux")]

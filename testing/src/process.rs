@@ -36,12 +36,10 @@ impl Fork {
     ///
     /// The error of `fork`.
     pub fn run(work: impl FnOnce() -> i32) -> io::Result<Fork> {
-        // SAFETY: only the calling thread exists in the child. `work` takes no locks of other
-        // threads except those whose state after a fork the caller tests.
-        match unsafe { libc::fork() } {
+        match fork() {
             -1 => Err(io::Error::last_os_error()),
             0 => exit(catch_unwind(AssertUnwindSafe(work)).unwrap_or(101)),
-            child => Ok(Fork(child)),
+            child => Ok(Fork::of(child)),
         }
     }
 
@@ -134,6 +132,14 @@ impl Fork {
             _ => Ok(Some(ExitStatus::from_raw(status))),
         }
     }
+}
+
+/// `fork`: returns 0 in the child, or -1 on an error.
+#[must_use]
+pub fn fork() -> libc::c_long {
+    // SAFETY: only the calling thread exists in the child. It takes no locks of other threads
+    // except those whose state after a fork the caller tests.
+    unsafe { libc::fork() }.into()
 }
 
 /// Forks by the system call itself, which runs no fork handlers. Returns 0 in the child, and
