@@ -25,7 +25,8 @@ DEBIAN = {
 FASTER = {"CARGO_INCREMENTAL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"}
 # Stripping programs for Apple's systems takes a tool that Debian does not have.
 FASTER["CARGO_PROFILE_DEV_STRIP"] = "none"
-STARTUP = Path("/usr/lib/rustlib/src/rust/library/rtstartup")
+# The sources of Debian's standard library.
+LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
 
 
 class Toolchain:
@@ -67,7 +68,7 @@ class Toolchain:
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
         command = [DEBIAN["RUSTC"], *words]
-        made = [call([*command, STARTUP / name], DEBIAN).ok for name in ("rsbegin.rs", "rsend.rs")]
+        made = [call([*command, LIBRARY / "rtstartup" / name], DEBIAN).ok for name in ("rsbegin.rs", "rsend.rs")]
         if not all(made):
             steps.fail(self.target, "its startup objects cannot be built")
         return all(made)

@@ -44,6 +44,12 @@ class Interpreter:
         self.name = probed["version"] + self.suffix
         # What a wheel is built for: `3.13`, `3.14t`.
         self.minor = "{}.{}{}".format(*self.numbers[:2], self.suffix)
+        self.is_emulated = False
+
+    def emulated(self, target):
+        """The same, recorded as one for a target that an emulator runs."""
+        self.name, self.is_emulated = f"{self.name}-{target}", True
+        return self
 
     def folder_of(self, package):
         """The folder of one of its packages."""
@@ -84,7 +90,7 @@ def candidates():
     names = ["python3", "python", *("python" + it + t for it in WANTED for t in ("", "t"))]
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     uv = os.path.expanduser("~/.local/share/uv/python")
-    stores = [Path(pyenv) / "versions", Path(uv), debian_pythons.FOLDER / "usr"]
+    stores = [Path(pyenv) / "versions", Path(uv), debian_pythons.NATIVE.path / "usr"]
     folders = [Path(it) for it in os.environ.get("PATH", "").split(os.pathsep) if it]
     folders += [Path("/usr/bin"), Path("/usr/local/bin")]
     folders += sorted(it for store in stores for it in store.glob("*/bin"))

@@ -1,11 +1,11 @@
-"""Builds wheels of the Python package, and makes virtual environments with them."""
+"""Builds a wheel of the Python package, and makes virtual environments with wheels."""
 
 import os
 import shutil
 import tomllib
 
 from tools import interpreters
-from tools.steps import ROOT, TARGET, call, flag, show
+from tools.steps import ROOT, TARGET, call, show
 
 PROJECT = tomllib.loads((ROOT / "python" / "pyproject.toml").read_text(encoding="utf-8"))
 # Maturin, which the package's build backend requires.
@@ -14,19 +14,6 @@ BUILD = PROJECT["dependency-groups"]["build"]
 REQUIREMENTS = [*BUILD, "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
 # Without one of these its tests are skipped.
 TESTED = ["numpy", "pandas", "tqdm"]
-
-
-def options(parser):
-    """Adds the options of the tool `wheel`."""
-    flag(parser, "--all", "one for each CPython found")
-
-
-def run(steps, options):
-    """Builds wheels into target/wheels, and prints their names."""
-    folder = tools(steps)
-    chosen = interpreters.found() if options.all else [interpreters.host()]
-    for it in chosen if folder else ():
-        print(f"               {build(steps, folder, it)}", flush=True)
 
 
 def tools(steps):
@@ -60,9 +47,9 @@ def installed(steps, it=None):
     return (python, wheel) if python else (None, None)
 
 
-def build(steps, folder, it, words=(), env=None):
+def build(steps, folder, it):
     """Builds the wheel for an interpreter with the tools of a folder; returns its path, or None."""
-    return maturin(steps, folder, it.minor, ["--interpreter", it.executable, *words], env)
+    return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
 
 
 def is_supported(it):
@@ -101,7 +88,8 @@ def environment(steps, folder, it, wheel):
             steps.fail("environment for " + it.name, "a command failed")
             show(command, ended)
             return None
-    for package in TESTED:
+    # An emulator takes minutes for each.
+    for package in TESTED if not it.is_emulated else ():
         # Without compiling: not every version of Python has a wheel of each package.
         # What is installed in the folder of tools does not count.
         command = [*pip, "install", "--only-binary", ":all:", "--ignore-installed", package]

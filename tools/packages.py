@@ -7,14 +7,14 @@ indexes run. Nothing is uploaded.
 """
 
 import os
-import platform
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
-from tools import cross_toolchain, generated, interpreters, package, python_tests, rust, vendor
+from tools import generated, interpreters, package, python_tests, rust, vendor, wheels
 from tools.steps import ROOT, TARGET, call
 
 CRATES = ["safemap", "safemap-memmap2"]
@@ -22,6 +22,7 @@ CRATES = ["safemap", "safemap-memmap2"]
 CARGO = TARGET / "packages" / "cargo"
 SOURCE = TARGET / "packages" / "source"
 REQUIREMENTS = [
+    "auditwheel>=6.3,<7",
     "check-wheel-contents>=0.6.3,<1",
     "pyroma>=5,<6",
     "setuptools>=77",
@@ -33,6 +34,9 @@ UNREACHABLE = re.compile(r"Could not resolve|failed to (fetch|download|query)|ne
 # Cargo warns that tests are not in the package, which is intended.
 UNEXPECTED = re.compile(r"warning: (?!ignoring test )")
 RATING = "10"
+# The tag of a wheel for Linux, and the one that its libraries permit.
+LINUX = r"(manylinux|musllinux)_(\d+)_(\d+)_(x86_64|aarch64)"
+PERMITTED = re.compile(rf'following platform tag:\s+"{LINUX}"')
 
 
 class Built:
@@ -102,32 +106,16 @@ def unpack(file, folder):
 
 
 def python_packages(steps):
-    """Builds the source package and a wheel for each CPython found, and tests them."""
+    """Builds the source package and the wheels of a release, and tests what runs here."""
     folder = package.tools(steps)
     if folder is None:
         return []
     env = vendor.environment(steps) or {}
-    words, zig = portable(steps)
-    able = filter(package.is_supported, interpreters.found())
     built = [source(steps, folder, env)]
-    built += [wheel(steps, folder, it, words, {**env, **zig}) for it in able]
+    for it, version, file in wheels.release(steps, folder, env):
+        tag = "-".join(Path(file).stem.split("-")[2:])
+        built.append(Built(file, tag, it.test(steps, folder, version, file)))
     return [it for it in built if it]
-
-
-def portable(steps):
-    """The options of maturin, and the environment, for a wheel that old Linux systems can load."""
-    if platform.libc_ver()[0] != "glibc":
-        return [], {}
-    if not cross_toolchain.zig_ready(steps):
-        steps.skip("manylinux_2_17", "no Zig; the wheels need the glibc of this system")
-        return [], {}
-    return ["--zig", "--compatibility", "manylinux_2_17"], cross_toolchain.zig_environment()
-
-
-def wheel(steps, folder, it, words, env):
-    """Builds and tests a wheel."""
-    file = package.build(steps, folder, it, words, env)
-    return tested(steps, folder, it, file, file, python_tests.TESTS) if file else None
 
 
 def source(steps, folder, env, out=SOURCE):
@@ -146,16 +134,8 @@ def source(steps, folder, env, out=SOURCE):
     made = steps.run("wheel from source package", [*command, "--wheel-dir", out, file], env)
     wheel = next(out.glob("*.whl")) if made.ok else None
     tests = out / file.name.removesuffix(".tar.gz") / "python" / "tests"
-    return tested(steps, folder, it, file, wheel, tests)
-
-
-def tested(steps, folder, it, file, wheel, tests):
-    """Installs a wheel and runs tests in a folder; returns the package in a file."""
-    python = wheel and package.environment(steps, folder, it, wheel)
-    title = f"tests of {Path(file).name}"
-    counts = python and python_tests.inside(steps, title, it, python, ["ours", tests])
-    tag = "-".join(Path(file).stem.split("-")[2:]) if str(file).endswith(".whl") else "source"
-    return Built(file, tag, counts or None)
+    counts = wheel and python_tests.of_wheel(steps, folder, it, wheel, tests)
+    return Built(file, "source", counts)
 
 
 def lint(steps, files):
@@ -173,3 +153,21 @@ def lint(steps, files):
     for name, words in checks.items():
         program = folder / "bin" / interpreters.program(name)
         steps.run(name, [program, *words], env)
+    for file in files if sys.platform == "linux" else ():
+        tag = re.search(LINUX, file.name)
+        if tag:
+            audit(steps, tag, [folder / "bin" / "auditwheel", "show", file], env)
+
+
+def audit(steps, tag, command, env):
+    """Fails if a wheel needs another or a newer system than its tag says."""
+    ended = steps.run("auditwheel of " + tag.string, command, env)
+    found = PERMITTED.search(ended.text)
+    if ended.ok and not (found and is_older(found, tag)):
+        steps.fail(tag.string, ended.text)
+
+
+def is_older(one, other):
+    """Whether a tag means the same or an older version of the same system as another."""
+    numbers = [tuple(map(int, it.group(2, 3))) for it in (one, other)]
+    return one.group(1, 4) == other.group(1, 4) and numbers[0] <= numbers[1]

@@ -1,6 +1,7 @@
 """Runs the package's tests and CPython's own tests of mmap, on each CPython found."""
 
 import sys
+from pathlib import Path
 
 from tools import interpreters, package, platforms, rust
 from tools.steps import ROOT, TARGET, Counts, last_line
@@ -8,6 +9,8 @@ from tools.steps import ROOT, TARGET, Counts, last_line
 INSIDE = ROOT / "tools" / "inside.py"
 TESTS = ROOT / "python" / "tests"
 ENVIRONMENT = {"PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+# Fewer steps of random programs, where an emulator runs them or files are slow.
+FEWER = {"SAFEMAP_STEPS": "5000"}
 
 
 def options(parser):
@@ -53,12 +56,19 @@ def rows_of(steps, it, python):
     return made
 
 
+def of_wheel(steps, folder, it, wheel, tests=TESTS):
+    """Installs a wheel for an interpreter, and runs tests; returns the counts, or None."""
+    python = package.environment(steps, folder, it, wheel)
+    return python and inside(steps, f"tests of {Path(wheel).name}", it, python, ["ours", tests])
+
+
 def inside(steps, name, it, python, words):
     """Runs a suite with an interpreter's environment; returns the counts."""
     # An empty folder, so that only the installed package can be imported.
     scratch = TARGET / f"scratch-{it.name}"
     scratch.mkdir(parents=True, exist_ok=True)
-    return suite(steps, name, [python, INSIDE, *words], ENVIRONMENT, scratch)
+    env = {**ENVIRONMENT, **(FEWER if it.is_emulated else {})}
+    return suite(steps, name, [python, INSIDE, *words], env, scratch)
 
 
 def suite(steps, name, command, env, folder):

@@ -5,6 +5,7 @@ names for folders, whose paths would otherwise be in the programs. Maturin's SBO
 the repository: two wheels are the same only if both were built in folders of the same name.
 """
 
+from tools import cross_toolchain
 from tools.steps import ROOT, TARGET, call
 
 HOME = TARGET / "vendor"
@@ -21,8 +22,9 @@ offline = true
 def environment(steps):
     """The environment of a build; None if the crates cannot be copied."""
     home, crates = HOME / "home", HOME / "crates"
-    command = ["cargo", "vendor", "--locked", "--versioned-dirs", crates]
-    if not steps.run("cargo vendor", command).ok:
+    command = ["cargo", "vendor", "--locked", "--versioned-dirs", *library(), crates]
+    # The manifest of the standard library is for unstable versions.
+    if not steps.run("cargo vendor", command, {"RUSTC_BOOTSTRAP": "1"}).ok:
         return None
     home.mkdir(parents=True, exist_ok=True)
     # Slashes, because a backslash begins an escape in TOML.
@@ -33,6 +35,12 @@ def environment(steps):
         "SOURCE_DATE_EPOCH": call(["git", "log", "-1", "--format=%ct"]).text.strip(),
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags({"safemap": ROOT, "crates": crates})),
     }
+
+
+def library():
+    """The option that adds the crates of the standard library, if it is built for a target."""
+    manifest = cross_toolchain.LIBRARY / "Cargo.toml"
+    return ["--sync", manifest] if manifest.exists() else []
 
 
 def flags(folders):

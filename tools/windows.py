@@ -24,8 +24,6 @@ def run(steps, options):
         return
     toolchain = cross_toolchain.Toolchain(TARGET, linker=wine.GCC, runner=wine.WINE)
     toolchain.env.update(wine.ENVIRONMENT, PYO3_CROSS_PYTHON_VERSION=windows_python.VERSION)
-    # Windows does not truncate a mapped file. A test has this machine do it.
-    toolchain.env["SAFEMAP_DRIVE_C"] = str(wine.PREFIX / "drive_c")
     if not (toolchain.ready(steps) and wine.ready(steps)):
         return
     if options.bench:

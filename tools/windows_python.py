@@ -26,16 +26,24 @@ def run(steps, toolchain):
     """Tests the package; returns the name of each suite, its counts and a remark."""
     if not (is_ready(steps) and has_tests(steps) and install(steps, toolchain)):
         return []
+    return [(it[0].format(VERSION), suite(steps, *it), it[1]) for it in SUITES]
+
+
+def test(steps, wheel):
+    """Runs the package's own tests with a wheel; returns the counts, or None if it cannot."""
+    if not (wine.ready(steps) and is_ready(steps) and has_tests(steps)):
+        return None
+    unpack(wheel)
+    return suite(steps, *SUITES[-1])
+
+
+def suite(steps, title, remark, words):
+    """Runs a suite; returns the counts."""
     scratch = TARGET / "scratch-windows"
     scratch.mkdir(parents=True, exist_ok=True)
-    # Fewer steps, because Wine's files are slow.
-    env = dict(toolchain.env, SAFEMAP_STEPS="5000", **python_tests.ENVIRONMENT)
-    rows = []
-    for title, remark, words in SUITES:
-        name = title.format(VERSION)
-        command = [wine.WINE, PYTHON, wine.path(python_tests.INSIDE), *words]
-        rows.append((name, python_tests.suite(steps, name, command, env, scratch), remark))
-    return rows
+    env = {**wine.ENVIRONMENT, **python_tests.ENVIRONMENT, **python_tests.FEWER}
+    command = [wine.WINE, PYTHON, wine.path(python_tests.INSIDE), *words]
+    return python_tests.suite(steps, title.format(VERSION), command, env, scratch)
 
 
 def bench(steps, toolchain):
@@ -88,6 +96,11 @@ def install(steps, toolchain):
     folder = package.tools(steps)
     wheel = folder and package.maturin(steps, folder, "Windows", words, toolchain.env)
     if wheel:
-        shutil.rmtree(str(LIBRARY / "site-packages"), ignore_errors=True)
-        shutil.unpack_archive(str(wheel), str(LIBRARY / "site-packages"), "zip")
+        unpack(wheel)
     return bool(wheel)
+
+
+def unpack(wheel):
+    """Unpacks a wheel instead of the one before."""
+    shutil.rmtree(str(LIBRARY / "site-packages"), ignore_errors=True)
+    shutil.unpack_archive(str(wheel), str(LIBRARY / "site-packages"), "zip")

@@ -13,6 +13,8 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     # Wine would offer to install a debugger and a browser.
     "WINEDLLOVERRIDES": "winedbg.exe=d;mscoree=d;mshtml=d",
+    # Windows does not truncate a mapped file. A test has this machine do it.
+    "SAFEMAP_DRIVE_C": str(PREFIX / "drive_c"),
 }
 
 # Rust's standard library gets random numbers from `ProcessPrng`, which Wine 8 lacks.
