@@ -90,7 +90,7 @@ def release_check(steps, options):
     conda.run(steps)
     lowest.run(steps, options_of(lowest))
     api.semver(steps)
-    packages.run(steps)
+    packages.run(steps, options_of(packages))
     cross.run(steps, options_of(cross))
 
 
@@ -112,7 +112,7 @@ TOOLS = [
     ("docs", "build the documentation site, check its spelling", docs.run, docs.options),
     ("wheel", "build wheels: for this CPython, or all of a release", wheels.run, wheels.options),
     ("conda", "build the conda package, or check its recipe", conda.run, none),
-    ("package", "build, test and check all packages", packages.run, none),
+    ("package", "build, test and check all packages", packages.run, packages.options),
     ("bench", "measure, beside the alternatives", bench.run, bench.options),
     ("stress", "inject faults and check that maps survive", stress.run, stress.options),
     ("windows", "test for Windows, under Wine", windows.run, windows.options),

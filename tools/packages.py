@@ -51,14 +51,17 @@ class Built:
         return f"| {self.file.name} | {self.tag} | {size} | {passed} |"
 
 
-def run(steps, options=None):
+options = wheels.named
+
+
+def run(steps, options):
     """Builds, tests and checks all packages, and prints a table."""
     project = generated.Project()
     generated.lint(steps)
     for address in project.placeholders():
         print(f"               the packages have a placeholder as address: {address}")
     shutil.rmtree(str(CARGO / "package"), ignore_errors=True)
-    built = crates(steps, project.version) + python_packages(steps)
+    built = crates(steps, project.version) + python_packages(steps, options.names)
     lint(steps, [it.file for it in built if it.file.suffix != ".crate"])
     print("\n| file | tag | size | tests passed |\n|---|---|---|---|")
     print("\n".join(map(str, built)), flush=True)
@@ -105,14 +108,14 @@ def unpack(file, folder):
         archive.extractall(folder, filter="data")
 
 
-def python_packages(steps):
+def python_packages(steps, names):
     """Builds the source package and the wheels of a release, and tests what runs here."""
     folder = package.tools(steps)
     if folder is None:
         return []
     env = vendor.environment(steps) or {}
     built = [source(steps, folder, env)]
-    for it, version, file in wheels.release(steps, folder, env):
+    for it, version, file in wheels.release(steps, folder, env, names):
         tag = "-".join(Path(file).stem.split("-")[2:])
         built.append(Built(file, tag, it.test(steps, folder, version, file)))
     return [it for it in built if it]

@@ -18,7 +18,7 @@ from tools.steps import ROOT, call
 SUMS = "SHA256SUMS"
 # What a release must contain at least.
 NEEDED = ["*manylinux*x86_64.whl", "*manylinux*aarch64.whl", "*macosx*.whl", "*win_amd64.whl"]
-NEEDED += ["*.tar.gz", "*.crate"]
+NEEDED += ["*musllinux*x86_64.whl", "*musllinux*aarch64.whl", "*.tar.gz", "*.crate"]
 SBOM = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cyclonedx\.json")
 
 

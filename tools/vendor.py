@@ -32,6 +32,8 @@ def environment(steps):
     return {
         "CARGO_HOME": str(home),
         "CARGO_TARGET_DIR": str(HOME / "target"),
+        # They would be removed again.
+        "CARGO_PROFILE_RELEASE_DEBUG": "0",
         "SOURCE_DATE_EPOCH": call(["git", "log", "-1", "--format=%ct"]).text.strip(),
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags({"safemap": ROOT, "crates": crates})),
     }

@@ -20,7 +20,13 @@ def options(parser):
     """Adds the options of the tool `wheel`."""
     flag(parser, "--all", "one for each CPython found")
     flag(parser, "--release", "those of a release, for each platform and CPython")
-    parser.add_argument("names", nargs="*", help="some of a release: `3.14t aarch64 3.13-x86_64`")
+    named(parser)
+
+
+def named(parser):
+    """Adds the option that chooses wheels of a release."""
+    text = "some wheels of a release: `3.14t`, `aarch64`, `3.13-x86_64`; default: all"
+    parser.add_argument("names", nargs="*", help=text)
 
 
 def run(steps, options):

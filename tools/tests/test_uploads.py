@@ -15,6 +15,9 @@ from tools.steps import ROOT, Ended
 VERSION = versions.current(ROOT)
 TAG = "v" + VERSION
 PLATFORMS = ["manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "macosx_11_0_arm64", "win_amd64"]
+PLATFORMS += ["musllinux_1_2_x86_64", "musllinux_1_2_aarch64"]
+# With the sdist, two crates, the SBOM and the hashes.
+FILES = len(PLATFORMS) + 5
 LIST = f"safemap-{VERSION}.dist-info/sboms/safemap-python.cyclonedx.json"
 
 
@@ -41,7 +44,7 @@ class Collect(Files):
     def test_the_hashes_are_of_all_files_and_of_the_sbom(self):
         uploads.collect(self.folder)
         lines = (self.folder / "SHA256SUMS").read_text().splitlines()
-        self.assertEqual(len(lines), 8)
+        self.assertEqual(len(lines), FILES - 1)
         content = hashlib.sha256(b"{}").hexdigest()
         self.assertIn(f"{content}  safemap-{VERSION}.cyclonedx.json", lines)
 
@@ -119,7 +122,7 @@ class Draft(Files):
 
     def test_a_release_is_a_draft_until_it_is_published(self):
         uploads.draft(TAG, self.folder)
-        self.assertEqual((self.github.state, len(self.github.assets)), ("draft", 9))
+        self.assertEqual((self.github.state, len(self.github.assets)), ("draft", FILES))
         uploads.publish(TAG)
         self.assertEqual(self.github.state, "published")
 
@@ -129,7 +132,7 @@ class Draft(Files):
         self.assertEqual(list(self.github.assets), ["SHA256SUMS"])
         self.github.fails = None
         uploads.draft(TAG, self.folder)
-        self.assertEqual(len(self.github.assets), 9)
+        self.assertEqual(len(self.github.assets), FILES)
 
     def test_a_run_with_other_files_stops(self):
         uploads.draft(TAG, self.folder)
