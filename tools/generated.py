@@ -30,16 +30,17 @@ VERSION = re.compile(r"^## \[(\d[^\]]*)\]", re.M)
 
 
 class Project:
-    """The address of the repository, the version, and the name and address of the authors."""
+    """The addresses of the repository, the documentation and the authors, and the version."""
 
     def __init__(self):
         workspace = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]
         self.address, self.version = (workspace["package"][it] for it in ("repository", "version"))
         self.author, self.email = parseaddr(workspace["package"]["authors"][0])
+        self.site = workspace["metadata"]["site"]["address"]
 
     def placeholders(self):
         """The addresses that are none: names that end with `.invalid` exist nowhere (RFC 6761)."""
-        return [it for it in (self.address, self.email) if PLACEHOLDER.search(it)]
+        return [it for it in (self.address, self.site, self.email) if PLACEHOLDER.search(it)]
 
     def file(self, path, at=None):
         """The address of a file, in the released version or elsewhere."""
@@ -84,7 +85,7 @@ def python_project(text, project):
     """The Python project: its authors, and its table of addresses."""
     named = {
         "Homepage": project.address,
-        "Documentation": project.file("docs/python.md"),
+        "Documentation": project.site,
         "Source": project.address,
         "Changelog": project.file("CHANGELOG.md", "HEAD"),
         "Issues": project.address + "/issues",
@@ -113,11 +114,16 @@ def recipe(text, project):
     named = {
         "homepage": project.address,
         "repository": project.address,
-        "documentation": project.file("docs/python.md"),
+        "documentation": project.site,
     }
     for name, address in named.items():
         text = re.sub(rf"^  {name}: .*$", f"  {name}: {address}", text, flags=re.M)
     return text
+
+
+def docstring(text, project):
+    """The module: `help` of it names the documentation."""
+    return re.sub(r"^(The documentation is at )\S+$", rf"\1{project.site}", text, flags=re.M)
 
 
 def releases(text, project):
@@ -138,6 +144,7 @@ PARTS = {
     ".github/ISSUE_TEMPLATE/config.yml": contacts,
     "CHANGELOG.md": releases,
     "recipe/recipe.yaml": recipe,
+    "python/safemap/__init__.py": docstring,
 }
 
 

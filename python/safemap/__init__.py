@@ -10,6 +10,8 @@ In addition to the names of the standard module there are the functions :func:`o
 :class:`MapIO`, :class:`Line`, :class:`LineIterator` and :class:`FindIterator`, the exception
 :class:`FaultError`, and the module ``safemap.numpy``. ``help(safemap.open)`` describes one of them.
 ``__version__`` is the version of the package.
+
+The documentation is at https://docs.safemap.invalid/
 """
 
 # Imported before a finalizer needs it: not while the interpreter shuts down.

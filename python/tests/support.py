@@ -95,20 +95,32 @@ class FileCase(unittest.TestCase):
 class DocumentCase(FileCase):
     """A test of the examples in a page of the documentation."""
 
-    def check_program(self, program, added=()):
-        """Runs a program, which must print what its comments say, and then what is `added`."""
+    def check_program(self, program, added=(), pasted=False):
+        """Runs a program, which must print what its comments say, and then what is `added`.
+
+        `pasted` gives it to an interactive interpreter line by line.
+        """
+        path = self.path(program.encode(), "example.py")
         done = subprocess.run(
-            [sys.executable, self.path(program.encode(), "example.py")],
+            [sys.executable, *(["-i", "-c", SILENT] if pasted else [path])],
+            input=program if pasted else "",
             cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=120,
         )
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # An interactive interpreter ends its last line.
+        self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
         comments = COMMENT.findall(program) + list(added)
         for line, comment in zip(done.stdout.splitlines(), comments, strict=True):
             self.assertTrue(comment.startswith(line), (line, comment))
 
+
+# The interpreter prints no prompts and no values of expressions.
+SILENT = """import sys
+sys.ps1 = sys.ps2 = ""
+sys.displayhook = lambda value: None
+"""
 
 # What a line prints, beside it or, for further lines, alone.
 COMMENT = re.compile(r"^(?: *print\(.*\) | {16,}) +# (.*)", re.MULTILINE)

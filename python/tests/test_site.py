@@ -3,7 +3,6 @@
 Those of a page are one program, up to the mark that another one begins.
 """
 
-import code
 import importlib.util
 import re
 import unittest
@@ -21,7 +20,7 @@ IMPORTED = re.compile(r"^(?:import|from) (numpy|tqdm)\b", re.MULTILINE)
 # Between two programs of a page.
 ANOTHER = "<!-- another program -->"
 # Pages whose lines can be pasted one by one.
-PASTED = ["getting-started", "search-a-log", "binary-records"]
+PASTED = ["getting-started", "search-a-log", "binary-records", "update-in-place"]
 
 
 def programs(page):
@@ -56,12 +55,9 @@ class Site(DocumentCase):
         self.assertEqual(len(found), len(PASTED))
         for page in found:
             with self.subTest(page=page.stem):
-                console, errors = code.InteractiveConsole(), []
-                console.write = errors.append
-                # Nothing is executed: a line either completes a statement or needs another one.
-                console.runcode = lambda compiled: None
-                more = [console.push(line) for line in [*programs(page)[0].splitlines(), ""]]
-                self.assertEqual((errors, more[-1]), ([], False))
+                if reason := unable(page):
+                    self.skipTest(reason)
+                self.check_program(programs(page)[0], pasted=True)
 
 
 if __name__ == "__main__":

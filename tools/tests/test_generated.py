@@ -42,6 +42,7 @@ class Sample(generated.Project):
 
     def __init__(self, address="https://example.org/a/b", email="a@example.org"):
         self.address, self.version, self.author, self.email = address, "0.2.0", "The authors", email
+        self.site = "https://example.net/site/"
 
 
 class Packaged(unittest.TestCase):
@@ -97,7 +98,12 @@ class Addresses(unittest.TestCase):
         text = generated.python_project(PROJECT, Sample())
         self.assertIn('authors = [{ name = "The authors", email = "a@example.org" }]\n', text)
         self.assertIn('Issues = "https://example.org/a/b/issues"\n', text)
+        self.assertIn('Documentation = "https://example.net/site/"\n', text)
         self.assertNotIn("Old", text)
+
+    def test_the_help_of_the_module_names_the_documentation(self):
+        text = generated.docstring(generated.read("python/safemap/__init__.py"), Sample())
+        self.assertIn("\nThe documentation is at https://example.net/site/\n", text)
 
 
 if __name__ == "__main__":
