@@ -38,12 +38,12 @@ def install(steps, name, requirements):
     return folder
 
 
-def installed(steps, it=None):
+def installed(steps, it=None, tested=TESTED):
     """Builds the package for an interpreter, the host by default, and installs it into an
     environment; returns the python of it and the wheel, or None for both."""
     folder, it = tools(steps), it or interpreters.host()
     wheel = build(steps, folder, it) if folder else None
-    python = environment(steps, folder, it, wheel) if wheel else None
+    python = environment(steps, folder, it, wheel, tested) if wheel else None
     return (python, wheel) if python else (None, None)
 
 
@@ -75,8 +75,9 @@ def maturin_of(folder):
     return folder / "bin" / interpreters.program("maturin")
 
 
-def environment(steps, folder, it, wheel):
-    """Makes a new virtual environment with the wheel; returns its python, or None."""
+def environment(steps, folder, it, wheel, tested=TESTED):
+    """Makes a new virtual environment with the wheel, and with what is `tested` with it; returns
+    its python, or None."""
     home = TARGET / f"venv-{it.name}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / interpreters.program("python")
     # Without pip, because Debian packages ensurepip separately.
@@ -88,8 +89,7 @@ def environment(steps, folder, it, wheel):
             steps.fail("environment for " + it.name, "a command failed")
             show(command, ended)
             return None
-    # An emulator takes minutes for each.
-    for package in TESTED if not it.is_emulated else ():
+    for package in tested:
         # Without compiling: not every version of Python has a wheel of each package.
         # What is installed in the folder of tools does not count.
         command = [*pip, "install", "--only-binary", ":all:", "--ignore-installed", package]
