@@ -68,7 +68,8 @@ class Toolchain:
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
         command = [DEBIAN["RUSTC"], *words]
-        made = [call([*command, LIBRARY / "rtstartup" / name], DEBIAN).ok for name in ("rsbegin.rs", "rsend.rs")]
+        sources = [LIBRARY / "rtstartup" / name for name in ("rsbegin.rs", "rsend.rs")]
+        made = [call([*command, source], DEBIAN).ok for source in sources]
         if not all(made):
             steps.fail(self.target, "its startup objects cannot be built")
         return all(made)

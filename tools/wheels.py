@@ -120,7 +120,7 @@ def platforms():
 def release(steps, folder, env, names=()):
     """Builds the wheels of a release; yields the platform, the version, and the path of each."""
     for it in platforms():
-        # Only maturin on Linux builds for a CPython of its own system that is not there.
+        # Maturin needs a CPython that runs here on Windows, and none on Linux.
         versions = VERSIONS if it.tag or not it.is_native else it.pythons()
         chosen = [version for version in versions if is_chosen(it, version, names)]
         made = it.environment(steps, env) if chosen else None

@@ -24,7 +24,8 @@ class Release(unittest.TestCase):
 
     def built(self, *names):
         """Each wheel that is built: target and version."""
-        return [(it.target, version) for it, version, _ in wheels.release(None, None, {"a": "b"}, names)]
+        built = wheels.release(None, None, {"a": "b"}, names)
+        return [(it.target, version) for it, version, _ in built]
 
     def test_each_platform_has_a_wheel_of_each_version(self):
         built = self.built()
