@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import sys
 
-from tools import generated, versions
+from tools import generated, versions, wheels
 from tools.steps import ROOT, TARGET, Counts, call, flag
 
 HOME = TARGET / "rehearsal"
@@ -27,6 +27,7 @@ def options(parser):
     """Adds the options of the tool `release`."""
     parser.add_argument("version", help="the new version: `0.2.0`")
     flag(parser, "--dry-run", "rehearse in a copy, and change nothing")
+    wheels.named(parser)
 
 
 def run(steps, options):
@@ -34,7 +35,7 @@ def run(steps, options):
     version, is_dry = options.version, options.dry_run
     if not is_ready(steps, version, is_dry):
         return
-    if not (copy(steps) and change(steps, COPY, version) and build(steps)):
+    if not (copy(steps) and change(steps, COPY, version) and build(steps, options.names)):
         return
     report(version)
     if not is_dry and change(steps, ROOT, version):
@@ -95,10 +96,10 @@ def is_refused(steps, findings):
     return bool(findings)
 
 
-def build(steps):
+def build(steps, names):
     """Builds and checks all packages in the copy; returns whether it could."""
     commit = ["git", *AUTHOR, "commit", "--quiet", "--all", "--message", "release: rehearse"]
-    command = [sys.executable, COPY / "x.py", "package"]
+    command = [sys.executable, COPY / "x.py", "package", *names]
     env = {"CARGO_TARGET_DIR": str(BUILT)}
     return (
         steps.run("commit in the copy", commit, cwd=COPY).ok

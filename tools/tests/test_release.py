@@ -14,7 +14,7 @@ class Options:
     """The command line of a release."""
 
     def __init__(self, version=NEXT, *, dry_run=False):
-        self.version, self.dry_run = version, dry_run
+        self.version, self.dry_run, self.names = version, dry_run, []
 
 
 class Release(unittest.TestCase):
@@ -26,7 +26,7 @@ class Release(unittest.TestCase):
         patches = {
             "copy": lambda steps: self.fails != "copy",
             "change": self.change,
-            "build": lambda steps: self.fails != "build",
+            "build": lambda steps, names: self.fails != "build",
             "report": lambda version: None,
             "call": lambda *words, **options: Ended(0, self.dirty),
         }
