@@ -6,6 +6,7 @@ rehearsal, or a release that cannot be built, changes nothing in the working tre
 
 import datetime
 import hashlib
+import re
 import shutil
 import sys
 
@@ -15,6 +16,10 @@ from tools.steps import ROOT, TARGET, Counts, call, flag
 HOME = TARGET / "rehearsal"
 COPY, BUILT = HOME / "copy", HOME / "target"
 AUTHOR = ["-c", "user.name=rehearsal", "-c", "user.email=rehearsal@safemap.invalid"]
+# All packages take longer than another step.
+TIMEOUT = 4 * 3600
+# A row of the table of packages.
+ROW = re.compile(r"\|")
 NEXT = """
 The working tree has version {0}. What is left:
     git commit --all --message "release: make version {0}"
@@ -101,10 +106,12 @@ def build(steps, names):
     commit = ["git", *AUTHOR, "commit", "--quiet", "--all", "--message", "release: rehearse"]
     command = [sys.executable, COPY / "x.py", "package", *names]
     env = {"CARGO_TARGET_DIR": str(BUILT)}
-    return (
-        steps.run("commit in the copy", commit, cwd=COPY).ok
-        and steps.run("x.py package", command, env, COPY).ok
-    )
+    if not steps.run("commit in the copy", commit, cwd=COPY).ok:
+        return False
+    ended = steps.run("x.py package", command, env, COPY, timeout=TIMEOUT)
+    if ended.ok:
+        print("\n" + "\n".join(filter(ROW.match, ended.text.splitlines())), flush=True)
+    return ended.ok
 
 
 def report(version):

@@ -48,13 +48,13 @@ class Steps:
         self.times = []
         self.begun, self.cpu = time.monotonic(), cpu_of_children()
 
-    def run(self, name, command, env=None, cwd=ROOT, read=None):
+    def run(self, name, command, env=None, cwd=ROOT, read=None, timeout=TIMEOUT):
         """Runs a command and prints its line; prints its output if it fails.
 
         `read` turns the output into `Counts`. A failed command counts as one failure at least.
         """
         begun = time.monotonic()
-        ended = call(command, env, cwd)
+        ended = call(command, env, cwd, timeout)
         counts = ended.counts = (read and read(ended.text)) or Counts()
         if not ended.ok and not counts.failed:
             counts.failed = 1
@@ -116,7 +116,7 @@ def cpu_of_children():
     return times.children_user + times.children_system
 
 
-def call(command, env=None, cwd=ROOT):
+def call(command, env=None, cwd=ROOT, timeout=TIMEOUT):
     """Runs a command and keeps its output. The exit status is 127 if it cannot be started."""
     try:
         done = subprocess.run(
@@ -126,13 +126,13 @@ def call(command, env=None, cwd=ROOT):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=TIMEOUT,
+            timeout=timeout,
         )
     except OSError as error:
         return Ended(127, str(error))
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode("utf-8", "replace")
-        return Ended(124, f"{output}\nstopped after {TIMEOUT} s")
+        return Ended(124, f"{output}\nstopped after {timeout} s")
     return Ended(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
