@@ -83,8 +83,8 @@ class Platform:
 
     def test(self, steps, folder, version, file):
         """Runs the tests with a wheel; returns the counts, or None if nothing runs it here."""
-        if self.target == windows.TARGET and version == windows_python.VERSION:
-            return windows_python.test(steps, file)
+        if self.target == windows.TARGET and version in windows_python.VERSIONS:
+            return windows_python.test(steps, version, file)
         it = self.pythons().get(version)
         return it and python_tests.of_wheel(steps, folder, it, file)
 
