@@ -75,14 +75,28 @@ impl Memory {
         assert!(len == 0 || at + 8 <= len, "the word at {at} is behind the end");
     }
 
-    fn byte(&self, at: usize) -> u8 {
-        self.word(at - at % 8).to_ne_bytes()[at % 8]
+    /// Looks at bytes, without a process.
+    pub(super) fn read(&self, bytes: Range<usize>) -> Vec<u8> {
+        let skipped = bytes.start % 8;
+        let mut found = Vec::with_capacity(bytes.len() + 16);
+        for at in (bytes.start - skipped..bytes.end).step_by(8) {
+            found.extend_from_slice(&self.word(at).to_ne_bytes());
+        }
+        found.truncate(skipped + bytes.len());
+        found.drain(..skipped);
+        found
     }
 
-    fn set_byte(&self, at: usize, byte: u8) {
-        let mut bytes = self.word(at - at % 8).to_ne_bytes();
-        bytes[at % 8] = byte;
-        self.set(at - at % 8, u64::from_ne_bytes(bytes));
+    /// Replaces bytes, without a process.
+    fn write(&self, mut at: usize, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let skipped = at % 8;
+            let (now, rest) = bytes.split_at(bytes.len().min(8 - skipped));
+            let mut word = self.word(at - skipped).to_ne_bytes();
+            word[skipped..][..now.len()].copy_from_slice(now);
+            self.set(at - skipped, u64::from_ne_bytes(word));
+            (at, bytes) = (at + now.len(), rest);
+        }
     }
 }
 
@@ -197,19 +211,45 @@ impl<'a> Process<'a> {
         Ok(*self.loaded.borrow_mut().entry(at).or_insert(word))
     }
 
+    /// How many operations follow before the process crashes or another one runs. A copy may do so
+    /// many at once.
+    pub(super) fn undisturbed(&self) -> usize {
+        let interruption = self.interruption.borrow().as_ref().map(|(at, _)| *at);
+        let stops = [self.crash_before, interruption].into_iter().flatten();
+        let done = self.operations.get();
+        stops.filter_map(|at| at.checked_sub(done)).min().unwrap_or(usize::MAX)
+    }
+
+    /// Begins the operations of a copy of so many bytes; returns how many are done at once.
+    fn steps(&self, bytes: usize) -> Result<usize, Stop> {
+        let count = bytes.min(self.undisturbed());
+        if count == 0 {
+            return self.step().map(|()| 1);
+        }
+        self.operations.set(self.operations.get() + count);
+        Ok(count)
+    }
+
     /// Copies `bytes` to the memory. Each byte is an operation.
-    pub(super) fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Stop> {
+    pub(super) fn write(&self, mut at: usize, mut bytes: &[u8]) -> Result<(), Stop> {
         self.has_loaded.set(false);
-        bytes.iter().enumerate().try_for_each(|(i, &byte)| {
-            self.step()?;
-            self.memory.set_byte(at + i, byte);
-            Ok(())
-        })
+        while !bytes.is_empty() {
+            let (now, rest) = bytes.split_at(self.steps(bytes.len())?);
+            self.memory.write(at, now);
+            (at, bytes) = (at + now.len(), rest);
+        }
+        Ok(())
     }
 
     /// Copies bytes from the memory. Each byte is an operation.
-    pub(super) fn read(&self, bytes: Range<usize>) -> Result<Vec<u8>, Stop> {
-        bytes.map(|at| self.step().map(|()| self.memory.byte(at))).collect()
+    pub(super) fn read(&self, mut bytes: Range<usize>) -> Result<Vec<u8>, Stop> {
+        let mut found = Vec::with_capacity(bytes.len());
+        while !bytes.is_empty() {
+            let end = bytes.start + self.steps(bytes.len())?;
+            found.extend_from_slice(&self.memory.read(bytes.start..end));
+            bytes.start = end;
+        }
+        Ok(found)
     }
 }
 

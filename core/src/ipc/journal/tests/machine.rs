@@ -8,12 +8,16 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
     ops::Range,
+    rc::Rc,
     time::Duration,
 };
 
-use super::super::{
-    layout::{BOOT, RECORDS, RECOVERIES, UNWRITTEN},
-    storage::Storage,
+use super::{
+    super::{
+        layout::{BOOT, RECORDS, RECOVERIES, UNWRITTEN},
+        storage::Storage,
+    },
+    IS_THOROUGH,
 };
 use crate::ipc::{
     simulated::{self, Memory, Stop},
@@ -52,7 +56,7 @@ pub(super) enum Control {
 /// What may reach the disk apart from the rest.
 #[derive(Clone, Debug)]
 enum Piece {
-    Words(Vec<(usize, u64)>),
+    Words(Rc<[(usize, u64)]>),
     Len(usize),
 }
 
@@ -76,23 +80,29 @@ impl Piece {
     }
 }
 
+/// What a disk has.
 #[derive(Clone, Default)]
-struct Disk {
+pub(super) struct Disk {
     words: Vec<u64>,
     len: usize,
 }
 
 impl Disk {
-    /// All but hints.
-    fn content(&self) -> Vec<u64> {
-        [&self.words[RECOVERIES / 8..=UNWRITTEN / 8], &self.words[RECORDS / 8..]].concat()
+    /// A hash of all but hints. The standard hashers take long without optimization.
+    fn hash(&self) -> u64 {
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let parts = [&self.words[RECOVERIES / 8..=UNWRITTEN / 8], &self.words[RECORDS / 8..]];
+        parts
+            .into_iter()
+            .flatten()
+            .fold(self.len as u64, |hash, word| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29))
     }
 
     fn apply(&mut self, piece: &Piece) {
         match piece {
             Piece::Len(len) => self.len = *len,
             Piece::Words(words) => {
-                for &(at, word) in words {
+                for &(at, word) in &**words {
                     let len = self.words.len().max(at / 8 + 1);
                     self.words.resize(len, 0);
                     self.words[at / 8] = word;
@@ -186,23 +196,21 @@ impl Machine {
             .sum()
     }
 
-    /// Returns the machines after a power failure, for each subset of the pieces, or for many.
-    pub(super) fn after_power_failures(
-        &self,
-        mut is_new: impl FnMut(Vec<u64>) -> bool,
-    ) -> Vec<Machine> {
+    /// Returns what the disk has after a power failure, for each subset of the pieces, or for many.
+    /// `is_new` gets a hash of it.
+    pub(super) fn disks(&self, mut is_new: impl FnMut(u64) -> bool) -> Vec<Disk> {
         let pending = self.pending.borrow();
-        let count = pending.iter().filter(|piece| !piece.is_hint()).count();
-        let mut machines = Vec::new();
-        for mask in masks(count) {
-            let disk = self.disk_with(&pending, mask);
-            if is_new(disk.content()) {
-                let machine = Machine { disk: RefCell::new(disk), ..self.clone() };
-                machine.restart();
-                machines.push(machine);
-            }
-        }
-        machines
+        let pending: Vec<_> = pending.iter().map(|piece| (piece, piece.is_hint())).collect();
+        let count = pending.iter().filter(|(_, is_hint)| !is_hint).count();
+        let disks = masks(count).into_iter().map(|mask| self.disk_with(&pending, mask));
+        disks.filter(|disk| is_new(disk.hash())).collect()
+    }
+
+    /// The machine after a power failure that left this on the disk.
+    pub(super) fn with_disk(&self, disk: Disk) -> Machine {
+        let machine = Machine { disk: RefCell::new(disk), ..self.clone() };
+        machine.restart();
+        machine
     }
 
     /// The kernel writes all pages by itself.
@@ -216,11 +224,12 @@ impl Machine {
         self.restart();
     }
 
-    fn disk_with(&self, pending: &[Piece], mask: usize) -> Disk {
+    /// Pieces, and whether they are hints, of which `mask` reaches the disk.
+    fn disk_with(&self, pending: &[(&Piece, bool)], mask: usize) -> Disk {
         let mut disk = self.disk.borrow().clone();
         let mut index = 0;
-        for piece in pending {
-            let is_kept = if piece.is_hint() {
+        for (piece, is_hint) in pending {
+            let is_kept = if *is_hint {
                 mask.count_ones() % 2 == 0
             } else {
                 index += 1;
@@ -253,7 +262,7 @@ impl Machine {
 
     fn push(&self, piece: Vec<(usize, u64)>) {
         if !piece.is_empty() {
-            self.pending.borrow_mut().push(Piece::Words(piece));
+            self.pending.borrow_mut().push(Piece::Words(piece.into()));
         }
     }
 
@@ -262,9 +271,20 @@ impl Machine {
     }
 }
 
+/// Adds changes to a piece, of which only the last one of a word matters.
+fn replace_last(piece: &mut Vec<(usize, u64)>, changes: Vec<(usize, u64)>) {
+    for change in changes {
+        match piece.last_mut() {
+            Some(last) if last.0 == change.0 => *last = change,
+            _ => piece.push(change),
+        }
+    }
+}
+
 /// Subsets of so many pieces: all of them, or many.
 fn masks(count: usize) -> Vec<usize> {
-    const EXHAUSTIVE: usize = 8;
+    const EXHAUSTIVE: usize = if IS_THOROUGH { 8 } else { 6 };
+    const RANDOM: usize = 1 << (EXHAUSTIVE - 2);
     let all = (1 << count) - 1;
     if count <= EXHAUSTIVE {
         return (0..=all).collect();
@@ -274,7 +294,7 @@ fn masks(count: usize) -> Vec<usize> {
     let mut masks: Vec<usize> =
         single.chain(prefixes).flat_map(|mask| [mask, all ^ mask]).collect();
     let mut rng = fastrand::Rng::with_seed(count as u64);
-    masks.extend((0..1 << EXHAUSTIVE).map(|_| rng.usize(..) & all));
+    masks.extend((0..RANDOM).map(|_| rng.usize(..) & all));
     masks
 }
 
@@ -407,31 +427,31 @@ impl Storage for Process<'_> {
 
     fn write(&self, bytes: &[u8], at: usize) -> Result<(), Stop> {
         self.assert_mapped(at + bytes.len());
+        let (mut at, mut bytes) = (at, bytes);
         let (mut piece, mut result) = (Vec::new(), Ok(()));
-        for (at, byte) in (at..).zip(bytes) {
-            result = self.inner.write(at, &[*byte]);
+        while !bytes.is_empty() && result.is_ok() {
             if at % SECTOR == 0 {
                 self.machine.push(std::mem::take(&mut piece));
             }
-            piece.extend(self.machine.take_replaced());
-            if result.is_err() {
-                break;
-            }
+            let count = bytes.len().min(SECTOR - at % SECTOR);
+            let (now, rest) = bytes.split_at(count.min(self.inner.undisturbed().max(1)));
+            result = self.inner.write(at, now);
+            replace_last(&mut piece, self.machine.take_replaced());
+            (at, bytes) = (at + now.len(), rest);
         }
         self.machine.push(piece);
         result
     }
 
     fn read(&self, buffer: &mut [u8], at: usize) -> Result<(), Stop> {
-        self.assert_mapped(at + buffer.len());
-        if self.reads_bytes {
-            buffer.copy_from_slice(&self.inner.read(at..at + buffer.len())?);
-            return Ok(());
-        }
-        self.step()?;
-        for (at, byte) in (at..).zip(buffer) {
-            *byte = self.machine.memory.word(at - at % 8).to_ne_bytes()[at % 8];
-        }
+        let bytes = at..at + buffer.len();
+        self.assert_mapped(bytes.end);
+        buffer.copy_from_slice(&if self.reads_bytes {
+            self.inner.read(bytes)?
+        } else {
+            self.step()?;
+            self.machine.memory.read(bytes)
+        });
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::{
     IS_THOROUGH,
     crashes::{after_crashes, assert_none, assert_some, loses},
     machine::{Control, Process},
-    world::{Job, Known, Payload, Step, World},
+    world::{Job, Known, Payload, PowerFailure, Step, World},
 };
 use crate::ipc::{
     journal::layout::{RECOVERIES, TAKEOVERS, UNWRITTEN},
@@ -24,9 +24,9 @@ const SECOND: [Job; 2] = [
     &[Step::Append(&[Payload::Bytes(25)]), Step::Sync, Step::Append(&[Payload::Zeros(8)])],
 ];
 /// In so many worlds survivors continue. Readers look at each one.
-const STEP: usize = if IS_THOROUGH { 29 } else { 101 };
+const STEP: usize = if IS_THOROUGH { 11 } else { 41 };
 /// In so many worlds the power fails again.
-const TWICE: usize = if IS_THOROUGH { 1499 } else { 7001 };
+const TWICE: usize = if IS_THOROUGH { 599 } else { 2503 };
 
 fn unchanged(_: &World) {}
 
@@ -63,9 +63,9 @@ pub(super) fn killed(world: &World, job: Job) -> World {
     worlds.pop().expect("the first world is before all records")
 }
 
-/// The worlds after a power failure before each operation of a job.
-pub(super) fn failed(world: &World, job: Job, known: &mut Known) -> Vec<World> {
-    let (mut worlds, mut pending) = (Vec::new(), usize::MAX);
+/// The power failures before each operation of a job.
+pub(super) fn failed(world: &World, job: Job, known: &mut Known) -> Vec<PowerFailure> {
+    let (mut failures, mut pending) = (Vec::new(), usize::MAX);
     for crash in 0.. {
         let after = world.clone();
         let result = after.run(&Process::new(&after.machine, Some(crash)), job);
@@ -73,29 +73,35 @@ pub(super) fn failed(world: &World, job: Job, known: &mut Known) -> Vec<World> {
         let has_changed = pending != after.machine.pending();
         if has_changed || result != Err(Stop::Crashed) {
             pending = after.machine.pending();
-            worlds.extend(after.after_power_failures(known));
+            failures.extend(after.power_failures(known));
         }
         if result != Err(Stop::Crashed) {
-            return worlds;
+            return failures;
         }
     }
-    worlds
+    failures
 }
 
-fn all_failed(worlds: impl Iterator<Item = World>, jobs: &[Job]) -> impl Iterator<Item = World> {
+/// Those of all worlds and jobs, or of each `step`-th one.
+fn all_failed(
+    worlds: impl Iterator<Item = World>,
+    jobs: &[Job],
+    step: usize,
+) -> impl Iterator<Item = World> {
     let mut known = Known::new();
-    worlds.flat_map(move |world| {
+    let failures = worlds.flat_map(move |world| {
         jobs.iter().flat_map(|job| failed(&world, job, &mut known)).collect::<Vec<_>>()
-    })
+    });
+    failures.step_by(step).map(PowerFailure::world)
 }
 
 fn once(change: impl Fn(&World)) -> impl Iterator<Item = String> {
-    failures(all_failed(worlds(change), &JOBS))
+    failures(all_failed(worlds(change), &JOBS, 1))
 }
 
 fn twice(change: impl Fn(&World)) -> impl Iterator<Item = String> {
-    let first = all_failed(worlds(change), &JOBS).step_by(TWICE);
-    failures(all_failed(first, &SECOND))
+    let first = all_failed(worlds(change), &JOBS, TWICE);
+    failures(all_failed(first, &SECOND, 1))
 }
 
 /// Returns what readers have found, and what survivors do.
@@ -143,7 +149,7 @@ fn without_the_number_of_takeovers_a_record_of_a_crashed_writer_comes_back() {
 
 /// Recoveries that fail since the disk does, and then a power failure, or none.
 fn failed_recoveries(change: impl Fn(&World)) -> impl Iterator<Item = String> {
-    let first = all_failed(worlds(change), &JOBS[1..3]).step_by(TWICE);
+    let first = all_failed(worlds(change), &JOBS[1..3], TWICE);
     first.flat_map(|world| {
         let mut failures = Vec::new();
         for mask in [0, 0x5555, 0x3333, 0x0ff0] {
@@ -152,8 +158,8 @@ fn failed_recoveries(change: impl Fn(&World)) -> impl Iterator<Item = String> {
             let result = world.run(&Process::new(&world.machine, None), SECOND[0]);
             failures.extend((result != Err(Stop::Stuck)).then(|| "it did not fail".to_owned()));
             failures.extend(world.clone().finish());
-            let worlds = world.after_power_failures(&mut Known::new());
-            failures.extend(worlds.into_iter().filter_map(|world| world.finish()));
+            let worlds = world.power_failures(&mut Known::new()).into_iter();
+            failures.extend(worlds.filter_map(|failure| failure.world().finish()));
         }
         failures
     })

@@ -11,7 +11,7 @@ use super::{
     crashes::{assert_none, assert_some, loses},
     machine::{Control, Process},
     power::{failed, killed},
-    world::{Entry, Job, Known, Payload, Step, World},
+    world::{Entry, Job, Known, Payload, PowerFailure, Step, World},
 };
 use crate::ipc::{
     journal::layout::RECORDS,
@@ -41,9 +41,9 @@ fn worlds(step: usize, change: impl Fn(&World)) -> impl Iterator<Item = World> {
     let world = killed(&world, &[Step::Append(&[Payload::Bytes(90)])]);
     world.machine.write_back();
     const JOB: Job = &[Step::Append(&[Payload::Zeros(70), Payload::Bytes(3)])];
-    let mut worlds = failed(&world, JOB, &mut Known::new());
-    worlds.retain(World::is_torn);
-    worlds.into_iter().step_by(step).inspect(move |world| change(world))
+    let failures = failed(&world, JOB, &mut Known::new()).into_iter();
+    let worlds = failures.map(PowerFailure::world).filter(World::is_torn);
+    worlds.step_by(step).inspect(move |world| change(world))
 }
 
 /// Lets a reader read until there is nothing, and again when survivors have appended records.

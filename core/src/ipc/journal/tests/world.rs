@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
+    rc::Rc,
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
         records::{Appender, Checksum, Length, Tail, tail},
         recovery,
     },
-    machine::{Control, Machine, Process},
+    machine::{Control, Disk, Machine, Process},
 };
 use crate::ipc::{
     event_count,
@@ -53,8 +54,8 @@ pub(super) type Entry = (Position, Option<Vec<u8>>);
 type Appending = (u64, usize, Option<Vec<u8>>);
 
 pub(super) const ID: [u8; 16] = [7; 16];
-/// Contents of disks, and how many records have to be on them.
-pub(super) type Known = HashSet<(Vec<u64>, usize)>;
+/// Hashes of what disks have, and how many records have to be there.
+pub(super) type Known = HashSet<(u64, usize)>;
 /// More than a reader needs.
 const MOST: usize = 20;
 
@@ -75,6 +76,22 @@ pub(super) struct World {
     seed: Cell<u8>,
     /// The first failure.
     pub(super) failure: RefCell<Option<String>>,
+}
+
+/// A world that is made when a test needs it.
+pub(super) struct PowerFailure {
+    before: Rc<World>,
+    disk: Disk,
+}
+
+impl PowerFailure {
+    /// The world after it.
+    pub(super) fn world(self) -> World {
+        let machine = self.before.machine.with_disk(self.disk);
+        let world = World { machine, ..World::clone(&self.before) };
+        world.find_remains();
+        world
+    }
 }
 
 impl World {
@@ -247,14 +264,12 @@ impl World {
         })
     }
 
-    /// The machine after a power failure, for many of the states that the disk may have.
-    pub(super) fn after_power_failures(&self, known: &mut Known) -> Vec<World> {
+    /// The power failures for many of the states that the disk may have.
+    pub(super) fn power_failures(self, known: &mut Known) -> Vec<PowerFailure> {
         self.settle();
-        let machines = self
-            .machine
-            .after_power_failures(|content| known.insert((content, self.durable.get())));
-        let worlds = machines.into_iter().map(|machine| World { machine, ..self.clone() });
-        worlds.inspect(World::find_remains).collect()
+        let disks = self.machine.disks(|hash| known.insert((hash, self.durable.get())));
+        let before = Rc::new(self);
+        disks.into_iter().map(|disk| PowerFailure { before: before.clone(), disk }).collect()
     }
 
     /// Finds out which records the disk has.
