@@ -10,7 +10,7 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    Access, Map, Options, Result,
+    Access, Error, Map, Options, Result,
     ipc::{
         Mutex, MutexGuard, Spin,
         file::{self, CreationLock},
@@ -25,6 +25,16 @@ pub(super) struct LogFile {
     pub(super) map: Map,
     pub(super) checksum: Checksum,
     pub(super) spin: Spin,
+}
+
+/// The map follows the length of the file. So words that another program has cut off are out of
+/// its bounds: for the caller that is the fault which it is in other maps.
+#[cold]
+pub(super) fn of_cut_file(error: Error) -> Error {
+    match error {
+        Error::OutOfBounds { start, len, .. } => Error::Fault { offset: start.max(len) },
+        error => error,
+    }
 }
 
 impl LogFile {
@@ -65,6 +75,10 @@ impl LogFile {
 
     /// Recovers the journal if that is necessary, and lets this process take part.
     pub(super) fn open(&self) -> Result<()> {
+        self.open_whole().map_err(of_cut_file)
+    }
+
+    fn open_whole(&self) -> Result<()> {
         const CALL: &str = "open";
         // Until this process takes part, another one might recover the journal again.
         let _exclusive = CreationLock::take(CALL, self.borrow())?;
@@ -83,19 +97,19 @@ impl LogFile {
     /// Locks out other writers. A guard that reports a crash has to be marked consistent.
     #[inline]
     pub(super) fn lock_writers(&self) -> Result<MutexGuard<'_>> {
-        self.mutex(WRITERS_MUTEX).lock()
+        self.mutex(WRITERS_MUTEX).lock().map_err(of_cut_file)
     }
 
     /// The same, or `None` after `timeout`.
     pub(super) fn lock_writers_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'_>>> {
-        self.mutex(WRITERS_MUTEX).lock_timeout(timeout)
+        self.mutex(WRITERS_MUTEX).lock_timeout(timeout).map_err(of_cut_file)
     }
 
     /// Locks out other writers, or returns `None` without waiting. Also if the last one crashed:
     /// the next one may have to check a long record.
     #[inline]
     pub(super) fn try_lock_writers(&self) -> Result<Option<MutexGuard<'_>>> {
-        let guard = self.mutex(WRITERS_MUTEX).try_lock()?;
+        let guard = self.mutex(WRITERS_MUTEX).try_lock().map_err(of_cut_file)?;
         Ok(guard.filter(|guard| !guard.owner_died()))
     }
 
@@ -106,12 +120,12 @@ impl LogFile {
 
     /// How often the lock of the writers was taken over. For humans and tests.
     pub(super) fn takeovers(&self) -> Result<u64> {
-        self.map.load(TAKEOVERS)
+        self.map.load(TAKEOVERS).map_err(of_cut_file)
     }
 
     /// Locks out other calls of `sync`.
     pub(super) fn lock_sync(&self, memory: &Viewed<'_>) -> Result<MutexGuard<'_>> {
-        noted_for_sync(memory, self.mutex(SYNC_MUTEX).lock()?)
+        noted_for_sync(memory, self.mutex(SYNC_MUTEX).lock().map_err(of_cut_file)?)
     }
 
     /// The same, or `None` after `timeout`.
@@ -120,14 +134,14 @@ impl LogFile {
         memory: &Viewed<'_>,
         timeout: Duration,
     ) -> Result<Option<MutexGuard<'_>>> {
-        let guard = self.mutex(SYNC_MUTEX).lock_timeout(timeout)?;
+        let guard = self.mutex(SYNC_MUTEX).lock_timeout(timeout).map_err(of_cut_file)?;
         guard.map(|guard| noted_for_sync(memory, guard)).transpose()
     }
 }
 
 fn noted_for_sync<'a>(memory: &Viewed<'_>, guard: MutexGuard<'a>) -> Result<MutexGuard<'a>> {
     if guard.owner_died() {
-        recovery::note_crash(memory)?;
+        recovery::note_crash(memory).map_err(of_cut_file)?;
         guard.mark_consistent();
     }
     Ok(guard)

@@ -5,7 +5,7 @@ use std::{cell::Cell, fmt, time::Duration};
 use super::{
     cursor::{Cursor, Next},
     layout::EVENTS,
-    log_file::LogFile,
+    log_file::{LogFile, of_cut_file},
     position::{Position, ReadFrom},
 };
 use crate::{
@@ -21,9 +21,9 @@ use crate::{
 /// # Errors
 ///
 /// All calls fail with [`Error::Finished`] behind the last record of a finished journal, with
-/// [`Error::Corrupt`] if another program has changed a record or the file was cut, with
-/// [`Error::Fault`], and with [`Error::Os`], for example if memory is short. The reader stays where
-/// it is then.
+/// [`Error::Corrupt`] if another program has changed a record, with that or [`Error::Fault`] if the
+/// file was cut, and with [`Error::Os`], for example if memory is short. The reader stays where it
+/// is then.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ const LONGEST_UNNOTICED: Duration = Duration::from_millis(40);
 impl JournalReader {
     pub(super) fn new(log: &LogFile, from: ReadFrom) -> Result<JournalReader> {
         let log = log.another()?;
-        let cursor = find(&log, from)?.ok_or_else(|| missing(from))?;
+        let cursor = find(&log, from).map_err(of_cut_file)?.ok_or_else(|| missing(from))?;
         let (spin, slice) = (SpinBudget::new(log.spin), Cell::new(FIRST_SLICE));
         Ok(JournalReader { log, cursor, spin, slice })
     }
@@ -149,7 +149,7 @@ impl JournalReader {
     #[cfg(feature = "python-internals")]
     #[doc(hidden)]
     pub fn next_now(&mut self, record: &mut Vec<u8>, longest: usize) -> Result<Option<Position>> {
-        let len = self.cursor.next_len(&self.log.memory("next"))?;
+        let len = self.cursor.next_len(&self.log.memory("next")).map_err(of_cut_file)?;
         if len > longest { Ok(None) } else { self.read("next", record, Patience::Never) }
     }
 
@@ -169,6 +169,15 @@ impl JournalReader {
     }
 
     fn read(
+        &mut self,
+        call: &'static str,
+        record: &mut Vec<u8>,
+        patience: Patience,
+    ) -> Result<Option<Position>> {
+        self.read_whole(call, record, patience).map_err(of_cut_file)
+    }
+
+    fn read_whole(
         &mut self,
         call: &'static str,
         record: &mut Vec<u8>,

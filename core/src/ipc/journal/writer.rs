@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     layout::EVENTS,
-    log_file::LogFile,
+    log_file::{LogFile, of_cut_file},
     position::Position,
     records::{Appender, Length, tail},
     recovery,
@@ -24,9 +24,9 @@ use crate::{
 /// # Errors
 ///
 /// All calls but [`sync`](JournalWriter::sync) fail with [`Error::Finished`] if a writer has
-/// finished the journal. All fail with [`Error::Fault`] if the file was cut, [`Error::Corrupt`] if
-/// another program wrote to it, and [`Error::Os`], for example if the disk is full. The journal is
-/// as before then, and later calls work when the cause is gone.
+/// finished the journal. All fail with [`Error::Fault`] or [`Error::Corrupt`] if the file was cut,
+/// [`Error::Corrupt`] if another program wrote to it, and [`Error::Os`], for example if the disk is
+/// full. The journal is as before then, and later calls work when the cause is gone.
 ///
 /// # Examples
 ///
@@ -112,10 +112,7 @@ impl JournalWriter {
     ///
     /// See [`Journal`](super::Journal).
     pub fn sync(&mut self) -> Result<()> {
-        let (memory, checksum) = (self.log.memory("sync"), self.log.checksum);
-        let needed = tail(&memory, checksum)?;
-        let _guard = self.log.lock_sync(&memory)?;
-        recovery::sync(&memory, checksum, needed)
+        self.sync_with(|memory| self.log.lock_sync(memory).map(Some)).map(drop)
     }
 
     /// Ends the journal: readers get [`Error::Finished`] behind the last record, and no writer can
@@ -145,6 +142,17 @@ impl JournalWriter {
         self.append_with("finish", |appender, _| appender.finish())
     }
 
+    /// Returns `None` if `lock` does.
+    fn sync_with<'a>(
+        &'a self,
+        lock: impl FnOnce(&Viewed<'a>) -> Result<Option<MutexGuard<'a>>>,
+    ) -> Result<Option<()>> {
+        let (memory, checksum) = (self.log.memory("sync"), self.log.checksum);
+        let needed = tail(&memory, checksum).map_err(of_cut_file)?;
+        let Some(_guard) = lock(&memory)? else { return Ok(None) };
+        recovery::sync(&memory, checksum, needed).map(Some).map_err(of_cut_file)
+    }
+
     fn append_with<R>(
         &self,
         call: &'static str,
@@ -162,12 +170,12 @@ impl JournalWriter {
         guard: MutexGuard<'_>,
         append: impl FnOnce(Appender<'_, Viewed<'_>>, &MutexGuard<'_>) -> Result<R>,
     ) -> Result<R> {
-        let appender = Appender::new(memory, self.log.checksum, guard.owner_died())?;
+        let appender = Appender::new(memory, self.log.checksum, guard.owner_died());
+        let appender = appender.map_err(of_cut_file)?;
         guard.mark_consistent();
         let appended = append(appender.ok_or(Error::Finished)?, &guard);
         drop(guard);
-        event_count::notify(memory, EVENTS)?;
-        appended
+        event_count::notify(memory, EVENTS).and(appended).map_err(of_cut_file)
     }
 }
 
@@ -210,10 +218,7 @@ impl JournalWriter {
 
     /// [`JournalWriter::sync`] with a limit for the wait for calls of other threads.
     pub fn sync_timeout(&mut self, wait: Duration) -> Result<Option<()>> {
-        let (memory, checksum) = (self.log.memory("sync"), self.log.checksum);
-        let needed = tail(&memory, checksum)?;
-        let Some(_guard) = self.log.lock_sync_timeout(&memory, wait)? else { return Ok(None) };
-        recovery::sync(&memory, checksum, needed).map(Some)
+        self.sync_with(|memory| self.log.lock_sync_timeout(memory, wait))
     }
 
     fn append_within<R>(
