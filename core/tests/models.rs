@@ -12,6 +12,8 @@
 mod event_count;
 #[path = "models/frames.rs"]
 mod frames;
+#[path = "models/journal.rs"]
+mod journal;
 #[path = "models/last_value.rs"]
 mod last_value;
 #[path = "models/mutex.rs"]
