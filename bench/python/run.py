@@ -23,6 +23,7 @@ MODULES = {
     "python_move": "moves",
     "python_store": "moves",
     "python_channels": "channels",
+    "python_journal": "journals",
     "python_words": "words",
     "python_programs": "programs",
     "python_package": "programs",
