@@ -6,6 +6,7 @@ import mmap as standard
 import os
 import re
 
+from reentry import own_calls
 from reentry.calls import EXTERNAL
 from reentry.subject import LENGTH, reuse_memory
 from settings import PAGE
@@ -85,7 +86,14 @@ REFUSABLE = {
     "forbid": lambda it: it.m.protect(0, PAGE, PAGE),
     "discard": lambda it: it.m.madvise(standard.MADV_DONTNEED),
 }
+# The same for the ends of channels and journals.
+OF_ENDS = {
+    "close_ends": lambda it: it.ends.close(),
+    "use_ends": lambda it: it.ends.use(),
+    "take": lambda it: it.ends.take(),
+}
 ACTIONS = [ignoring(act, name) for name, act in REFUSABLE.items()] + [forget, fail]
+ACTIONS += [ignoring(act, name) for name, act in OF_ENDS.items()]
 # After these, external code that reads the memory is terminated by a signal. safemap does not
 # protect it.
 FATAL = {"truncate", "shrink_another", "forbid"}
@@ -93,6 +101,8 @@ FATAL = {"truncate", "shrink_another", "forbid"}
 
 def fits(name, text):
     """Returns whether the result of the action in a call is defined."""
+    if name not in ("again", "fail") and (name in OF_ENDS) != (text in own_calls.OF_ENDS):
+        return False
     if name in FATAL:
         return text not in EXTERNAL
     # A call that names the map twice would not find it. In a `with` block the exception is raised

@@ -1,12 +1,14 @@
 """The map under test, its file with a margin on both sides, and what actions leave behind."""
 
 import contextlib
+import importlib
 import mmap as standard
 import operator
 import os
 import weakref
 import zlib
 
+from reentry.own_calls import Ends
 from settings import PAGE
 
 # Calls that copy more than 256 KiB let other threads run. Not a multiple of the page size.
@@ -26,6 +28,11 @@ KINDS = {
     "shared": lambda base, fd: base(-1, LENGTH),
     "repair": lambda base, fd: base(fd, LENGTH, offset=PAGE, repair=True),
 }
+# Those of class `Map`, which only safemap has. The second one has no fixed length.
+OWN_KINDS = {
+    "Map": lambda base, fd: base(fd, "r+", LENGTH, offset=PAGE),
+    "growing Map": lambda base, fd: base(fd, "r+", offset=PAGE),
+}
 
 
 class Subject:
@@ -35,24 +42,38 @@ class Subject:
         self.module = module
         # In memory, so that no flush waits for a disk.
         self.file = os.memfd_create("stress")
+        # Made by the first call that uses one.
+        self.ends = None
 
     @property
     def m(self):
         """The map, or None after its name was deleted."""
         return self.space.get("m")
 
-    def begin(self, kind, base):
+    def begin(self, kind, base, has_ends=False):
         """Restores the file and creates a map of that kind and class."""
         os.ftruncate(self.file, 0)
         os.pwrite(self.file, CONTENT, 0)
         self.fd, self.views, self.others = os.dup(self.file), [], []
-        m = KINDS[kind](base, self.fd)
+        is_own = kind in OWN_KINDS
+        m = OWN_KINDS[kind](self.module.Map, self.fd) if is_own else KINDS[kind](base, self.fd)
         if kind in ("private", "shared"):
             self.module.mmap.__setitem__(m, slice(None), INSIDE)
         self.module.mmap.seek(m, 30)
         self.tested = weakref.ref(m)
         self.space = {"m": m, "mmap": self.module, "fd": self.fd}
         self.space.update(operator=operator, zlib=zlib)
+        self.has_ends = has_ends
+        if is_own:
+            self.begin_own(m)
+
+    def begin_own(self, m):
+        """Creates what only safemap has."""
+        ipc = importlib.import_module("safemap.ipc")
+        self.space.update(ipc=ipc, word=ipc.Atomic(m, 128, "Q"), mutex=ipc.Mutex(m, 64))
+        if self.has_ends:
+            self.ends = self.ends or Ends(ipc)
+            self.space.update(self.ends.begin())
 
     def call(self, code):
         """Makes a call. Returns its value or its exception, and whether it raised."""
@@ -69,6 +90,8 @@ class Subject:
 
     def state(self):
         """Returns the state of map and file."""
+        if self.has_ends:
+            return self.ends.state()
         m, own, data = self.m, self.module.mmap, os.pread(self.file, os.fstat(self.file).st_size, 0)
         if m is None:
             return "forgotten", data
@@ -84,6 +107,8 @@ class Subject:
         """Frees everything. Memory that replaced the map must not have been written to."""
         written = any(other[:].strip(bytes([MARK])) for other in self.others)
         self.space.clear()
+        if self.has_ends:
+            self.ends.close()
         for thing in self.views + self.others:
             thing.release() if isinstance(thing, memoryview) else thing.close()
         with contextlib.suppress(OSError):

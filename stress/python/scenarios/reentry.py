@@ -13,8 +13,8 @@ import sys
 import threading
 from collections import namedtuple
 
-from reentry import actions, arguments, calls, subclasses, triggers
-from reentry.subject import KINDS, Subject
+from reentry import actions, arguments, calls, own_calls, subclasses, triggers
+from reentry.subject import KINDS, OWN_KINDS, Subject
 from settings import check, compiled, report
 
 CONTROL = "the standard mmap"
@@ -34,8 +34,9 @@ def run(settings):
     # Collect on request only.
     gc.disable()
     reentry = Reentry(settings)
-    missing = calls.missing(settings.module.mmap)
-    check(settings.control or not missing, f"no call of {missing}")
+    missing = [] if settings.control else calls.missing(settings.module.mmap)
+    missing += [] if settings.control else own_calls.missing(reentry.tested)
+    check(not missing, f"no call of {missing}")
     every = some(settings, list(reentry.hooked()), 1200)
     cases = some(settings, list(reentry.cases(every)), 5000)
     clock = settings.clock(6, 100)
@@ -46,7 +47,7 @@ def run(settings):
     check(not reentry.wrong, "\n".join(reentry.wrong))
     note = f"{done} of {len(cases)} cases: {len(reentry.texts)} calls, {len(TRIGGERS)} triggers, "
     note += f"{len(reentry.subclasses)} subclasses, {len(reentry.actions)} actions, "
-    note += f"{len(reentry.kinds)} kinds of maps"
+    note += f"{len(reentry.kinds) + len(OWN_KINDS) * (not settings.control)} kinds of maps"
     return report(reentry.fired, "actions during a call", note)
 
 
@@ -67,6 +68,7 @@ class Reentry:
         forbidden = actions.FATAL if settings.control else ()
         self.actions = [act for act in actions.ACTIONS if act.__name__ not in forbidden]
         self.texts = calls.CALLS + calls.BARE + calls.EXTERNAL
+        self.texts += [] if settings.control else own_calls.CALLS
         # Hashes of the expected results.
         self.known = {}
         # The hook that subclasses fire.
@@ -77,10 +79,17 @@ class Reentry:
         """Yields each call whose hook runs, with each action and kind of map."""
         for hooked in every:
             if self.runs_hook(hooked):
-                kinds = self.kinds if hooked.trigger is triggers.Direct else FEW_KINDS
-                for action, kind in itertools.product(self.actions, kinds):
+                for action, kind in itertools.product(self.actions, self.kinds_of(hooked)):
                     if actions.fits(action.__name__, hooked.text):
                         yield hooked, action, kind
+
+    def kinds_of(self, hooked):
+        """Returns the kinds of maps for which a call is made."""
+        if hooked.text in own_calls.OF_MAPS:
+            return list(OWN_KINDS)
+        if hooked.text in own_calls.CALLS:
+            return ["Map"]
+        return self.kinds if hooked.trigger is triggers.Direct else FEW_KINDS
 
     def hooked(self):
         """Yields each call with each hook."""
@@ -91,14 +100,15 @@ class Reentry:
                     yield Hooked(text, at, argument, trigger, None)
             for trigger in triggers.AROUND if not text.startswith("with") else ():
                 yield Hooked(text, None, None, trigger, None)
-            for name in self.subclasses:
+            for name in self.subclasses if text not in own_calls.CALLS else ():
                 if subclasses.fits(name, text):
                     yield Hooked(text, None, None, triggers.Direct, name)
 
     def runs_hook(self, hooked):
         """Returns whether the hook of the call runs."""
         hook = triggers.Hook(lambda: None)
-        self.play(self.tested, hooked, hook, "private")
+        kind = "Map" if hooked.text in own_calls.CALLS else "private"
+        self.play(self.tested, hooked, hook, kind)
         return hook.ran
 
     def one(self, hooked, action, kind):
@@ -141,7 +151,9 @@ class Reentry:
             self.act_late(subject, hooked, act)
         else:
             failed = failure(act, subject) if ran else None
-            propagated = failed and hooked.trigger.propagates
+            # Exceptions of `__release_buffer__` are ignored.
+            is_raised = hooked.trigger.propagates and hooked.argument is not arguments.Released
+            propagated = failed and (is_raised or hooked.trigger in triggers.OBSERVING)
             result = failed if propagated else subject.outcome(*subject.call(subject.code))
         return self.end(subject, result)
 
@@ -153,7 +165,8 @@ class Reentry:
 
     def begin(self, subject, hooked, kind, trigger):
         """Creates the map and the arguments of the call."""
-        subject.begin(kind, self.subclasses.get(hooked.override, self.settings.module.mmap))
+        base = self.subclasses.get(hooked.override, self.settings.module.mmap)
+        subject.begin(kind, base, hooked.text in own_calls.OF_ENDS)
         subject.code = compiled(calls.with_names(hooked.text))
         for number, (letter, value) in enumerate(calls.arguments(hooked.text)):
             value = str(subject.fd) if value == "FD" else value
@@ -173,6 +186,7 @@ def is_late(hooked, act):
     """Returns whether the action runs after the call, or is possible only then."""
     # `__buffer__` of this argument runs no code, but a trace function observes it.
     released = hooked.argument is arguments.Released and hooked.trigger not in triggers.OBSERVING
+    released = released and not any(name in hooked.text for name in own_calls.COPYING)
     return released or hooked.override == "__release_buffer__" or act is actions.forget
 
 
