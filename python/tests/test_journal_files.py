@@ -47,7 +47,7 @@ class Files(JournalCase):
         for content in (b"text", bytes(10_000), os.urandom(10_000)):
             path = self.path(content)
             for mode in ("r", "r+", "a"):
-                self.assertRaisesRegex(ValueError, "file: ", Journal, path, mode)
+                self.assertRaisesRegex(ValueError, f"{re.escape(path)}: ", Journal, path, mode)
             self.assertEqual(self.latest_content(), content)
         self.assertRaises(OSError, Journal, self.folder)
         self.assertRaises(ValueError, Journal, "embedded\0null")
