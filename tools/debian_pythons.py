@@ -49,6 +49,8 @@ class Folder:
         command = debian.as_root("debootstrap", *words, "sid", self.path, mirror)
         if steps.run(self.name(), command).ok and (not self.target or self.unpack(steps)):
             self.launch()
+            if self.target:
+                self.compile()
             self.complete.touch()
 
     def name(self):
@@ -63,6 +65,15 @@ class Folder:
         if not done:
             steps.fail(self.name(), "a package cannot be unpacked")
         return done
+
+    def compile(self):
+        """Compiles the modules by this machine's CPythons: an emulator takes seconds at each start.
+
+        Not those of tests, some of which are no valid programs.
+        """
+        for version in VERSIONS:
+            compiler = [NATIVE.launcher(version), "-I", "-m", "compileall", "-q", "-x", "/test/"]
+            call(debian.as_root(*compiler, self.path / "usr" / "lib" / f"python{version}"))
 
     def launch(self):
         """Writes the launchers."""
