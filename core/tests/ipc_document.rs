@@ -12,7 +12,7 @@ use safemap::{
     Access, Map, Options, Result,
     ipc::{self, Channel, Journal, Liveness, LockKind, Mutex, ReadFrom},
 };
-use safemap_testing::{TempFile, succeeds_in_child};
+use safemap_testing::{TempFile, document, succeeds_in_child};
 
 const OWNER: usize = 8;
 
@@ -20,19 +20,10 @@ fn map() -> Result<Map> {
     Options::new().access(Access::Write).open(TempFile::new(&[0; 128]).path())
 }
 
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn each_example_of_the_document_is_here() {
-    let (document, here) = (include_str!("../../docs/ipc.md"), include_str!("ipc_document.rs"));
-    let blocks: Vec<_> = document.split("```rust\n").skip(1).collect();
-    assert!(blocks.len() >= 6);
-    for block in blocks {
-        let example = words(block.split("```").next().unwrap());
-        assert!(words(here).contains(&example), "{example}");
-    }
+    let (text, here) = (include_str!("../../docs/ipc.md"), include_str!("ipc_document.rs"));
+    document::ensure_examples_are_in(text, here, 6);
 }
 
 #[test]

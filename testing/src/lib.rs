@@ -10,6 +10,7 @@ mod cuts;
 #[cfg(target_os = "linux")]
 mod damaged_channel;
 mod decode;
+pub mod document;
 mod file;
 #[cfg(unix)]
 mod library_copy;
@@ -53,6 +54,8 @@ pub use operation::{Answer, Op, apply};
 pub use pipe::pipe;
 #[cfg(unix)]
 pub use program::run_program;
+#[cfg(unix)]
+pub use safemap::open_hostile_journal;
 #[cfg(target_os = "linux")]
 pub use stalled::Stalled;
 pub use stop::Stop;

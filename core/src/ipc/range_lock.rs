@@ -3,19 +3,16 @@
 use std::{
     fmt, io,
     ops::{Range, RangeBounds},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::liveness::{has_locks, regular_file};
 use crate::{
     Error, Map, Result,
     mode::LockKind,
+    polling::Wait,
     sys::{file_lock::FileLock, token_id::CREATION_BYTE},
 };
-
-/// How long a thread sleeps that waits for a limited time: at first, and at most.
-const SLEEPS: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(5);
 
 /// Returns whether this system has range locks: 64-bit Linux, macOS and Windows do.
 ///
@@ -190,10 +187,9 @@ impl Map {
         kind: LockKind,
         timeout: Duration,
     ) -> Result<Option<RangeGuard>> {
-        // A time that the clock cannot express never comes.
-        let end = Instant::now().checked_add(timeout);
+        let wait = Wait::within(timeout);
         let guard = self.open_lock("lock_range_timeout", range, kind)?;
-        let is_locked = guard.try_until(end).map_err(Error::os("lock_range_timeout"))?;
+        let is_locked = guard.try_within(&wait).map_err(Error::os("lock_range_timeout"))?;
         Ok(is_locked.then_some(guard))
     }
 
@@ -225,16 +221,8 @@ impl RangeGuard {
         self.lock.as_ref().map_or(Ok(true), |lock| lock.try_lock(&self.range, self.kind))
     }
 
-    fn try_until(&self, end: Option<Instant>) -> io::Result<bool> {
-        let mut sleep = SLEEPS.start;
-        while !self.try_once()? {
-            let rest = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if rest == Some(Duration::ZERO) {
-                return Ok(false);
-            }
-            thread::sleep(rest.map_or(sleep, |rest| rest.min(sleep)));
-            sleep = SLEEPS.end.min(sleep * 2);
-        }
-        Ok(true)
+    fn try_within(&self, wait: &Wait<'_>) -> io::Result<bool> {
+        let attempt = || self.try_once().map(|is_locked| is_locked.then_some(()));
+        wait.poll(attempt).map(|locked| locked.is_some())
     }
 }

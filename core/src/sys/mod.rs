@@ -10,7 +10,12 @@
 //! | `region::Region` | mapped or reserved address space, until dropped |
 //! | `pages::{Pages, FlushMode}` | a range of whole pages in a region: flush, advise, lock, protect, name |
 //! | `file`, `file_state::FileState` | file descriptors: opening, state, length, reading, duplicate, close |
+//! | `private_pages::PrivatePages`, `canary::Canary` | which pages of a private mapping were changed; whether some were dropped (Unix) |
+//! | `own_maps::OwnMap` | a map that a forked child must not use (Unix) |
+//! | `barrier::Barrier`, `this_thread::number` | a barrier that is free for one of two threads; the number of a thread (Unix) |
+//! | `folder::Folder` | an open directory, and its files by their names (Unix) |
 //! | `file_lock::FileLock` | locks of byte ranges, which end with their process |
+//! | `PrivateFile` | a descriptor that forked children do not keep (Unix) |
 //! | `token::Token`, `token_id` | liveness tokens; their ids, and the bytes that they lock |
 //! | `random::word` | a random number |
 //! | `boot::boot_id` | which start of the system this is |
@@ -78,4 +83,8 @@ pub(crate) use os::{
     AsFile, BAD_ADDRESS, BorrowedFile, INVALID, IS_DIRECTORY, NO_SPACE, OwnedFile, boot, borrow,
     clock, fault, file, file_lock, flags, fork, granularity, in_use, number, page_size, random,
     region, repair, rlimit, segments, token, transfer, wait,
+};
+#[cfg(unix)]
+pub(crate) use os::{
+    barrier, canary, folder, own_maps, private_descriptors::PrivateFile, private_pages, this_thread,
 };

@@ -13,6 +13,10 @@ const LIMIT: u64 = 1 << 61;
 /// The first byte that locks of users do not reach. It serves the creation of files.
 pub(crate) const CREATION_BYTE: u64 = FIRST_BYTE - 1;
 
+/// The first byte behind those of all tokens. The locks of transactions begin there.
+#[cfg(unix)]
+pub(crate) const BEHIND_TOKENS: u64 = FIRST_BYTE + LIMIT;
+
 /// Whether a token may have this id.
 pub(crate) fn is_valid(id: u64) -> bool {
     (1..LIMIT).contains(&id)

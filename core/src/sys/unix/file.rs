@@ -2,7 +2,9 @@
 
 mod allocate;
 mod append;
+mod attributes;
 mod device;
+mod handle;
 mod id;
 mod length;
 mod memory;
@@ -23,15 +25,19 @@ use std::{
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 #[cfg(target_os = "linux")]
-pub(super) use allocate::{allocate_now, allocated_len};
-pub(crate) use allocate::{is_unknown, set_len_allocated};
+pub(super) use allocate::allocated_len;
+pub(crate) use allocate::{allocate_range, is_unknown, set_len_allocated};
 pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
+pub(crate) use attributes::{Attributes, attributes, set_owner, set_permissions, user};
+pub(crate) use handle::{handle, mount, same_mount};
 pub(crate) use id::FileId;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
+#[cfg(test)]
+pub(crate) use stamp::replace_descriptor;
 pub(crate) use stamp::{Stamp, identity, is_still, stamp};
 
 /// Returns the state of the file.

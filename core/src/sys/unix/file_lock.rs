@@ -5,18 +5,13 @@
 
 use std::{
     io,
-    mem::ManuallyDrop,
     ops::Range,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     thread,
     time::Duration,
 };
 
-use super::{
-    fork,
-    private_descriptors::{self, Slot},
-    retry_interrupted,
-};
+use super::{fork, private_descriptors::PrivateFile, retry_interrupted};
 use crate::mode::LockKind;
 pub(crate) use system::{SUPPORTED, conflict};
 
@@ -27,9 +22,9 @@ pub(super) const ATTEMPTS: u32 = 1000;
 /// them; in a forked child that has no effect on the parent's.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    file: ManuallyDrop<OwnedFd>,
-    slot: &'static Slot,
-    forks: u64,
+    file: PrivateFile,
+    /// Whether something else keeps the description, and the locks.
+    is_kept: bool,
 }
 
 impl FileLock {
@@ -49,15 +44,8 @@ impl FileLock {
     }
 
     fn open_once(file: BorrowedFd<'_>, kind: LockKind) -> io::Result<FileLock> {
-        let forks = fork::current();
-        let file = ManuallyDrop::new(system::reopen(file, kind)?);
-        match private_descriptors::register(&file) {
-            Ok(slot) => Ok(FileLock { file, slot, forks }),
-            Err(error) => {
-                drop(ManuallyDrop::into_inner(file));
-                Err(error)
-            }
-        }
+        let file = PrivateFile::new(system::reopen(file, kind)?)?;
+        Ok(FileLock { file, is_kept: false })
     }
 
     /// Locks the range, which is not empty. Returns false if another description excludes that.
@@ -92,16 +80,19 @@ impl FileLock {
         }
     }
 
-    /// Closes the descriptor without releasing the locks. Something else keeps the description.
-    pub(super) fn close(self) {
-        let mut lock = ManuallyDrop::new(self);
-        lock.close_descriptor();
+    /// Releases the locks in this range. Has no effect in a forked child.
+    pub(crate) fn unlock(&self, range: &Range<u64>) -> io::Result<()> {
+        if self.is_intact() { system::unlock(self.as_fd(), range) } else { Ok(()) }
     }
 
-    fn close_descriptor(&mut self) {
-        self.slot.release();
-        // SAFETY: this is called once: by `drop`, or by `close`, which prevents `drop`.
-        unsafe { ManuallyDrop::drop(&mut self.file) };
+    /// As [`PrivateFile::is_intact`].
+    pub(crate) fn is_intact(&self) -> bool {
+        self.file.is_intact()
+    }
+
+    /// Closes the descriptor without releasing the locks. Something else keeps the description.
+    pub(super) fn close(mut self) {
+        self.is_kept = true;
     }
 }
 
@@ -113,14 +104,10 @@ impl AsFd for FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // A forked child has closed its copy when it noticed the fork.
-        // The program may have closed the descriptor by its number, and opened another file.
-        if fork::current() == self.forks && self.slot.is_same_file(self.file.as_raw_fd()) {
-            // A child that ran no fork handler may still have the description.
-            let _ = system::unlock(self.as_fd());
-            self.close_descriptor();
-        } else {
-            self.slot.release();
+        if !self.is_kept {
+            // A child that ran no fork handler may still have the description. Length 0 means up to
+            // the greatest offset.
+            let _ = self.unlock(&(0..0));
         }
     }
 }
@@ -188,10 +175,9 @@ mod system {
         call(file, libc::F_OFD_SETLKW, &mut request(range, type_of(kind))?)
     }
 
-    /// Releases all locks of the description.
-    pub(super) fn unlock(file: BorrowedFd<'_>) -> io::Result<()> {
-        // Length 0 means up to the greatest offset.
-        call(file, libc::F_OFD_SETLK, &mut request(&(0..0), kind::NONE)?)
+    /// Releases the locks of the description in this range.
+    pub(super) fn unlock(file: BorrowedFd<'_>, range: &Range<u64>) -> io::Result<()> {
+        call(file, libc::F_OFD_SETLK, &mut request(range, kind::NONE)?)
     }
 
     /// Returns the range of a lock that another description has in `range`.
@@ -256,7 +242,7 @@ mod system {
 
     pub(super) use lock as lock_and_wait;
 
-    pub(super) fn unlock(_: BorrowedFd<'_>) -> io::Result<()> {
+    pub(super) fn unlock(_: BorrowedFd<'_>, _: &Range<u64>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

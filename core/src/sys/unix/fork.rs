@@ -93,6 +93,7 @@ fn start(process: u32) {
     super::repair::forget_handlers();
     super::not_inherited::table::replace_in_child();
     super::private_descriptors::close_in_child();
+    super::own_maps::end_in_child();
     window::in_child();
     COUNT.fetch_add(1, Release);
     PROCESS.store(process, Release);

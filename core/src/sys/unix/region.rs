@@ -1,5 +1,7 @@
 //! A region: address space from `mmap` to `munmap`.
 
+mod private;
+
 use std::{
     ffi::OsStr,
     io,
@@ -250,8 +252,8 @@ impl Region {
         check(unsafe { libc::munmap(self.base.as_ptr().cast(), self.size) })
     }
 
-    /// Moves the first `len` bytes of private memory from `old` to this region, and makes `old`
-    /// inaccessible. On failure `old` may be inaccessible; [`Region::allow_access`] undoes that.
+    /// Moves the `parts` of private memory from `old` to this region, and makes `old` inaccessible.
+    /// On failure `old` may be inaccessible; [`Region::allow_access`] undoes that.
     ///
     /// The first step makes `old` read-only, so no concurrent write is lost. `old` keeps its bytes
     /// until [`Region::forget_pages`]: a forked child may find that it is still the current region.
@@ -260,15 +262,24 @@ impl Region {
     /// checks whether it can move. It cannot move a source with different kinds of pages (up to
     /// Linux 6.16). On failure a part of this region would then be unmapped, and another thread
     /// could map it.
-    pub(crate) fn take_over(&self, old: &Region, len: usize, _: &MapRequest) -> io::Result<()> {
+    pub(crate) fn take_over(
+        &self,
+        old: &Region,
+        parts: &[Range<usize>],
+        _: &MapRequest,
+    ) -> io::Result<()> {
         old.set_protection(Protection::READ)?;
         fork::step();
-        // SAFETY: `len` bytes lie in both regions, which do not overlap.
-        let copied = unsafe { crate::accessor::copy(self.base.as_ptr(), old.base.as_ptr(), len) };
-        fork::step();
-        if copied.fault != 0 {
-            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        for part in parts {
+            let to = self.base.as_ptr().wrapping_add(part.start);
+            let from = old.base.as_ptr().wrapping_add(part.start);
+            // SAFETY: the part lies in both regions, which do not overlap.
+            let copied = unsafe { crate::accessor::copy(to, from, part.len()) };
+            if copied.fault != 0 {
+                return Err(io::Error::from_raw_os_error(libc::EFAULT));
+            }
         }
+        fork::step();
         old.set_protection(Protection::NONE)?;
         fork::step();
         Ok(())

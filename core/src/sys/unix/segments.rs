@@ -68,7 +68,7 @@ mod system {
         io,
         mem::MaybeUninit,
         os::{
-            fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+            fd::{AsFd, BorrowedFd, OwnedFd},
             unix::{ffi::OsStrExt, fs::OpenOptionsExt},
         },
         path::{Path, PathBuf},
@@ -79,7 +79,8 @@ mod system {
         segment::SegmentSpace,
         unix::{
             check,
-            file::{allocate_now, allocated_len},
+            file::{allocate_range, allocated_len},
+            folder::give_name,
         },
     };
 
@@ -117,20 +118,12 @@ mod system {
         options.read(true).write(true).mode(MODE).custom_flags(libc::O_TMPFILE);
         let Ok(file) = options.open(FOLDER).map(OwnedFd::from) else { return Ok(None) };
         prepare(file.as_fd(), request)?;
-        match give_name(&file, &path) {
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        match give_name(file.as_fd(), libc::AT_FDCWD, &name) {
             Ok(()) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
             Err(_) => Ok(None),
         }
-    }
-
-    /// open(2): how a file that was made by `O_TMPFILE` gets a name without privileges.
-    fn give_name(file: &OwnedFd, path: &Path) -> io::Result<()> {
-        let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        let to = CString::new(path.as_os_str().as_bytes())?;
-        let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
-        // SAFETY: both paths are C strings.
-        check(unsafe { libc::linkat(here, from.as_ptr(), here, to.as_ptr(), follow) })
     }
 
     /// Makes that the name has no segment.
@@ -164,7 +157,7 @@ mod system {
         if space().is_some_and(|space| space.size > 0 && space.free < missing) {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
-        allocate_now(file, start, end)
+        allocate_range(file, start..end)
     }
 
     /// Returns the sizes of the file system; a size of 0 means that it has no limit.

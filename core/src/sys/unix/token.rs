@@ -17,7 +17,7 @@ use crate::{
     sys::token_id::{all, random_id, range},
 };
 use page::Page;
-pub(crate) use system::{ensure_reliable, is_overlay};
+pub(crate) use system::{ensure_lasting, ensure_reliable, is_overlay};
 
 /// The byte with this id is locked until the token is dropped, or its process ends.
 ///
@@ -235,6 +235,19 @@ mod system {
         if is_local { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
     }
 
+    /// File systems of [`LOCAL`] that number files anew after each mount, or cannot be written to.
+    const FLEETING: [u32; 3] = [
+        0x4d44,      // vfat
+        0x2011_bab0, // exfat
+        0x9584_58f6, // hugetlbfs
+    ];
+
+    /// Like [`ensure_reliable`], and fails if files have other identities after a restart.
+    pub(crate) fn ensure_lasting(file: BorrowedFd<'_>) -> io::Result<()> {
+        let is_fleeting = FLEETING.contains(&kind(file)?);
+        if is_fleeting { Err(io::ErrorKind::Unsupported.into()) } else { ensure_reliable(file) }
+    }
+
     /// Whether the file may be copied when it is opened for writing. Older maps for reading then
     /// keep showing what was copied.
     pub(crate) fn is_overlay(file: BorrowedFd<'_>) -> io::Result<bool> {
@@ -275,6 +288,8 @@ mod system {
     pub(crate) fn ensure_reliable(_: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
     }
+
+    pub(crate) use ensure_reliable as ensure_lasting;
 
     pub(crate) fn is_overlay(_: BorrowedFd<'_>) -> io::Result<bool> {
         Ok(false)

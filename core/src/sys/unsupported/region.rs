@@ -102,7 +102,12 @@ impl Region {
         match self {}
     }
 
-    pub(crate) fn take_over(&self, _: &Region, _: usize, _: &MapRequest) -> io::Result<()> {
+    pub(crate) fn take_over(
+        &self,
+        _: &Region,
+        _: &[Range<usize>],
+        _: &MapRequest,
+    ) -> io::Result<()> {
         match *self {}
     }
 

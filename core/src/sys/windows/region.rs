@@ -250,17 +250,19 @@ impl Region {
         })
     }
 
-    /// Moves the first `len` bytes of private memory from `old` to this region, where they are
-    /// committed, and makes `old` inaccessible. Both are regions of the same `request`.
+    /// Moves the `parts` of private memory from `old` to this region, where all bytes up to the
+    /// last part are committed, and makes `old` inaccessible. Both are regions of the same
+    /// `request`.
     ///
     /// The first step makes `old` read-only, so no concurrent write is lost. On failure `old` has
     /// its protections again.
     pub(crate) fn take_over(
         &self,
         old: &Region,
-        len: usize,
+        parts: &[Range<usize>],
         request: &MapRequest,
     ) -> io::Result<()> {
+        let len = parts.last().map_or(0, |part| part.end);
         let size = round_up(len, page_size())?.min(old.size);
         let protect_old = |protection| old.protect_part(0..size, protection);
         if size == 0 {

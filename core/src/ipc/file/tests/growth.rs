@@ -114,13 +114,13 @@ mod limits {
     use std::{env, fs, io::ErrorKind, path::PathBuf};
 
     use super::{
-        super::{
-            super::{Geometry, Kind, Mode, PERMISSIONS, adopt, open},
-            children::{FOLDER, succeeds_after},
-        },
+        super::super::{Geometry, Kind, Mode, PERMISSIONS, adopt, open},
         File, MIB, grow, len, read, sync_data, sys, write_zeros,
     };
-    use crate::ipc::has_range_locks;
+    use crate::{
+        ipc::has_range_locks,
+        test_children::{FOLDER, succeeds_after},
+    };
 
     /// The folder of a child process; `None` in other processes.
     fn folder() -> Option<PathBuf> {
@@ -144,7 +144,7 @@ mod limits {
         }
         let folder = tempfile::tempdir().unwrap();
         let mount = r#"mount -t tmpfs -o size=1m none "$SAFEMAP_TEST_FILES""#;
-        succeeds_after(mount, "growth::limits::on_a_file_system_of_1_mib", folder.path());
+        succeeds_after(mount, module_path!(), "on_a_file_system_of_1_mib", folder.path());
     }
 
     #[test]
@@ -169,8 +169,8 @@ mod limits {
     #[test]
     fn a_limit_of_the_length_is_an_error_and_is_used_up_before() {
         let folder = tempfile::tempdir().unwrap();
-        let name = "growth::limits::with_a_limit_of_the_length";
-        succeeds_after("ulimit -f 4104", name, folder.path());
+        let name = "with_a_limit_of_the_length";
+        succeeds_after("ulimit -f 4104", module_path!(), name, folder.path());
     }
 
     #[test]

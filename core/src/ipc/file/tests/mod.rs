@@ -1,7 +1,6 @@
 //! Creation, opening and growth: crashes and power failures, files that do not fit, processes,
 //! descriptors for reading, and full disks.
 
-mod children;
 mod crashes;
 mod growth;
 mod machine;

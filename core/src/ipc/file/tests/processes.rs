@@ -11,13 +11,13 @@ use std::{
 use super::{
     super::{CreationLock, Mode, Opened, PERMISSIONS, adopt, header, open},
     FILE, KIND, SMALL,
-    children::{FOLDER, child},
 };
 use crate::{
     Error, FormatError, Result,
     ipc::has_range_locks,
     mode::LockKind,
     sys::{self, file_lock::FileLock, token::Token},
+    test_children::{FOLDER, child},
 };
 
 const CREATE: Mode = Mode::OpenOrCreate(SMALL);
@@ -41,7 +41,7 @@ const FILES: usize = 40;
 
 /// Starts a process that creates `FILES` files in the folder.
 fn creator(folder: &Path) -> Child {
-    child(&[], "processes::create_files_in_a_child_process", folder)
+    child(&[], module_path!(), "create_files_in_a_child_process", folder)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()

@@ -272,11 +272,13 @@ mod mounts {
     };
 
     use super::{
-        super::children::{FOLDER, succeeds_after},
         ErrorKind, File, Kind, Mode, PERMISSIONS, create, has_range_locks, is_in_use, kind, open,
         open_for_reading, sys,
     };
-    use crate::Options;
+    use crate::{
+        Options,
+        test_children::{FOLDER, succeeds_after},
+    };
 
     /// The path of the journal in a child process; `None` in other processes.
     fn journal() -> Option<PathBuf> {
@@ -290,7 +292,7 @@ mod mounts {
         }
         let folder = tempfile::tempdir().unwrap();
         create(&folder.path().join("journal"));
-        succeeds_after(commands, &format!("reading::mounts::{test}"), folder.path());
+        succeeds_after(commands, module_path!(), test, folder.path());
     }
 
     #[test]

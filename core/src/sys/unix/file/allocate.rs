@@ -8,7 +8,7 @@
     target_os = "dragonfly"
 ))]
 use std::os::fd::AsRawFd;
-use std::{io, os::fd::BorrowedFd};
+use std::{io, ops::Range, os::fd::BorrowedFd};
 
 #[cfg(target_os = "linux")]
 use super::length::status;
@@ -42,11 +42,7 @@ fn release(file: BorrowedFd<'_>, end: u64) {
 /// Allocates space for `count` bytes from `from` on, where the system can do that without moving
 /// the end of the file.
 pub(super) fn reserve_blocks(file: BorrowedFd<'_>, from: off_t, count: off_t) -> io::Result<()> {
-    if cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple")) {
-        allocate(file, from, count)
-    } else {
-        Ok(())
-    }
+    if HAS_KEEP_SIZE { allocate(file, from, count) } else { Ok(()) }
 }
 
 /// The most bytes of one call on a file in memory. If a signal interrupts the call, the kernel
@@ -68,15 +64,27 @@ fn allocate_in_pieces(file: BorrowedFd<'_>, start: u64, count: u64) -> io::Resul
     Ok(())
 }
 
-/// Allocates the bytes `start..end` of a file, if its file system can do that. The length is
-/// unchanged.
-#[cfg(target_os = "linux")]
-pub(crate) fn allocate_now(file: BorrowedFd<'_>, start: u64, end: u64) -> io::Result<()> {
-    match allocate_in_pieces(file, start, end.saturating_sub(start)) {
+/// Allocates the bytes in `range` of a file, also behind its end, if the file system can do that
+/// without moving the end. Bytes and length are unchanged.
+///
+/// On macOS only bytes behind the end.
+pub(crate) fn allocate_range(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
+    offset(range.end)?;
+    let start = if cfg!(target_vendor = "apple") { status_len(file)? } else { 0 };
+    let start = start.max(range.start);
+    let done = match range.end.checked_sub(start) {
+        Some(count) if HAS_KEEP_SIZE => allocate_in_pieces(file, start, count),
+        _ => Ok(()),
+    };
+    match done {
         Err(error) if is_unknown(&error) => Ok(()),
         done => done,
     }
 }
+
+/// Whether the system can allocate space without moving the end of the file.
+const HAS_KEEP_SIZE: bool =
+    cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
 
 /// Returns how many bytes of the file have space on its device.
 #[cfg(target_os = "linux")]

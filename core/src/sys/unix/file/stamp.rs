@@ -42,3 +42,12 @@ pub(super) fn identity_of(stat: &large_file::stat) -> [u64; 2] {
 pub(crate) fn is_still(file: BorrowedFd<'_>, expected: [u64; 2]) -> bool {
     identity(file).is_ok_and(|found| found == expected)
 }
+
+/// Does what a program does that closes a descriptor by its number and opens another file.
+#[cfg(test)]
+pub(crate) fn replace_descriptor(file: BorrowedFd<'_>, by: BorrowedFd<'_>) {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: the call accesses no memory. The owner of the number is what is tested.
+    assert_ne!(unsafe { libc::dup2(by.as_raw_fd(), file.as_raw_fd()) }, -1);
+}

@@ -126,6 +126,11 @@ impl Mark {
         Some(self.first.load(SeqCst)).filter(|&first| first != Mark::NONE)
     }
 
+    /// Has all calls of the map fail from now on.
+    pub(crate) fn end(&self) {
+        self.first.store(0, SeqCst);
+    }
+
     /// Records that the map is intact. The bits of all its regions are clear.
     pub(super) fn clear(&self, _: &Exclusive<'_>) {
         self.first.store(Mark::NONE, SeqCst);
