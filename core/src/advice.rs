@@ -123,6 +123,24 @@ impl Advice {
         )
     }
 
+    /// Whether it neither changes nor discards bytes of private memory, and makes no page private.
+    pub(crate) fn keeps_private_bytes(self) -> bool {
+        matches!(
+            self,
+            Advice::Normal
+                | Advice::Random
+                | Advice::Sequential
+                | Advice::WillNeed
+                | Advice::Cold
+                | Advice::PageOut
+                | Advice::PopulateRead
+                | Advice::HugePage
+                | Advice::NoHugePage
+                | Advice::DontDump
+                | Advice::DoDump
+        )
+    }
+
     /// Returns whether an access can raise SIGSEGV afterwards, here or in a forked child.
     pub(crate) fn forbids(self) -> bool {
         matches!(self, Advice::GuardInstall | Advice::DontFork)

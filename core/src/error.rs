@@ -47,7 +47,9 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | `OutOfBounds` of a method that writes bytes: `write_at`, `copy_from`, `write_byte`, [`Write`](io::Write) of a cursor | `WriteZero` |
 /// | other `OutOfBounds`, `BeyondFile`, `TooLong`, `Unaligned` | `InvalidInput` |
 /// | `CopyLimit` | `FileTooLarge` |
-/// | `ReadOnly` | `PermissionDenied` |
+/// | `ReadOnly`, `Unrecovered` | `PermissionDenied` |
+/// | `WouldDeadlock` | `Deadlock` |
+/// | `HasWriter` | `TimedOut` |
 /// | `InUse`, `Locked`, `TooManyProcesses` | `ResourceBusy` |
 /// | `Corrupt` | `InvalidData` |
 /// | `Format` | `InvalidInput` if the file has another capacity or limit than requested, `Unsupported` if another version or machine has created it, otherwise `InvalidData` |
@@ -56,7 +58,7 @@ pub const UNKNOWN_LENGTH: [&str; 2] = [HIDDEN_LENGTH, NO_SIZE];
 /// | `Disconnected` | `UnexpectedEof`; `ConnectionReset` if a process crashed |
 /// | `NoSpace` | `StorageFull` |
 /// | `NoFile`, `Unsupported` | `Unsupported` |
-/// | `Fault`, `Damaged`, `Buffer` | `Other` |
+/// | `Fault`, `Damaged`, `Buffer`, `InDoubt`, `Pending`, `Forked` | `Other` |
 ///
 /// # Examples
 ///
@@ -234,6 +236,41 @@ pub enum Error {
         /// Their greatest number.
         limit: usize,
     },
+    /// It is not known whether a commit is durable, because the storage device has failed.
+    ///
+    /// Each call of the [transactional](crate::Options::transactional) map fails with this, except
+    /// [`Map::close`](crate::Map::close). The next opening of the file completes the commit, or
+    /// finds that there is none.
+    InDoubt,
+    /// A [transactional](crate::Options::transactional) map has changes that are not committed, or
+    /// is in a block, and `call` is not possible then.
+    Pending {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
+    /// `call` would wait for a [`Reading`](crate::Reading) of the same thread.
+    WouldDeadlock {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
+    /// A process was forked, and the [transactional](crate::Options::transactional) map belongs to
+    /// its parent.
+    Forked,
+    /// Another map or process that uses the file with transactions did not make way for `call`
+    /// within [`Options::timeout`](crate::Options::timeout).
+    HasWriter {
+        /// Name of the method that failed.
+        call: &'static str,
+    },
+    /// A crash has left a transaction that is not complete, and `call` cannot complete or remove
+    /// it, for example because this process may not write to the file. Opening the file for
+    /// writing does that.
+    Unrecovered {
+        /// Name of the method that failed.
+        call: &'static str,
+        /// Why the call does not complete or remove it.
+        reason: &'static str,
+    },
     /// The operation is not supported on this platform or for this kind of map.
     ///
     /// The text states the reason.
@@ -300,7 +337,9 @@ impl Error {
                 io::ErrorKind::InvalidInput
             }
             Error::CopyLimit { .. } => io::ErrorKind::FileTooLarge,
-            Error::ReadOnly { .. } => io::ErrorKind::PermissionDenied,
+            Error::ReadOnly { .. } | Error::Unrecovered { .. } => io::ErrorKind::PermissionDenied,
+            Error::WouldDeadlock { .. } => io::ErrorKind::Deadlock,
+            Error::HasWriter { .. } => io::ErrorKind::TimedOut,
             Error::InUse { .. } | Error::Locked { .. } | Error::TooManyProcesses { .. } => {
                 io::ErrorKind::ResourceBusy
             }
@@ -311,9 +350,12 @@ impl Error {
             Error::Disconnected { died: true } => io::ErrorKind::ConnectionReset,
             Error::NoSpace { .. } => io::ErrorKind::StorageFull,
             Error::NoFile { .. } | Error::Unsupported(_) => io::ErrorKind::Unsupported,
-            Error::Fault { .. } | Error::Damaged { .. } | Error::Buffer { .. } => {
-                io::ErrorKind::Other
-            }
+            Error::Fault { .. }
+            | Error::Damaged { .. }
+            | Error::Buffer { .. }
+            | Error::InDoubt
+            | Error::Pending { .. }
+            | Error::Forked => io::ErrorKind::Other,
         }
     }
 }
@@ -400,6 +442,24 @@ impl fmt::Display for Error {
             Error::Disconnected { died: true } => f.write_str("the other side has crashed"),
             Error::TooManyProcesses { limit } => {
                 write!(f, "{limit} processes take part on this side, and no more can")
+            }
+            Error::InDoubt => {
+                f.write_str("it is not known whether a commit is durable: open the file again")
+            }
+            Error::Pending { call } => {
+                write!(f, "{call}: the map has changes that are not committed, or is in a block")
+            }
+            Error::WouldDeadlock { call } => {
+                write!(f, "{call}: this thread is reading the file, and would wait for itself")
+            }
+            Error::Forked => {
+                f.write_str("a transactional map belongs to the process that opened it")
+            }
+            Error::HasWriter { call } => {
+                write!(f, "{call}: another map has the file open for writing")
+            }
+            Error::Unrecovered { call, reason } => {
+                write!(f, "{call}: a transaction in the file is not complete: {reason}")
             }
             Error::Unsupported(reason) => f.write_str(reason),
         }

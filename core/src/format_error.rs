@@ -1,8 +1,9 @@
-//! Why a file of `ipc` cannot be used.
+//! Why a file of the library cannot be used.
 
 use std::{fmt, io};
 
-/// Why a file of [`ipc`](crate::ipc) cannot be used: what its header says.
+/// Why a file of [`ipc`](crate::ipc), or a commit journal
+/// ([`Options::transactional`](crate::Options::transactional)), cannot be used.
 ///
 /// # Examples
 ///
@@ -82,6 +83,13 @@ pub enum FormatError {
         /// Requested capacity.
         requested: u64,
     },
+    /// The commit journal belongs to another file, and has transactions that are not complete.
+    OtherFile,
+    /// A record of the commit journal is damaged, and valid ones follow it.
+    DamagedRecord {
+        /// Offset of the record in the journal.
+        offset: u64,
+    },
     /// The file has another limit of the number of messages than requested.
     OtherMessageLimit {
         /// Limit of the file; 0 for none.
@@ -133,6 +141,10 @@ impl fmt::Display for FormatError {
             }
             FormatError::OtherCapacity { found, requested } => {
                 write!(f, "the file has a capacity of {found} bytes, not {requested}")
+            }
+            FormatError::OtherFile => f.write_str("the commit journal belongs to another file"),
+            FormatError::DamagedRecord { offset } => {
+                write!(f, "the record at {offset} of the commit journal is damaged")
             }
             FormatError::OtherMessageLimit { found, requested } => {
                 write!(f, "the file has a limit of {found} messages, not {requested}")

@@ -287,6 +287,7 @@ mod manage;
 mod map;
 mod mode;
 mod options;
+mod polling;
 mod repair;
 
 mod resize;
@@ -296,6 +297,9 @@ mod slices;
 
 mod stream;
 mod sys;
+#[cfg(test)]
+mod test_children;
+mod transaction;
 
 mod values;
 mod view;
@@ -326,6 +330,10 @@ pub use stream::{Chunks, Cursor, Line, Lines, NumberedLines};
 pub use stream::{LineCount, LineSearch};
 #[cfg(windows)]
 pub use sys::fault::fault_status;
+#[cfg(all(unix, feature = "python-internals"))]
+#[doc(hidden)]
+pub use transaction::open_hostile_journal;
+pub use transaction::{Reading, Transaction};
 pub use view::{ViewChunks, ViewIter};
 pub use word::{Integer, Word};
 

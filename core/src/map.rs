@@ -11,13 +11,14 @@ use std::{
 
 use crate::{
     Error, Result,
-    access::{Memory, RegionsGuard},
+    access::{Memory, RegionsGuard, Span},
     ipc::{Member, SpinBudget},
-    mode::{Access, Sharing},
+    mode::{Access, Sharing, Stores},
     sys::{
         OwnedFile, file::FileId, lock::Lock, per_process::PerProcess, repair::Mark,
         request::MapRequest,
     },
+    transaction::Transactional,
     word::Word,
 };
 
@@ -64,6 +65,7 @@ use crate::{
 pub struct Map {
     pub(crate) memory: Memory,
     pub(crate) access: Access,
+    pub(crate) stores: Stores,
     pub(crate) origin: Origin,
     /// How the regions of the map are mapped.
     pub(crate) request: MapRequest,
@@ -91,6 +93,8 @@ pub struct Map {
     pub(crate) spin: SpinBudget,
     /// The path with which `Options::open` opened the file.
     pub(crate) path: Option<Box<Path>>,
+    /// What a transactional map keeps.
+    pub(crate) transactional: Option<Box<Transactional>>,
 }
 
 /// Where the bytes of a map come from.
@@ -375,7 +379,9 @@ impl Map {
     #[doc(alias = "write_all_at")]
     #[inline(always)]
     pub fn write_at(&self, bytes: &[u8], at: usize) -> Result<()> {
-        self.ensure_writable("write_at")?;
+        if self.stores != Stores::Direct {
+            return self.write_otherwise("write_at", bytes, at);
+        }
         self.copy_in(self.span_at("write_at", at, bytes.len())?, bytes)
     }
 
@@ -427,7 +433,9 @@ impl Map {
     #[doc(alias = "write_strided")]
     #[inline]
     pub fn scatter(&self, bytes: &[u8], at: usize, step: isize) -> Result<()> {
-        self.ensure_writable("scatter")?;
+        if self.stores != Stores::Direct {
+            return self.scatter_otherwise(bytes, at, step);
+        }
         self.copy_in_strided(self.strided("scatter", at, step, bytes.len())?, bytes)
     }
 
@@ -467,7 +475,10 @@ impl Map {
     /// ```
     #[doc(alias = "memset")]
     pub fn fill(&self, byte: u8, range: impl RangeBounds<usize>) -> Result<()> {
-        self.ensure_writable("fill")?;
+        if self.stores != Stores::Direct {
+            self.ensure_writable("fill")?;
+            return self.fill_noted(self.span("fill", range)?, byte);
+        }
         self.fill_span(self.span("fill", range)?, byte)
     }
 
@@ -488,7 +499,11 @@ impl Map {
     /// ```
     #[doc(alias = "memmove")]
     pub fn copy_within(&self, range: impl RangeBounds<usize>, to: usize) -> Result<()> {
-        self.ensure_writable("copy_within")?;
+        if self.stores != Stores::Direct {
+            self.ensure_writable("copy_within")?;
+            let (from, to) = self.two_spans("copy_within", range, to)?;
+            return self.copy_noted(from, to);
+        }
         let (from, to) = self.two_spans("copy_within", range, to)?;
         self.copy_span(from, to)
     }
@@ -543,6 +558,9 @@ impl Map {
 
     /// Returns the address of the first byte, for writing; see [`Map::as_ptr`].
     ///
+    /// A [transactional](crate::Options::transactional) map commits what is stored there too. From
+    /// now on its commits keep the changed pages in memory, until it is resized.
+    ///
     /// # Examples
     ///
     /// ```
@@ -552,6 +570,9 @@ impl Map {
     /// ```
     #[must_use]
     pub fn as_mut_ptr(&self) -> *mut u8 {
+        if self.stores == Stores::Noted {
+            self.lend_pointer();
+        }
         self.base()
     }
 }
@@ -579,9 +600,24 @@ impl Map {
 
     #[inline]
     pub(crate) fn ensure_writable(&self, call: &'static str) -> Result<()> {
-        match self.access {
-            Access::Read => Err(Error::ReadOnly { call }),
-            Access::Write | Access::Copy => Ok(()),
+        match self.stores {
+            Stores::Refused => Err(Error::ReadOnly { call }),
+            Stores::Direct | Stores::Noted => Ok(()),
+        }
+    }
+
+    /// Runs `store`, which stores to `span`: at once, or through the gate of a transactional map.
+    /// The caller has checked that the map is writable.
+    #[inline(always)]
+    pub(crate) fn storing(
+        &self,
+        call: &'static str,
+        span: Span,
+        store: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        match self.stores {
+            Stores::Noted => self.store_noted(call, span, store),
+            _ => store(),
         }
     }
 

@@ -83,3 +83,21 @@ pub enum LockKind {
     /// Excludes all other locks: for writing.
     Exclusive,
 }
+
+/// What a call does that stores to a map. One comparison on the fast path: `Direct` or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stores {
+    /// It fails: the map is read-only.
+    Refused,
+    /// It stores.
+    Direct,
+    /// It passes the gate of a transactional map, and notes the pages.
+    Noted,
+}
+
+impl Stores {
+    /// Those of a map without transactions.
+    pub(crate) fn of(access: Access) -> Stores {
+        if access == Access::Read { Stores::Refused } else { Stores::Direct }
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
     Damage, Error, Map, Result,
     access::Span,
     map::Origin,
+    mode::Stores,
     sys::{
         self,
         region::Region,
@@ -54,7 +55,8 @@ impl Map {
     /// ```
     #[must_use]
     pub fn damage(&self) -> Option<usize> {
-        self.mark.as_ref().and_then(|mark| mark.first())
+        let first = self.mark.as_ref().and_then(|mark| mark.first())?;
+        self.end_of_transactions().is_none().then_some(first)
     }
 
     /// Returns the fault that damaged the map: the first one since it was last intact.
@@ -123,6 +125,7 @@ impl Map {
     /// ```
     pub fn restore(&self) -> Result<()> {
         let Some(mark) = &self.mark else { return Ok(()) };
+        self.end_of_transactions().map_or(Ok(()), Err)?;
         if mark.first_after_repair().is_none() {
             return Ok(());
         }
@@ -166,7 +169,7 @@ impl Map {
 
     /// Registers a region of the map for repair, if the map was made with it.
     pub(crate) fn watch(&self, region: &mut Region) -> io::Result<()> {
-        match &self.mark {
+        match self.mark.as_ref().filter(|_| self.stores != Stores::Noted) {
             Some(mark) => region.watch(&self.request, self.memory.lead(), Arc::clone(mark)),
             None => Ok(()),
         }
@@ -175,9 +178,22 @@ impl Map {
     /// Fails with [`Error::Damaged`] if the map is damaged.
     #[inline]
     pub(crate) fn ensure_intact(&self) -> Result<()> {
-        match &self.mark {
-            None => Ok(()),
-            Some(mark) => mark.first().map_or(Ok(()), |offset| Err(Error::Damaged { offset })),
-        }
+        if self.is_intact() { Ok(()) } else { Err(self.unusable()) }
+    }
+
+    /// Whether calls may access the memory: the map is not damaged, nor in doubt, nor that of a
+    /// parent process.
+    #[inline]
+    pub(crate) fn is_intact(&self) -> bool {
+        self.mark.as_ref().is_none_or(|mark| mark.first().is_none())
+    }
+
+    /// The error of a map whose mark is set.
+    #[cold]
+    #[inline(never)]
+    fn unusable(&self) -> Error {
+        let first = self.mark.as_ref().and_then(|mark| mark.first());
+        let damaged = Error::Damaged { offset: first.unwrap_or(0) };
+        self.end_of_transactions().unwrap_or(damaged)
     }
 }

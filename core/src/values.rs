@@ -2,6 +2,8 @@
 
 use std::{mem::MaybeUninit, ops::RangeBounds};
 
+#[cfg(feature = "zerocopy")]
+use crate::mode::Stores;
 use crate::{Error, Map, Result, View, access::Span, word::Word};
 
 /// Longer copies than this are made on the heap.
@@ -126,7 +128,9 @@ impl Map {
         T: zerocopy::IntoBytes + zerocopy::Immutable + ?Sized,
     {
         let bytes = value.as_bytes();
-        self.ensure_writable("write")?;
+        if self.stores != Stores::Direct {
+            return self.write_otherwise("write", bytes, at);
+        }
         self.copy_in(self.span_at("write", at, bytes.len())?, bytes)
     }
 

@@ -19,8 +19,14 @@ mod archive;
 #[path = "../examples/arrays.rs"]
 mod arrays;
 #[allow(dead_code)]
+#[path = "../examples/bank.rs"]
+mod bank;
+#[allow(dead_code)]
 #[path = "../examples/grep.rs"]
 mod grep;
+#[allow(dead_code)]
+#[path = "../examples/heat.rs"]
+mod heat;
 #[allow(dead_code)]
 #[path = "../examples/journal.rs"]
 mod journal;
@@ -186,4 +192,31 @@ fn the_documentation_shows_the_recipe_for_a_last_value() {
     let shown = include_str!("../../docs/ipc-recipes.md");
     let recipe = include_str!("../examples/last_value/recipe.rs").replace("pub(crate) ", "");
     assert!(shown.contains(&recipe[recipe.find("const MUTEX").unwrap()..]));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bank_keeps_its_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bank");
+    let (bank, mut printed) = (bank::open(&path).unwrap(), vec![]);
+    bank::work(&bank, &mut printed, 100).unwrap();
+    assert!(printed.ends_with(b"\n99\n100\n"));
+    assert_eq!(bank::look(&path).unwrap(), (100, 0));
+    assert_ne!(bank.load::<i64>(8).unwrap(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn heat_spreads_and_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rod");
+    for run in 1..=2 {
+        let rod = heat::open(&path).unwrap();
+        heat::step(&rod).unwrap();
+        assert_eq!(rod.load_le::<f64>(0).unwrap(), f64::from(run));
+        assert_eq!(heat::sum(&rod).unwrap(), 100_000.0);
+        assert!(rod.load_le::<f64>(8 * 50_100).unwrap() > 0.0);
+    }
+    assert_eq!(fs::metadata(&path).unwrap().len(), 8 * 100_001);
 }

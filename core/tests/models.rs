@@ -12,6 +12,8 @@
 mod event_count;
 #[path = "models/frames.rs"]
 mod frames;
+#[path = "models/gate.rs"]
+mod gate;
 #[path = "models/journal.rs"]
 mod journal;
 #[path = "models/last_value.rs"]

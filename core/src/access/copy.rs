@@ -2,11 +2,10 @@
 
 use std::{cell::Cell, mem::MaybeUninit, ptr::NonNull, slice};
 
-use super::{RegionsGuard, Span, Strided};
+use super::{Span, Strided};
 use crate::{
     Error, Map, Result,
     accessor::{self, inline},
-    sys::fault,
 };
 
 impl Map {
@@ -230,20 +229,6 @@ impl Map {
             }
         })?;
         Ok(())
-    }
-
-    /// Sets every byte of `span` to zero, for the thread that has locked the regions. The memory
-    /// cannot move then.
-    pub(crate) fn zero_locked(&self, _regions: &RegionsGuard<'_>, span: Span) -> Result<()> {
-        fault::ensure_ready();
-        // SAFETY: `span` lies in the current region, which stays mapped while the regions are
-        // locked.
-        let outcome =
-            unsafe { accessor::fill(self.base().wrapping_add(span.start()), 0, span.len()) };
-        match outcome.fault {
-            0 => Ok(()),
-            _ => Err(Error::Fault { offset: span.start() + outcome.done }),
-        }
     }
 
     /// Copies the bytes of `from` to `to`, which is as long. The two may overlap.

@@ -7,7 +7,9 @@
 //! stays mapped.
 
 use std::{
-    io, iter, mem, ptr,
+    io, iter, mem,
+    ops::Range,
+    ptr,
     sync::atomic::{
         AtomicBool, AtomicPtr, AtomicUsize,
         Ordering::{Acquire, Release},
@@ -286,20 +288,20 @@ impl<'a> RegionsGuard<'a> {
         self.set_len(len);
     }
 
-    /// Copies the first `len` bytes of the current region, which is private memory, to `region`,
-    /// and makes the current region inaccessible. If that fails, it is accessible again.
+    /// Copies `parts` of the current region, which is private memory, to `region`, and makes the
+    /// current region inaccessible. If that fails, it is accessible again.
     ///
     /// [`RegionsGuard::move_to`] follows.
     pub(crate) fn vacate(
         &self,
         region: &Region,
-        len: usize,
+        parts: &[Range<usize>],
         request: &MapRequest,
     ) -> io::Result<()> {
         let Some(old) = self.current() else { return Ok(()) };
         self.memory.leaving.store(old.base().addr().get(), Release);
         fork::step();
-        region.take_over(old, len, request).inspect_err(|_| self.complete_move())
+        region.take_over(old, parts, request).inspect_err(|_| self.complete_move())
     }
 
     /// Makes `region` the current one. The old region stays mapped until the map is dropped.

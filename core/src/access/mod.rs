@@ -21,7 +21,9 @@
 mod bounds;
 mod copy;
 mod external;
+mod locked;
 mod memory;
+mod noted;
 mod pages;
 #[cfg(feature = "zerocopy")]
 mod plain;
@@ -200,6 +202,6 @@ impl Map {
     /// signals on this thread, to report damage, or to run in the object that contains the crate.
     #[inline]
     fn is_ready(&self) -> bool {
-        self.ensure_intact().is_ok() && fault::can_inline()
+        self.is_intact() && fault::can_inline()
     }
 }

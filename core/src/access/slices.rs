@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use crate::Map;
+use crate::{Map, mode::Stores};
 
 impl Map {
     /// Returns the mapped memory itself.
@@ -50,6 +50,9 @@ impl Map {
     /// ```
     #[must_use]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
+        if self.stores == Stores::Noted {
+            self.lend_slice();
+        }
         let len = self.len();
         // SAFETY: the map has `len` bytes from its base; the caller guarantees that only the slice
         // accesses them.

@@ -8,8 +8,9 @@ use super::{
     words::{lies_in, load_inline, store_inline},
 };
 use crate::{
-    Access, Error, Map, Result,
+    Error, Map, Result,
     accessor::inline,
+    mode::Stores,
     sys::{
         fault,
         in_use::{COUNTED, Viewed},
@@ -61,7 +62,7 @@ pub struct View<'a> {
     /// The address of the view's first byte, when the view was made or met its last fault.
     base: Cell<*mut u8>,
     span: Span,
-    /// How many bytes may be written: all or none.
+    /// How many bytes the fast path may write: all or none.
     writable: usize,
     _viewed: Viewed<'a>,
     /// Another thread may not be able to take a fault.
@@ -89,7 +90,7 @@ impl Map {
             // docs/design.md.
             base: Cell::new(self.base().wrapping_add(span.start())),
             span,
-            writable: if self.access() == Access::Read { 0 } else { span.len() },
+            writable: if self.stores == Stores::Direct { span.len() } else { 0 },
             _viewed: viewed,
             _thread: PhantomData,
         })
@@ -237,7 +238,8 @@ fn store_slowly(
 ) -> Slow<()> {
     let store = || {
         map.ensure_writable(call)?;
-        map.store_to(span.within_self(call, at, size)?, bits)
+        let word = span.within_self(call, at, size)?;
+        map.storing(call, word, || map.store_to(word, bits))
     };
     (store(), map.address_of(span))
 }
@@ -277,7 +279,8 @@ fn copy_in_slowly(
 ) -> Slow<()> {
     let copy = || {
         map.ensure_writable(call)?;
-        map.copy_in_slowly(span.within_self(call, at, bytes.len())?, bytes, done)
+        let target = span.within_self(call, at, bytes.len())?;
+        map.storing(call, target, || map.copy_in_slowly(target, bytes, done))
     };
     (copy(), map.address_of(span))
 }

@@ -5,8 +5,9 @@ use std::ptr::NonNull;
 
 use super::Span;
 use crate::{
-    Access, Error, Map, Result,
+    Error, Map, Result,
     accessor::{self, Loaded, inline},
+    mode::Stores,
     sys::fault,
     word::Word,
 };
@@ -78,6 +79,16 @@ impl Map {
     ) -> Result<()> {
         match self.try_store(at, value) {
             Some(()) => Ok(()),
+            None => self.store_otherwise(call, at, value),
+        }
+    }
+
+    /// Stores `value` after the fast path has failed.
+    #[cold]
+    #[inline(never)]
+    fn store_otherwise<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
+        match self.try_store_noted(at, value) {
+            Some(()) => Ok(()),
             None => self.store_slowly(call, at, value.into_bits(), size_of::<T>()),
         }
     }
@@ -85,8 +96,16 @@ impl Map {
     /// Fast path of [`Map::store`]; see [`Map::try_load`].
     #[inline]
     fn try_store<T: Word>(&self, at: usize, value: T) -> Option<()> {
+        match self.stores {
+            Stores::Direct => self.try_store_directly(at, value),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn try_store_directly<T: Word>(&self, at: usize, value: T) -> Option<()> {
         let _in_use = self.is_ready().then(|| self.memory.enter())?;
-        if self.access() == Access::Read || !lies_in::<T>(self.len(), at) {
+        if !lies_in::<T>(self.len(), at) {
             return None;
         }
         // SAFETY: the integer is in bounds, the map is writable, and the region stays mapped while
@@ -99,7 +118,8 @@ impl Map {
     #[inline(never)]
     fn store_slowly(&self, call: &'static str, at: usize, bits: u64, size: usize) -> Result<()> {
         self.ensure_writable(call)?;
-        self.store_to(self.span_at(call, at, size)?, bits)
+        let span = self.span_at(call, at, size)?;
+        self.storing(call, span, || self.store_to(span, bits))
     }
 
     /// Stores the integer that fills `span` in a map that is writable.
@@ -139,7 +159,10 @@ impl Map {
     #[must_use]
     #[inline]
     pub fn try_set(&self, byte: u8, at: usize) -> Option<()> {
-        self.try_store(at, byte)
+        match self.stores {
+            Stores::Direct => self.try_store_directly(at, byte),
+            _ => self.try_store_noted(at, byte),
+        }
     }
 }
 

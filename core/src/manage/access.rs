@@ -1,6 +1,6 @@
 //! `Map::into_access`: what the program may do with an existing map.
 
-use crate::{Access, Error, Map, Result, Sharing};
+use crate::{Access, Error, Map, Result, Sharing, mode::Stores};
 
 impl Map {
     /// Changes what the program may do with the map: makes a map for reading writable, or one for
@@ -51,6 +51,7 @@ impl Map {
     }
 
     fn change_access(&mut self, access: Access) -> Result<()> {
+        self.ensure_not_transactional()?;
         if access == self.access {
             return Ok(());
         }
@@ -65,6 +66,7 @@ impl Map {
         drop(regions);
         self.request.protection = protection;
         self.access = access;
+        self.stores = Stores::of(access);
         self.count_calls();
         Ok(())
     }

@@ -57,6 +57,9 @@ impl Map {
         let number = advice.to_raw().ok_or(unsupported)?;
         // `Advice::Other` may hold the number of a variant.
         let known = Advice::from_raw(number);
+        if !known.keeps_private_bytes() {
+            self.ensure_no_changes()?;
+        }
         if known.forbids() {
             fault::ensure_first_for_protection().map_err(Error::os("advise"))?;
         }

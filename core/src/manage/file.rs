@@ -112,12 +112,12 @@ impl Map {
             return Ok(());
         }
         let file = self.file().ok_or(Error::Unsupported("an untracked map cannot be verified"))?;
-        let len = self.len();
+        let len = self.committed_len();
         let file_len = sys::file::regular_len(file).map_err(Error::os("verify"))?;
         let file_len =
             file_len.ok_or(Error::Unsupported("a map of a device cannot be verified"))?;
         // Another thread may have resized the map before or after the file was examined.
-        let len = len.min(self.len());
+        let len = len.min(self.committed_len());
         match usize::try_from(file_len.saturating_sub(self.offset())) {
             Ok(offset) if offset < len => Err(Error::Fault { offset }),
             _ => Ok(()),
@@ -141,12 +141,13 @@ impl Map {
     /// ```
     #[doc(alias = "munmap")]
     pub fn close(self) -> Result<()> {
-        let Map { origin, memory, .. } = self;
+        let Map { origin, memory, transactional, .. } = self;
+        let ended = transactional.map_or(Ok(()), |state| state.close());
         let unmapped = memory.unmap();
         let closed = match origin {
             Origin::File { file: Some(file), .. } => sys::file::close(file),
             Origin::File { file: None, .. } | Origin::Memory => Ok(()),
         };
-        unmapped.and(closed).map_err(Error::os("close"))
+        ended.and(unmapped.and(closed).map_err(Error::os("close")))
     }
 }

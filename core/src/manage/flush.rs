@@ -6,6 +6,7 @@ use crate::{
     Error, Map, Result,
     access::Rounding,
     map::Origin,
+    mode::Stores,
     sys::{
         self,
         pages::{FlushMode, Pages},
@@ -15,7 +16,8 @@ use crate::{
 impl Map {
     /// Writes changed bytes of the map to the storage device, and waits until they are written.
     ///
-    /// Does nothing for read-only and private maps, whose bytes are not written to a file.
+    /// Does nothing for read-only and private maps, whose bytes are not written to a file. For a
+    /// [transactional](crate::Options::transactional) map it is [`Map::commit`].
     ///
     /// # Errors
     ///
@@ -48,7 +50,10 @@ impl Map {
     #[doc(alias = "msync")]
     #[doc(alias = "FlushViewOfFile")]
     pub fn flush(&self) -> Result<()> {
-        self.flush_file("flush", FlushMode::Wait, ..)
+        match self.stores {
+            Stores::Noted => self.commit_in("flush"),
+            _ => self.flush_file("flush", FlushMode::Wait, ..),
+        }
     }
 
     /// Does what [`Map::flush`] does, for the pages that contain bytes of `range`.
@@ -184,6 +189,10 @@ impl Map {
     #[doc(alias = "F_FULLFSYNC")]
     #[doc(alias = "FlushFileBuffers")]
     pub fn sync_all(&self) -> Result<()> {
+        if self.stores == Stores::Noted {
+            self.commit_in("sync_all")?;
+            return self.checkpoint();
+        }
         let file = match &self.origin {
             Origin::File { file: Some(file), .. } if self.reaches_others() => sys::borrow(file),
             Origin::File { file: None, .. } => return Err(Error::NoFile { call: "sync_all" }),
@@ -210,6 +219,7 @@ impl Map {
     ) -> Result<()> {
         let span = self.span(call, range)?;
         self.ensure_intact()?;
+        self.ensure_no_changes()?;
         let in_use = self.enter(span)?;
         match self.reaches_others().then(|| self.pages(&in_use, span, Rounding::Outward)).flatten()
         {

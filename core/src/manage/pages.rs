@@ -32,6 +32,7 @@ impl Map {
     #[doc(alias = "mlock")]
     #[doc(alias = "VirtualLock")]
     pub fn lock(&self, range: impl RangeBounds<usize>) -> Result<()> {
+        self.ensure_no_changes()?;
         let regions = self.lock_regions();
         let span = self.span("lock", range)?;
         self.pages(&regions, span, Rounding::Outward)
@@ -96,6 +97,7 @@ impl Map {
     #[doc(alias = "mprotect")]
     #[doc(alias = "VirtualProtect")]
     pub fn protect(&self, protection: Protection, range: impl RangeBounds<usize>) -> Result<()> {
+        self.ensure_no_changes()?;
         let regions = self.lock_regions();
         let span = self.span("protect", range)?;
         let multiple = self.request.page;

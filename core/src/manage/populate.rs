@@ -36,6 +36,7 @@ impl Map {
     /// ```
     #[doc(alias = "MADV_POPULATE_READ")]
     pub fn populate(&self, range: impl RangeBounds<usize>) -> Result<()> {
+        self.ensure_no_changes()?;
         let span = self.span("populate", range)?;
         let advice = match self.access() {
             Access::Read => Advice::PopulateRead,

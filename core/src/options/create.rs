@@ -11,7 +11,7 @@ use crate::{
     flags::{Flags, Protection},
     ipc::SpinBudget,
     map::region_size,
-    mode::{Access, Sharing},
+    mode::{Access, Sharing, Stores},
     sys::{
         self, BorrowedFile, fault,
         file::FileId,
@@ -66,6 +66,7 @@ impl Options {
         let mut map = Map {
             memory,
             access,
+            stores: Stores::of(access),
             origin,
             request,
             name,
@@ -79,6 +80,7 @@ impl Options {
             member: PerProcess::new(),
             spin: SpinBudget::new(self.spin),
             path: None,
+            transactional: None,
         };
         map.count_calls();
         if let Some(reaction) = reaction {
@@ -104,7 +106,7 @@ impl Options {
         let loses_changes = self.access.is_some_and(|access| access != Access::Read);
         if is_exact {
             Err(Error::Unsupported("a file cannot be mapped beyond its end here: no reserve"))
-        } else if loses_changes && !request.flags.is_shared() {
+        } else if loses_changes && !request.flags.is_shared() && !self.transactional {
             Err(Error::Unsupported("a private map of a file cannot grow: no reserve"))
         } else {
             Ok(())

@@ -1,6 +1,9 @@
 //! What `Debug` prints of the builder: the settings that were changed.
 
-use std::fmt::{Debug, Formatter, Result};
+use std::{
+    fmt::{Debug, Formatter, Result},
+    time::Duration,
+};
 
 use super::Options;
 use crate::{flags::Flags, ipc::Spin};
@@ -34,6 +37,8 @@ impl Debug for Options {
             ("create_new", unless(&self.create_new, &false)),
             ("name", if_some(&self.name)),
             ("spin", unless(&self.spin, &Spin::default())),
+            ("transactional", unless(&self.transactional, &false)),
+            ("timeout", unless(&self.timeout, &Duration::ZERO)),
         ];
         let mut text = f.debug_struct("Options");
         for (name, setting) in settings {

@@ -7,8 +7,9 @@ mod pages;
 mod settings;
 mod shared_memory;
 mod source;
+mod transactional;
 
-use std::{ffi::OsString, fs::File, path::Path};
+use std::{ffi::OsString, fs::File, path::Path, time::Duration};
 
 use crate::{
     Advice, Damage, Error, Map, Result,
@@ -64,6 +65,8 @@ pub struct Options {
     lock: bool,
     drop_behind: Option<usize>,
     spin: Spin,
+    pub(crate) transactional: bool,
+    pub(crate) timeout: Duration,
 }
 
 impl Map {
@@ -165,7 +168,10 @@ impl Options {
     /// ```
     #[doc(alias = "mmap")]
     pub fn map(&self, file: impl AsFile) -> Result<Map> {
-        self.make(Source::Borrowed(sys::borrow(&file)))
+        match self.transactional {
+            true => self.map_transactional(sys::borrow(&file)),
+            false => self.make(Source::Borrowed(sys::borrow(&file))),
+        }
     }
 
     /// Opens the file at `path` and maps it.
@@ -186,6 +192,9 @@ impl Options {
     /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Map> {
         let path = path.as_ref();
+        if self.transactional {
+            return self.open_transactional(path);
+        }
         let file = self.open_file(path).map_err(Error::os("open"))?;
         let mut map =
             self.make(Source::Owned(file.into())).inspect_err(|_| self.remove_new(path))?;
@@ -211,6 +220,9 @@ impl Options {
     /// ```
     #[doc(alias = "MAP_ANONYMOUS")]
     pub fn anonymous(&self) -> Result<Map> {
-        self.make(Source::Memory)
+        match self.transactional {
+            true => Err(Error::Unsupported("a transactional map is one of a file")),
+            false => self.make(Source::Memory),
+        }
     }
 }

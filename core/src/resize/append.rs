@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Error, Map, Result,
     map::Origin,
+    mode::Stores,
     sys::{
         self, BorrowedFile, fork,
         in_use::Unviewed,
@@ -107,6 +108,10 @@ impl Map {
     }
 
     pub(super) fn append_with(&self, bytes: &[u8], moves: Moves) -> Result<usize> {
+        #[cfg(unix)]
+        if self.stores == Stores::Noted {
+            return self.append_pending(bytes, moves);
+        }
         let _turn = self.growing.lock();
         let tail = self.tail("append", bytes, self.len())?;
         let file_len = sys::file::status_len(tail.file).map_err(Error::os("append"))?;
@@ -120,6 +125,10 @@ impl Map {
     }
 
     pub(super) fn write_growing_with(&self, bytes: &[u8], at: usize, moves: Moves) -> Result<()> {
+        #[cfg(unix)]
+        if self.stores == Stores::Noted {
+            return self.write_growing_pending(bytes, at, moves);
+        }
         let turn = self.growing.lock();
         let inside = self.len().saturating_sub(at).min(bytes.len());
         let (inside, tail) = bytes.split_at(inside);

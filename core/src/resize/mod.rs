@@ -10,10 +10,13 @@ mod remap;
 #[cfg(all(test, unix))]
 mod tests;
 
+use std::slice;
+
 use crate::{
     Error, Flags, Map, Result,
     access::{RegionsGuard, Rounding, Span},
     map::{Origin, region_size},
+    mode::Stores,
     sys::{
         self, BorrowedFile, fault, fork,
         pages::Pages,
@@ -21,7 +24,7 @@ use crate::{
     },
 };
 
-use growth::{FileEnd, Moves, in_call};
+pub(crate) use growth::{FileEnd, Moves, in_call};
 pub use in_place::InPlace;
 
 impl Map {
@@ -115,6 +118,10 @@ impl Map {
     fn resize_with(&self, new_len: usize, file_end: FileEnd, moves: Moves) -> Result<()> {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
+        #[cfg(unix)]
+        if self.stores == Stores::Noted {
+            return self.resize_committed(new_len, file_end, moves);
+        }
         self.ensure_inherited()?;
         let _turn = self.growing.lock();
         if file_end == FileEnd::AtLeast && new_len <= self.len() {
@@ -250,7 +257,7 @@ impl Map {
                 "shared anonymous memory cannot grow beyond its reserve",
             ));
         }
-        self.commit(regions.current(), new_len)?;
+        self.commit_memory(regions.current(), new_len)?;
         // Nothing is set to zero: other processes use the bytes behind the end, too.
         regions.set_len(new_len);
         Ok(())
@@ -274,11 +281,13 @@ impl Map {
         if larger.is_none() {
             self.clear_dirty(&regions, old_len, new_len)?;
         }
-        self.commit(larger.as_ref().or(regions.current()), new_len)?;
+        self.commit_memory(larger.as_ref().or(regions.current()), new_len)?;
         if let Some(region) = larger {
             // `vacate` makes the old pages inaccessible, so late calls fault there.
             fault::ensure_first_for_protection().map_err(Error::os("resize"))?;
-            regions.vacate(&region, old_len, &self.request).map_err(Error::os("resize"))?;
+            regions
+                .vacate(&region, slice::from_ref(&(0..old_len)), &self.request)
+                .map_err(Error::os("resize"))?;
             regions.move_to(region);
         }
         regions.set_len(new_len);
@@ -287,7 +296,7 @@ impl Map {
 
     /// Maps a region for `new_len` bytes if the current one is too small, with spare capacity if
     /// the system has enough address space.
-    fn larger_region(
+    pub(crate) fn larger_region(
         &self,
         regions: &mut RegionsGuard<'_>,
         new_len: usize,
@@ -310,7 +319,7 @@ impl Map {
         Ok(Some(region))
     }
 
-    fn commit(&self, region: Option<&Region>, len: usize) -> Result<()> {
+    fn commit_memory(&self, region: Option<&Region>, len: usize) -> Result<()> {
         let commit = |region: &Region| region.commit(&self.request, self.memory.lead() + len);
         region.map_or(Ok(()), commit).map_err(Error::os("resize"))
     }
@@ -357,7 +366,7 @@ fn end_of_file(
 }
 
 /// Returns the length of a file whose map, from `offset`, has `len` bytes.
-fn file_end(offset: u64, len: usize) -> Result<u64> {
+pub(crate) fn file_end(offset: u64, len: usize) -> Result<u64> {
     let end = offset.checked_add(len as u64).filter(|&end| end <= sys::file::MAX_LEN);
     end.ok_or(Error::too_long(u64::MAX))
 }

@@ -32,6 +32,7 @@ impl Map {
     /// ```
     #[doc(alias = "mremap")]
     pub fn remap(&mut self, new_len: usize, may_move: bool) -> Result<()> {
+        self.ensure_not_transactional()?;
         self.ensure_intact()?;
         self.ensure_inherited()?;
         // The system does not remap to nothing.

@@ -4,6 +4,7 @@ use super::growth::{Moves, in_call};
 use crate::{
     Access, Error, Map, Result,
     map::Origin,
+    mode::Stores,
     sys::{self, BorrowedFile, region},
 };
 
@@ -43,6 +44,10 @@ impl Map {
     }
 
     pub(super) fn refresh_with(&self, moves: Moves) -> Result<usize> {
+        #[cfg(unix)]
+        if self.stores == Stores::Noted {
+            return self.refresh_committed(moves);
+        }
         let (file, offset) = self.followed_file()?;
         self.ensure_intact()?;
         self.ensure_inherited()?;

@@ -1,0 +1,166 @@
+//! The bytes in which copies of pages differ from the file.
+
+use std::ops::Range;
+
+/// Equal bytes between two changes that are not left out: a range costs 16 bytes in the journal,
+/// and a system call.
+const BRIDGED: usize = 32;
+
+/// Ranges of a file, in ascending order, and their new bytes.
+#[derive(Debug, Default)]
+pub(super) struct Differences {
+    ranges: Vec<Range<usize>>,
+    bytes: Vec<u8>,
+}
+
+impl Differences {
+    /// Adds the ranges in which `new`, the bytes at offset `at`, differs from `old`. Where `old`
+    /// is shorter, the file has zeros. All former ranges are before `at`.
+    pub(super) fn add(&mut self, at: usize, new: &[u8], old: &[u8]) {
+        let mut from = 0;
+        while let Some(start) = next_difference(new, old, from) {
+            let end = end_of_difference(new, old, start);
+            self.push(at + start, &new[start..end]);
+            from = end;
+        }
+    }
+
+    /// Adds all of `new`, the bytes at offset `at`.
+    pub(super) fn add_all(&mut self, at: usize, new: &[u8]) {
+        if !new.is_empty() {
+            self.push(at, new);
+        }
+    }
+
+    fn push(&mut self, at: usize, new: &[u8]) {
+        self.bytes.extend_from_slice(new);
+        match self.ranges.last_mut() {
+            Some(last) if last.end == at => last.end = at + new.len(),
+            _ => self.ranges.push(at..at + new.len()),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    pub(super) fn into_ranges(self) -> Vec<Range<usize>> {
+        self.ranges
+    }
+
+    /// Returns each range's offset and its bytes.
+    pub(super) fn changes(&self) -> Vec<(u64, &[u8])> {
+        let mut rest = &self.bytes[..];
+        let change = |range: &Range<usize>| {
+            let (bytes, others) = rest.split_at(range.len());
+            rest = others;
+            (range.start as u64, bytes)
+        };
+        self.ranges.iter().map(change).collect()
+    }
+}
+
+/// Compares this many bytes at once.
+const BLOCK: usize = 64;
+
+/// Returns the first index at `from` or behind it at which the bytes differ.
+fn next_difference(new: &[u8], old: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let (Some(some), Some(others)) = (new.get(at..at + BLOCK), old.get(at..at + BLOCK)) {
+        if some != others {
+            break;
+        }
+        at += BLOCK;
+    }
+    (at..new.len()).find(|&index| differs(new, old, index))
+}
+
+/// Returns the end of the range that starts with the difference at `start`: behind its last
+/// difference, before more than `BRIDGED` equal bytes.
+fn end_of_difference(new: &[u8], old: &[u8], start: usize) -> usize {
+    let mut end = start + 1;
+    let mut at = end;
+    while at < new.len() {
+        let (first, last, step) = differences_at(new, old, at);
+        if at + first - end > BRIDGED {
+            break;
+        }
+        end = if first < step { at + last + 1 } else { end };
+        at += step;
+    }
+    end
+}
+
+/// Compares a word at `at`, or a byte near the end. Returns the index of the first difference in
+/// it, or its length if there is none; that of the last one; and its length.
+#[inline]
+fn differences_at(new: &[u8], old: &[u8], at: usize) -> (usize, usize, usize) {
+    match (word_at(new, at), word_at(old, at)) {
+        (Some(new), Some(old)) => {
+            let bits = new ^ old;
+            let last = 7_u32.saturating_sub(bits.leading_zeros() / 8);
+            (bits.trailing_zeros() as usize / 8, last as usize, 8)
+        }
+        _ => (usize::from(!differs(new, old, at)), 0, 1),
+    }
+}
+
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*word))
+}
+
+#[inline]
+fn differs(new: &[u8], old: &[u8], index: usize) -> bool {
+    new[index] != old.get(index).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Few values, so that bytes are equal by chance.
+    fn some_bytes(random: &mut fastrand::Rng, len: usize, equal: &[u8]) -> Vec<u8> {
+        let is_rare = random.bool();
+        let byte = |index| match equal.get(index) {
+            Some(&byte) if random.u8(..) < if is_rare { 250 } else { 120 } => byte,
+            _ => random.u8(0..2),
+        };
+        (0..len).map(byte).collect()
+    }
+
+    #[test]
+    fn ranges_contain_all_differences_and_few_other_bytes() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..2000 {
+            let (at, len) = (random.usize(0..1 << 20), random.usize(0..700));
+            let old_len = if random.bool() { len } else { random.usize(0..=len) };
+            let old = some_bytes(&mut random, old_len, &[]);
+            let new = some_bytes(&mut random, len, &old);
+            let mut found = Differences::default();
+            found.add(at, &new, &old);
+            let mut file = old.clone();
+            file.resize(len, 0);
+            for (start, bytes) in found.changes() {
+                let start = start as usize - at;
+                assert!(new[start] != file[start]);
+                assert!(bytes[bytes.len() - 1] != file[start + bytes.len() - 1]);
+                file[start..start + bytes.len()].copy_from_slice(bytes);
+            }
+            assert_eq!(file, new);
+            let ranges = found.into_ranges();
+            assert!(ranges.windows(2).all(|pair| pair[1].start - pair[0].end > BRIDGED));
+        }
+    }
+
+    #[test]
+    fn ranges_of_adjacent_pages_are_one() {
+        let mut found = Differences::default();
+        found.add(0, &[0, 1], &[0, 0]);
+        found.add(2, &[1, 0, 0], &[0, 0]);
+        found.add_all(5, b"ab");
+        found.add_all(9, b"");
+        assert_eq!(found.changes(), [(1, &[1, 1][..]), (5, b"ab")]);
+    }
+}

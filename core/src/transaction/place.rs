@@ -1,0 +1,201 @@
+//! Where the data file and its commit journal are: a directory and two names. Refuses files whose
+//! journal would not be found, or not be safe.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error, Result,
+    sys::{
+        self, BorrowedFile, OwnedFile, PrivateFile,
+        file::Attributes,
+        folder::{Folder, Opening},
+        token,
+    },
+};
+
+/// What the name of the journal has in addition.
+const SUFFIX: &str = "-commit";
+/// What the name of a journal that is not complete has in addition to that.
+const INCOMPLETE: &str = "-new";
+/// The longest chain of symbolic links, as on Linux.
+const MAX_LINKS: u32 = 40;
+/// How often a file is looked for that other processes create and remove.
+const ATTEMPTS: u32 = 100;
+
+const SEVERAL_NAMES: &str =
+    "a file with several hard links: under another name its commit journal would not be found";
+const NOT_REGULAR: &str = "transactions need a regular file";
+const OTHER_MOUNT: &str =
+    "the file is mounted by itself: in its own directory its commit journal would not be found";
+const UNSAFE_SYSTEM: &str =
+    "the locks or the identities of files on this file system are not safe for transactions";
+
+/// The directory of a data file, and the names of the file and of its journal.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) folder: Folder,
+    name: OsString,
+    journal: OsString,
+    /// The name of a journal that is not complete, where it must have one.
+    spare: OsString,
+    pub(super) path: PathBuf,
+}
+
+impl Place {
+    /// Looks for the directory of a file, after all symbolic links. With `may_be_new` the file need
+    /// not exist.
+    pub(super) fn find(call: &'static str, path: &Path, may_be_new: bool) -> Result<Place> {
+        let path = resolve(path, may_be_new).map_err(Error::os(call))?;
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Error::Unsupported(NOT_REGULAR));
+        };
+        let folder = Folder::open(folder).map_err(Error::os(call))?;
+        let journal = with_suffix(name, SUFFIX);
+        let (name, spare) = (name.to_owned(), with_suffix(&journal, INCOMPLETE));
+        Ok(Place { folder, name, journal, spare, path })
+    }
+
+    /// Opens the data file.
+    pub(super) fn open_data(&self, call: &'static str, opening: Opening) -> Result<PrivateFile> {
+        let attributes = self.folder.attributes(&self.name).map_err(Error::os(call))?;
+        // Opening a device may have effects.
+        if attributes.is_some_and(|it| !it.is_regular) {
+            return Err(Error::Unsupported(NOT_REGULAR));
+        }
+        let file = self.folder.open_file(&self.name, opening).map_err(Error::os(call))?;
+        self.ensure_is_usable(call, sys::borrow(&file))?;
+        PrivateFile::new(file).map_err(Error::os(call))
+    }
+
+    /// Opens the data file for reading and writing, or creates it. Returns whether it is new.
+    pub(super) fn open_or_create_data(&self, call: &'static str) -> Result<(PrivateFile, bool)> {
+        for _ in 1..ATTEMPTS {
+            match self.open_data(call, Opening::Write) {
+                Err(Error::Os { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map(|file| (file, false)),
+            }
+            match self.create_data(call) {
+                Err(Error::Os { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created.map(|file| (file, true)),
+            }
+        }
+        self.create_data(call).map(|file| (file, true))
+    }
+
+    /// Creates the data file, whose name must be free.
+    pub(super) fn create_data(&self, call: &'static str) -> Result<PrivateFile> {
+        self.open_data(call, Opening::Create { permissions: 0o666 })
+    }
+
+    /// Whether the name of the data file leads to this file.
+    pub(super) fn leads_to_data(&self, identity: [u64; 2]) -> io::Result<bool> {
+        self.leads_to(&self.name, identity)
+    }
+
+    /// Whether the name of the journal leads to this file.
+    pub(super) fn leads_to_journal(&self, identity: [u64; 2]) -> io::Result<bool> {
+        self.leads_to(&self.journal, identity)
+    }
+
+    fn leads_to(&self, name: &OsStr, identity: [u64; 2]) -> io::Result<bool> {
+        let found = self.folder.attributes(name)?;
+        Ok(found.is_some_and(|found| found.identity == identity))
+    }
+
+    /// Returns what the file system says about the journal, or `None` if there is none.
+    pub(super) fn journal_attributes(&self) -> io::Result<Option<Attributes>> {
+        self.folder.attributes(&self.journal)
+    }
+
+    /// Creates a journal, which gets its name by [`Place::name_journal`]. Returns whether it has
+    /// another name until then.
+    pub(super) fn create_journal(&self, permissions: u32) -> io::Result<(OwnedFile, bool)> {
+        self.folder.create_unnamed(&self.spare, permissions)
+    }
+
+    /// Gives a new journal its name.
+    pub(super) fn name_journal(&self, file: BorrowedFile<'_>, has_spare: bool) -> io::Result<()> {
+        match has_spare {
+            true => self.folder.rename(&self.spare, &self.journal),
+            false => self.folder.give_name(file, &self.journal),
+        }
+    }
+
+    /// Opens the journal.
+    pub(super) fn open_journal(&self, opening: Opening) -> io::Result<OwnedFile> {
+        self.folder.open_file(&self.journal, opening)
+    }
+
+    pub(super) fn remove_data(&self) -> io::Result<()> {
+        self.folder.remove(&self.name)
+    }
+
+    pub(super) fn remove_journal(&self) -> io::Result<()> {
+        self.folder.remove(&self.journal)
+    }
+
+    /// Whether files of the directory may be copied when they are opened for writing.
+    pub(super) fn is_overlay(&self) -> io::Result<bool> {
+        token::is_overlay(sys::borrow(&self.folder))
+    }
+
+    fn ensure_is_usable(&self, call: &'static str, file: BorrowedFile<'_>) -> Result<()> {
+        let attributes = sys::file::attributes(file).map_err(Error::os(call))?;
+        if !attributes.is_regular {
+            return Err(Error::Unsupported(NOT_REGULAR));
+        }
+        if attributes.links > 1 {
+            return Err(Error::Unsupported(SEVERAL_NAMES));
+        }
+        let folder = sys::borrow(&self.folder);
+        let is_other_device = || -> io::Result<bool> {
+            Ok(sys::file::attributes(folder)?.identity[0] != attributes.identity[0])
+        };
+        let is_mounted_alone = match sys::file::same_mount(folder, file) {
+            Some(is_same) => !is_same,
+            None => is_other_device().map_err(Error::os(call))?,
+        };
+        if is_mounted_alone {
+            return Err(Error::Unsupported(OTHER_MOUNT));
+        }
+        let refused = |error: io::Error| match error.raw_os_error() {
+            Some(_) => Error::Os { call, source: error },
+            None => Error::Unsupported(UNSAFE_SYSTEM),
+        };
+        token::ensure_lasting(file).map_err(refused)
+    }
+}
+
+/// Returns the path without symbolic links. With `may_be_new` the file need not exist: the last
+/// link may lead to a name that is free.
+fn resolve(path: &Path, may_be_new: bool) -> io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..=MAX_LINKS {
+        match fs::canonicalize(&path) {
+            Err(error) if may_be_new && error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        let folder = path.parent().map(or_here).ok_or(io::ErrorKind::NotFound)?;
+        let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+        let folder = fs::canonicalize(folder)?;
+        match fs::read_link(folder.join(name)) {
+            Ok(target) => path = folder.join(target),
+            Err(_) => return Ok(folder.join(name)),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+fn or_here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(suffix);
+    name
+}

@@ -1,0 +1,153 @@
+//! Stores of threads beside commits: none is lost.
+
+#![allow(unsafe_code)]
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{Folder, buffers::open};
+use crate::{Error, Map};
+
+const THREADS: usize = 6;
+/// Each thread has a word in each of this many pages.
+const PAGES: usize = 3;
+
+fn place(thread: usize, page: usize) -> usize {
+    page * 4096 + 64 * thread
+}
+
+fn word(bytes: &[u8], thread: usize, page: usize) -> u64 {
+    let at = place(thread, page);
+    u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap())
+}
+
+/// Stores `value` in one of several ways.
+type Store = fn(&Map, u64, usize);
+
+const CALLS: [Store; THREADS] = [
+    |map, value, at| map.store(value, at).unwrap(),
+    |map, value, at| map.write_at(&value.to_ne_bytes(), at).unwrap(),
+    |map, value, at| map.view(at..at + 8).unwrap().store(value, 0).unwrap(),
+    |map, value, at| map.view(at..).unwrap().copy_from(&value.to_ne_bytes(), 0).unwrap(),
+    |map, value, at| map.scatter(&value.to_ne_bytes(), at, 1).unwrap(),
+    |map, value, at| map.store_le(value.to_le(), at).unwrap(),
+];
+
+fn by_pointer(map: &Map, value: u64, at: usize) {
+    let to = map.as_ptr().cast_mut().wrapping_add(at).cast::<u64>();
+    // SAFETY: an aligned word of the map, to which only this thread stores.
+    unsafe { to.write_volatile(value) };
+}
+
+/// Runs threads that count in their words, while this one calls `change`. After each commit the
+/// file has at least the numbers that were complete before it, and at the end it has the last ones.
+fn count(folder: &Folder, stores: [Store; THREADS], map: &Map, mut commit: impl FnMut(&Map)) {
+    let stop = AtomicBool::new(false);
+    let done: Vec<AtomicU64> = (0..THREADS).map(|_| AtomicU64::new(0)).collect();
+    thread::scope(|scope| {
+        for (number, store) in stores.into_iter().enumerate() {
+            let (stop, done) = (&stop, &done[number]);
+            scope.spawn(move || {
+                for value in 1.. {
+                    (0..PAGES).for_each(|page| store(map, value, place(number, page)));
+                    done.store(value, SeqCst);
+                    if stop.load(SeqCst) {
+                        break;
+                    }
+                }
+            });
+        }
+        let end = Instant::now() + Duration::from_millis(700);
+        while Instant::now() < end {
+            let before: Vec<u64> = done.iter().map(|done| done.load(SeqCst)).collect();
+            commit(map);
+            ensure(folder, |number, value| value >= before[number]);
+        }
+        stop.store(true, SeqCst);
+    });
+    commit(map);
+    ensure(folder, |number, value| value == done[number].load(SeqCst));
+}
+
+fn ensure(folder: &Folder, holds: impl Fn(usize, u64) -> bool) {
+    let file = fs::read(folder.data()).unwrap();
+    for number in 0..THREADS {
+        for page in 0..PAGES {
+            let value = word(&file, number, page);
+            assert!(holds(number, value), "thread {number} lost a store: {value}");
+        }
+    }
+}
+
+#[test]
+fn no_store_by_a_call_is_lost() {
+    let folder = Folder::with(&[0; 5 * 4096]);
+    let map = open(&folder, 0);
+    count(&folder, CALLS, &map, |map| map.commit().unwrap());
+}
+
+#[test]
+fn no_store_to_a_buffer_is_lost() {
+    let folder = Folder::with(&[0; 5 * 4096]);
+    let map = open(&folder, 0);
+    map.count_loan().unwrap();
+    count(&folder, [by_pointer; THREADS], &map, |map| map.commit().unwrap());
+    map.end_loan();
+    map.set(1, 5 * 4096 - 1).unwrap();
+    map.commit().unwrap();
+    ensure(&folder, |_, value| value > 0);
+}
+
+#[test]
+fn no_store_is_lost_beside_short_loans() {
+    let folder = Folder::with(&[0; 5 * 4096]);
+    let map = open(&folder, 0);
+    // Each store has another buffer.
+    let lent: Store = |map, value, at| {
+        map.count_loan().unwrap();
+        by_pointer(map, value, at);
+        map.end_loan();
+    };
+    let [a, b, c, ..] = CALLS;
+    count(&folder, [a, b, c, lent, lent, lent], &map, |map| map.commit().unwrap());
+}
+
+#[test]
+fn no_store_is_lost_beside_growth_and_moves() {
+    let folder = Folder::with(&[0; 5 * 4096]);
+    let map = open(&folder, 6 * 4096);
+    let mut rounds = 0;
+    count(&folder, CALLS, &map, |map| {
+        rounds += 1;
+        map.append(&[7; 3000]).unwrap();
+        map.commit().unwrap();
+        match map.resize(map.len() + 5000 * (rounds % 2)) {
+            Ok(()) | Err(Error::Pending { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_reads_may_store_while_another_one_waits_to_commit() {
+    let folder = Folder::with(&[0; 5 * 4096]);
+    let map = open(&folder, 0);
+    let reading = map.reading().unwrap();
+    assert!(matches!(map.commit(), Err(Error::WouldDeadlock { call: "commit" })));
+    map.set(1, 0).unwrap();
+    thread::scope(|scope| {
+        let commit = scope.spawn(|| map.commit());
+        thread::sleep(Duration::from_millis(30));
+        assert!(!commit.is_finished());
+        map.set(2, 1).unwrap();
+        map.append(b"more").unwrap();
+        assert_eq!(fs::read(folder.data()).unwrap(), [0; 5 * 4096]);
+        drop(reading);
+        commit.join().unwrap().unwrap();
+    });
+    assert_eq!(fs::read(folder.data()).unwrap()[..2], [1, 2]);
+}

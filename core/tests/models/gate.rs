@@ -1,0 +1,147 @@
+//! Checks in every interleaving that no store is lost beside a commit.
+//!
+//! The model has a fence where the library has the kernel execute one on all processors, and one
+//! where the compiler must not move accesses: `loom` has no membarrier. Without either, it finds
+//! the lost store.
+
+use std::{cell::Cell, panic, sync::Arc};
+
+use loom::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed, fence},
+    thread,
+};
+
+mod system {
+    pub(super) use loom::sync::atomic::{AtomicUsize, Ordering};
+
+    pub(super) use super::{Barrier, pause, this_thread};
+}
+
+#[allow(dead_code)]
+#[path = "../../src/transaction/gate.rs"]
+mod protocol;
+
+use protocol::Gate;
+
+thread_local! {
+    /// The threads of a model run on one thread of the system.
+    static LACKS_LIGHT: Cell<bool> = const { Cell::new(false) };
+    static LACKS_HEAVY: Cell<bool> = const { Cell::new(false) };
+    static HAS_SLOTS: Cell<bool> = const { Cell::new(true) };
+    static IS_OPEN: Cell<bool> = const { Cell::new(false) };
+}
+
+loom::thread_local! {
+    static NUMBER: Cell<usize> = Cell::new(0);
+}
+
+#[derive(Debug)]
+struct Barrier;
+
+impl Barrier {
+    fn new() -> Barrier {
+        Barrier
+    }
+
+    fn is_heavy(&self) -> bool {
+        HAS_SLOTS.get()
+    }
+
+    fn light(&self) {
+        if !LACKS_LIGHT.get() {
+            fence(loom::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    fn full(&self) {
+        fence(loom::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn heavy(&self) -> bool {
+        if !LACKS_HEAVY.get() {
+            fence(loom::sync::atomic::Ordering::SeqCst);
+        }
+        true
+    }
+}
+
+fn this_thread() -> usize {
+    NUMBER.with(Cell::get)
+}
+
+fn pause(_: u32) {
+    thread::yield_now();
+}
+
+/// A page, the file, and the gate. A commit copies the page to the file and drops it: what is
+/// stored to it in between is lost.
+struct Map {
+    gate: Gate,
+    page: AtomicUsize,
+    file: AtomicUsize,
+}
+
+impl Map {
+    /// Adds to the page, unless the gate is closed. Each thread adds another digit. Returns what it
+    /// has added.
+    fn store(&self, digit: usize) -> usize {
+        let Some(_inside) = self.gate.try_enter() else { return 0 };
+        self.page.fetch_add(digit, Relaxed);
+        digit
+    }
+
+    fn commit(&self) {
+        let closed = (!IS_OPEN.get()).then(|| self.gate.close().unwrap());
+        let copy = self.page.load(Relaxed);
+        self.file.store(self.file.load(Relaxed) + copy, Relaxed);
+        self.page.store(0, Relaxed);
+        drop(closed);
+    }
+}
+
+/// One thread commits while others store.
+fn explore(threads: usize, stores: usize) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || {
+        NUMBER.with(|number| number.set(1));
+        let map = Map { gate: Gate::new(), page: AtomicUsize::new(0), file: AtomicUsize::new(0) };
+        let map = Arc::new(map);
+        let run = |number: usize| {
+            let map = Arc::clone(&map);
+            thread::spawn(move || {
+                NUMBER.with(|here| here.set(number));
+                (0..stores).map(|_| map.store(100_usize.pow(number as u32 - 2))).sum::<usize>()
+            })
+        };
+        let storing: Vec<_> = (2..2 + threads).map(run).collect();
+        map.commit();
+        let stored: usize = storing.into_iter().map(|thread| thread.join().unwrap()).sum();
+        map.commit();
+        assert_eq!(map.file.load(Relaxed), stored, "a store was lost");
+    });
+}
+
+fn finds_a_loss(control: &'static std::thread::LocalKey<Cell<bool>>, value: bool) -> bool {
+    control.set(value);
+    let found = panic::catch_unwind(|| explore(1, 1)).is_err();
+    control.set(!value);
+    found
+}
+
+#[test]
+fn no_store_is_lost_with_slots_or_without() {
+    explore(1, 2);
+    explore(2, 1);
+    HAS_SLOTS.set(false);
+    explore(1, 2);
+    explore(2, 1);
+    HAS_SLOTS.set(true);
+}
+
+#[test]
+fn without_a_barrier_or_the_gate_a_store_is_lost() {
+    assert!(finds_a_loss(&LACKS_LIGHT, true));
+    assert!(finds_a_loss(&LACKS_HEAVY, true));
+    assert!(finds_a_loss(&IS_OPEN, true));
+}
