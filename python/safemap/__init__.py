@@ -7,8 +7,9 @@ unchanged, and :func:`install` replaces the standard module in the running inter
 
 In addition to the names of the standard module there are the functions :func:`open`,
 :func:`install` and :func:`damages`, the context manager :class:`intact`, the classes :class:`Map`,
-:class:`MapIO`, :class:`Line`, :class:`LineIterator` and :class:`FindIterator`, the exception
-:class:`FaultError`, and the module ``safemap.numpy``. ``help(safemap.open)`` describes one of them.
+:class:`MapIO`, :class:`Line`, :class:`LineIterator`, :class:`FindIterator`, :class:`Transaction`
+and :class:`Reading`, the exceptions :class:`FaultError` and :class:`InDoubtError`, and the module
+``safemap.numpy``. ``help(safemap.open)`` describes one of them.
 ``__version__`` is the version of the package.
 
 The documentation is at https://docs.safemap.invalid/

@@ -31,6 +31,8 @@ def open(
     populate: bool = False,
     lock: bool = False,
     drop_behind: int | None = None,
+    transactional: bool = False,
+    timeout: float | None = 0,
 ) -> Map:
     """Maps a file.
 
@@ -60,9 +62,19 @@ def open(
     keeps them there as well. `drop_behind` is a number of bytes: forward reads, searches and
     lines() release pages that lie further behind, so that a file may be larger than memory.
 
+    If `transactional` is true, what the program changes reaches the file by transactions, as a
+    whole or not at all: see Map.transaction() and Map.commit(). `file` is a path then. One map at a
+    time may be open in the modes r+, w+ and x+; another one waits for `timeout` seconds (None: for
+    ever) until it is closed, and then raises TimeoutError. close(), the end of a `with` statement
+    and garbage collection roll back what is not committed.
+
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
     the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and
-    `drop_behind` in the mode c and on Windows.
+    `drop_behind` in the mode c and on Windows. With `transactional` io.UnsupportedOperation in the
+    mode c, with `offset`, `repair`, `populate`, `lock`, for network file systems, a file with
+    several hard links, and except on Linux and macOS; PermissionError if a commit that a crash has
+    interrupted has to be completed and the file may not be written to; ValueError if its journal,
+    the file NAME-commit, is damaged or belongs to another file.
     """
     return Map(
         file,
@@ -76,6 +88,8 @@ def open(
         populate=populate,
         lock=lock,
         drop_behind=drop_behind,
+        transactional=transactional,
+        timeout=timeout,
     )
 
 
@@ -87,6 +101,7 @@ def _reopen(
     size: int | None,
     device: int,
     inode: int,
+    transactional: bool = False,
 ) -> _SomeMap:
     """Maps the file of a pickled map. Raises ValueError if the path names another file now, or if
     the file is shorter than a map with a size.
@@ -99,7 +114,7 @@ def _reopen(
         if size is not None and stat.S_ISREG(status.st_mode) and status.st_size < offset + size:
             rest = max(status.st_size - offset, 0)
             raise ValueError(f"size {size} is greater than the {rest} bytes of the file")
-        map = cls(path, mode, size, offset=offset)
+        map = cls(path, mode, size, offset=offset, transactional=transactional)
         if map._file_id == (device, inode):
             return map
         map.close()

@@ -23,6 +23,7 @@ USAGE = """\
 usage: python -m safemap [--repair] PROGRAM [ARGUMENT ...]
        python -m safemap [--repair] -m MODULE [ARGUMENT ...]
        python -m safemap [--repair] -c CODE [ARGUMENT ...]
+       python -m safemap recover FILE ...
 
 Runs an unmodified program with the standard library's mmap replaced by safemap. The same applies
 to the Python interpreters that the program starts. PROGRAM is a file, a folder or zip file that
@@ -30,7 +31,10 @@ contains a __main__ module, or - for standard input.
 
   --repair   code that accesses maps of files directly (numpy, pandas, hashlib, re) reads zeros
              where the file has become shorter, and is not terminated by SIGBUS; the first fault of
-             each map is reported on standard error"""
+             each map is reported on standard error
+
+recover completes the commits of transactional maps that a crash has interrupted, so that other
+programs can read the files. A program of this name is run as ./recover."""
 
 
 def main() -> None:
@@ -44,6 +48,9 @@ def main() -> None:
     if arguments[0] in ("-h", "--help"):
         print(USAGE)
         sys.exit()
+    if arguments[0] == "recover" and not repair:
+        recover(arguments[1:])
+        return
     try:
         install(children=True, repair=repair)
     except NotImplementedError as error:
@@ -64,6 +71,15 @@ def main() -> None:
         case [program, *rest]:
             sys.argv[:] = [program, *rest]
             run_program(program)
+
+
+def recover(paths: list[str]) -> None:
+    """Recovers files. Only then is the module imported."""
+    if not paths:
+        exit_with_usage_error(USAGE)
+    from safemap._recover import main
+
+    main(paths)
 
 
 def run_program(program: str) -> None:

@@ -36,6 +36,13 @@ class FaultError(OSError):
     map: mmap | None
     """The map, in an exception of intact(). None in others."""
 
+class InDoubtError(OSError):
+    """It is not known whether a commit of a transactional map is durable: the device has failed.
+
+    `errno` is EIO. Each call of the map but close() raises it. The next opening of the file
+    completes the commit, or finds that there is none.
+    """
+
 def damages() -> int:
     """Returns the number of faults in the whole process that repair has handled.
 
@@ -47,6 +54,8 @@ def _is_suspect(map: mmap) -> bool: ...
 def _check_range(map: mmap, start: int, end: int) -> None: ...
 def _check_intact(before: int) -> None: ...
 def _repair_files() -> None: ...
+def _checkpoint_all() -> None: ...
+def _close_in_child() -> None: ...
 def _open_shared_memory(name: str, create: bool, exclusive: bool, size: int | None) -> Map: ...
 def _unlink_shared_memory(name: str) -> None: ...
 def _shared_memory_names() -> list[str]: ...
@@ -986,6 +995,8 @@ class Map(mmap):
         populate: bool = False,
         lock: bool = False,
         drop_behind: int | None = None,
+        transactional: bool = False,
+        timeout: float | None = 0,
     ) -> Self:
         """Maps a file, as open() does."""
 
@@ -1010,6 +1021,70 @@ class Map(mmap):
 
         Raises BufferError while a buffer of the memory exists. If `detach` is true, the map is
         closed nevertheless, and its memory is unmapped when the last buffer has been released.
+        """
+
+    # Transactions, of maps that were opened with transactional=True. The methods raise
+    # io.UnsupportedOperation for other maps, and those that change the file raise TypeError for a
+    # map in the mode r. After a commit whose result is not known all raise InDoubtError.
+
+    @property
+    def transactional(self) -> bool:
+        """Whether changes reach the file by transactions."""
+
+    def transaction(self) -> Transaction:
+        """Returns a context manager for a block of changes, which are committed at its end. An
+        exception rolls them back, as does a failure of the commit.
+
+        The threads that share the map share its block. The `with` statement raises ValueError in
+        another block of the map, and if the map has changes that are not committed.
+        """
+
+    def commit(self) -> None:
+        """Makes all changes since the last commit durable, and visible to other maps of the file.
+
+        When the call has returned, the changes survive a crash and a power failure. Before that,
+        the file has all of them or none after it was opened the next time. The call waits for
+        readers that are in reading(). If it fails, the changes stay pending. flush() is the same.
+
+        A store through a buffer (memoryview, array) by another thread during the call belongs to
+        this commit or to the next one.
+
+        Raises ValueError in a block, RuntimeError if this thread is in reading() of the file,
+        FaultError if another program has shortened the file and changes were lost by that (nothing
+        is written), OSError from the system, InDoubtError if it is not known whether the changes
+        are durable.
+        """
+
+    def rollback(self) -> None:
+        """Undoes all changes since the last commit: the map shows the file again, and has its
+        length. Buffers of the memory show the file, too.
+
+        Raises ValueError in a block: an exception rolls that back.
+        """
+
+    def changed(self) -> list[tuple[int, int]]:
+        """Returns the parts that a commit would write, as a list of (start, end), in ascending
+        order: the bytes that differ from the file, and short gaps between them.
+        """
+
+    def checkpoint(self) -> None:
+        """Writes all committed bytes to their place in the file durably, and empties the journal.
+
+        Commits do this when the journal is full, as do close(), garbage collection and the end of
+        the interpreter. If it fails, the map is in doubt: later calls raise InDoubtError. No
+        committed byte is lost.
+        """
+
+    def reading(self) -> Reading:
+        """Returns a context manager for a block in which no commit is applied to the file.
+
+        The `with` statement waits for a commit that is being applied, and completes one whose
+        writer has crashed. The length of the map does not change: refresh() follows a file that has
+        grown. Blocks of a thread may be nested.
+
+        It raises TimeoutError if the writer of an incomplete commit stays open for longer than the
+        `timeout` of open(), PermissionError if the commit has to be completed and the process may
+        not write to the file, ValueError if the journal is damaged.
         """
 
     def refresh(self) -> int:
@@ -1244,6 +1319,49 @@ class Map(mmap):
 
     def __deepcopy__(self, memo: object) -> NoReturn:
         """Raises TypeError, as copy.copy() does."""
+
+@final
+class Transaction:
+    """A block of changes of a transactional map, in a `with` statement. Map.transaction() returns
+    it.
+    """
+
+    def __enter__(self) -> Map:
+        """Begins the block, and returns the map.
+
+        Raises ValueError in another block of the map, and if the map has changes that are not
+        committed; TypeError for a map in the mode r.
+        """
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Commits the changes of the block, or rolls them back after an exception.
+
+        Raises what Map.commit() raises, after the changes were rolled back.
+        """
+
+@final
+class Reading:
+    """A block in which no commit is applied to the file, in a `with` statement. Map.reading()
+    returns it.
+    """
+
+    def __enter__(self) -> Map:
+        """Begins the block, and returns the map. Map.reading() says what it raises."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Ends the block."""
 
 _STANDARD_NAMES: Final[list[str]]
 

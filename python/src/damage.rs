@@ -3,30 +3,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use pyo3::{
-    exceptions::PyNotImplementedError,
-    prelude::*,
-    types::{PyWeakrefMethods, PyWeakrefReference},
-};
+use pyo3::{exceptions::PyNotImplementedError, prelude::*};
 use safemap::{Error, Map};
 
 use crate::{
     error::{FaultError, created, fault_without_map, to_exception},
-    ffi::Lock,
     mmap::Mmap,
     os::CAN_REPAIR,
+    weak_list::WeakList,
 };
 
-/// The maps that are repaired. Those that are gone are removed when the list has doubled.
-static REPAIRED: Lock<List> = Lock::new(List { maps: Vec::new(), limit: 64 });
+/// The maps that are repaired.
+static REPAIRED: WeakList = WeakList::new();
 
 /// Whether each new map of a file is repaired, and reports its first fault.
 static REPAIRS_FILES: AtomicBool = AtomicBool::new(false);
-
-struct List {
-    maps: Vec<Py<PyWeakrefReference>>,
-    limit: usize,
-}
 
 /// Whether each new map of a file is repaired, and reports its first fault.
 pub(crate) fn repairs_files() -> bool {
@@ -100,31 +91,7 @@ fn with_map(error: PyErr, map: &Bound<'_, Mmap>) -> PyResult<PyErr> {
 
 /// Records a map that is repaired.
 pub(crate) fn register(map: &Bound<'_, Mmap>) -> PyResult<()> {
-    let py = map.py();
-    let mut reference = Some(PyWeakrefReference::new(map.as_any())?.unbind());
-    let is_full = REPAIRED.with(py, |list| {
-        list.maps.extend(reference.take());
-        list.maps.len() >= list.limit
-    });
-    if is_full == Some(true) {
-        remove_those_that_are_gone(py);
-    }
-    Ok(())
-}
-
-/// Python code may run where a reference is dropped, so the list is not locked then.
-fn remove_those_that_are_gone(py: Python<'_>) {
-    let (gone, left): (Vec<_>, Vec<_>) =
-        references(py).into_iter().partition(|map| map.bind(py).upgrade().is_none());
-    REPAIRED.with(py, |list| {
-        list.maps.retain(|map| !gone.iter().any(|gone| gone.is(map)));
-        list.limit = 2 * left.len().max(32);
-    });
-}
-
-fn references(py: Python<'_>) -> Vec<Py<PyWeakrefReference>> {
-    let copied = |list: &mut List| list.maps.iter().map(|map| map.clone_ref(py)).collect();
-    REPAIRED.with(py, copied).unwrap_or_default()
+    REPAIRED.add(map)
 }
 
 /// Why a map is not intact.
@@ -165,10 +132,8 @@ impl Defect {
 #[pyfunction]
 #[pyo3(name = "_check_intact")]
 pub(crate) fn check_intact(py: Python<'_>, before: usize) -> PyResult<()> {
-    let maps = references(py).into_iter().filter_map(|map| map.bind(py).upgrade());
-    let first = maps
-        .filter_map(|map| defect_of(map.cast_into().ok()?))
-        .min_by_key(|(_, defect)| defect.order(before));
+    let first =
+        REPAIRED.maps(py).filter_map(defect_of).min_by_key(|(_, defect)| defect.order(before));
     match first {
         Some((map, defect)) => Err(with_map(to_exception(defect.error()), &map)?),
         None if safemap::damages() != before => Err(fault_without_map()),

@@ -5,8 +5,8 @@ use std::io;
 use pyo3::{
     PyErrArguments, PyTypeInfo, create_exception,
     exceptions::{
-        PyBufferError, PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyTypeError,
-        PyValueError,
+        PyBufferError, PyIndexError, PyMemoryError, PyOSError, PyRuntimeError, PyTimeoutError,
+        PyTypeError, PyValueError,
     },
     prelude::*,
 };
@@ -25,6 +25,15 @@ create_exception!(
      The bytes before it were transferred.\n\n\
      For a map created with repair=True: also if the byte was replaced by zero when a buffer of\n\
      the memory was accessed."
+);
+
+create_exception!(
+    safemap,
+    InDoubtError,
+    PyOSError,
+    "It is not known whether a commit of a transactional map is durable: the device has failed.\n\n\
+     `errno` is EIO. Each call of the map but close() raises it. The next opening of the file\n\
+     completes the commit, or finds that there is none."
 );
 
 /// Why a call failed, for the note of its exception (PEP 678).
@@ -165,6 +174,13 @@ pub(crate) fn to_exception(error: Error) -> PyErr {
         Error::TooLong { len, .. } => {
             with_hint(&io::Error::from_raw_os_error(os::NOT_ENOUGH_MEMORY), Hint::Length(*len))
         }
+        Error::InDoubt => InDoubtError::new_err(os::arguments(os::IO_ERROR, error.to_string())),
+        Error::Forked => closed(),
+        Error::HasWriter { .. } => PyTimeoutError::new_err(error.to_string()),
+        Error::Unrecovered { .. } => {
+            PyOSError::new_err(os::arguments(os::ACCESS_DENIED, error.to_string()))
+        }
+        Error::WouldDeadlock { .. } => PyRuntimeError::new_err(error.to_string()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }
@@ -283,6 +299,12 @@ pub(crate) fn closed() -> PyErr {
 #[cold]
 pub(crate) fn exported(text: &'static str) -> PyErr {
     PyBufferError::new_err(text)
+}
+
+/// The exception of a resize while buffers are exported.
+#[cold]
+pub(crate) fn buffers_exist() -> PyErr {
+    exported("mmap can't resize with extant buffers exported.")
 }
 
 #[cold]

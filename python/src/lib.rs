@@ -23,6 +23,7 @@ mod os;
 mod pieces;
 mod search;
 mod slow_paths;
+mod weak_list;
 
 #[cfg(PyPy)]
 compile_error!("safemap supports CPython only: the layout of a type's slots differs in PyPy");
@@ -30,9 +31,9 @@ compile_error!("safemap supports CPython only: the layout of a type's slots diff
 use pyo3::{exceptions::PyOSError, prelude::*};
 
 use crate::{
-    error::FaultError,
+    error::{FaultError, InDoubtError},
     lines::LineIterator,
-    map::{FileMap, FindIterator},
+    map::{FileMap, FindIterator, Reading, Transaction},
     mmap::Mmap,
 };
 
@@ -48,6 +49,8 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<FileMap>()?;
     module.add_class::<LineIterator>()?;
     module.add_class::<FindIterator>()?;
+    module.add_class::<Transaction>()?;
+    module.add_class::<Reading>()?;
     // Of the module `safemap.ipc`, and none of the names of this one.
     module.add("_Atomic", py.get_type::<ipc::Atomic>())?;
     module.add("_Channel", py.get_type::<ipc::Channel>())?;
@@ -63,12 +66,15 @@ fn _safemap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     fault_error.setattr("offset", py.None())?;
     fault_error.setattr("map", py.None())?;
     module.add("FaultError", fault_error)?;
+    module.add("InDoubtError", py.get_type::<InDoubtError>())?;
     module.add_function(wrap_pyfunction!(slow_paths::slow_mmap, module)?)?;
     module.add_function(wrap_pyfunction!(damage::damages, module)?)?;
     module.add_function(wrap_pyfunction!(damage::is_suspect, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_range, module)?)?;
     module.add_function(wrap_pyfunction!(damage::check_intact, module)?)?;
     module.add_function(wrap_pyfunction!(damage::repair_files, module)?)?;
+    module.add_function(wrap_pyfunction!(map::checkpoint_all, module)?)?;
+    module.add_function(wrap_pyfunction!(map::close_in_child, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::channel::leave_channels, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::shared_memory::open, module)?)?;
     module.add_function(wrap_pyfunction!(ipc::shared_memory::unlink, module)?)?;

@@ -12,7 +12,7 @@ use safemap::{Error, Map, Protection, page_size};
 use crate::{
     argument::{OMITTED, Optional, int, optional_ssize, try_small_ints},
     constants::{ACCESS_COPY, ACCESS_READ, CAN_NAME_MEMORY},
-    error::{Hint, errno, exported, to_exception, value_error},
+    error::{Hint, buffers_exist, errno, to_exception, value_error},
     ffi::{Method, ReturnValue, class_name, ssize},
     mmap::{DETACH_THRESHOLD, Mmap},
     os::{FLUSH_NEEDS_PAGE_ALIGNMENT, INVALID, MAP_ANONYMOUS, MAP_PRIVATE, MS_SYNC},
@@ -92,6 +92,9 @@ impl Mmap {
         if matches!(self.access, ACCESS_READ | ACCESS_COPY) {
             return Ok(());
         }
+        if self.transactional {
+            return self.flush_transaction(py, offset == 0 && size == -1, flags);
+        }
         if FLUSH_NEEDS_PAGE_ALIGNMENT {
             let hint = Hint::FlushedPages(range.start, range.len());
             self.ensure_page_aligned(py, range.start, hint)?;
@@ -105,7 +108,10 @@ impl Mmap {
     /// for maps that do not change a file.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         self.ensure_open()?;
-        self.run_detached(py, |map| map.sync_all())
+        match self.commits() {
+            true => self.commit(py, Map::commit),
+            false => self.run_detached(py, |map| map.sync_all()),
+        }
     }
 
     /// Changes the length of the map and of its file to `newsize` bytes. On failure both are
@@ -250,7 +256,7 @@ impl Mmap {
     /// Raises CPython's exception for a map that cannot be resized.
     fn ensure_resizable(&self) -> PyResult<()> {
         if self.map.is_exported() {
-            return Err(exported("mmap can't resize with extant buffers exported."));
+            return Err(buffers_exist());
         }
         if !self.tracked {
             return Err(value_error("mmap can't resize with trackfd=False."));

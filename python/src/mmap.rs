@@ -12,8 +12,9 @@ use safemap::{Error, Map};
 
 use crate::{
     constants::{ACCESS_COPY, ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE},
-    error::{closed, exported, index_or_exception, read_only, to_exception},
+    error::{buffers_exist, closed, exported, index_or_exception, read_only, to_exception},
     ffi::{Method, ReturnValue, SharedMap, class_name, new_bytes, try_new_bytes},
+    file::unsupported_operation,
     ipc::LockedCount,
     pieces::{Direction, Pieces, SignalClock},
 };
@@ -64,6 +65,8 @@ pub(crate) struct Mmap {
     pub(crate) tracked: bool,
     /// Whether a write past the end makes the map longer, as that of a file does.
     pub(crate) grows: bool,
+    /// Whether changes reach the file by transactions.
+    pub(crate) transactional: bool,
     /// Whether forward reads release pages behind them.
     pub(crate) drops_behind: bool,
     /// The mutexes of the map that this process has locked.
@@ -85,6 +88,7 @@ impl Mmap {
             offset,
             tracked,
             grows: false,
+            transactional: false,
             drops_behind: false,
             mutexes: LockedCount::new(),
             reserve: 0,
@@ -105,6 +109,12 @@ impl Mmap {
                 Err(exported("cannot close a map while a mutex of it is locked or waited for"))
             }
         }
+    }
+
+    /// Whether the map is changed by transactions. Then the core counts its buffers.
+    #[inline]
+    pub(crate) fn commits(&self) -> bool {
+        self.transactional && !self.is_read_only()
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -144,7 +154,13 @@ impl Mmap {
         py: Python<'_>,
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
     ) -> PyResult<R> {
-        self.map.with_detached(py, call)
+        self.map.with_detached(py, call, |error| match error {
+            Error::Unsupported(reason) if self.transactional => {
+                unsupported_operation(py, (reason,))
+            }
+            Error::InUse { .. } if self.transactional => buffers_exist(),
+            error => to_exception(error),
+        })
     }
 
     /// Fast path of [`Mmap::length`].

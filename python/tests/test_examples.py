@@ -3,6 +3,7 @@
 import glob
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import zlib
 
 from support import HERE, FileCase, unix_only
 from test_channel import HAS_CHANNELS
+from test_transactions import HAS_TRANSACTIONS
 
 EXAMPLES = os.path.join(os.path.dirname(HERE), "examples")
 
@@ -106,6 +108,27 @@ class Examples(FileCase):
         for name, amount in (("one", "5"), ("two", "-7"), ("one", "10")):
             self.run_example("records.py", table, name, amount)
         self.assertEqual(self.run_example("records.py", table).split(), b"one 15 two -7".split())
+
+    @unittest.skipUnless(HAS_TRANSACTIONS, "this system has no transactional maps")
+    def test_bank(self):
+        output = self.run_example("bank.py", os.path.join(self.folder, "bank"), "3")
+        last = 0
+        for line in output.decode().splitlines():
+            confirmed, count, total = re.findall(r"-?\d+", line)
+            self.assertIn(int(count) - max(int(confirmed), last), (0, 1))
+            self.assertEqual(total, "0")
+            last = int(count)
+        self.assertGreater(last, 0)
+
+    @unittest.skipUnless(HAS_TRANSACTIONS, "this system has no transactional maps")
+    def test_heat(self):
+        if importlib.util.find_spec("numpy") is None:
+            self.skipTest("numpy is not installed")
+        rod = os.path.join(self.folder, "rod")
+        expected = b"step %d: 1000.000 degrees at most, 100000.000 in all\n"
+        self.assertEqual(self.run_example("heat.py", rod, "2"), expected % 2)
+        self.assertEqual(self.run_example("heat.py", rod, "3"), expected % 5)
+        self.assertEqual(os.path.getsize(rod), 8 * 100_001)
 
     def test_arrays(self):
         if importlib.util.find_spec("numpy") is None:

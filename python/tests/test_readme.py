@@ -17,7 +17,7 @@ class Readme(FileCase):
         examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
         table = "{'name': 'README', 'size': '7'}"
         expected = ["byte 0 of the map cannot be accessed", table, "runs: 1"]
-        expected += ["b'hello'", "[b'stopped']"]
+        expected += ["b'hello'", "[b'stopped']", "committed: 300"]
         for example, output in zip(examples, expected, strict=True):
             in_folder = "import os, sys; os.chdir(sys.argv[1])\n" + example
             self.assertIn(output, succeed(self, in_folder, self.folder))

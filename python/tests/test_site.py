@@ -5,16 +5,20 @@ Those of a page are one program, up to the mark that another one begins.
 
 import importlib.util
 import re
+import sys
 import unittest
 
 from support import DOCS, NO_TRUNCATION, WINDOWS, DocumentCase, examples
 from test_channel import HAS_CHANNELS
 
 PAGES = [DOCS / f"{name}.md" for name in ("getting-started", "from-numpy-memmap", "guarantees")]
-PAGES += sorted((DOCS / "cookbook").glob("*.md"))
+PAGES += [DOCS / "transactions.md", *sorted((DOCS / "cookbook").glob("*.md"))]
 # Pages that truncate mapped files or repair maps, and pages that need channels.
 TRUNCATING = ["guarantees", "search-a-log", "truncated-files", "larger-than-memory"]
 COMMUNICATING = ["growing-journal", "two-processes"]
+# Pages with transactional maps.
+CHANGING = ["transactions"]
+HAS_TRANSACTIONS = sys.platform in ("linux", "darwin")
 # Packages that pages need besides this one.
 IMPORTED = re.compile(r"^(?:import|from) (numpy|tqdm)\b", re.MULTILINE)
 # Between two programs of a page.
@@ -37,6 +41,8 @@ def unable(page):
         return "a file cannot be mapped beyond its end"
     if page.stem in COMMUNICATING and not HAS_CHANNELS:
         return "this system has no channels"
+    if page.stem in CHANGING and not HAS_TRANSACTIONS:
+        return "this system has no transactions"
     imported = IMPORTED.findall("\n".join(programs(page)))
     missing = [it for it in imported if importlib.util.find_spec(it) is None]
     return f"{missing[0]} is not installed" if missing else None

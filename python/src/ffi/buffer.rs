@@ -33,7 +33,11 @@ pub(super) unsafe fn try_export(
         return Err(Missed::Counted);
     }
     // SAFETY: `map` was just exported; `view` is writable as the caller promises.
-    Ok(unsafe { fill(mmap, map, view, flags) })
+    let filled = unsafe { fill(mmap, map, view, flags) };
+    if filled != 0 {
+        mmap.get().map.withdraw();
+    }
+    Ok(filled)
 }
 
 /// Exports the memory of `mmap` and fills `view` with its address, length and flags.
@@ -55,19 +59,35 @@ pub(super) unsafe fn export(
     unsafe { (*view).obj = ptr::null_mut() };
     let shared = &mmap.get().map;
     let map = shared.export(mmap.py())?;
-    if let Some(offset) = map.damage() {
+    if let Err(error) = lend(mmap.get(), map) {
         shared.withdraw();
-        return Err(to_exception(Error::Damaged { offset }));
+        return Err(to_exception(error));
     }
     // SAFETY: `map` was just exported; `view` is writable as the caller promises.
     match unsafe { fill(mmap, map, view, flags) } {
         0 => Ok(0),
-        _ => Err(PyErr::fetch(mmap.py())),
+        _ => {
+            let error = PyErr::fetch(mmap.py());
+            if mmap.get().commits() {
+                map.take_back();
+            }
+            shared.withdraw();
+            Err(error)
+        }
     }
 }
 
-/// Fills `view` with the memory of `map`. Returns 0, or releases the export, sets an exception and
-/// returns -1.
+/// Checks that the memory of a map may be used directly, and counts that for a transactional map.
+fn lend(mmap: &Mmap, map: &Map) -> safemap::Result<()> {
+    match map.damage() {
+        Some(offset) => Err(Error::Damaged { offset }),
+        None if mmap.commits() => map.lend(),
+        None => Ok(()),
+    }
+}
+
+/// Fills `view` with the memory of `map`. Returns 0, or sets an exception and returns -1. Then the
+/// caller withdraws the export.
 ///
 /// # Safety
 ///
@@ -82,15 +102,10 @@ unsafe fn fill(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { (*view).obj = ptr::null_mut() };
-    let (start, len) = (map.as_mut_ptr().cast(), map.len() as ffi::Py_ssize_t);
+    // `as_mut_ptr` would say that the pointer may be used after the buffer was released.
+    let (start, len) = (map.as_ptr().cast_mut().cast(), map.len() as ffi::Py_ssize_t);
     let read_only = c_int::from(mmap.get().is_read_only());
     // SAFETY: attached (`mmap`). The memory stays mapped until `release`, which the interpreter
     // calls when the view is released; until then `view.obj` keeps `mmap` alive.
-    match unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) } {
-        0 => 0,
-        _ => {
-            mmap.get().map.withdraw();
-            -1
-        }
-    }
+    unsafe { ffi::PyBuffer_FillInfo(view, mmap.as_ptr(), start, len, read_only, flags) }
 }

@@ -106,6 +106,8 @@ inventory::submit! {
         slots: &[
             slot(ffi::Py_sq_item, slots::item_as_int as *mut c_void),
             slot(ffi::Py_mp_subscript, slots::subscript as *mut c_void),
+            slot(ffi::Py_bf_getbuffer, slots::get_buffer_of_map as *mut c_void),
+            slot(ffi::Py_bf_releasebuffer, slots::release_buffer_of_map as *mut c_void),
         ],
     })
 }

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use safemap::{Error, Map, forks, try_forks};
 
 use super::wait::wait_while;
-use crate::error::{closed, exported, finalized, to_exception};
+use crate::error::{buffers_exist, closed, exported, finalized, to_exception};
 
 /// A map that one thread can close while other threads use it.
 ///
@@ -149,6 +149,7 @@ impl SharedMap {
         &self,
         py: Python<'_>,
         call: impl FnOnce(&Map) -> safemap::Result<R> + Send,
+        to_exception: impl FnOnce(Error) -> PyErr,
     ) -> PyResult<R> {
         self.enter(py)?.run_detached(py, call)?.map_err(to_exception)
     }
@@ -165,9 +166,7 @@ impl SharedMap {
         to_exception: impl FnOnce(Error) -> PyErr,
     ) -> PyResult<R> {
         self.change(py, |state| match state {
-            _ if state.has(EXPORTS) => {
-                Err(exported("mmap can't resize with extant buffers exported."))
-            }
+            _ if state.has(EXPORTS) => Err(buffers_exist()),
             _ if state.has(RESIZING) || state.is_full(USERS) => Ok(Transition::Wait),
             _ => Ok(Transition::To((state.0 | RESIZING) + ONE_USER)),
         })?;
@@ -281,6 +280,14 @@ impl SharedMap {
         let map = unsafe { &*self.map.get() }.as_ref();
         // SAFETY: only `take` empties the cell, and only after the state became closed.
         Some(unsafe { map.unwrap_unchecked() })
+    }
+
+    /// Counts one buffer less of a transactional map. The buffer is exported still.
+    pub(super) fn take_back(&self) {
+        // SAFETY: the export prevents `close` until `release`.
+        if let Some(map) = unsafe { &*self.map.get() } {
+            map.take_back();
+        }
     }
 
     /// Counts one exported buffer less. The caller is attached to the interpreter.

@@ -238,6 +238,34 @@ pub(super) unsafe extern "C" fn release_buffer(object: *mut PyObject, _: *mut ff
     unsafe { instance::<Mmap>(&object) }.get().map.release();
 }
 
+/// `bf_getbuffer` of `Map`: the core counts buffers through which a transactional map is changed.
+pub(super) unsafe extern "C" fn get_buffer_of_map(
+    object: *mut PyObject,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the interpreter calls a slot attached, with an instance of its class.
+    match unsafe { instance::<Mmap>(&object) }.get().commits() {
+        // SAFETY: this function's arguments.
+        true => unsafe { get_buffer_slow(object, view, flags) },
+        // SAFETY: this function's arguments.
+        false => unsafe { get_buffer(object, view, flags) },
+    }
+}
+
+pub(super) unsafe extern "C" fn release_buffer_of_map(
+    object: *mut PyObject,
+    view: *mut ffi::Py_buffer,
+) {
+    // SAFETY: the interpreter calls a slot attached, with an instance of its class.
+    let mmap = unsafe { instance::<Mmap>(&object) }.get();
+    if mmap.commits() {
+        mmap.map.take_back();
+    }
+    // SAFETY: this function's arguments.
+    unsafe { release_buffer(object, view) }
+}
+
 pub(super) unsafe extern "C" fn next_line(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls a slot attached, with an instance of its class.
     let lines = unsafe { instance::<LineIterator>(&object) };

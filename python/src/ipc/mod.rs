@@ -6,11 +6,11 @@ mod error;
 mod format;
 mod journal;
 mod mutex;
-mod path;
+pub(crate) mod path;
 mod pool;
 mod range_lock;
 pub(crate) mod shared_memory;
-mod timeout;
+pub(crate) mod timeout;
 mod wait;
 mod words;
 

@@ -11,34 +11,54 @@ use safemap::Error;
 
 use crate::error::created;
 
-/// An absolute path.
-pub(super) struct Path<'py>(Bound<'py, PyString>);
+/// A path, which is absolute unless said otherwise.
+pub(crate) struct Path<'py>(Bound<'py, PyString>);
 
 impl<'py> Path<'py> {
-    pub(super) fn of(path: &Bound<'py, PyAny>) -> PyResult<Path<'py>> {
+    pub(crate) fn as_object(&self) -> &Bound<'py, PyAny> {
+        &self.0
+    }
+
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.0.py()
+    }
+
+    pub(crate) fn of(path: &Bound<'py, PyAny>) -> PyResult<Path<'py>> {
         let os = path.py().import("os")?;
-        let path = os.call_method1("fsdecode", (path,))?;
+        let path = Path::as_it_is(path)?.0;
         Ok(Path(os.getattr("path")?.call_method1("abspath", (path,))?.cast_into()?))
     }
 
+    /// A path that may be relative.
+    pub(crate) fn as_it_is(path: &Bound<'py, PyAny>) -> PyResult<Path<'py>> {
+        let os = path.py().import("os")?;
+        Ok(Path(os.call_method1("fsdecode", (path,))?.cast_into()?))
+    }
+
     /// Calls `open`. `flags` are those that the function `open` of Python reports to audit hooks.
-    pub(super) fn open<T: Send>(
+    pub(crate) fn open<T: Send>(
         &self,
         flags: i32,
         open: impl FnOnce(OsString) -> safemap::Result<T> + Send,
         exception: fn(Python<'_>, Error) -> PyErr,
     ) -> PyResult<T> {
+        let path = self.audited(flags)?;
+        self.0.py().detach(|| open(path)).map_err(|error| self.error(error, exception))
+    }
+
+    /// Returns the path for the system, after audit hooks have heard of it.
+    pub(crate) fn audited(&self, flags: i32) -> PyResult<OsString> {
         let py = self.0.py();
         let path: OsString = self.0.extract()?;
         if path.as_encoded_bytes().contains(&0) {
             return Err(PyValueError::new_err("embedded null character"));
         }
         py.import("sys")?.call_method1("audit", ("open", &self.0, py.None(), flags))?;
-        py.detach(|| open(path)).map_err(|error| self.error(error, exception))
+        Ok(path)
     }
 
     /// Converts an error to an exception that names the file.
-    fn error(&self, error: Error, exception: fn(Python<'_>, Error) -> PyErr) -> PyErr {
+    pub(crate) fn error(&self, error: Error, exception: fn(Python<'_>, Error) -> PyErr) -> PyErr {
         let (py, path) = (self.0.py(), &self.0);
         if let Error::Format { cause, .. } = &error {
             return PyValueError::new_err(format!("{path}: {cause}"));
@@ -51,7 +71,7 @@ impl<'py> Path<'py> {
         error
     }
 
-    pub(super) fn unbind(self) -> Py<PyString> {
+    pub(crate) fn unbind(self) -> Py<PyString> {
         self.0.unbind()
     }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 /// The longest time without a check for signals, and during which close() has to wait.
-pub(super) const SLICE: Duration = Duration::from_millis(50);
+pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// Calls `wait` with a time, again and again until it returns a value; `None` if the timeout comes
 /// first. Between two calls the map is not in use, so that the handler of a signal can close it.
-pub(super) fn in_slices<R>(
+pub(crate) fn in_slices<R>(
     py: Python<'_>,
     timeout: Option<Timeout>,
     wait: impl FnMut(Duration) -> PyResult<Option<R>>,
@@ -18,7 +18,7 @@ pub(super) fn in_slices<R>(
 }
 
 /// Like [`in_slices`], with another time between two calls.
-pub(super) fn in_slices_of<R>(
+pub(crate) fn in_slices_of<R>(
     py: Python<'_>,
     longest: Duration,
     timeout: Option<Timeout>,
@@ -36,11 +36,18 @@ pub(super) fn in_slices_of<R>(
 }
 
 /// A time to wait, converted from seconds. A negative one is 0, as in the module threading.
+#[derive(Clone, Copy)]
 pub(crate) struct Timeout(Duration);
 
 impl Timeout {
+    pub(crate) const ZERO: Timeout = Timeout(Duration::ZERO);
+
+    pub(crate) fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
     /// Returns the end of the wait; `None` if the clock does not have it.
-    fn deadline(self) -> Option<Instant> {
+    pub(crate) fn deadline(self) -> Option<Instant> {
         Instant::now().checked_add(self.0)
     }
 }

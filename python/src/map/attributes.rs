@@ -51,7 +51,8 @@ impl FileMap {
         let (this, base, py) = (slf.get(), base(slf), slf.py());
         let class = slf.get_type().fully_qualified_name()?;
         let (name, mode) = (this.name.bind(py).repr()?, this.mode.name());
-        let start = format!("<{class} name={name} mode='{mode}'");
+        let transactional = if base.transactional { " transactional" } else { "" };
+        let start = format!("<{class} name={name} mode='{mode}'{transactional}");
         // Only a closed map fails here.
         let described: PyResult<_> = base.run(py, |map| Ok((map.len(), defects(map))));
         Ok(match described.map_err(|error| created(py, error)) {
@@ -65,9 +66,21 @@ impl FileMap {
 }
 
 fn defects(map: &Map) -> String {
+    if map.is_in_doubt() {
+        return " in doubt".to_owned();
+    }
     let damage = map.damage().map(|offset| format!(" damaged at {offset}"));
-    let end = map.offset() + map.len() as u64;
-    let missing = map.file_len().ok().map(|len| end.saturating_sub(len)).filter(|&len| len > 0);
+    let missing = missing(map);
     let missing = missing.map(|bytes| format!(" file is {bytes} bytes shorter"));
     [damage, missing].into_iter().flatten().collect()
+}
+
+/// Returns how many bytes the file is shorter than the map.
+fn missing(map: &Map) -> Option<u64> {
+    // What a transaction has appended is not in the file yet.
+    if map.is_transactional() && map.verify().is_ok() {
+        return None;
+    }
+    let end = map.offset() + map.len() as u64;
+    map.file_len().ok().map(|len| end.saturating_sub(len)).filter(|&len| len > 0)
 }

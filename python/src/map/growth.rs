@@ -5,7 +5,7 @@ use safemap::{Error, Map};
 
 use super::{FileMap, base};
 use crate::{
-    error::{created, exported, to_exception},
+    error::{buffers_exist, created, to_exception},
     ffi::with_bytes,
     file::unsupported_operation,
     mmap::Mmap,
@@ -52,11 +52,13 @@ impl Mmap {
         call: impl FnOnce(&Map, bool) -> safemap::Result<R> + Send,
     ) -> PyResult<R> {
         let exception = |error| match error {
-            Error::InUse { .. } => exported("mmap can't resize with extant buffers exported."),
+            Error::InUse { .. } => buffers_exist(),
             Error::Unsupported(reason) => unsupported_operation(py, (reason,)),
             error => to_exception(error),
         };
         let changed = match self.reserve {
+            // The core knows the buffers.
+            _ if self.transactional => self.map.grow(py, |map, _| call(map, false), exception),
             0 => self.map.resize(py, |map| call(map, false), exception),
             _ => self.map.grow(py, call, exception),
         };
@@ -64,7 +66,7 @@ impl Mmap {
     }
 
     /// Adds to a BufferError how many buffers exist, and what a reserve does.
-    fn explain(&self, py: Python<'_>, error: &PyErr) {
+    pub(super) fn explain(&self, py: Python<'_>, error: &PyErr) {
         if !error.is_instance_of::<PyBufferError>(py) {
             return;
         }

@@ -10,16 +10,18 @@ mod search;
 mod settings;
 mod size;
 mod stream;
+mod transaction;
 mod windows;
 
 use pyo3::prelude::*;
 
-use crate::mmap::Mmap;
+use crate::{ipc::timeout::Timeout, mmap::Mmap};
 
 pub(crate) use find_iter::FindIterator;
 
 pub(crate) use settings::Mode;
 pub(crate) use stream::{FindForward, Forward, SeekStream};
+pub(crate) use transaction::{Reading, Transaction, checkpoint_all, close_in_child};
 
 /// A map of a file, opened by path. `safemap.open()` describes the arguments.
 ///
@@ -36,6 +38,8 @@ pub(crate) struct FileMap {
     /// Whether the map was opened with a size.
     has_fixed_size: bool,
     is_locked: bool,
+    /// How long a transactional map waits for a writer; `None` for ever.
+    timeout: Option<Timeout>,
     /// The file of a map that was opened by path.
     file: Option<FileIdentity>,
 }

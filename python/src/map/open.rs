@@ -13,13 +13,15 @@ use safemap::{Error, Map, UNKNOWN_LENGTH};
 use super::{
     FileIdentity, FileMap, helpers,
     settings::{Mode, Settings, advice},
+    transaction,
 };
 use crate::{
     argument::{Truth, Unsigned, int},
     damage,
-    error::{Hint, created, to_exception},
+    error::{Hint, created, to_exception, value_error},
     ffi::{ClassOf, audit},
     file::unsupported_operation,
+    ipc::timeout::Timeout,
     mmap::Mmap,
     os::{ACCESS_DENIED, NO_SUCH_DEVICE, borrow_file},
     pieces::{Direction, Pieces, SignalClock},
@@ -31,10 +33,11 @@ impl FileMap {
     #[pyo3(
         signature = (file, mode = "r", size = None, *, offset = Unsigned(0), reserve = Unsigned(0),
                      repair = Truth(false), allocate = Truth(false), advise = None,
-                     populate = Truth(false), lock = Truth(false), drop_behind = None),
+                     populate = Truth(false), lock = Truth(false), drop_behind = None,
+                     transactional = Truth(false), timeout = Some(Timeout::ZERO)),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
                           allocate=False, advise=None, populate=False, lock=False, \
-                          drop_behind=None)"
+                          drop_behind=None, transactional=False, timeout=0)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
     #[classmethod]
@@ -51,14 +54,19 @@ impl FileMap {
         populate: Truth,
         lock: Truth,
         drop_behind: Option<Unsigned>,
+        transactional: Truth,
+        timeout: Option<Timeout>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let class = ClassOf::<FileMap>::new(class)?;
         helpers::get_all(class.py())?;
-        let (mode, repair) = (Mode::parse(mode)?, repair.0 || damage::repairs_files());
+        let (mode, transactional) = (Mode::parse(mode)?, transactional.0);
+        if !transactional && timeout.is_none_or(|timeout| !timeout.is_zero()) {
+            return Err(value_error("timeout needs transactional=True"));
+        }
+        let repair = repair.0 || damage::repairs_files() && !transactional;
         // A file that was just emptied has no bytes that a length of 0 could exclude.
         let size = size.map(|size| size.0);
-        let size =
-            size.filter(|&size| size > 0 || !matches!(mode, Mode::Truncate | Mode::CreateNew));
+        let size = size.filter(|&size| size > 0 || !mode.is_emptied());
         let advice = advise.map(advice).transpose()?;
         let settings = Settings {
             mode,
@@ -70,11 +78,12 @@ impl FileMap {
             advice,
             lock: lock.0,
             drop_behind: drop_behind.map(|bytes| bytes.0),
+            transactional,
         };
-        let file = File::open(file, mode)?;
-        let made = file.map(&settings);
-        file.close()?;
-        let object = class.create(made?)?;
+        let object = match transactional {
+            true => transaction::open(&class, file, &settings, timeout)?,
+            false => File::create(&class, file, &settings)?,
+        };
         if repair {
             damage::register(object.as_super())?;
         }
@@ -94,12 +103,24 @@ impl FileMap {
         let mode = Mode::Update;
         let base: Mmap = Mmap::new(map, mode.access(), mode.flags(), 0, true);
         let name = name.clone().into_any().unbind();
-        let subclass = FileMap { name, mode, has_fixed_size: true, is_locked: false, file: None };
+        let (is_locked, timeout, file) = (false, None, None);
+        let subclass = FileMap { name, mode, has_fixed_size: true, is_locked, timeout, file };
         PyClassInitializer::from(base).add_subclass(subclass)
     }
 }
 
 impl Mmap {
+    /// Wraps a map of a file.
+    pub(super) fn of_file(map: Map, settings: &Settings) -> PyResult<Mmap> {
+        let (mode, offset) = (settings.mode, i64::try_from(settings.offset)?);
+        let mut base = Mmap::new(map, mode.access(), mode.flags(), offset, true);
+        base.grows = settings.grows();
+        base.reserve = settings.reserve;
+        base.drops_behind = settings.drop_behind.is_some();
+        base.transactional = settings.transactional;
+        Ok(base)
+    }
+
     /// Makes all pages present.
     fn populate(&self, py: Python<'_>) -> PyResult<()> {
         let mut pieces = Pieces::new(0..self.length(py)?, Direction::Forward);
@@ -108,6 +129,21 @@ impl Mmap {
             map.populate(piece).map(|()| None::<()>)
         };
         self.run_pieces(py, &mut SignalClock::new(), &mut pieces, populate).map(drop)
+    }
+}
+
+impl FileIdentity {
+    /// Takes the path and the descriptor of a file.
+    pub(super) fn new(
+        py: Python<'_>,
+        fileno: c_int,
+        path: &Bound<'_, PyAny>,
+    ) -> PyResult<FileIdentity> {
+        let os = py.import("os")?;
+        let status = os.call_method1("fstat", (fileno,))?;
+        let path = os.getattr("path")?.call_method1("abspath", (path,))?.unbind();
+        let number = |name| status.getattr(name)?.extract::<u64>();
+        Ok(FileIdentity { path, device: number("st_dev")?, inode: number("st_ino")? })
     }
 }
 
@@ -121,6 +157,18 @@ struct File<'py> {
 }
 
 impl<'py> File<'py> {
+    /// Creates the map of a file.
+    fn create(
+        class: &ClassOf<'_, 'py, FileMap>,
+        file: &Bound<'py, PyAny>,
+        settings: &Settings,
+    ) -> PyResult<Bound<'py, FileMap>> {
+        let file = File::open(file, settings.mode)?;
+        let made = file.map(settings);
+        file.close()?;
+        class.create(made?)
+    }
+
     /// Opens a path as `io.open` does, or prepares the file of the caller.
     fn open(file: &Bound<'py, PyAny>, mode: Mode) -> PyResult<File<'py>> {
         if file.is_instance_of::<PyInt>() {
@@ -173,24 +221,14 @@ impl<'py> File<'py> {
         let file = borrow_file(py, self.fileno)?;
         let make = || settings.options().map(file);
         let map = py.detach(make).map_err(|error| self.exception(error, settings))?;
-        let file = self.opened.as_ref().map(|file| self.identity(file)).transpose()?;
-        let mut base: Mmap = Mmap::new(map, mode.access(), mode.flags(), offset, true);
-        base.grows = settings.grows();
-        base.reserve = settings.reserve;
-        base.drops_behind = settings.drop_behind.is_some();
+        let identity = |_| FileIdentity::new(py, self.fileno, &self.name);
+        let file = self.opened.as_ref().map(identity).transpose()?;
+        let base = Mmap::of_file(map, settings)?;
         let has_fixed_size = settings.size.is_some();
         let name = self.name.clone().unbind();
-        let is_locked = settings.lock;
-        let subclass = FileMap { name, mode, has_fixed_size, is_locked, file };
+        let (is_locked, timeout) = (settings.lock, None);
+        let subclass = FileMap { name, mode, has_fixed_size, is_locked, timeout, file };
         Ok(PyClassInitializer::from(base).add_subclass(subclass))
-    }
-
-    fn identity(&self, file: &Bound<'py, PyAny>) -> PyResult<FileIdentity> {
-        let os = file.py().import("os")?;
-        let status = os.call_method1("fstat", (self.fileno,))?;
-        let path = os.getattr("path")?.call_method1("abspath", (&self.name,))?.unbind();
-        let number = |name| status.getattr(name)?.extract::<u64>();
-        Ok(FileIdentity { path, device: number("st_dev")?, inode: number("st_ino")? })
     }
 
     /// Closes the file if this object opened it. The map has its own descriptor.

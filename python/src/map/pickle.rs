@@ -17,11 +17,16 @@ impl FileMap {
                 Some(_) => "cannot pickle a copy-on-write map",
             }));
         };
+        if base.commits() {
+            let text = "cannot pickle a transactional map that is open for writing";
+            return Err(PyTypeError::new_err(text));
+        }
         let size = if this.has_fixed_size { Some(base.length(py)?) } else { None };
         let reopen = REOPEN.get(py)?;
         let mode = this.mode.reopened().name();
         let class = slf.get_type();
-        let arguments = (class, &file.path, mode, base.offset, size, file.device, file.inode);
+        let (path, device, inode) = (&file.path, file.device, file.inode);
+        let arguments = (class, path, mode, base.offset, size, device, inode, base.transactional);
         (reopen, arguments).into_pyobject(py).map(Bound::into_any)
     }
 

@@ -57,6 +57,16 @@ impl Mode {
         matches!(self, Update | Truncate | CreateNew)
     }
 
+    /// Whether the file has no bytes after it was opened.
+    pub(crate) fn is_emptied(self) -> bool {
+        matches!(self, Truncate | CreateNew)
+    }
+
+    /// The flags of `open` on every system: `O_RDONLY` or `O_RDWR`.
+    pub(crate) fn open_flags(self) -> i32 {
+        if self.is_writable() { 2 } else { 0 }
+    }
+
     /// The mode in which the file is opened again, once it exists and has bytes.
     pub(crate) fn reopened(self) -> Mode {
         if self.is_writable() { Update } else { self }
@@ -95,6 +105,7 @@ pub(crate) struct Settings {
     pub(crate) advice: Option<Advice>,
     pub(crate) lock: bool,
     pub(crate) drop_behind: Option<usize>,
+    pub(crate) transactional: bool,
 }
 
 impl Settings {
@@ -104,8 +115,12 @@ impl Settings {
         options.reserve(self.reserve).repair(self.repair).allocate(self.allocate);
         options.report_damage(damage::repairs_files());
         options.lock(self.lock);
-        if let Some(size) = self.size {
+        if let Some(size) = self.size.filter(|_| !(self.transactional && self.mode.is_emptied())) {
             options.len(size);
+        }
+        if self.transactional {
+            options.transactional(true).create(self.mode == Truncate);
+            options.create_new(self.mode == CreateNew);
         }
         if let Some(advice) = self.advice {
             options.advise(advice);

@@ -3,7 +3,9 @@
 use pyo3::prelude::*;
 
 use super::{FileMap, base};
-use crate::{error::value_error, ffi::ssize, file::unsupported_operation, memory::not_resizable};
+use crate::{
+    error::value_error, ffi::ssize, file::unsupported_operation, memory::not_resizable, mmap::Mmap,
+};
 
 #[pymethods]
 impl FileMap {
@@ -19,7 +21,7 @@ impl FileMap {
         if !slf.get().mode.is_writable() {
             return Err(not_resizable());
         }
-        FileMap::set_len(slf, newsize.map_err(|_| value_error("new size out of range"))?)
+        base(slf).set_len(slf.py(), newsize.map_err(|_| value_error("new size out of range"))?)
     }
 
     /// Sets the length of the map to the current length of the file, and returns it. The file is
@@ -54,13 +56,19 @@ impl FileMap {
         if !slf.get().mode.is_writable() {
             return Err(unsupported_operation(slf.py(), ("truncate",)));
         }
-        FileMap::set_len(slf, size).map(|()| size)
+        base.set_len(slf.py(), size).map(|()| size)
     }
 }
 
-impl FileMap {
-    fn set_len(slf: &Bound<'_, Self>, len: usize) -> PyResult<()> {
-        base(slf).change_len(slf.py(), |map, in_place| match in_place {
+impl Mmap {
+    /// Sets the length of the map, and that of the file to its end. That of a transactional map is
+    /// a commit.
+    pub(super) fn set_len(&self, py: Python<'_>, len: usize) -> PyResult<()> {
+        if self.transactional {
+            let result = self.commit(py, |map| map.resize(len));
+            return result.inspect_err(|error| self.explain(py, error));
+        }
+        self.change_len(py, |map, in_place| match in_place {
             true => map.in_place().resize(len),
             false => map.resize(len),
         })

@@ -42,7 +42,7 @@ impl FileMap {
             return Err(PyValueError::new_err(format!("size must be positive, not {size}")));
         }
         if drop.0 {
-            this.ensure_pages_can_be_dropped(py)?;
+            this.ensure_pages_can_be_dropped(py, base(slf).commits())?;
         }
         let windows = WINDOWS.get(py)?;
         windows.call1((slf, size, start.0, end.map(|end| end.0), drop.0))?.try_iter()
@@ -69,12 +69,14 @@ impl FileMap {
 }
 
 impl FileMap {
-    fn ensure_pages_can_be_dropped(&self, py: Python<'_>) -> PyResult<()> {
-        if self.mode == Mode::CopyOnWrite {
-            let reason = "pages of a copy-on-write map cannot be dropped: use drop=False";
-            return Err(unsupported_operation(py, (reason,)));
-        }
-        if self.is_locked { Err(errno(INVALID)) } else { Ok(()) }
+    fn ensure_pages_can_be_dropped(&self, py: Python<'_>, commits: bool) -> PyResult<()> {
+        let reason = match self.mode {
+            Mode::CopyOnWrite => "pages of a copy-on-write map cannot be dropped: use drop=False",
+            _ if commits => "pages of a transactional map cannot be dropped: use drop=False",
+            _ if self.is_locked => return Err(errno(INVALID)),
+            _ => return Ok(()),
+        };
+        Err(unsupported_operation(py, (reason,)))
     }
 }
 

@@ -2,15 +2,18 @@
 
 mod construct;
 
-use std::{ffi::c_int, os::fd::BorrowedFd};
+use std::{
+    ffi::c_int,
+    os::fd::{AsRawFd, BorrowedFd},
+};
 
 pub(crate) use libc::{
     EACCES as ACCESS_DENIED, EBADF as BAD_DESCRIPTOR, EFAULT as BAD_ADDRESS, EINVAL as INVALID,
-    ENODEV as NO_SUCH_DEVICE, ENOMEM as NOT_ENOUGH_MEMORY, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED,
-    MS_SYNC,
+    EIO as IO_ERROR, ENODEV as NO_SUCH_DEVICE, ENOMEM as NOT_ENOUGH_MEMORY, MAP_ANONYMOUS,
+    MAP_PRIVATE, MAP_SHARED, MS_SYNC,
 };
 use pyo3::prelude::*;
-use safemap::Error;
+use safemap::{Error, Map};
 
 use crate::{error::errno, ffi::borrow};
 
@@ -32,4 +35,9 @@ pub(crate) fn arguments(code: i32, text: String) -> (i32, String) {
 /// Returns the error code for a fault.
 pub(crate) fn fault_code(error: &Error) -> i32 {
     error.raw_os_error().unwrap_or(BAD_ADDRESS)
+}
+
+/// Returns the descriptor of a map.
+pub(crate) fn fileno(map: &Map) -> Option<c_int> {
+    map.file().map(|file| file.as_raw_fd())
 }

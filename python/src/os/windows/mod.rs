@@ -6,7 +6,7 @@ mod size;
 use std::{ffi::c_int, os::windows::io::BorrowedHandle};
 
 use pyo3::{exceptions::PyOSError, prelude::*};
-use safemap::{Error, Flags, fault_status};
+use safemap::{Error, Flags, Map, fault_status};
 
 use crate::ffi::{borrow, error_of_status};
 
@@ -16,6 +16,8 @@ pub(crate) const INVALID: i32 = 87;
 pub(crate) const ACCESS_DENIED: i32 = 5;
 /// `ERROR_NOT_ENOUGH_MEMORY`.
 pub(crate) const NOT_ENOUGH_MEMORY: i32 = 8;
+/// `ERROR_IO_DEVICE`.
+pub(crate) const IO_ERROR: i32 = 1117;
 /// No file system on Windows refuses all maps with one code.
 pub(crate) const NO_SUCH_DEVICE: i32 = -1;
 /// `EBADF` of the C library.
@@ -54,4 +56,9 @@ pub(crate) fn fault_code(error: &Error) -> i32 {
     let status =
         fault_status().filter(|_| matches!(error, Error::Fault { .. } | Error::Buffer { .. }));
     status.map(error_of_status).or(error.raw_os_error()).unwrap_or(INVALID)
+}
+
+/// There are no descriptors.
+pub(crate) fn fileno(_: &Map) -> Option<c_int> {
+    None
 }
