@@ -5,6 +5,7 @@
 //! the scenario held. A scenario may be terminated by a signal or hang. `x.py stress` therefore
 //! runs each in its own process, directory and mount namespace.
 
+mod commit_journal;
 mod device;
 mod disk;
 mod process;

@@ -2,6 +2,7 @@
 //! module imports.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod allocated;
 mod channel;
 mod copies;
@@ -25,6 +26,7 @@ pub(crate) mod slices;
 pub(crate) mod stack_overflow;
 mod stage;
 mod threads;
+mod transaction;
 mod truncated;
 
 use std::{
@@ -108,6 +110,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("channel, hostile words", hostile_channel::run, "lengths that are trusted"),
     scenario("journal, killed writers", journal::killed, "owners count as crashed"),
     scenario("journal, stopped writer", journal::stopped, "owners count as crashed"),
+    scenario("transaction, killed writers", transaction::killed, "maps without transactions"),
     scenario("range locks, killed owners", range_lock::killed, "no locks"),
     scenario("opened and closed", opened_closed::run, "one map in a hundred is leaked"),
     scenario("limit of descriptors", limits::descriptors, MESSAGE),
