@@ -18,16 +18,20 @@ SCRIPT = HOME / "python" / "run.py"
 PYTHON = "3.13"
 INSTRUCTIONS = ["instructions", "rust_instructions"]
 # Contenders that take minutes to build: features of the Rust program.
-CONTENDERS = ["iceoryx2", "ipc-channel"]
+CONTENDERS = ["iceoryx2", "ipc-channel", "lmdb", "sqlite"]
 # Contenders of the Python questions.
-PACKAGES = ["atomics", "faster-fifo", "numpy", "pyzmq"]
+PACKAGES = ["atomics", "faster-fifo", "lmdb", "numpy", "pyzmq"]
 
 
 def options(parser):
     """Adds the options of this tool to a parser."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="questions; by default all")
     flag(parser, "--quick", "only show that the benchmarks work")
-    flag(parser, "--contenders", "build iceoryx2 and ipc-channel, too, which takes minutes")
+    flag(
+        parser,
+        "--contenders",
+        "build iceoryx2, ipc-channel, LMDB and SQLite, too, which takes minutes",
+    )
     flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
     flag(parser, "--summary", "write docs/performance.md from bench/results/")

@@ -25,6 +25,9 @@ MODULES = {
     "python_channels": "channels",
     "python_journal": "journals",
     "python_words": "words",
+    "python_commit": "commits",
+    "python_commit_array": "commits",
+    "python_transactional": "commits",
     "python_programs": "programs",
     "python_package": "programs",
 }

@@ -4,17 +4,19 @@
 //! one of them in lines of JSON, which `tools/figures.py` documents.
 
 mod data;
+mod disk;
 mod links;
 mod measure;
 mod peers;
 mod question;
 mod row;
 mod run;
+mod stores;
 mod traffic;
 
 use std::{env, process};
 
-use question::{ALL, instructions, open};
+use question::{ALL, instructions, open, recovery};
 use run::{Outcome, Run};
 
 fn main() {
@@ -24,6 +26,7 @@ fn main() {
         [] => list(),
         ["--open", contender, times, path] => open::repeat(contender, times, path),
         ["--count", contender] => instructions::count(contender),
+        ["--crash", commits, path] => recovery::crash(commits, path),
         [name, ref options @ ..] => Run::new(options).and_then(|run| answer(name, &run)),
     };
     if let Err(error) = ended {

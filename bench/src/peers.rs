@@ -67,6 +67,11 @@ pub(crate) fn evict(file: &File) -> io::Result<bool> {
     Ok(state & 1 == 0)
 }
 
+/// Writes all that is in the page cache to the disks.
+pub(crate) fn sync() {
+    rustix::fs::sync();
+}
+
 /// The number of free bytes in the directory for temporary files.
 pub(crate) fn free_disk() -> usize {
     rustix::fs::statvfs(std::env::temp_dir()).map_or(0, |it| (it.f_bavail * it.f_frsize) as usize)
@@ -126,4 +131,11 @@ impl PthreadMutex {
     fn address(&self) -> *mut libc::pthread_mutex_t {
         self.0.as_ptr().cast_mut().cast()
     }
+}
+
+/// Opens an environment of LMDB in a folder.
+#[cfg(feature = "lmdb")]
+pub(crate) fn lmdb(folder: &std::path::Path, limit: usize) -> heed::Result<heed::Env> {
+    // SAFETY: no other process or environment opens the files in the folder, or changes them.
+    unsafe { heed::EnvOpenOptions::new().map_size(limit).open(folder) }
 }

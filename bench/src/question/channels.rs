@@ -30,17 +30,6 @@ const PAIR: u64 = 2;
 /// The messages of a piece of work on busy processors.
 const BUSY_MESSAGES: u64 = 1000;
 
-/// The work of an optional crate, if it is built.
-macro_rules! optional {
-    ($feature:literal, $work:expr) => {{
-        #[cfg(feature = $feature)]
-        let work = Some($work);
-        #[cfg(not(feature = $feature))]
-        let work = None;
-        work
-    }};
-}
-
 /// Measures a row if it is asked for: its contenders are processes.
 fn row(run: &Run, name: &str, contenders: impl FnOnce(Row<'static>) -> Row<'static>) {
     if run.asks(name) {

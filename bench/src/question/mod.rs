@@ -1,7 +1,19 @@
 //! The questions, one file for each subject. The files import what this module imports.
 
+/// The work of an optional crate, if it is built.
+macro_rules! optional {
+    ($feature:literal, $work:expr) => {{
+        #[cfg(feature = $feature)]
+        let work = Some($work);
+        #[cfg(not(feature = $feature))]
+        let work = None;
+        work
+    }};
+}
+
 mod channels;
 mod cold;
+mod commit;
 mod copy;
 mod find;
 mod flush;
@@ -12,12 +24,15 @@ mod journal;
 mod locks;
 mod maps;
 pub(crate) mod open;
+pub(crate) mod recovery;
 mod resident;
 mod sequential;
 mod short;
 mod sizes;
 mod slices;
 mod threads;
+mod transactional;
+mod written;
 
 use std::{
     env, fs,
@@ -32,7 +47,7 @@ use safemap_testing::TempFile;
 
 use crate::{
     data::{ABSENT, Data, Maps, Offsets},
-    measure::{Work, after, many},
+    measure::{Work, after, many, since},
     peers,
     row::{Row, skip},
     run::{GIB, KIB, MIB, Outcome, Run, sized},
@@ -154,6 +169,26 @@ questions! {
          survives a crash of its owner, beside a robust pthread mutex, which does so too, and one \
          that is not robust; all are shared between processes. In the last row another process \
          locks and unlocks the same mutex all the time.";
+    commit: commit::answer, "Rust: durable changes of several pages of a file",
+        "3000 bytes in each of so many random pages of 256 MiB. *safemap*: a transaction, with the \
+         checkpoints that it needs now and then. *SQLite* (bundled by rusqlite) and *LMDB* (by \
+         heed), if they are built: values of 3000 bytes, one for each page, changed by their \
+         number in a transaction. *mmap + flush*: the same stores into memmap2's map, which are \
+         not atomic. It writes whole folios of the page cache, whose size depends on how the file \
+         was written; that of the databases is their business. The slowest of 1000 commits \
+         contains a checkpoint. The disk determines most of the time.";
+    written: written::answer, "Rust: bytes that reach the disk for a durable change",
+        "Counted by the kernel for the whole disk, so that no other process may write. The files \
+         have 256 MiB, and their pages are in memory: written in pieces of that length, or *read* \
+         through a map after the file was evicted, with and without `Advice::Random`. \
+         *safemap*: a transaction and a checkpoint. *mmap + flush*: memmap2.";
+    recovery: recovery::answer, "Rust: opening a file whose writer has crashed",
+        "The journal has 21 commits of 1000 changes of 3000 bytes. Opening the file applies all, \
+         and makes them durable; beside `pwrite` of as many changes to another file, and \
+         `fdatasync`. All is in the page cache.";
+    transactional: transactional::answer, "Rust: calls on a transactional map",
+        "At random offsets in 256 KiB, beside the same call on an ordinary, shared map. All pages \
+         have been stored to before.";
     resident: resident::answer, "Rust: the memory of a scan that releases what it has read",
         "A search for a byte that does not occur, through 1 GiB in the page cache. *Bounded*: 16 \
          MiB at a time, each followed by `advise(DontNeed)`; the pages stay in the page cache. \

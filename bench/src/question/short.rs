@@ -8,7 +8,6 @@ use super::{
     copy::{copy_in, copy_out},
     *,
 };
-use crate::measure::since;
 
 const SLICE: &str = "memmap2";
 /// The lengths of copies with their aims.
