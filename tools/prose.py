@@ -63,9 +63,9 @@ ALLOWED = [
     (r".*", r"tell\(|tell seek", "a method of files"),
     (r".*/mutex(/mod)?\.rs|.*\.pyi", r"r died", "after the error code of POSIX, EOWNERDEAD"),
     (
-        r".*journal.*|docs/(ipc|design)\.md|CHANGELOG\.md",
+        r".*(journal|transaction|commit).*|docs/(ipc|design|databases)\.md|CHANGELOG\.md",
         r"[Rr]ecovery",
-        "of a journal after a power failure",
+        "of a journal after a crash",
     ),
     (r"core/tests/search\.rs", r"quick (brown|red) fox", "a text to search in"),
     (r"bench/python/questions/calls\.py", r"somebody wrote", "a text to search in"),

@@ -15,7 +15,7 @@ HOST = "x86_64-unknown-linux-gnu"
 
 # Seconds of fuzzing in a full run, for each target.
 FUZZING = 60
-FUZZ_TARGETS = ("operations", "channel")
+FUZZ_TARGETS = ("operations", "channel", "commits")
 
 # The test programs that run under valgrind. Some of the others are terminated on purpose, and some
 # take too long. Valgrind reports an accessor that touches a forbidden page, so that such tests are
