@@ -148,7 +148,7 @@ impl Epoch {
         self.boot != [0; 4] && self.boot == files.boot()
     }
 
-    /// Returns the one that began later. The sequence may have wrapped, so that each can be followed.
+    /// Returns the one that began later. The sequence may have wrapped: each one can be followed.
     fn newer(self, other: Epoch) -> Epoch {
         if other.sequence.wrapping_sub(self.sequence) < 1 << 63 { other } else { self }
     }
