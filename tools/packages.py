@@ -34,8 +34,9 @@ UNREACHABLE = re.compile(r"Could not resolve|failed to (fetch|download|query)|ne
 # Cargo warns that tests are not in the package, which is intended.
 UNEXPECTED = re.compile(r"warning: (?!ignoring test )")
 RATING = "10"
-# The tag of a wheel for Linux, and the one that its libraries permit.
-LINUX = r"(manylinux|musllinux)_(\d+)_(\d+)_(x86_64|aarch64)"
+# The tag of a wheel for glibc, and the one that its libraries permit. Maturin checks wheels for musl:
+# auditwheel knows Alpine's name of that library only, and not the usual one, libc.so.
+LINUX = r"manylinux_(\d+)_(\d+)_(x86_64|aarch64)"
 PERMITTED = re.compile(rf'following platform tag:\s+"{LINUX}"')
 
 
@@ -171,6 +172,6 @@ def audit(steps, tag, command, env):
 
 
 def is_older(one, other):
-    """Whether a tag means the same or an older version of the same system as another."""
-    numbers = [tuple(map(int, it.group(2, 3))) for it in (one, other)]
-    return one.group(1, 4) == other.group(1, 4) and numbers[0] <= numbers[1]
+    """Whether a tag means the same or an older glibc as another, on the same processor."""
+    numbers = [tuple(map(int, it.group(1, 2))) for it in (one, other)]
+    return one.group(3) == other.group(3) and numbers[0] <= numbers[1]
