@@ -34,7 +34,7 @@ UNREACHABLE = re.compile(r"Could not resolve|failed to (fetch|download|query)|ne
 # Cargo warns that tests are not in the package, which is intended.
 UNEXPECTED = re.compile(r"warning: (?!ignoring test )")
 RATING = "10"
-# The tag of a wheel for glibc, and the one that its libraries permit. Maturin checks wheels for musl:
+# The tag of a wheel for glibc, and the one that its libraries permit. Maturin checks musl wheels:
 # auditwheel knows Alpine's name of that library only, and not the usual one, libc.so.
 LINUX = r"manylinux_(\d+)_(\d+)_(x86_64|aarch64)"
 PERMITTED = re.compile(rf'following platform tag:\s+"{LINUX}"')
