@@ -17,7 +17,10 @@ impl Map {
         // locked.
         completed(span, unsafe { accessor::fill(at, 0, span.len()) })
     }
+}
 
+#[cfg(unix)]
+impl Map {
     /// Returns a range of the current region, of which the map may be shorter, as far as it lies in
     /// the region.
     pub(crate) fn region_span(&self, regions: &RegionsGuard<'_>, start: usize, end: usize) -> Span {

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     Error, Map, Result,
     map::Origin,
-    mode::Stores,
     sys::{
         self, BorrowedFile, fork,
         in_use::Unviewed,
@@ -109,7 +108,7 @@ impl Map {
 
     pub(super) fn append_with(&self, bytes: &[u8], moves: Moves) -> Result<usize> {
         #[cfg(unix)]
-        if self.stores == Stores::Noted {
+        if self.is_transactional() {
             return self.append_pending(bytes, moves);
         }
         let _turn = self.growing.lock();
@@ -126,7 +125,7 @@ impl Map {
 
     pub(super) fn write_growing_with(&self, bytes: &[u8], at: usize, moves: Moves) -> Result<()> {
         #[cfg(unix)]
-        if self.stores == Stores::Noted {
+        if self.is_transactional() {
             return self.write_growing_pending(bytes, at, moves);
         }
         let turn = self.growing.lock();

@@ -16,7 +16,6 @@ use crate::{
     Error, Flags, Map, Result,
     access::{RegionsGuard, Rounding, Span},
     map::{Origin, region_size},
-    mode::Stores,
     sys::{
         self, BorrowedFile, fault, fork,
         pages::Pages,
@@ -119,7 +118,7 @@ impl Map {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
         #[cfg(unix)]
-        if self.stores == Stores::Noted {
+        if self.is_transactional() {
             return self.resize_committed(new_len, file_end, moves);
         }
         self.ensure_inherited()?;

@@ -4,7 +4,6 @@ use super::growth::{Moves, in_call};
 use crate::{
     Access, Error, Map, Result,
     map::Origin,
-    mode::Stores,
     sys::{self, BorrowedFile, region},
 };
 
@@ -45,7 +44,7 @@ impl Map {
 
     pub(super) fn refresh_with(&self, moves: Moves) -> Result<usize> {
         #[cfg(unix)]
-        if self.stores == Stores::Noted {
+        if self.is_transactional() {
             return self.refresh_committed(moves);
         }
         let (file, offset) = self.followed_file()?;

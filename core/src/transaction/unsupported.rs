@@ -17,6 +17,9 @@ impl Transactional {
     }
 }
 
+/// A call that has passed the gate of a transactional map.
+pub(crate) struct Inside;
+
 /// What [`Reading`](super::Reading) holds: there is none.
 pub(super) enum HeldReading {}
 
@@ -64,11 +67,11 @@ impl Map {
         self.len()
     }
 
-    pub(crate) fn try_pass_gate(&self, _at: usize, _size: usize) -> Option<()> {
+    pub(crate) fn try_pass_gate(&self, _at: usize, _size: usize) -> Option<Inside> {
         None
     }
 
-    pub(crate) fn pass_gate(&self, _call: &'static str) -> Result<()> {
+    pub(crate) fn pass_gate(&self, _call: &'static str) -> Result<Inside> {
         Err(not_transactional())
     }
 
