@@ -30,7 +30,17 @@ struct Folder {
 impl Folder {
     /// The data file has these bytes.
     fn with(bytes: &[u8]) -> Folder {
-        let folder = Folder { folder: tempfile::tempdir().unwrap() };
+        Folder::with_in(tempfile::tempdir().unwrap(), bytes)
+    }
+
+    /// Where the system has one, on a file system in memory, which takes no time to sync.
+    fn in_memory(bytes: &[u8]) -> Folder {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Folder::with_in(folder.unwrap(), bytes)
+    }
+
+    fn with_in(folder: tempfile::TempDir, bytes: &[u8]) -> Folder {
+        let folder = Folder { folder };
         fs::write(folder.data(), bytes).unwrap();
         folder
     }

@@ -85,14 +85,14 @@ fn ensure(folder: &Folder, holds: impl Fn(usize, u64) -> bool) {
 
 #[test]
 fn no_store_by_a_call_is_lost() {
-    let folder = Folder::with(&[0; 5 * 4096]);
+    let folder = Folder::in_memory(&[0; 5 * 4096]);
     let map = open(&folder, 0);
     count(&folder, CALLS, &map, |map| map.commit().unwrap());
 }
 
 #[test]
 fn no_store_to_a_buffer_is_lost() {
-    let folder = Folder::with(&[0; 5 * 4096]);
+    let folder = Folder::in_memory(&[0; 5 * 4096]);
     let map = open(&folder, 0);
     map.count_loan().unwrap();
     count(&folder, [by_pointer; THREADS], &map, |map| map.commit().unwrap());
@@ -104,7 +104,7 @@ fn no_store_to_a_buffer_is_lost() {
 
 #[test]
 fn no_store_is_lost_beside_short_loans() {
-    let folder = Folder::with(&[0; 5 * 4096]);
+    let folder = Folder::in_memory(&[0; 5 * 4096]);
     let map = open(&folder, 0);
     // Each store has another buffer.
     let lent: Store = |map, value, at| {
@@ -118,7 +118,7 @@ fn no_store_is_lost_beside_short_loans() {
 
 #[test]
 fn no_store_is_lost_beside_growth_and_moves() {
-    let folder = Folder::with(&[0; 5 * 4096]);
+    let folder = Folder::in_memory(&[0; 5 * 4096]);
     let map = open(&folder, 6 * 4096);
     let mut rounds = 0;
     count(&folder, CALLS, &map, |map| {
@@ -134,7 +134,7 @@ fn no_store_is_lost_beside_growth_and_moves() {
 
 #[test]
 fn a_thread_that_reads_may_store_while_another_one_waits_to_commit() {
-    let folder = Folder::with(&[0; 5 * 4096]);
+    let folder = Folder::in_memory(&[0; 5 * 4096]);
     let map = open(&folder, 0);
     let reading = map.reading().unwrap();
     assert!(matches!(map.commit(), Err(Error::WouldDeadlock { call: "commit" })));
