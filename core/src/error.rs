@@ -319,6 +319,11 @@ impl Error {
         }
     }
 
+    /// The error of calls that need a transactional map.
+    pub(crate) fn not_transactional() -> Error {
+        Error::Unsupported("the map was made without Options::transactional")
+    }
+
     /// A length that is too large to map.
     pub(crate) fn too_long(len: u64) -> Error {
         Error::TooLong { len, limit: size::MAX as u64 }

@@ -86,5 +86,5 @@ pub(crate) use os::{
 };
 #[cfg(unix)]
 pub(crate) use os::{
-    barrier, canary, folder, own_maps, private_descriptors::PrivateFile, private_pages, this_thread,
+    barrier, canary, folder, own_maps, private_file::PrivateFile, private_pages, this_thread,
 };

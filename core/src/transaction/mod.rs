@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(unix)]
+mod calls;
+#[cfg(unix)]
 mod commit;
 #[cfg(unix)]
 mod differences;
@@ -448,9 +450,4 @@ impl Map {
             _ => Ok(()),
         }
     }
-}
-
-/// The error of calls that need a transactional map.
-fn not_transactional() -> Error {
-    Error::Unsupported("the map was made without Options::transactional")
 }

@@ -16,14 +16,11 @@ use std::{
 use super::{
     gate::{Closed, Gate, Obstacle},
     modified::Modified,
-    not_transactional,
     opened::Opened,
     reading::ReaderGuard,
-    writer::gave_up,
 };
 use crate::{
-    Error, Map, Result,
-    polling::Wait,
+    Error, Result,
     sys::{
         self, BorrowedFile, canary::Canary, fork, own_maps::OwnMap, private_pages::PrivatePages,
         repair::Mark,
@@ -38,7 +35,7 @@ pub(crate) struct Transactional {
     pub(super) opened: Opened,
     pub(super) timeout: Duration,
     own: OwnMap,
-    forks: u64,
+    pub(super) forks: u64,
     /// For a map that can be written to.
     pub(super) changes: Option<Changes>,
 }
@@ -185,73 +182,6 @@ impl Obstacle {
                 Error::Os { call, source: io::Error::from_raw_os_error(libc::EPERM) }
             }
         }
-    }
-}
-
-impl Map {
-    /// Returns why no call of the map can succeed any more, if that is so.
-    pub(crate) fn end_of_transactions(&self) -> Option<Error> {
-        let transactional = self.transactional.as_ref()?;
-        if transactional.forks != fork::current() {
-            Some(Error::Forked)
-        } else {
-            transactional.opened.is_in_doubt().then_some(Error::InDoubt)
-        }
-    }
-
-    /// Returns what a transactional map keeps, if it can be written to.
-    pub(super) fn changes(&self, call: &'static str) -> Result<(&Transactional, &Changes)> {
-        let transactional = self.transactional.as_deref().ok_or_else(not_transactional)?;
-        let changes = transactional.changes.as_ref().ok_or(Error::ReadOnly { call })?;
-        self.ensure_usable()?;
-        Ok((transactional, changes))
-    }
-
-    /// Fails in a forked child, also in one that has not noticed it, and in doubt.
-    pub(super) fn ensure_usable(&self) -> Result<()> {
-        self.end_of_transactions().map_or(Ok(()), Err)
-    }
-
-    pub(super) fn hold_reading(&self) -> Result<HeldReading> {
-        let transactional = self.transactional.as_deref().ok_or_else(not_transactional)?;
-        self.ensure_usable()?;
-        let (wait, patience) = (Wait::FOREVER, Wait::within(transactional.timeout).until);
-        let entered = transactional.opened.enter("reading", &wait, patience)?;
-        entered.ok_or_else(|| gave_up("reading", &wait))
-    }
-
-    #[cfg(feature = "python-internals")]
-    pub(super) fn hold_reading_within(&self, slice: Duration) -> Result<Option<HeldReading>> {
-        let transactional = self.transactional.as_deref().ok_or_else(not_transactional)?;
-        self.ensure_usable()?;
-        let wait = Wait::within(slice);
-        transactional.opened.enter("reading", &wait, wait.until)
-    }
-
-    #[cfg(feature = "python-internals")]
-    pub(super) fn advance_locks(&self, slice: Duration) -> Result<bool> {
-        let (transactional, _) = self.changes("commit")?;
-        transactional.opened.advance_locks("commit", &Wait::within(slice))
-    }
-
-    #[cfg(feature = "python-internals")]
-    pub(super) fn release_locks(&self) {
-        if let Some(transactional) = &self.transactional {
-            transactional.opened.release_locks();
-        }
-    }
-
-    /// Returns the length up to which the file has bytes of this map.
-    pub(crate) fn committed_len(&self) -> usize {
-        let changes = self.transactional.as_deref().and_then(|state| state.changes.as_ref());
-        changes.map_or_else(|| self.len(), Changes::file_len)
-    }
-
-    pub(super) fn checkpoint_journal(&self) -> Result<()> {
-        let (transactional, _) = self.changes("checkpoint")?;
-        let done = transactional.opened.checkpoint("checkpoint", &Wait::FOREVER);
-        transactional.notice_doubt();
-        done.map(drop)
     }
 }
 

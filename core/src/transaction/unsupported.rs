@@ -4,7 +4,6 @@ use std::ops::Range;
 #[cfg(feature = "python-internals")]
 use std::time::Duration;
 
-use super::not_transactional;
 use crate::{Error, Map, Result};
 
 /// What a transactional map keeps: there is none.
@@ -25,31 +24,31 @@ pub(super) enum HeldReading {}
 
 impl Map {
     pub(super) fn begin_transaction(&self) -> Result<()> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn end_transaction(&self, _commit: bool) -> Result<()> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(crate) fn commit_in(&self, _call: &'static str) -> Result<()> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn rollback_in(&self, _call: &'static str) -> Result<()> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn changed_ranges(&self) -> Result<Vec<Range<usize>>> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn checkpoint_journal(&self) -> Result<()> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn hold_reading(&self) -> Result<HeldReading> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     #[allow(clippy::unnecessary_wraps)] // It fails elsewhere.
@@ -72,7 +71,7 @@ impl Map {
     }
 
     pub(crate) fn pass_gate(&self, _call: &'static str) -> Result<Inside> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(crate) fn note_pages(&self, _at: usize, _len: usize) {}
@@ -89,11 +88,11 @@ impl Map {
     }
 
     pub(super) fn hold_reading_within(&self, _slice: Duration) -> Result<Option<HeldReading>> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn advance_locks(&self, _slice: Duration) -> Result<bool> {
-        Err(not_transactional())
+        Err(Error::not_transactional())
     }
 
     pub(super) fn release_locks(&self) {}

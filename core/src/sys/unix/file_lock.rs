@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{fork, private_descriptors::PrivateFile, retry_interrupted};
+use super::{fork, private_file::PrivateFile, retry_interrupted};
 use crate::mode::LockKind;
 pub(crate) use system::{SUPPORTED, conflict};
 

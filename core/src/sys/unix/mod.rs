@@ -21,6 +21,7 @@ pub(crate) mod own_maps;
 mod pages;
 mod pin;
 pub(crate) mod private_descriptors;
+pub(crate) mod private_file;
 pub(crate) mod private_pages;
 pub(crate) mod random;
 pub(crate) mod region;

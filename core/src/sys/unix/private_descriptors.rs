@@ -7,7 +7,6 @@
 
 use std::{
     io,
-    mem::ManuallyDrop,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     ptr,
     sync::atomic::{
@@ -16,57 +15,15 @@ use std::{
     },
 };
 
-use super::{file::identity, fork};
+use super::file::identity;
 
 /// States of a slot that holds no descriptor.
 const FREE: RawFd = -1;
 const RESERVED: RawFd = -2;
 
-/// A descriptor that a forked child does not keep. Dropping it there has no effect.
-#[derive(Debug)]
-pub(crate) struct PrivateFile {
-    file: ManuallyDrop<OwnedFd>,
-    slot: &'static Slot,
-    forks: u64,
-}
-
-impl PrivateFile {
-    /// A child that is forked before this call returns keeps the descriptor.
-    pub(crate) fn new(file: OwnedFd) -> io::Result<PrivateFile> {
-        // First: a process that notices that it is a child closes the registered descriptors.
-        let forks = fork::current();
-        let slot = register(&file)?;
-        Ok(PrivateFile { file: ManuallyDrop::new(file), slot, forks })
-    }
-
-    /// Whether the descriptor still is the one that was opened. A forked child has none, and the
-    /// program may have closed it by its number, and opened another file.
-    pub(crate) fn is_intact(&self) -> bool {
-        fork::current() == self.forks && self.slot.is_same_file(self.file.as_raw_fd())
-    }
-}
-
-impl AsFd for PrivateFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-}
-
-impl Drop for PrivateFile {
-    fn drop(&mut self) {
-        // A forked child has closed its copy when it noticed the fork.
-        let is_intact = self.is_intact();
-        self.slot.release();
-        if is_intact {
-            // SAFETY: only this function does that, once.
-            unsafe { ManuallyDrop::drop(&mut self.file) };
-        }
-    }
-}
-
 /// The place of one descriptor. Slots are never freed: a child reads them without a lock.
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     descriptor: AtomicI32,
     identity: [AtomicU64; 2],
     next: AtomicPtr<Slot>,
@@ -75,7 +32,7 @@ struct Slot {
 static FIRST: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
 /// Has the descriptor closed in children that are forked from now on, until [`Slot::release`].
-fn register(file: &OwnedFd) -> io::Result<&'static Slot> {
+pub(super) fn register(file: &OwnedFd) -> io::Result<&'static Slot> {
     let identity = identity(file.as_fd())?;
     let slot = slots().find(|slot| slot.reserve()).unwrap_or_else(add);
     let parts = slot.identity.iter().zip(identity);
@@ -90,7 +47,7 @@ impl Slot {
     }
 
     /// Leaves the descriptor to children.
-    fn release(&self) {
+    pub(super) fn release(&self) {
         self.descriptor.store(FREE, Release);
     }
 
@@ -103,7 +60,7 @@ impl Slot {
         }
     }
 
-    fn is_same_file(&self, descriptor: RawFd) -> bool {
+    pub(super) fn is_same_file(&self, descriptor: RawFd) -> bool {
         // SAFETY: the borrow ends here. If the number is not open, `fstat` reports that.
         let file = unsafe { BorrowedFd::borrow_raw(descriptor) };
         identity(file)
