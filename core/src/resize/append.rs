@@ -108,7 +108,7 @@ impl Map {
 
     pub(super) fn append_with(&self, bytes: &[u8], moves: Moves) -> Result<usize> {
         #[cfg(unix)]
-        if self.is_transactional() {
+        if self.notes_stores() {
             return self.append_pending(bytes, moves);
         }
         let _turn = self.growing.lock();
@@ -125,7 +125,7 @@ impl Map {
 
     pub(super) fn write_growing_with(&self, bytes: &[u8], at: usize, moves: Moves) -> Result<()> {
         #[cfg(unix)]
-        if self.is_transactional() {
+        if self.notes_stores() {
             return self.write_growing_pending(bytes, at, moves);
         }
         let turn = self.growing.lock();

@@ -118,7 +118,7 @@ impl Map {
         self.ensure_writable("resize")?;
         self.ensure_intact()?;
         #[cfg(unix)]
-        if self.is_transactional() {
+        if self.notes_stores() {
             return self.resize_committed(new_len, file_end, moves);
         }
         self.ensure_inherited()?;

@@ -44,7 +44,7 @@ impl Map {
 
     pub(super) fn refresh_with(&self, moves: Moves) -> Result<usize> {
         #[cfg(unix)]
-        if self.is_transactional() {
+        if self.notes_stores() {
             return self.refresh_committed(moves);
         }
         let (file, offset) = self.followed_file()?;

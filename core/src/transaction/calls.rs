@@ -7,9 +7,15 @@ use super::{
     state::{Changes, HeldReading, Transactional},
     writer::gave_up,
 };
-use crate::{Error, Map, Result, polling::Wait, sys::fork};
+use crate::{Error, Map, Result, mode::Stores, polling::Wait, sys::fork};
 
 impl Map {
+    /// Returns whether stores are noted: the map is transactional, and can be written to.
+    #[inline]
+    pub(crate) fn notes_stores(&self) -> bool {
+        self.stores == Stores::Noted
+    }
+
     /// Returns why no call of the map can succeed any more, if that is so.
     pub(crate) fn end_of_transactions(&self) -> Option<Error> {
         let transactional = self.transactional.as_ref()?;
