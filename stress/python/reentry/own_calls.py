@@ -88,6 +88,9 @@ CLASSES = {"m": "Map", "word": "Atomic", "tx": "Sender", "rx": "Receiver"}
 CLASSES.update(writer="JournalWriter", reader="JournalReader")
 # A map that is finished or closed has no other calls; attributes run no code of the caller.
 EXEMPT = {"close", "finish", "map", "format", "offset", "channel", "journal", "position"}
+# The scenario has no transactional maps. Their calls have no arguments, and run no code either.
+EXEMPT |= {"changed", "checkpoint", "commit", "reading", "rollback", "transaction"}
+EXEMPT.add("transactional")
 OF_BOTH = {"resize", "seek", "find", "read", "readline", "lines"}
 
 
