@@ -60,9 +60,15 @@ impl WriterLock {
     ) -> Result<Option<WriterLock>> {
         let lock = WriterLock::new(call, file)?;
         let attempt = || -> Result<_> {
-            let taken = try_lock(call, &lock.lock, WRITER, Exclusive)?.is_some();
-            let is_over = !taken && wait.has_ended() && !is_locked(call, file, RECOVERING)?;
-            Ok((taken || is_over).then_some(taken))
+            let take = || Ok(try_lock(call, &lock.lock, WRITER, Exclusive)?.is_some());
+            if take()? {
+                return Ok(Some(true));
+            }
+            if !wait.has_ended() || is_locked(call, file, RECOVERING)? {
+                return Ok(None);
+            }
+            // A recovery may have ended since the first attempt.
+            take().map(Some)
         };
         let taken = wait.without_end().poll(attempt)?;
         Ok((taken == Some(true)).then_some(lock))
