@@ -10,7 +10,7 @@ use std::{
 use super::{Folder, enter, journal_of, put, reader, writer};
 use crate::{Error, FormatError, Result, sys, transaction::opened::Opened};
 
-const NOBODY: u32 = 65534;
+const UNPRIVILEGED: u32 = 65534;
 
 fn is_root() -> bool {
     sys::file::user() == 0
@@ -74,13 +74,13 @@ fn a_journal_of_another_user_is_refused_unless_both_may_replace_the_file() {
         !folder.journal().exists()
     };
     assert!(is_trusted([0, 0], [0, 0], 0o1777));
-    assert!(!is_trusted([0, 0], [NOBODY, NOBODY], 0o700));
+    assert!(!is_trusted([0, 0], [UNPRIVILEGED, UNPRIVILEGED], 0o700));
     for mode in [0o1777, 0o777, 0o1700] {
-        assert!(!is_trusted([0, 0], [NOBODY, 0], mode), "{mode:o}");
+        assert!(!is_trusted([0, 0], [UNPRIVILEGED, 0], mode), "{mode:o}");
     }
-    assert!(is_trusted([0, 0], [NOBODY, 0], 0o770));
+    assert!(is_trusted([0, 0], [UNPRIVILEGED, 0], 0o770));
     // That of the file's owner.
-    assert!(is_trusted([NOBODY, 0], [NOBODY, NOBODY], 0o1777));
+    assert!(is_trusted([UNPRIVILEGED, 0], [UNPRIVILEGED, UNPRIVILEGED], 0o1777));
     permit(0o700);
 }
 
@@ -88,7 +88,7 @@ fn a_journal_of_another_user_is_refused_unless_both_may_replace_the_file() {
 fn the_journal_has_the_owner_and_the_permissions_of_the_file() {
     let folder = Folder::with(b"bytes");
     if is_root() {
-        chown(folder.data(), Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(folder.data(), Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
     }
     let data = fs::metadata(folder.data()).unwrap();
     for mode in [0o600, 0o640, 0o664, 0o606, 0o6755] {
