@@ -8,33 +8,32 @@
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    ptr,
     sync::atomic::{
-        AtomicI32, AtomicPtr, AtomicU64,
+        AtomicI32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
-use super::file::identity;
+use super::{file::identity, growing_list::GrowingList};
 
 /// States of a slot that holds no descriptor.
 const FREE: RawFd = -1;
 const RESERVED: RawFd = -2;
 
-/// The place of one descriptor. Slots are never freed: a child reads them without a lock.
+/// The place of one descriptor.
 #[derive(Debug)]
 pub(super) struct Slot {
     descriptor: AtomicI32,
     identity: [AtomicU64; 2],
-    next: AtomicPtr<Slot>,
 }
 
-static FIRST: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
+static SLOTS: GrowingList<Slot> = GrowingList::new();
 
 /// Has the descriptor closed in children that are forked from now on, until [`Slot::release`].
 pub(super) fn register(file: &OwnedFd) -> io::Result<&'static Slot> {
     let identity = identity(file.as_fd())?;
-    let slot = slots().find(|slot| slot.reserve()).unwrap_or_else(add);
+    let slot =
+        SLOTS.iter().find(|slot| slot.reserve()).unwrap_or_else(|| SLOTS.add(Slot::reserved()));
     let parts = slot.identity.iter().zip(identity);
     parts.for_each(|(part, value)| part.store(value, Relaxed));
     slot.descriptor.store(file.as_raw_fd(), Release);
@@ -42,6 +41,11 @@ pub(super) fn register(file: &OwnedFd) -> io::Result<&'static Slot> {
 }
 
 impl Slot {
+    fn reserved() -> Slot {
+        let identity = [const { AtomicU64::new(0) }; 2];
+        Slot { descriptor: AtomicI32::new(RESERVED), identity }
+    }
+
     fn reserve(&self) -> bool {
         self.descriptor.compare_exchange(FREE, RESERVED, Acquire, Relaxed).is_ok()
     }
@@ -68,34 +72,7 @@ impl Slot {
     }
 }
 
-/// Adds a slot that is reserved.
-fn add() -> &'static Slot {
-    let slot = Box::into_raw(Box::new(Slot {
-        descriptor: AtomicI32::new(RESERVED),
-        identity: [const { AtomicU64::new(0) }; 2],
-        next: AtomicPtr::new(ptr::null_mut()),
-    }));
-    // SAFETY: the slot was just allocated, and is never freed.
-    let added = unsafe { &*slot };
-    loop {
-        let first = FIRST.load(Acquire);
-        added.next.store(first, Relaxed);
-        if FIRST.compare_exchange(first, slot, AcqRel, Relaxed).is_ok() {
-            return added;
-        }
-    }
-}
-
-fn slots() -> impl Iterator<Item = &'static Slot> {
-    std::iter::successors(slot(&FIRST), |last| slot(&last.next))
-}
-
-fn slot(link: &AtomicPtr<Slot>) -> Option<&'static Slot> {
-    // SAFETY: null, or a slot, which is never freed.
-    unsafe { link.load(Acquire).as_ref() }
-}
-
 /// Closes the copies of the parent's descriptors. Uses only atomics and system calls.
 pub(super) fn close_in_child() {
-    slots().for_each(Slot::close_in_child);
+    SLOTS.iter().for_each(Slot::close_in_child);
 }
