@@ -8,6 +8,45 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)))]
 #![allow(unsafe_code)]
 
+/// The items of `Words` for a protocol that only loads and stores words, and never waits.
+macro_rules! loads_and_stores {
+    ($error:ty) => {
+        type Error = $error;
+
+        fn owner(&self) -> Result<crate::ipc::words::Owner, $error> {
+            unreachable!("the protocol has no owner")
+        }
+
+        fn compare_exchange(
+            &self,
+            _at: usize,
+            _current: u64,
+            _new: u64,
+        ) -> Result<Result<u64, u64>, $error> {
+            unreachable!("the protocol loads and stores")
+        }
+
+        fn store_hint(&self, _at: usize, _hint: u32) {}
+
+        fn is_alive(&self, _id: u64) -> Result<bool, $error> {
+            Ok(true)
+        }
+
+        fn sleep(
+            &self,
+            _at: usize,
+            _expected: u64,
+            _timeout: std::time::Duration,
+        ) -> Result<(), $error> {
+            Ok(())
+        }
+
+        fn wake_one(&self, _at: usize) -> Result<(), $error> {
+            Ok(())
+        }
+    };
+}
+
 #[path = "models/event_count.rs"]
 mod event_count;
 #[path = "models/frames.rs"]

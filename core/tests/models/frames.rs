@@ -9,7 +9,7 @@
 //! several loads `loom` knows the last one only, and would explore no store before the others. It
 //! fails if such a load is beside a store.
 
-use std::{cell::Cell, convert::Infallible, panic, sync::Arc, time::Duration};
+use std::{cell::Cell, convert::Infallible, panic, sync::Arc};
 
 use loom::{
     cell::UnsafeCell,
@@ -23,7 +23,7 @@ use loom::{
     thread,
 };
 
-use crate::ipc::words::{Memory, Owner, Words};
+use crate::ipc::words::{Memory, Words};
 
 #[allow(dead_code)]
 #[path = "../../src/ipc/channel/layout.rs"]
@@ -118,34 +118,7 @@ struct Thread<'a> {
 }
 
 impl Words for Thread<'_> {
-    type Error = Infallible;
-
-    fn owner(&self) -> Result<Owner, Infallible> {
-        unreachable!("frames have no owner")
-    }
-
-    fn compare_exchange(
-        &self,
-        _at: usize,
-        _current: u64,
-        _new: u64,
-    ) -> Result<Result<u64, u64>, Infallible> {
-        unreachable!("frames are loaded and stored")
-    }
-
-    fn store_hint(&self, _at: usize, _hint: u32) {}
-
-    fn is_alive(&self, _id: u64) -> Result<bool, Infallible> {
-        Ok(true)
-    }
-
-    fn sleep(&self, _at: usize, _expected: u64, _timeout: Duration) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn wake_one(&self, _at: usize) -> Result<(), Infallible> {
-        Ok(())
-    }
+    loads_and_stores!(Infallible);
 }
 
 impl Memory for Thread<'_> {

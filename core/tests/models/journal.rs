@@ -7,7 +7,7 @@
 //!
 //! Writers load without `loom`'s atomic operation, as in `frames`: only they store, one at a time.
 
-use std::{cell::Cell, ops::Range, panic, sync::Arc, time::Duration};
+use std::{cell::Cell, ops::Range, panic, sync::Arc};
 
 use loom::{
     cell::UnsafeCell,
@@ -21,7 +21,7 @@ use loom::{
     thread,
 };
 
-use crate::ipc::words::{Memory, Owner, Words};
+use crate::ipc::words::{Memory, Words};
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../src/ipc/journal"]
@@ -158,34 +158,7 @@ fn words(bytes: &[u8]) -> Vec<u64> {
 }
 
 impl Words for Thread<'_> {
-    type Error = Crashed;
-
-    fn owner(&self) -> Result<Owner, Crashed> {
-        unreachable!("records have no owner")
-    }
-
-    fn compare_exchange(
-        &self,
-        _at: usize,
-        _current: u64,
-        _new: u64,
-    ) -> Result<Result<u64, u64>, Crashed> {
-        unreachable!("records are loaded and stored")
-    }
-
-    fn store_hint(&self, _at: usize, _hint: u32) {}
-
-    fn is_alive(&self, _id: u64) -> Result<bool, Crashed> {
-        Ok(true)
-    }
-
-    fn sleep(&self, _at: usize, _expected: u64, _timeout: Duration) -> Result<(), Crashed> {
-        Ok(())
-    }
-
-    fn wake_one(&self, _at: usize) -> Result<(), Crashed> {
-        Ok(())
-    }
+    loads_and_stores!(Crashed);
 }
 
 impl Memory for Thread<'_> {
