@@ -340,13 +340,18 @@ fn a_cut_during_a_restoration_is_recorded() {
 #[test]
 fn a_signal_handler_faults_during_a_repair_on_its_thread() {
     const PAGES: usize = 64;
+    const ENOUGH: usize = 5000;
     static BASE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn read_a_page(_: libc::c_int) {
-        let page = CALLS.fetch_add(1, SeqCst) % PAGES;
+        let page = CALLS.load(SeqCst) % PAGES;
         // SAFETY: the map outlives the timer. The test is about a missing page there.
         unsafe { BASE.load(SeqCst).wrapping_add(page * PAGE).read_volatile() };
-        set_timer(100, 0);
+        // The last call leaves the timer stopped. If the loop below stopped it, a call at that
+        // instant could start it again.
+        if CALLS.fetch_add(1, SeqCst) + 1 < ENOUGH {
+            set_timer(100, 0);
+        }
     }
     let child = Fork::run(|| {
         let file = TempFile::new(&pattern(PAGES * PAGE));
@@ -356,13 +361,12 @@ fn a_signal_handler_faults_during_a_repair_on_its_thread() {
         alternate_stack(Some(1 << 18));
         install_plain(libc::SIGALRM, read_a_page, libc::SA_RESTART);
         set_timer(100, 0);
-        while CALLS.load(SeqCst) < 5000 {
+        while CALLS.load(SeqCst) < ENOUGH {
             file.set_len(0);
             (0..PAGES).for_each(|page| assert_eq!(read_directly(&map, page * PAGE), 0));
             file.set_len((PAGES * PAGE) as u64);
             map.restore().unwrap();
         }
-        set_timer(0, 0);
         0
     });
     let status = child.unwrap().wait_timeout(Duration::from_secs(60)).unwrap();
