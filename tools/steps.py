@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,11 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
 TIMEOUT = 1800
 # Steps from this many seconds on are in the summary.
 LONG = 2
+# Why a test failed: the first lines that a Rust test printed, the name of a Python test and the last
+# line of its traceback.
+REASON = re.compile(r"^---- \S+ stdout ----\n\s*.*\n.*|^(?:FAIL|ERROR): .*|^\w*Error\b.*", re.M)
+# The most lines of reasons in the summary, for each step.
+REASONS = 20
 
 
 class Counts:
@@ -45,7 +51,7 @@ class Steps:
 
     def __init__(self):
         self.counts = Counts()
-        self.times = []
+        self.times, self.reasons = [], []
         self.begun, self.cpu = time.monotonic(), cpu_of_children()
 
     def run(self, name, command, env=None, cwd=ROOT, read=None, timeout=TIMEOUT):
@@ -61,6 +67,7 @@ class Steps:
         self.record(name, counts, time.monotonic() - begun, read is not None)
         if counts.failed:
             show(command, ended)
+            self.reasons += [f"{name}:", *reasons(ended.text)]
         return ended
 
     def record(self, name, counts, seconds, counted=True):
@@ -90,6 +97,8 @@ class Steps:
             print("\nlongest steps: wall time, processor time of commands")
         for wall, cpu, name in long if len(long) > 1 else ():
             print(f"{wall:7.1f} s {cpu:7.1f} s  {name}")
+        if self.reasons:
+            print("\nwhat failed:", *self.reasons, sep="\n")
         total = "\n{} steps in {:.0f} s, {:.0f} s of processor time: {}"
         seconds = time.monotonic() - self.begun
         print(total.format(len(self.times), seconds, cpu_of_children(), self.counts))
@@ -103,6 +112,11 @@ def last_line(text):
     except ValueError:
         return None
     return last if isinstance(last, dict) else None
+
+
+def reasons(text):
+    """The lines of an output that say why tests failed."""
+    return [line for it in REASON.findall(text) for line in it.split("\n")][:REASONS]
 
 
 def flag(parser, name, text):
