@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     differences::Differences,
+    gate::Closed,
     log::{Change, Failure, NewLen},
     modified::union,
     state::{Changes, Inner, Transactional},
@@ -79,7 +80,8 @@ impl Map {
     pub(super) fn changed_ranges(&self) -> Result<Vec<Range<usize>>> {
         let (transactional, changes) = self.changes("changed")?;
         let inner = changes.lock();
-        let taken = self.take(transactional, changes, &inner)?;
+        let closed = changes.close_gate("changed")?;
+        let taken = self.take(transactional, &inner, &closed)?;
         changes.put_back(&taken.pages);
         Ok(taken.differences.into_ranges())
     }
@@ -96,7 +98,23 @@ impl Map {
         if changes.is_clean(self.len()) {
             return Ok(());
         }
-        let taken = self.take(transactional, changes, inner)?;
+        let closed = changes.close_gate(call)?;
+        self.ensure_nothing_taken(call, transactional, inner, &closed)
+    }
+
+    /// Like [`Map::ensure_nothing_pending`] outside a block. That remains so until the gate opens.
+    pub(super) fn ensure_nothing_taken(
+        &self,
+        call: &'static str,
+        transactional: &Transactional,
+        inner: &Inner,
+        closed: &Closed<'_>,
+    ) -> Result<()> {
+        let (_, changes) = self.changes(call)?;
+        if changes.is_clean(self.len()) {
+            return Ok(());
+        }
+        let taken = self.take(transactional, inner, closed)?;
         changes.put_back(&taken.pages);
         match taken.is_empty(changes.file_len()) {
             true => Ok(()),
@@ -114,7 +132,9 @@ impl Map {
         if changes.is_clean(self.len()) {
             return Ok(());
         }
-        let taken = self.take(transactional, changes, &inner)?;
+        let closed = changes.close_gate(call)?;
+        let taken = self.take(transactional, &inner, &closed)?;
+        drop(closed);
         if !taken.is_empty(changes.file_len()) {
             let written = write(&mut commit, &taken, changes.file_len());
             written.inspect_err(|_| changes.put_back(&taken.pages)).map_err(|failure| {
@@ -143,10 +163,10 @@ impl Map {
     fn take(
         &self,
         transactional: &Transactional,
-        changes: &Changes,
         inner: &Inner,
+        _closed: &Closed<'_>,
     ) -> Result<Taken> {
-        let _closed = changes.close_gate("commit")?;
+        let (_, changes) = self.changes("commit")?;
         let regions = self.lock_regions();
         let (len, noted) = (self.len(), changes.modified.take());
         let was_exported = changes.take_exported();
@@ -282,6 +302,21 @@ impl Map {
     ) -> Result<()> {
         let (_, changes) = self.changes(call)?;
         let closed = changes.close_gate(call)?;
+        let done = self.undo(call, transactional, inner, &closed);
+        drop(closed);
+        changes.renew_canary(transactional.file(), inner);
+        done
+    }
+
+    /// Undoes all changes, for a thread that has closed the gate.
+    pub(super) fn undo(
+        &self,
+        call: &'static str,
+        transactional: &Transactional,
+        inner: &mut Inner,
+        _closed: &Closed<'_>,
+    ) -> Result<()> {
+        let (_, changes) = self.changes(call)?;
         let regions = self.lock_regions();
         if self.len() > changes.file_len() {
             regions.set_len(changes.file_len());
@@ -295,8 +330,6 @@ impl Map {
             changes.put_back(&noted);
             changes.lend_again(was_exported);
         }
-        drop(closed);
-        changes.renew_canary(transactional.file(), inner);
         done
     }
 

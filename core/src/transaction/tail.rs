@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    commit::ensure_in_block,
     log::{Change, NewLen},
     state::{Changes, Inner, Transactional},
     writer::failed,
@@ -122,7 +123,9 @@ impl Map {
         let (transactional, changes) = self.changes(call)?;
         let mut commit = self.lock_for_writing(call, transactional)?;
         let mut inner = changes.lock();
-        self.ensure_nothing_pending(call, transactional, &inner)?;
+        ensure_in_block(call, &inner, false)?;
+        let closed = changes.close_gate(call)?;
+        self.ensure_nothing_taken(call, transactional, &inner, &closed)?;
         let old_len = changes.file_len();
         if new_len == old_len || (to == FileEnd::AtLeast && new_len < old_len) {
             return Ok(());
@@ -135,8 +138,10 @@ impl Map {
         if !has_buffers {
             // Nothing is pending, so that no change is lost. Pointers end with a resize.
             changes.has_pointer.store(false, Release);
-            self.roll_back(call, transactional, &mut inner)?;
+            self.undo(call, transactional, &mut inner, &closed)?;
         }
+        // If the file grows, stores need not wait for the device: they stay pending.
+        let _closed = (new_len < old_len).then_some(closed);
         self.make_space(transactional, &inner, call, new_len, moves)?;
         if new_len > old_len && self.allocate {
             commit.allocate(old_len as u64..end).map_err(Error::os(call))?;
@@ -162,7 +167,7 @@ impl Map {
         if len == changes.file_len() {
             return Ok(self.len());
         }
-        super::commit::ensure_in_block(call, &inner, false)?;
+        ensure_in_block(call, &inner, false)?;
         if self.len() != changes.file_len() || !changes.modified.is_empty() {
             return Err(Error::Pending { call });
         }

@@ -43,8 +43,18 @@ fn by_pointer(map: &Map, value: u64, at: usize) {
     unsafe { to.write_volatile(value) };
 }
 
-/// Runs threads that count in their words, while this one calls `change`. After each commit the
-/// file has at least the numbers that were complete before it, and at the end it has the last ones.
+/// Has the threads stop when it is dropped, also by a panic.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// Runs threads that count in their words, while this one calls `commit`. A thread finds in its
+/// words what it has stored. After each commit the file has at least the numbers that were complete
+/// before it, and at the end it has the last ones.
 fn count(folder: &Folder, stores: [Store; THREADS], map: &Map, mut commit: impl FnMut(&Map)) {
     let stop = AtomicBool::new(false);
     let done: Vec<AtomicU64> = (0..THREADS).map(|_| AtomicU64::new(0)).collect();
@@ -54,6 +64,8 @@ fn count(folder: &Folder, stores: [Store; THREADS], map: &Map, mut commit: impl 
             scope.spawn(move || {
                 for value in 1.. {
                     (0..PAGES).for_each(|page| store(map, value, place(number, page)));
+                    let found = [0, 1, 2].map(|page| map.load::<u64>(place(number, page)).unwrap());
+                    assert_eq!(found, [value; PAGES], "thread {number} lost a store");
                     done.store(value, SeqCst);
                     if stop.load(SeqCst) {
                         break;
@@ -61,13 +73,13 @@ fn count(folder: &Folder, stores: [Store; THREADS], map: &Map, mut commit: impl 
                 }
             });
         }
+        let _stop = Stop(&stop);
         let end = Instant::now() + Duration::from_millis(700);
         while Instant::now() < end {
             let before: Vec<u64> = done.iter().map(|done| done.load(SeqCst)).collect();
             commit(map);
             ensure(folder, |number, value| value >= before[number]);
         }
-        stop.store(true, SeqCst);
     });
     commit(map);
     ensure(folder, |number, value| value == done[number].load(SeqCst));
