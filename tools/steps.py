@@ -14,8 +14,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
 TIMEOUT = 1800
 # Steps from this many seconds on are in the summary.
 LONG = 2
-# Why a test failed: the first lines that a Rust test printed, the name of a Python test and the last
-# line of its traceback.
+# Why a test failed: the first lines that a Rust test printed, the name of a Python test, and the
+# last line of its traceback.
 REASON = re.compile(r"^---- \S+ stdout ----\n\s*.*\n.*|^(?:FAIL|ERROR): .*|^\w*Error\b.*", re.M)
 # The most lines of reasons in the summary, for each step.
 REASONS = 20

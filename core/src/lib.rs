@@ -34,6 +34,9 @@
 //! - [`Cursor`] implements [`Read`](std::io::Read), [`BufRead`](std::io::BufRead),
 //!   [`Write`](std::io::Write) and [`Seek`](std::io::Seek) for a map; [`Lines`] iterates over
 //!   lines.
+//! - [`Options::transactional`] and [`Map::transaction`] make changes of a file that are all there
+//!   or not at all, also after a crash or a power failure.
+//! - [`ipc`] has channels, journals, mutexes, atomic words and shared memory between processes.
 //! - [`Advice`], [`Protection`] and [`Flags`] correspond to the arguments of `madvise`, `mprotect`
 //!   and `mmap`.
 //!
@@ -67,7 +70,8 @@
 //!   end of the file and the end of its last page read as zeros, and stores there are lost.
 //!   [`Map::verify`] compares the lengths.
 //! - **Durability before a flush.** Bytes are on the storage device when [`Map::flush`] has
-//!   returned without an error; see there for the differences between platforms.
+//!   returned without an error; see there for the differences between platforms. [`Map::commit`]
+//!   makes several changes durable together.
 //! - **Faults while the signal is blocked.** If a thread blocks SIGBUS or SIGSEGV after it has used
 //!   a map, a fault in this thread terminates the process.
 //!

@@ -6,16 +6,18 @@
 //! | [`Map::wait`](crate::Map::wait), [`Map::notify`](crate::Map::notify) | waiting until a word changes |
 //! | [`Liveness`] | an id that is alive as long as its process is |
 //! | [`Mutex`] | a lock that survives the crash of its owner |
+//! | [`Channel`], [`Sender`], [`Receiver`] | messages, each of which one receiver gets |
+//! | [`Journal`], [`JournalWriter`], [`JournalReader`] | records that every reader gets, and that survive a power failure after [`JournalWriter::sync`] |
 //! | [`Map::lock_range`](crate::Map::lock_range), [`RangeGuard`] | a lock of a range of the file |
 //! | [`remove_shared_memory`], [`shared_memory_names`] | the names of [shared memory](crate::Options::shared_memory) |
 //!
-//! All but the last need a map whose stores reach the other processes: one that is shared, and for
-//! changes also [writable](crate::Access::Write). Words need a processor with native accessors
-//! (x86-64 and aarch64), liveness and locks need a file; elsewhere they return
+//! Words, waiting, liveness and locks need a map whose stores reach the other processes: one that
+//! is shared, and for changes also [writable](crate::Access::Write). Words need a processor with
+//! native accessors (x86-64 and aarch64), liveness and locks need a file; elsewhere they return
 //! [`Error::Unsupported`](crate::Error::Unsupported).
 //!
 //! `docs/ipc.md` in the repository describes the protocols, and what happens when a process
-//! crashes. `docs/ipc-recipes.md` has programs to copy: last value, event, semaphore.
+//! crashes. `docs/ipc-recipes.md` has programs to copy, such as a job queue.
 
 mod atomic;
 mod channel;
