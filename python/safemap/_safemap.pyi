@@ -334,11 +334,11 @@ class _Channel:
         """
 
     def is_empty(self) -> bool:
-        """Returns whether no message is in the channel. For humans, as len()."""
+        """Returns whether no message is in the channel. See len()."""
 
     def peers(self) -> Peers:
-        """Returns a named tuple: how many processes are `senders`, and `receivers`. For humans: it
-        may be different when the call returns.
+        """Returns a named tuple: how many processes are `senders`, and `receivers`. It may have
+        changed when the call returns: show it, do not decide by it.
         """
 
     if sys.platform != "win32":
@@ -353,7 +353,9 @@ class _Channel:
         """
 
     def __len__(self) -> int:
-        """Returns the number of messages. For humans: it may be different when the call returns."""
+        """Returns the number of messages. It may have changed when the call returns: show it, do
+        not decide by it.
+        """
 
     def __bool__(self) -> Literal[True]:
         """Returns True, also for an empty channel."""
@@ -372,10 +374,10 @@ class _Channel:
 class _Sender:
     """Sends messages: the class safemap.ipc.Sender. Channel.sender() returns it.
 
-    Threads may use it at the same time. While the channel is full, calls wait, or say so. All raise
-    BrokenPipeError if there were receivers and none is left, ConnectionResetError if the last one
-    crashed, ValueError after close() and for a message that is longer than `longest_message` of the
-    channel. The message was not sent then.
+    Threads may use it at the same time. While the channel is full, send() waits, and try_send()
+    returns False. All raise BrokenPipeError if there were receivers and none is left,
+    ConnectionResetError if the last one crashed, ValueError after close() and for a message that is
+    longer than `longest_message` of the channel. The message was not sent then.
     """
 
     @property
@@ -418,9 +420,9 @@ class _Receiver:
     """Receives messages: the class safemap.ipc.Receiver. Channel.receiver() returns it.
 
     Threads may use it at the same time; each message goes to one receiver. While the channel is
-    empty, calls wait, or say so. If there were senders and none is left, and no message either, all
-    raise EOFError, or ConnectionResetError if the last sender crashed. They raise ValueError after
-    close().
+    empty, recv() waits, and try_recv() returns None. If there were senders and none is left, and no
+    message either, all raise EOFError, or ConnectionResetError if the last sender crashed. They
+    raise ValueError after close().
 
     Iteration ends where recv() raises EOFError.
     """
@@ -570,8 +572,8 @@ class _JournalWriter:
     def sync(self) -> None:
         """Waits until all records are on the disk that were appended before, by any process.
 
-        After an OSError no record counts as durable that did not before, and the next call, of any
-        process, writes the bytes again.
+        After an OSError only the records are durable that were so before the call, and the next
+        call, of any process, writes the bytes again.
         """
 
     def finish(self) -> None:
@@ -596,10 +598,10 @@ class _JournalReader:
     """Reads the records of a journal, in their order: the class safemap.ipc.JournalReader.
     Journal.reader() returns it.
 
-    Threads may use it at the same time; each record is returned once. At the end, calls wait for
-    the next record, or say so. Behind the last record of a finished journal all raise EOFError.
-    They raise OSError if another program has changed or cut the file; ValueError after close(). The
-    reader stays where it is if a call fails.
+    Threads may use it at the same time; each record is returned once. At the end, read() waits for
+    the next record, and try_read() returns None. Behind the last record of a finished journal all
+    raise EOFError. They raise OSError if another program has changed or cut the file; ValueError
+    after close(). The reader stays where it is if a call fails.
 
     Iteration waits for each record, and ends where read() raises EOFError.
     """

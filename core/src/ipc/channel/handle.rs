@@ -9,7 +9,7 @@ use crate::{Result, sys::BorrowedFile};
 ///
 /// A channel is a file, or a memory file. Each message goes to one receiver. Messages have any
 /// length from 0 to [`longest_message`](Channel::longest_message), which is 16 bytes less than the
-/// capacity. A channel that is full lets senders wait.
+/// capacity. Senders wait while the channel is full.
 ///
 /// Processes may crash at any instruction; the others continue. No message is torn, delivered
 /// twice, or delivered out of the order of its sender. A message whose [`send`](Sender::send) has
@@ -75,7 +75,8 @@ pub struct Channel {
 /// ```
 /// use safemap::ipc::{Channel, Peers};
 ///
-/// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+/// # if Channel::anonymous().is_err() { return Ok(()); }
+/// let channel = Channel::anonymous()?;
 /// let sender = channel.sender()?;
 /// let Peers { senders, receivers, .. } = channel.peers()?;
 /// assert_eq!((senders, receivers), (1, 0));
@@ -129,9 +130,11 @@ impl Channel {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert_eq!(channel.capacity(), 1 << 20);
     /// assert_eq!(channel.longest_message(), (1 << 20) - 16);
+    /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -156,16 +159,18 @@ impl Channel {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().max_messages(3).anonymous() else { return };
+    /// # if Channel::options().max_messages(3).anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().max_messages(3).anonymous()?;
     /// assert_eq!(channel.max_messages(), Some(3));
+    /// # Ok::<(), safemap::Error>(())
     /// ```
     #[must_use]
     pub fn max_messages(&self) -> Option<u64> {
         self.shared.ring.max_messages()
     }
 
-    /// Returns the number of messages in the channel. For humans: it may be another one by the time
-    /// that the call returns.
+    /// Returns the number of messages in the channel. It may have changed when the call returns:
+    /// show it, do not decide by it.
     ///
     /// # Errors
     ///
@@ -178,7 +183,7 @@ impl Channel {
         frames::count(&self.shared.file.memory("len"), &self.shared.ring)
     }
 
-    /// Returns whether no message is in the channel. For humans, as [`Channel::len`].
+    /// Returns whether no message is in the channel; see [`Channel::len`].
     ///
     /// # Errors
     ///
@@ -189,7 +194,8 @@ impl Channel {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert!(channel.is_empty()?);
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -214,7 +220,7 @@ impl Channel {
         self.shared.leave_with_all();
     }
 
-    /// Returns how many processes take part. For humans, as [`Channel::len`].
+    /// Returns how many processes take part; see [`Channel::len`].
     ///
     /// # Errors
     ///

@@ -116,7 +116,8 @@ impl Channel {
     /// # #[cfg(target_os = "linux")] {
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let file = channel.file().try_clone_to_owned().expect("descriptors are left");
     /// let same = Channel::from_file(file.into())?;
     /// channel.sender()?.send(b"hello")?;
@@ -154,8 +155,10 @@ impl ChannelOptions {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().capacity(5000).anonymous() else { return };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().capacity(5000).anonymous()?;
     /// assert_eq!(channel.capacity(), 8192);
+    /// # Ok::<(), safemap::Error>(())
     /// ```
     pub fn capacity(&mut self, bytes: usize) -> &mut ChannelOptions {
         self.capacity = Some(bytes);
@@ -172,7 +175,8 @@ impl ChannelOptions {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().max_messages(1).anonymous() else { return Ok(()) };
+    /// # if Channel::options().max_messages(1).anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().max_messages(1).anonymous()?;
     /// let mut sender = channel.sender()?;
     /// assert!(sender.try_send(b"first")?);
     /// assert!(!sender.try_send(b"second")?);

@@ -21,8 +21,9 @@ use crate::{
 /// Receives messages from a [`Channel`](super::Channel).
 ///
 /// Made by [`Channel::receiver`](super::Channel::receiver). Each message goes to one receiver.
-/// While the channel is empty, calls wait, or say so. When there were senders and none is left, and
-/// no message either, they fail with [`Error::Disconnected`].
+/// While the channel is empty, [`recv`](Receiver::recv) waits, and [`try_recv`](Receiver::try_recv)
+/// returns `None`. When there were senders and none is left, and no message either, they fail with
+/// [`Error::Disconnected`].
 ///
 /// # Errors
 ///
@@ -78,7 +79,8 @@ impl Receiver {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let (mut receiver, mut message) = (channel.receiver()?, Vec::new());
     /// assert_eq!(receiver.try_recv(&mut message)?, None);
     /// channel.sender()?.send(b"hello")?;
@@ -104,7 +106,8 @@ impl Receiver {
     /// use std::time::Duration;
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let (mut receiver, mut message) = (channel.receiver()?, Vec::new());
     /// assert_eq!(receiver.recv_timeout(&mut message, Duration::from_millis(5))?, None);
     /// # Ok::<(), safemap::Error>(())
@@ -133,7 +136,8 @@ impl Receiver {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let (mut sender, mut receiver) = (channel.sender()?, channel.receiver()?);
     /// sender.send_many(["some", "lines", "more"])?;
     /// let mut messages = Vec::new();
@@ -157,7 +161,8 @@ impl Receiver {
     /// use std::time::Duration;
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let (mut receiver, mut messages) = (channel.receiver()?, Vec::new());
     /// let time = Duration::from_millis(5);
     /// assert_eq!(receiver.recv_many_timeout(&mut messages, 10, time)?, 0);
@@ -214,7 +219,8 @@ impl Receiver {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// channel.sender()?.send(b"hello")?;
     /// let mut receiver = channel.receiver()?;
     /// drop(receiver.peek()?);
@@ -243,7 +249,8 @@ impl Receiver {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert!(channel.receiver()?.try_peek()?.is_none());
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -263,7 +270,8 @@ impl Receiver {
     /// use std::time::Duration;
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert!(channel.receiver()?.peek_timeout(Duration::from_millis(5))?.is_none());
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -410,7 +418,8 @@ impl Message<'_> {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// channel.sender()?.send(b"hello")?;
     /// assert_eq!(channel.receiver()?.peek()?.len(), 5);
     /// # Ok::<(), safemap::Error>(())
@@ -427,7 +436,8 @@ impl Message<'_> {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// channel.sender()?.send(b"")?;
     /// assert!(channel.receiver()?.peek()?.is_empty());
     /// # Ok::<(), safemap::Error>(())

@@ -14,9 +14,10 @@ use crate::{
 
 /// Sends messages through a [`Channel`](super::Channel).
 ///
-/// Made by [`Channel::sender`](super::Channel::sender). While the channel is full, calls wait, or
-/// say so. When there were receivers and none is left, they fail with [`Error::Disconnected`]; the
-/// message is not sent then.
+/// Made by [`Channel::sender`](super::Channel::sender). While the channel is full,
+/// [`send`](Sender::send) waits, and [`try_send`](Sender::try_send) returns false. When there were
+/// receivers and none is left, they fail with [`Error::Disconnected`]; the message is not sent
+/// then.
 ///
 /// # Errors
 ///
@@ -70,7 +71,8 @@ impl Sender {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().capacity(4096).anonymous() else { return Ok(()) };
+    /// # if Channel::options().capacity(4096).anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().capacity(4096).anonymous()?;
     /// let mut sender = channel.sender()?;
     /// assert!(sender.try_send(&[1; 3000])?);
     /// assert!(!sender.try_send(&[2; 3000])?);
@@ -95,7 +97,8 @@ impl Sender {
     /// use std::time::Duration;
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().capacity(4096).anonymous() else { return Ok(()) };
+    /// # if Channel::options().capacity(4096).anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().capacity(4096).anonymous()?;
     /// let mut sender = channel.sender()?;
     /// sender.send(&[1; 3000])?;
     /// assert!(!sender.send_timeout(&[2; 3000], Duration::from_millis(5))?);
@@ -110,8 +113,7 @@ impl Sender {
     ///
     /// Messages of other senders may come in between. But other senders wait while `messages` makes
     /// the next message, and receivers may not notice the earlier ones until then: an iterator that
-    /// waits for input, or that uses the same channel, belongs into a loop of
-    /// [`send`](Sender::send).
+    /// waits for input, or that uses the same channel, belongs in a loop of [`send`](Sender::send).
     ///
     /// # Errors
     ///
@@ -123,7 +125,8 @@ impl Sender {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let mut sender = channel.sender()?;
     /// assert_eq!(sender.send_many(["some", "lines"])?, 2);
     /// assert_eq!(channel.len()?, 2);
@@ -160,7 +163,8 @@ impl Sender {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// let (mut sender, mut receiver) = (channel.sender()?, channel.receiver()?);
     /// let claim = sender.claim(5)?;
     /// claim.write_at(b"lo", 3)?;
@@ -188,7 +192,8 @@ impl Sender {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::options().capacity(4096).anonymous() else { return Ok(()) };
+    /// # if Channel::options().capacity(4096).anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::options().capacity(4096).anonymous()?;
     /// let mut sender = channel.sender()?;
     /// sender.send(&[1; 3000])?;
     /// assert!(sender.try_claim(3000)?.is_none());
@@ -363,7 +368,8 @@ const SEND_MANY: &str = "send_many";
 /// use std::io::Write;
 /// use safemap::ipc::Channel;
 ///
-/// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+/// # if Channel::anonymous().is_err() { return Ok(()); }
+/// let channel = Channel::anonymous()?;
 /// let mut sender = channel.sender()?;
 /// let mut claim = sender.claim(7)?;
 /// write!(claim, "{:07}", 42)?;
@@ -387,7 +393,8 @@ impl Claim<'_> {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert_eq!(channel.sender()?.claim(5)?.len(), 5);
     /// # Ok::<(), safemap::Error>(())
     /// ```
@@ -403,7 +410,8 @@ impl Claim<'_> {
     /// ```
     /// use safemap::ipc::Channel;
     ///
-    /// # let Ok(channel) = Channel::anonymous() else { return Ok(()) };
+    /// # if Channel::anonymous().is_err() { return Ok(()); }
+    /// let channel = Channel::anonymous()?;
     /// assert!(channel.sender()?.claim(0)?.is_empty());
     /// # Ok::<(), safemap::Error>(())
     /// ```

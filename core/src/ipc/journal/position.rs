@@ -25,7 +25,8 @@ use std::fmt;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("events");
-/// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+/// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+/// let journal = Journal::open_or_create(&path)?;
 /// let mut writer = journal.writer()?;
 /// let first = writer.append(b"first")?;
 /// let second = writer.append(b"second")?;
@@ -75,7 +76,8 @@ impl fmt::Debug for Position {
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("events");
-/// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+/// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+/// let journal = Journal::open_or_create(&path)?;
 /// let mut writer = journal.writer()?;
 /// writer.append(b"old")?;
 /// let mut all = journal.reader(ReadFrom::Start)?;

@@ -99,7 +99,8 @@ impl JournalReader {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events");
-    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+    /// let journal = Journal::open_or_create(&path)?;
     /// let mut reader = journal.reader(ReadFrom::End)?;
     /// let read = reader.next_timeout(&mut Vec::new(), Duration::from_millis(5))?;
     /// assert_eq!(read, None);
@@ -133,7 +134,8 @@ impl JournalReader {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events");
-    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+    /// let journal = Journal::open_or_create(&path)?;
     /// journal.writer()?.append_many(["some", "records"])?;
     /// for record in journal.reader(ReadFrom::Start)?.available() {
     ///     println!("{}", String::from_utf8_lossy(&record?));

@@ -52,7 +52,7 @@ impl JournalWriter {
     ///
     /// # Errors
     ///
-    /// Those of [`JournalWriter`]; [`Error::TooLong`] for a record of 4 GiB or nearly as much.
+    /// Those of [`JournalWriter`]; [`Error::TooLong`] for a record of more than 4 GiB − 32 bytes.
     ///
     /// # Examples
     ///
@@ -82,7 +82,8 @@ impl JournalWriter {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events");
-    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+    /// let journal = Journal::open_or_create(&path)?;
     /// assert_eq!(journal.writer()?.append_many(["some", "records"])?, 2);
     /// assert_eq!(journal.reader(ReadFrom::Start)?.available().count(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -100,8 +101,8 @@ impl JournalWriter {
     ///
     /// # Errors
     ///
-    /// Those of [`JournalWriter`]. After [`Error::Os`] no record counts as durable that did not
-    /// before, and the next call, of any process, writes the bytes again.
+    /// Those of [`JournalWriter`]. After [`Error::Os`] only the records are durable that were so
+    /// before the call, and the next call, of any process, writes the bytes again.
     ///
     /// # Platforms
     ///
@@ -129,7 +130,8 @@ impl JournalWriter {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events");
-    /// # let Ok(journal) = Journal::open_or_create(&path) else { return Ok(()) };
+    /// # if Journal::open_or_create(&path).is_err() { return Ok(()); }
+    /// let journal = Journal::open_or_create(&path)?;
     /// let mut writer = journal.writer()?;
     /// writer.append(b"last")?;
     /// writer.finish()?;

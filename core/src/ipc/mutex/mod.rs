@@ -178,7 +178,8 @@ impl<'a> Mutex<'a> {
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), [0; 16])?;
     /// # let map = Options::new().access(Access::Write).open(file.path())?;
-    /// # let Ok(mutex) = Mutex::new(&map, 0) else { return Ok(()) };
+    /// # if Mutex::new(&map, 0).is_err() { return Ok(()); }
+    /// let mutex = Mutex::new(&map, 0)?;
     /// let guard = mutex.try_lock()?.expect("no thread has it");
     /// assert!(mutex.try_lock()?.is_none());
     /// assert_eq!(mutex.holder()?, Some(std::process::id()));
@@ -205,7 +206,8 @@ impl<'a> Mutex<'a> {
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), [0; 16])?;
     /// # let map = Options::new().access(Access::Write).open(file.path())?;
-    /// # let Ok(mutex) = Mutex::new(&map, 0) else { return Ok(()) };
+    /// # if Mutex::new(&map, 0).is_err() { return Ok(()); }
+    /// let mutex = Mutex::new(&map, 0)?;
     /// use std::time::Duration;
     ///
     /// let guard = mutex.lock()?;
@@ -221,7 +223,7 @@ impl<'a> Mutex<'a> {
         Ok(locked.map(|locked| self.guard(locked)))
     }
 
-    /// Returns the process id of the owner, or `None` if the mutex is unlocked. For humans only:
+    /// Returns the process id of the owner, or `None` if the mutex is unlocked. Only to be shown:
     /// the id may be that of another container, and the owner may change at any time.
     ///
     /// # Errors

@@ -87,13 +87,13 @@ impl Channel {
         self.channel(py).map(|channel| channel.max_messages())
     }
 
-    /// Returns whether no message is in the channel. For humans, as len().
+    /// Returns whether no message is in the channel. See len().
     fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
         self.call(py, ipc::Channel::is_empty)
     }
 
-    /// Returns a named tuple: how many processes are `senders`, and `receivers`. For humans: it may
-    /// be different when the call returns.
+    /// Returns a named tuple: how many processes are `senders`, and `receivers`. It may have
+    /// changed when the call returns: show it, do not decide by it.
     fn peers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let peers = self.call(py, ipc::Channel::peers)?;
         let class = py.import("safemap._channel")?.getattr("Peers")?;
@@ -118,7 +118,8 @@ impl Channel {
         py.detach(|| open.channel.leave());
     }
 
-    /// Returns the number of messages. For humans: it may be different when the call returns.
+    /// Returns the number of messages. It may have changed when the call returns: show it, do not
+    /// decide by it.
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         self.call(py, ipc::Channel::len).map(|len| len as usize)
     }

@@ -74,9 +74,9 @@ impl Receiving {
 /// Receives messages. Channel.receiver() returns it.
 ///
 /// Threads may use it at the same time; each message goes to one receiver. While the channel is
-/// empty, calls wait, or say so. If there were senders and none is left, and no message either, all
-/// raise EOFError, or ConnectionResetError if the last sender crashed. They raise ValueError after
-/// close().
+/// empty, recv() waits, and try_recv() returns None. If there were senders and none is left, and no
+/// message either, all raise EOFError, or ConnectionResetError if the last sender crashed. They
+/// raise ValueError after close().
 ///
 /// Iteration ends where recv() raises EOFError.
 #[pyclass(frozen, module = "safemap.ipc")]

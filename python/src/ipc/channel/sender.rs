@@ -34,10 +34,10 @@ impl Handle for ipc::Sender {
 
 /// Sends messages. Channel.sender() returns it.
 ///
-/// Threads may use it at the same time. While the channel is full, calls wait, or say so. All raise
-/// BrokenPipeError if there were receivers and none is left, ConnectionResetError if the last one
-/// crashed, ValueError after close() and for a message that is longer than `longest_message` of the
-/// channel. The message was not sent then.
+/// Threads may use it at the same time. While the channel is full, send() waits, and try_send()
+/// returns False. All raise BrokenPipeError if there were receivers and none is left,
+/// ConnectionResetError if the last one crashed, ValueError after close() and for a message that is
+/// longer than `longest_message` of the channel. The message was not sent then.
 #[pyclass(frozen, module = "safemap.ipc")]
 pub(crate) struct Sender {
     #[pyo3(get)]

@@ -85,10 +85,10 @@ struct Place {
 
 /// Reads the records of a journal, in their order. Journal.reader() returns it.
 ///
-/// Threads may use it at the same time; each record is returned once. At the end, calls wait for
-/// the next record, or say so. Behind the last record of a finished journal all raise EOFError.
-/// They raise OSError if another program has changed or cut the file; ValueError after close(). The
-/// reader stays where it is if a call fails.
+/// Threads may use it at the same time; each record is returned once. At the end, read() waits for
+/// the next record, and try_read() returns None. Behind the last record of a finished journal all
+/// raise EOFError. They raise OSError if another program has changed or cut the file; ValueError
+/// after close(). The reader stays where it is if a call fails.
 ///
 /// Iteration waits for each record, and ends where read() raises EOFError.
 #[pyclass(frozen, module = "safemap.ipc")]

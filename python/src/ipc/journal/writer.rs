@@ -83,8 +83,8 @@ impl JournalWriter {
 
     /// Waits until all records are on the disk that were appended before, by any process.
     ///
-    /// After an OSError no record counts as durable that did not before, and the next call, of any
-    /// process, writes the bytes again.
+    /// After an OSError only the records are durable that were so before the call, and the next
+    /// call, of any process, writes the bytes again.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         self.wait(py, ipc::JournalWriter::sync_timeout)
     }
