@@ -441,20 +441,37 @@ fn write(
     file_len: usize,
 ) -> Result<(), Failure<io::Error>> {
     let changed = taken.differences.changes();
-    if commit.may_have_holes().map_err(Failure::Unchanged)? {
-        for (at, bytes) in &changed {
-            let end = (at + bytes.len() as u64).min(file_len as u64);
-            if *at < end {
-                commit.allocate(*at..end).map_err(Failure::Unchanged)?;
-            }
+    let grows = taken.len > file_len;
+    let len = grows.then_some(NewLen::Grow(taken.len as u64));
+    let allocated = allocate(commit, &changed, file_len as u64, len);
+    let done = allocated.map_err(Failure::Unchanged);
+    let done = done.and_then(|()| commit.write(&Change { ranges: &changed, len }));
+    if grows && matches!(done, Err(Failure::Unchanged(_))) {
+        commit.release(file_len as u64);
+    }
+    done
+}
+
+/// Gives changes space on the device, so that they cannot fail after their record is durable.
+fn allocate(
+    commit: &Commit<'_>,
+    changed: &[(u64, &[u8])],
+    file_len: u64,
+    len: Option<NewLen>,
+) -> io::Result<()> {
+    for (at, bytes) in changed {
+        let range = *at..(at + bytes.len() as u64).min(file_len);
+        if !range.is_empty() && commit.may_have_hole(&range)? {
+            commit.allocate(range)?;
         }
     }
-    let grows = taken.len > file_len;
-    if grows {
-        commit.allocate(file_len as u64..taken.len as u64).map_err(Failure::Unchanged)?;
+    match len {
+        Some(NewLen::Grow(len)) => {
+            commit.ensure_end_is(file_len)?;
+            commit.allocate(file_len..len)
+        }
+        _ => Ok(()),
     }
-    let len = grows.then_some(NewLen::Grow(taken.len as u64));
-    commit.write(&Change { ranges: &changed, len })
 }
 
 pub(super) fn ensure_in_block(call: &'static str, inner: &Inner, in_block: bool) -> Result<()> {
@@ -462,7 +479,7 @@ pub(super) fn ensure_in_block(call: &'static str, inner: &Inner, in_block: bool)
 }
 
 /// Returns the part of a range before `at`, and the rest.
-fn split(range: &Range<usize>, at: usize) -> (Range<usize>, Range<usize>) {
+pub(super) fn split(range: &Range<usize>, at: usize) -> (Range<usize>, Range<usize>) {
     let at = at.clamp(range.start, range.end);
     (range.start..at, at..range.end)
 }

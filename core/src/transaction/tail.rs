@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    commit::ensure_in_block,
+    commit::{ensure_in_block, split},
     log::{Change, NewLen},
     state::{Changes, Inner, Transactional},
     writer::failed,
@@ -143,8 +143,12 @@ impl Map {
         // If the file grows, stores need not wait for the device: they stay pending.
         let _closed = (new_len < old_len).then_some(closed);
         self.make_space(transactional, &inner, call, new_len, moves)?;
+        if new_len > old_len {
+            commit.ensure_end_is(old_len as u64).map_err(Error::os(call))?;
+        }
         if new_len > old_len && self.allocate {
-            commit.allocate(old_len as u64..end).map_err(Error::os(call))?;
+            let allocated = commit.allocate(old_len as u64..end);
+            allocated.inspect_err(|_| commit.release(old_len as u64)).map_err(Error::os(call))?;
         }
         let len = if new_len > old_len { NewLen::Grow(end) } else { NewLen::Cut(end) };
         commit.write(&Change { ranges: &[], len: Some(len) }).map_err(|failure| {
@@ -175,10 +179,40 @@ impl Map {
             return Err(Error::InUse { call });
         }
         self.make_space(transactional, &inner, call, len, moves)?;
+        let regions = self.lock_regions();
+        self.show_appended(transactional, &regions, &mut inner, len)?;
         changes.set_file_len(len);
-        self.lock_regions().set_len(len);
+        regions.set_len(len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(len)
+    }
+
+    /// Has the map show what another program has appended to the file, which has `len` bytes now:
+    /// behind its former end the map may have zeros, and a copy of its last page.
+    fn show_appended(
+        &self,
+        transactional: &Transactional,
+        regions: &RegionsGuard<'_>,
+        inner: &mut Inner,
+        len: usize,
+    ) -> Result<()> {
+        let (_, changes) = self.changes("refresh")?;
+        let old_len = changes.file_len();
+        let end = changes.page_end(old_len).min(len);
+        if changes.was_exported.load(Acquire) && old_len < end {
+            let mut appended = vec![0; end - old_len];
+            let file = transactional.file();
+            let count = sys::read::read_full(file, &mut appended, old_len as u64);
+            appended.truncate(count.map_err(Error::os("refresh"))?);
+            self.copy_in_locked(regions, self.region_span(regions, old_len, end), &appended)?;
+        }
+        let Some(region) = regions.current() else { return Ok(()) };
+        for range in std::mem::take(&mut inner.zeros) {
+            let (inside, behind) = split(&range, changes.page_end(len));
+            region.show_file(inside, transactional.file()).map_err(Error::os("refresh"))?;
+            inner.add_zeros(behind);
+        }
+        Ok(())
     }
 }
 

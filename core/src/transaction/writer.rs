@@ -20,11 +20,13 @@ use super::{
 use crate::{
     Error, Result,
     polling::Wait,
-    sys::{self, PrivateFile, fork},
+    sys::{self, BorrowedFile, PrivateFile, fork},
 };
 
 /// The data file or its journal has another name, or none.
 const MOVED: &str = "the file or its commit journal was renamed, replaced or removed";
+const LENGTHENED: &str =
+    "another program has made the file longer: roll back, then refresh the map";
 const CLOSED: &str = "the program has closed the descriptors of the map";
 
 /// The right to commit, until it is closed or dropped.
@@ -304,16 +306,35 @@ impl Commit<'_> {
         self.writer.disk.allocate(range)
     }
 
-    /// Returns whether bytes of the data file may have no space on the device.
-    pub(crate) fn may_have_holes(&self) -> io::Result<bool> {
-        let data = sys::file::attributes(sys::borrow(&*self.writer.disk.data))?;
-        Ok(data.allocated < data.len)
+    /// Returns whether bytes of the data file in `range`, before its end, may have no space on the
+    /// device.
+    pub(crate) fn may_have_hole(&self, range: &Range<u64>) -> io::Result<bool> {
+        sys::file::may_have_hole(self.data(), range)
+    }
+
+    /// Releases the space behind the end of the data file, if that is still `end`.
+    pub(crate) fn release(&self, end: u64) {
+        sys::file::release(self.data(), end);
+    }
+
+    /// Fails if another program has lengthened the data file, which had `len` bytes.
+    pub(crate) fn ensure_end_is(&self, len: u64) -> io::Result<()> {
+        match sys::file::status_len(self.data())? > len {
+            true => Err(io::Error::other(LENGTHENED)),
+            false => Ok(()),
+        }
+    }
+
+    fn data(&self) -> BorrowedFile<'_> {
+        sys::borrow(&*self.writer.disk.data)
     }
 
     /// Makes a change durable and applies it.
     pub(crate) fn write(&mut self, change: &Change<'_>) -> Result<(), Failure<io::Error>> {
-        // A write behind the limit would fail after the record is durable.
-        sys::file::ensure_size_is_allowed(end_of(change)).map_err(Failure::Unchanged)?;
+        // A change behind a limit would fail after the record is durable.
+        let end = end_of(change);
+        sys::file::ensure_size_is_allowed(end).map_err(Failure::Unchanged)?;
+        sys::file::ensure_len_is_possible(self.data(), end).map_err(Failure::Unchanged)?;
         let done = lock(&self.writer.log).commit(change);
         self.writer.noticed(done)
     }

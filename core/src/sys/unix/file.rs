@@ -5,6 +5,7 @@ mod append;
 mod attributes;
 mod device;
 mod handle;
+mod holes;
 mod id;
 mod length;
 mod memory;
@@ -26,10 +27,13 @@ use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
 #[cfg(target_os = "linux")]
 pub(super) use allocate::allocated_len;
-pub(crate) use allocate::{allocate_range, is_unknown, set_len_allocated};
-pub(crate) use append::{ensure_size_is_allowed, only_appends, reserve_space, write_at};
+pub(crate) use allocate::{allocate_range, is_unknown, release, set_len_allocated};
+pub(crate) use append::{
+    ensure_len_is_possible, ensure_size_is_allowed, only_appends, reserve_space, write_at,
+};
 pub(crate) use attributes::{Attributes, attributes, set_owner, set_permissions, user};
 pub(crate) use handle::{handle, mount, same_mount};
+pub(crate) use holes::may_have_hole;
 pub(crate) use id::FileId;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};

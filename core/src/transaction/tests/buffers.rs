@@ -212,3 +212,68 @@ fn a_map_with_buffers_neither_moves_nor_becomes_shorter() {
     map.resize(9).unwrap();
     assert_eq!(fs::read(folder.data()).unwrap(), [1; 9]);
 }
+
+/// mlock(2). The kernel refuses to drop locked pages.
+#[test]
+fn pages_that_the_program_has_locked_are_rolled_back() {
+    let folder = Folder::with(&[1; 20_000]);
+    let map = open(&folder, 0);
+    // SAFETY: the call changes no byte.
+    if unsafe { libc::mlock(map.as_ptr().cast(), map.len()) } != 0 {
+        return println!("skipped: the process may not lock memory");
+    }
+    map.write_at(&[2; 9000], 100).unwrap();
+    map.rollback().unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), [1; 20_000]);
+    map.set(3, 9).unwrap();
+    map.commit().unwrap();
+    assert_eq!(map.to_vec(..).unwrap(), fs::read(folder.data()).unwrap());
+}
+
+fn append_as_another_program(folder: &Folder, bytes: &[u8]) {
+    use std::io::Write;
+    fs::File::options().append(true).open(folder.data()).unwrap().write_all(bytes).unwrap();
+}
+
+#[test]
+fn a_map_with_buffers_shows_what_another_program_has_appended() {
+    for old in [100, 2 * page_size(), 2 * page_size() + 7] {
+        for appended in [50, 3 * page_size()] {
+            let folder = Folder::with(&vec![b'A'; old]);
+            let map = open(&folder, 1 << 20);
+            map.count_loan().unwrap();
+            // The last page stays a private copy.
+            store(&map, b"B", old - 1);
+            map.commit().unwrap();
+            map.append(&vec![b'z'; 5000]).unwrap();
+            map.rollback().unwrap();
+            append_as_another_program(&folder, &vec![b'F'; appended]);
+            map.refresh().unwrap();
+            assert!(map.to_vec(..).unwrap() == fs::read(folder.data()).unwrap());
+            map.set(b'C', 0).unwrap();
+            map.commit().unwrap();
+            map.append(b"end").unwrap();
+            map.commit().unwrap();
+            assert!(map.to_vec(..).unwrap() == fs::read(folder.data()).unwrap());
+            assert_eq!(map.get(old).unwrap(), b'F');
+            map.end_loan();
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_lengthens_the_file_removes_nothing_that_another_program_has_appended() {
+    let folder = Folder::with(&[b'A'; 100]);
+    let map = open(&folder, 1 << 20);
+    append_as_another_program(&folder, &[b'F'; 10_000]);
+    map.append(b"record").unwrap();
+    let refused = map.commit().unwrap_err();
+    assert!(refused.to_string().contains("refresh"), "{refused}");
+    map.rollback().unwrap();
+    assert!(map.resize(200).is_err());
+    assert_eq!(map.refresh().unwrap(), 10_100);
+    map.append(b"record").unwrap();
+    map.commit().unwrap();
+    let file = fs::read(folder.data()).unwrap();
+    assert!(file.len() == 10_106 && file[100..10_100] == [b'F'; 10_000]);
+}

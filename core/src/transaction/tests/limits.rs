@@ -49,7 +49,7 @@ fn on_a_disk_of_1_mib() {
     let opened = writer(&data).unwrap();
     let wait = Wait::FOREVER;
     let lock = || opened.lock_for_commit("commit", &wait).unwrap().unwrap();
-    assert!(lock().may_have_holes().unwrap());
+    assert!(lock().may_have_hole(&(0..512 << 10)).unwrap());
     assert_eq!(lock().allocate(0..512 << 10).unwrap_err().kind(), ErrorKind::StorageFull);
     assert_eq!(lock().allocate(512 << 10..2 << 20).unwrap_err().kind(), ErrorKind::StorageFull);
     // A record that does not fit into the journal.
@@ -97,6 +97,28 @@ fn with_a_limit_of_100_kib() {
     let bytes = fs::read(&data).unwrap();
     assert_eq!((bytes.len(), bytes[(100 << 10) - 1]), (100 << 10, b'B'));
     assert!(bytes[..(100 << 10) - 1].iter().all(|&byte| byte == 0));
+}
+
+/// ext4 has files of up to 16 TiB less a block. A record of a longer one would be durable, and could
+/// never be applied.
+#[test]
+fn a_length_that_the_file_system_cannot_have_is_an_error_before_anything_is_written() {
+    let folder = Folder::with(b"old");
+    let map = super::buffers::open(&folder, 0);
+    if usize::BITS < 64 {
+        return;
+    }
+    match map.resize(1 << 44) {
+        Err(Error::Os { source, .. }) => assert_eq!(source.kind(), ErrorKind::FileTooLarge),
+        resized => resized.unwrap(),
+    }
+    map.write_at(b"new", 0).unwrap();
+    map.commit().unwrap();
+    drop(map);
+    let map = super::buffers::open(&folder, 0);
+    map.resize(3).unwrap();
+    drop(map);
+    assert_eq!(fs::read(folder.data()).unwrap(), b"new");
 }
 
 #[test]

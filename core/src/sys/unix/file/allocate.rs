@@ -32,7 +32,7 @@ pub(crate) fn set_len_allocated(file: BorrowedFd<'_>, len: u64) -> io::Result<()
 
 /// Releases space that was allocated behind the end of the file, if that is still `end`. If another
 /// process has appended bytes, the space belongs to them.
-fn release(file: BorrowedFd<'_>, end: u64) {
+pub(crate) fn release(file: BorrowedFd<'_>, end: u64) {
     if status_len(file).is_ok_and(|len| len == end) {
         // A failure is ignored: the caller returns the error of the allocation.
         let _ = set_len(file, end);

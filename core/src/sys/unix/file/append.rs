@@ -9,6 +9,7 @@ use std::{
 use super::{
     super::{check, large_file::pwrite, page_size},
     allocate::{is_unknown, reserve_blocks},
+    holes::seek,
     length::{MAX_LEN, offset},
     size_signal::without_signal,
 };
@@ -29,6 +30,19 @@ pub(crate) fn only_appends(file: BorrowedFd<'_>) -> io::Result<bool> {
 /// part of the bytes.
 pub(crate) fn ensure_size_is_allowed(end: u64) -> io::Result<()> {
     if end > size_limit() { Err(io::Error::from_raw_os_error(libc::EFBIG)) } else { Ok(()) }
+}
+
+/// Fails if the file system cannot have a file of `len` bytes, as far as it is known before the file
+/// gets this length. lseek(2): Linux refuses an offset behind the greatest length.
+///
+/// Moves the position of the descriptor.
+pub(crate) fn ensure_len_is_possible(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    match seek(file, offset(len)?, libc::SEEK_SET) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            Err(io::Error::from_raw_os_error(libc::EFBIG))
+        }
+        done => done.map(drop),
+    }
 }
 
 fn size_limit() -> u64 {

@@ -24,6 +24,7 @@ pub(crate) struct Attributes {
     pub(crate) permissions: u32,
     pub(crate) len: u64,
     /// Bytes that have space on the device.
+    #[allow(dead_code)] // Read where lseek(2) does not find holes.
     pub(crate) allocated: u64,
 }
 

@@ -13,11 +13,15 @@ use crate::sys::unix::mmap::{MapCall, map_call, offset_of};
 impl Region {
     /// Has the pages of `range`, in bytes from the region's start, show the file again, which is
     /// mapped from its first byte. Their changes are lost.
+    ///
+    /// madvise(2): the kernel drops no pages that the program has locked (mlock(2), mlockall(2)).
+    /// They are mapped again.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn drop_changes(&self, range: Range<usize>, _: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn drop_changes(&self, range: Range<usize>, file: BorrowedFd<'_>) -> io::Result<()> {
         let start = self.base.as_ptr().wrapping_add(range.start).cast();
         // SAFETY: the region owns the pages, and no reference exists whose bytes could change.
-        super::check(unsafe { libc::madvise(start, range.len(), libc::MADV_DONTNEED) })
+        let done = unsafe { libc::madvise(start, range.len(), libc::MADV_DONTNEED) };
+        super::check(done).or_else(|_| self.show_file(range, file))
     }
 
     /// Has the pages of `range`, in bytes from the region's start, show the file again, which is
