@@ -1,6 +1,7 @@
 //! Commits and rollbacks: from the pages of a map to the ranges of the file, and back.
 
 use std::{
+    collections::TryReserveError,
     io,
     ops::Range,
     sync::atomic::Ordering::{AcqRel, Acquire},
@@ -63,6 +64,10 @@ impl Map {
         // After a failed commit, its error is the one to report.
         let rolled_back =
             self.ensure_usable().and_then(|()| self.roll_back(call, transactional, &mut inner));
+        if rolled_back.is_err() {
+            // Otherwise the next commit would write the changes of this block.
+            transactional.doubt();
+        }
         committed.and(rolled_back)
     }
 
@@ -191,6 +196,7 @@ impl Map {
         pages: &[Range<usize>],
         len: usize,
     ) -> Result<Differences> {
+        let failed = |source| Error::Os { call: "commit", source };
         let mut differences = Differences::default();
         let size = COPIED * changes.page_size();
         let (mut new, mut old) = (Vec::new(), Vec::new());
@@ -202,8 +208,9 @@ impl Map {
                 self.copy_out_locked(regions, span, &mut new)?;
                 old.resize(span.len(), 0);
                 let read = sys::read::read_full(transactional.file(), &mut old, at as u64);
-                let read = read.map_err(Error::os("commit"))?;
-                differences.add_page(at, &new, &old[..read], changes);
+                let read = read.map_err(failed)?;
+                let added = differences.add_page(at, &new, &old[..read], changes);
+                added.map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM)).map_err(failed)?;
                 at = span.end();
             }
         }
@@ -424,13 +431,19 @@ impl Changes {
 impl Differences {
     /// Adds what differs in the bytes at `at`, and all bytes of the file's last page behind its
     /// end: file systems may have others there than zeros.
-    fn add_page(&mut self, at: usize, new: &[u8], old: &[u8], changes: &Changes) {
+    fn add_page(
+        &mut self,
+        at: usize,
+        new: &[u8],
+        old: &[u8],
+        changes: &Changes,
+    ) -> Result<(), TryReserveError> {
         let end = changes.file_len();
         let inside = end.saturating_sub(at).min(new.len());
         let rest = changes.page_end(end).saturating_sub(at).min(new.len()).max(inside);
-        self.add(at, &new[..inside], old);
-        self.add_all(at + inside, &new[inside..rest]);
-        self.add(at + rest, &new[rest..], old.get(rest..).unwrap_or_default());
+        self.add(at, &new[..inside], old)?;
+        self.add_all(at + inside, &new[inside..rest])?;
+        self.add(at + rest, &new[rest..], old.get(rest..).unwrap_or_default())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bytes in which copies of pages differ from the file.
 
-use std::ops::Range;
+use std::{collections::TryReserveError, ops::Range};
 
 /// Equal bytes between two changes that are not left out: a range costs 16 bytes in the journal,
 /// and a system call.
@@ -15,29 +15,32 @@ pub(super) struct Differences {
 
 impl Differences {
     /// Adds the ranges in which `new`, the bytes at offset `at`, differs from `old`. Where `old`
-    /// is shorter, the file has zeros. All former ranges are before `at`.
-    pub(super) fn add(&mut self, at: usize, new: &[u8], old: &[u8]) {
+    /// is shorter, the file has zeros. All former ranges are before `at`. Fails if there is no
+    /// memory for the bytes.
+    pub(super) fn add(&mut self, at: usize, new: &[u8], old: &[u8]) -> Result<(), TryReserveError> {
         let mut from = 0;
         while let Some(start) = next_difference(new, old, from) {
             let end = end_of_difference(new, old, start);
-            self.push(at + start, &new[start..end]);
+            self.push(at + start, &new[start..end])?;
             from = end;
         }
+        Ok(())
     }
 
-    /// Adds all of `new`, the bytes at offset `at`.
-    pub(super) fn add_all(&mut self, at: usize, new: &[u8]) {
-        if !new.is_empty() {
-            self.push(at, new);
-        }
+    /// Adds all of `new`, the bytes at offset `at`. Fails as [`Differences::add`].
+    pub(super) fn add_all(&mut self, at: usize, new: &[u8]) -> Result<(), TryReserveError> {
+        if new.is_empty() { Ok(()) } else { self.push(at, new) }
     }
 
-    fn push(&mut self, at: usize, new: &[u8]) {
+    fn push(&mut self, at: usize, new: &[u8]) -> Result<(), TryReserveError> {
+        self.bytes.try_reserve(new.len())?;
+        self.ranges.try_reserve(1)?;
         self.bytes.extend_from_slice(new);
         match self.ranges.last_mut() {
             Some(last) if last.end == at => last.end = at + new.len(),
             _ => self.ranges.push(at..at + new.len()),
         }
+        Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -139,7 +142,7 @@ mod tests {
             let old = some_bytes(&mut random, old_len, &[]);
             let new = some_bytes(&mut random, len, &old);
             let mut found = Differences::default();
-            found.add(at, &new, &old);
+            found.add(at, &new, &old).unwrap();
             let mut file = old.clone();
             file.resize(len, 0);
             for (start, bytes) in found.changes() {
@@ -157,10 +160,10 @@ mod tests {
     #[test]
     fn ranges_of_adjacent_pages_are_one() {
         let mut found = Differences::default();
-        found.add(0, &[0, 1], &[0, 0]);
-        found.add(2, &[1, 0, 0], &[0, 0]);
-        found.add_all(5, b"ab");
-        found.add_all(9, b"");
+        found.add(0, &[0, 1], &[0, 0]).unwrap();
+        found.add(2, &[1, 0, 0], &[0, 0]).unwrap();
+        found.add_all(5, b"ab").unwrap();
+        found.add_all(9, b"").unwrap();
         assert_eq!(found.changes(), [(1, &[1, 1][..]), (5, b"ab")]);
     }
 }

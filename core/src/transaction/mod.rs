@@ -350,7 +350,7 @@ impl Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // A failure leaves the changes pending, or the map in doubt: the next call reports it.
+        // After a failure the map is in doubt, which the next call reports.
         let _ = self.map.end_transaction(false);
     }
 }

@@ -77,6 +77,7 @@ impl Opened {
         place: &Arc<Place>,
         request: &Request<'_>,
     ) -> Result<Opened> {
+        place.ensure_can_sync()?;
         let (data, is_new) = match request.creation {
             Creation::Never => (place.open_data(call, Opening::Write)?, false),
             Creation::IfMissing => place.open_or_create_data(call)?,
@@ -136,6 +137,13 @@ impl Opened {
     /// Whether it is not known if the last commit is durable.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.writer.as_ref().is_some_and(Writer::is_in_doubt)
+    }
+
+    /// Has the writer be in doubt.
+    pub(super) fn doubt(&self) {
+        if let Some(writer) = &self.writer {
+            writer.doubt();
+        }
     }
 
     /// Takes the two locks of a commit, one after the other, and keeps what it has. Returns false

@@ -31,6 +31,8 @@ const SEVERAL_NAMES: &str =
 const NOT_REGULAR: &str = "transactions need a regular file";
 const OTHER_MOUNT: &str =
     "the file is mounted by itself: in its own directory its commit journal would not be found";
+const NO_SYNC: &str =
+    "the directory of the file cannot be synced: the process has no permission to read it";
 const UNSAFE_SYSTEM: &str =
     "the locks or the identities of files on this file system are not safe for transactions";
 
@@ -57,6 +59,11 @@ impl Place {
         let journal = with_suffix(name, SUFFIX);
         let (name, spare) = (name.to_owned(), with_suffix(&journal, INCOMPLETE));
         Ok(Place { folder, name, journal, spare, path })
+    }
+
+    /// Fails if the name of a new journal could not be made durable.
+    pub(super) fn ensure_can_sync(&self) -> Result<()> {
+        if self.folder.can_sync() { Ok(()) } else { Err(Error::Unsupported(NO_SYNC)) }
     }
 
     /// Opens the data file.

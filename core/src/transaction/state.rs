@@ -87,6 +87,12 @@ impl Transactional {
         self.opened.file()
     }
 
+    /// Has all calls fail from now on.
+    pub(super) fn doubt(&self) {
+        self.opened.doubt();
+        self.notice_doubt();
+    }
+
     /// Has all calls fail from now on, if the outcome of a commit is not known.
     pub(super) fn notice_doubt(&self) {
         if self.opened.is_in_doubt() {

@@ -172,7 +172,14 @@ impl Map {
             return Ok(self.len());
         }
         ensure_in_block(call, &inner, false)?;
-        if self.len() != changes.file_len() || !changes.modified.is_empty() {
+        if self.len() != changes.file_len() {
+            return Err(Error::Pending { call });
+        }
+        if len > changes.file_len() {
+            // Beside buffers, pages stay noted that a commit has written.
+            let closed = changes.close_gate(call)?;
+            self.ensure_nothing_taken(call, transactional, &inner, &closed)?;
+        } else if !changes.modified.is_empty() {
             return Err(Error::Pending { call });
         }
         if len < self.len() && (moves == Moves::Refused || changes.is_exported()) {

@@ -163,6 +163,11 @@ impl Writer {
         self.is_in_doubt.load(Relaxed)
     }
 
+    /// Has each further call fail: what the map shows is not what a commit may write.
+    pub(super) fn doubt(&self) {
+        self.is_in_doubt.store(true, Relaxed);
+    }
+
     /// Takes the gate and the apply lock, and keeps what it has taken. Returns false if `wait` ends
     /// before it has both.
     pub(super) fn advance(&self, call: &'static str, wait: &Wait<'_>) -> Result<bool> {

@@ -18,11 +18,15 @@ use super::{
     check,
     file::Attributes,
     large_file::{fstatat, openat, stat},
+    private_file::PrivateFile,
 };
 
 /// A directory that is open.
 #[derive(Debug)]
-pub(crate) struct Folder(File);
+pub(crate) struct Folder {
+    file: PrivateFile,
+    can_sync: bool,
+}
 
 /// How a file of a directory is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +43,21 @@ impl Folder {
     /// Opens a directory.
     pub(crate) fn open(path: &Path) -> io::Result<Folder> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let open = |flags| File::options().read(true).custom_flags(flags).open(path).map(Folder);
-        match open(libc::O_DIRECTORY) {
+        let open = |flags| File::options().read(true).custom_flags(flags).open(path);
+        let (file, can_sync) = match open(libc::O_DIRECTORY) {
             // Its files can be opened all the same.
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                open(libc::O_DIRECTORY | libc::O_PATH)
+                (open(libc::O_DIRECTORY | libc::O_PATH)?, false)
             }
-            opened => opened,
-        }
+            opened => (opened?, true),
+        };
+        Ok(Folder { file: PrivateFile::new(file.into())?, can_sync })
+    }
+
+    /// Whether the process may sync the directory, which takes the permission to read it.
+    pub(crate) fn can_sync(&self) -> bool {
+        self.can_sync
     }
 
     /// Opens a file, which must be no symbolic link.
@@ -152,13 +162,13 @@ impl Folder {
     }
 
     fn number(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }
 
 impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
     }
 }
 

@@ -29,6 +29,9 @@ impl PrivatePages {
         pages: Range<usize>,
     ) -> io::Result<Option<Vec<Range<usize>>>> {
         let Some(source) = &self.source else { return Ok(None) };
+        if !source.is_intact() {
+            return Err(io::Error::other("the program has closed the descriptors of the map"));
+        }
         if pages.is_empty() {
             return Ok(Some(Vec::new()));
         }
@@ -52,16 +55,17 @@ mod source {
         fs::File,
         io,
         ops::Range,
-        os::{fd::AsRawFd, unix::fs::FileExt},
+        os::fd::{AsFd, AsRawFd},
         sync::atomic::{AtomicBool, Ordering::Relaxed},
     };
 
-    use super::push;
+    use super::{super::private_file::PrivateFile, push};
+    use crate::sys::read::read_full;
 
     /// `/proc/self/pagemap`.
     #[derive(Debug)]
     pub(super) struct Source {
-        pagemap: File,
+        pagemap: PrivateFile,
         /// Whether the kernel has `PAGEMAP_SCAN` (Linux 6.7).
         has_scan: AtomicBool,
     }
@@ -104,8 +108,13 @@ mod source {
 
     impl Source {
         pub(super) fn open() -> Option<Source> {
-            let pagemap = File::open("/proc/self/pagemap").ok()?;
+            let pagemap = PrivateFile::new(File::open("/proc/self/pagemap").ok()?.into()).ok()?;
             Some(Source { pagemap, has_scan: AtomicBool::new(true) })
+        }
+
+        /// Whether the program has not closed the descriptor by its number.
+        pub(super) fn is_intact(&self) -> bool {
+            self.pagemap.is_intact()
         }
 
         pub(super) fn runs(
@@ -165,7 +174,7 @@ mod source {
             // SAFETY: the kernel reads and writes the arguments, and writes at most `REGIONS`
             // regions.
             let count = unsafe {
-                libc::ioctl(self.pagemap.as_raw_fd(), PAGEMAP_SCAN as _, &raw mut arguments)
+                libc::ioctl(self.pagemap.as_fd().as_raw_fd(), PAGEMAP_SCAN as _, &raw mut arguments)
             };
             let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
             Ok((count, arguments.walk_end as usize))
@@ -184,7 +193,10 @@ mod source {
             while first < pages.end {
                 let count = (pages.end - first).min(buffer.len() / 8);
                 let entries = &mut buffer[..8 * count];
-                self.pagemap.read_exact_at(entries, ((base / page + first) * 8) as u64)?;
+                let at = ((base / page + first) * 8) as u64;
+                if read_full(self.pagemap.as_fd(), entries, at)? < entries.len() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
                 for (index, entry) in entries.chunks_exact(8).enumerate() {
                     let bits = u64::from_ne_bytes(entry.try_into().unwrap_or_default()) >> 61;
                     if bits & 1 == 0 && bits >> 1 != 0 {

@@ -245,8 +245,10 @@ fn a_map_with_buffers_shows_what_another_program_has_appended() {
             // The last page stays a private copy.
             store(&map, b"B", old - 1);
             map.commit().unwrap();
-            map.append(&vec![b'z'; 5000]).unwrap();
-            map.rollback().unwrap();
+            if appended > 50 {
+                map.append(&vec![b'z'; 5000]).unwrap();
+                map.rollback().unwrap();
+            }
             append_as_another_program(&folder, &vec![b'F'; appended]);
             map.refresh().unwrap();
             assert!(map.to_vec(..).unwrap() == fs::read(folder.data()).unwrap());

@@ -102,7 +102,7 @@ fn with_a_limit_of_100_kib() {
 /// ext4 has files of up to 16 TiB less a block. A record of a longer one would be durable, and could
 /// never be applied.
 #[test]
-fn a_length_that_the_file_system_cannot_have_is_an_error_before_anything_is_written() {
+fn a_length_that_no_file_can_have_is_an_error_before_anything_is_written() {
     let folder = Folder::with(b"old");
     let map = super::buffers::open(&folder, 0);
     if usize::BITS < 64 {

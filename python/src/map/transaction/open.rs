@@ -87,7 +87,12 @@ impl Mmap {
     /// Gives the map of a new or emptied file its length. A file that other maps use was not cut
     /// when it was opened: that is a commit.
     fn set_first_size(&self, py: Python<'_>, size: Option<usize>) -> PyResult<()> {
-        if self.length(py)? > 0 {
+        let len = self.length(py)?;
+        // Before the bytes are removed: the file system may refuse the length.
+        if let Some(size) = size.filter(|&size| size > len && len > 0) {
+            self.set_len(py, size)?;
+        }
+        if len > 0 {
             self.set_len(py, 0)?;
         }
         size.map_or(Ok(()), |size| self.set_len(py, size))

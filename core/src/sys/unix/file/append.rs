@@ -32,8 +32,8 @@ pub(crate) fn ensure_size_is_allowed(end: u64) -> io::Result<()> {
     if end > size_limit() { Err(io::Error::from_raw_os_error(libc::EFBIG)) } else { Ok(()) }
 }
 
-/// Fails if the file system cannot have a file of `len` bytes, as far as it is known before the file
-/// gets this length. lseek(2): Linux refuses an offset behind the greatest length.
+/// Fails if the file system cannot have a file of `len` bytes, as far as it is known before the
+/// file gets this length. lseek(2): Linux refuses an offset behind the greatest length.
 ///
 /// Moves the position of the descriptor.
 pub(crate) fn ensure_len_is_possible(file: BorrowedFd<'_>, len: u64) -> io::Result<()> {
