@@ -123,6 +123,8 @@ fn is_closed(map: &Map) -> bool {
         && is(map.find(b"x", ..).map(drop))
         && is(map.view(..).unwrap().get(0).map(drop))
         && is(map.reading().map(drop))
+        && is(map.advise(Advice::Sequential, ..))
+        && is(map.residency(..).map(drop))
         && (map.access() == Access::Read
             || is(map.set(1, 0))
                 && is(map.fill(1, ..))
