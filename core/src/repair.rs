@@ -125,7 +125,7 @@ impl Map {
     /// ```
     pub fn restore(&self) -> Result<()> {
         let Some(mark) = &self.mark else { return Ok(()) };
-        self.end_of_transactions().map_or(Ok(()), Err)?;
+        self.ensure_usable()?;
         if mark.first_after_repair().is_none() {
             return Ok(());
         }
@@ -179,6 +179,12 @@ impl Map {
     #[inline]
     pub(crate) fn ensure_intact(&self) -> Result<()> {
         if self.is_intact() { Ok(()) } else { Err(self.unusable()) }
+    }
+
+    /// Fails for a transactional map in a forked child, also in one that has not noticed it, and in
+    /// doubt.
+    pub(crate) fn ensure_usable(&self) -> Result<()> {
+        self.end_of_transactions().map_or(Ok(()), Err)
     }
 
     /// Whether calls may access the memory: the map is not damaged, nor in doubt, nor that of a

@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt,
+    path::Path,
     time::Duration,
 };
 
@@ -19,7 +20,7 @@ use safemap_testing::{
     memfd::{add_seals, memory_file},
     pattern,
     process::Fork,
-    seccomp::{Forbidden, allow_only, forbid, forbid_shared_mappings},
+    seccomp::{Forbidden, allow_only, filters_exist, forbid, forbid_shared_mappings},
     succeeds_in_child,
 };
 
@@ -143,6 +144,113 @@ fn calls_that_a_sandbox_forbids_are_errors() {
     });
 }
 
+#[cfg(target_arch = "x86_64")]
+const READLINK: c_long = libc::SYS_readlink;
+#[cfg(not(target_arch = "x86_64"))]
+const READLINK: c_long = libc::SYS_readlinkat;
+
+/// Calls that transactional maps make besides.
+const CALLS_OF_TRANSACTIONS: [(&str, c_long); 12] = calls![
+    SYS_fchmod SYS_fchown SYS_fdatasync SYS_geteuid SYS_getrandom SYS_linkat SYS_membarrier
+    SYS_name_to_handle_at SYS_pread64 SYS_renameat SYS_sched_yield SYS_unlinkat
+];
+
+const OLD: [u8; 3 * PAGE] = [1; 3 * PAGE];
+
+fn open(path: &Path) -> Result<Map> {
+    Options::new().access(Access::Write).transactional(true).open(path)
+}
+
+/// Changes a file by two commits, and reads it. Returns how many of them succeed. Fails with the
+/// first error.
+fn transact(map: &Map, path: &Path, done: &mut usize) -> Result<()> {
+    map.write_at(b"abc", 2 * PAGE)?;
+    map.append(b"more")?;
+    map.commit()?;
+    *done = 1;
+    map.set(9, 1)?;
+    map.rollback()?;
+    // From now on the kernel is asked which pages were changed.
+    let _ = map.as_mut_ptr();
+    map.set(7, 0)?;
+    map.changed()?;
+    map.commit()?;
+    *done = 2;
+    map.checkpoint()?;
+    drop(map.reading()?);
+    let reader = Options::new().transactional(true).open(path)?;
+    drop(reader.reading()?);
+    Ok(())
+}
+
+/// What the file has after this number of commits.
+fn committed(number: usize) -> Vec<u8> {
+    let mut bytes = OLD.to_vec();
+    if number > 0 {
+        bytes[2 * PAGE..][..3].copy_from_slice(b"abc");
+        bytes.extend(b"more");
+    }
+    if number > 1 {
+        bytes[0] = 7;
+    }
+    bytes
+}
+
+/// Runs transactions in a child whose system refuses a call. Returns how many commits have
+/// succeeded, and whether a call has failed.
+fn transact_without(call: c_long, number: i32, early: bool, path: &Path) -> (usize, bool) {
+    let child = Fork::run(|| {
+        let older = early.then(|| open(path).unwrap());
+        forbid(&[call], Forbidden::Fails(number)).unwrap();
+        let mut done = 0;
+        let map = older.map_or_else(|| open(path), Ok);
+        let result = map.and_then(|map| {
+            transact(&map, path, &mut done)?;
+            map.close()
+        });
+        let is_expected = match &result {
+            // A barrier that is refused is EPERM. Without `fstat`, the library cannot know its own
+            // descriptors, which has no number.
+            Err(Error::Os { source, .. }) => source
+                .raw_os_error()
+                .is_none_or(|found| is_error(found, number) || is_error(found, EPERM)),
+            // Without random bytes the map has no page that shows whether the file was cut.
+            Err(Error::Fault { .. }) => call == libc::SYS_getrandom,
+            result => matches!(result, Ok(()) | Err(Error::InDoubt | Error::Unsupported(_))),
+        };
+        println!("{done} commits, then {result:?}");
+        if is_expected { 2 * done as i32 + i32::from(result.is_err()) } else { 100 }
+    });
+    let status = child.unwrap().wait_timeout(Duration::from_secs(30)).unwrap();
+    let status = status.expect("the child hangs").code().unwrap();
+    assert!(status < 6, "{status}");
+    (status as usize / 2, status % 2 == 1)
+}
+
+/// After that, a commit that has succeeded is there. The next one may be, if it was in doubt.
+#[test]
+fn a_call_that_a_sandbox_forbids_does_not_divide_a_transaction() {
+    succeeds_in_child(|| {
+        if !filters_exist() {
+            return println!("skipped: this system has no filters");
+        }
+        let others = CALLS_OF_TRANSACTIONS.into_iter().chain([("readlink", READLINK)]);
+        for (name, call) in CALLS.into_iter().chain(others) {
+            let errors = [EPERM, ENOSYS].into_iter();
+            for (number, early) in errors.flat_map(|number| [(number, false), (number, true)]) {
+                println!("{name}, error {number}, map older than the filter: {early}");
+                let file = TempFile::new(&OLD);
+                let (done, has_failed) = transact_without(call, number, early, file.path());
+                let found = open(file.path()).unwrap().to_vec(..).unwrap();
+                assert!(found == committed(done) || (has_failed && found == committed(done + 1)));
+                // Without barriers stores are slower. A map that relies on them cannot commit.
+                let expected = if early { (0, true) } else { (2, false) };
+                assert!(call != libc::SYS_membarrier || (done, has_failed) == expected);
+            }
+        }
+    });
+}
+
 /// SIGSYS would terminate the child. The allocator may need `brk` and `mmap`.
 #[test]
 fn accesses_and_faults_need_no_call_but_the_return_from_the_handler() {
@@ -230,9 +338,4 @@ fn in_child(work: impl FnOnce()) {
     });
     let status = child.unwrap().wait_timeout(Duration::from_secs(30)).unwrap();
     assert!(status.expect("the child hangs").success(), "{status:?}");
-}
-
-fn filters_exist() -> bool {
-    let child = Fork::run(|| i32::from(forbid(&[], Forbidden::Terminates).is_err()));
-    child.unwrap().wait().unwrap().success()
 }

@@ -123,6 +123,8 @@ fn is_closed(map: &Map) -> bool {
         && is(map.find(b"x", ..).map(drop))
         && is(map.view(..).unwrap().get(0).map(drop))
         && is(map.reading().map(drop))
+        && is(map.advise(Advice::Sequential, ..))
+        && is(map.residency(..).map(drop))
         && (map.access() == Access::Read
             || is(map.set(1, 0))
                 && is(map.fill(1, ..))
@@ -326,20 +328,92 @@ fn other_maps_have_no_transactions() {
     assert!(matches!(reader.set(1, 0), Err(Error::ReadOnly { call: "set" })));
 }
 
+fn reading() -> Options {
+    let mut options = Options::new();
+    options.transactional(true);
+    options
+}
+
+/// By moves, and within a reserve.
 #[test]
-fn readers_follow_a_writer() {
-    let folder = Folder::with(b"");
-    let (writer, reader) =
-        (folder.map(), Options::new().transactional(true).open(folder.path()).unwrap());
-    for round in 0..50_u8 {
-        writer.append(&[round; 1000]).unwrap();
-        assert_eq!(reader.refresh().unwrap(), 1000 * usize::from(round));
-        writer.commit().unwrap();
-        let reading = reader.reading().unwrap();
-        assert_eq!(reader.refresh().unwrap(), 1000 * (usize::from(round) + 1));
-        assert_eq!(reader.get(reader.len() - 1).unwrap(), round);
-        drop(reading);
+fn a_reading_has_the_length_of_the_last_commit() {
+    for reserve in [0, 1 << 20] {
+        let folder = Folder::with(b"");
+        let writer = folder.map();
+        let reader = reading().reserve(reserve).open(folder.path()).unwrap();
+        let mut random = fastrand::Rng::with_seed(8);
+        let mut expected = Vec::new();
+        for round in 0..50_u8 {
+            let bytes = vec![round; random.usize(0..3 * PAGE)];
+            writer.append(&bytes).unwrap();
+            drop(reader.reading().unwrap());
+            assert_eq!(reader.len(), expected.len());
+            writer.commit().unwrap();
+            expected.extend(bytes);
+            if random.u8(0..4) == 0 {
+                expected.truncate(random.usize(0..=expected.len()));
+                writer.resize(expected.len()).unwrap();
+            }
+            let outer = reader.reading().unwrap();
+            assert!(reader.to_vec(..).unwrap() == expected);
+            drop(reader.reading().unwrap());
+            drop(outer);
+            assert!(reader.to_vec(..).unwrap() == expected);
+        }
     }
+}
+
+#[test]
+fn a_pointer_of_a_reader_remains_valid_when_a_reading_moves_the_map() {
+    let folder = Folder::with(&[1; PAGE]);
+    let (writer, reader) = (folder.map(), reading().open(folder.path()).unwrap());
+    let pointer = reader.as_ptr();
+    writer.append(&vec![2; 1 << 20]).unwrap();
+    writer.set(3, 5).unwrap();
+    writer.commit().unwrap();
+    let _reading = reader.reading().unwrap();
+    assert!(reader.as_ptr() != pointer, "the control: it has moved");
+    assert_eq!((reader.len(), byte(pointer.wrapping_add(5))), (PAGE + (1 << 20), 3));
+}
+
+#[allow(unsafe_code)]
+fn byte(pointer: *const u8) -> u8 {
+    // SAFETY: `reading` says that it remains valid.
+    unsafe { pointer.read_volatile() }
+}
+
+#[test]
+fn a_reading_does_not_change_a_length_that_was_given() {
+    let folder = Folder::with(&[0; 100]);
+    let (writer, reader) = (folder.map(), reading().len(50).open(folder.path()).unwrap());
+    writer.append(b"more").unwrap();
+    // Nor that of the writer, which has it already.
+    drop(writer.reading().unwrap());
+    assert_eq!(writer.len(), 104);
+    writer.commit().unwrap();
+    let _reading = reader.reading().unwrap();
+    assert_eq!(reader.len(), 50);
+}
+
+/// The reading recovers the file, which then is longer.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reading_has_the_length_that_a_killed_writer_has_committed() {
+    use safemap_testing::process::Fork;
+
+    succeeds_in_child(|| {
+        let folder = Folder::with(&[0; 100]);
+        let reader = reading().open(folder.path()).unwrap();
+        let child = Fork::run(|| {
+            let writer = folder.map();
+            writer.append(b"more").unwrap();
+            writer.commit().unwrap();
+            std::process::abort()
+        });
+        child.unwrap().wait_timeout(Duration::from_secs(20)).unwrap();
+        let _reading = reader.reading().unwrap();
+        assert_eq!(reader.to_vec(100..).unwrap(), b"more");
+    });
 }
 
 #[test]

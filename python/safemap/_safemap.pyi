@@ -1081,8 +1081,9 @@ class Map(mmap):
         """Returns a context manager for a block in which no commit is applied to the file.
 
         The `with` statement waits for a commit that is being applied, and completes one whose
-        writer has crashed. The length of the map does not change: refresh() follows a file that has
-        grown. Blocks of a thread may be nested.
+        writer has crashed. A map in the mode r gets the length that the last commit gave the file,
+        unless it was opened with a size. Buffers keep their length. They show the file, also if the
+        map moves. Blocks of a thread may be nested.
 
         It raises TimeoutError if the writer of an incomplete commit stays open for longer than the
         `timeout` of open(), PermissionError if the commit has to be completed and the process may

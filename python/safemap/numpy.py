@@ -110,6 +110,8 @@ def memmap(
     repair: bool | None = None,
     advise: Advise | None = None,
     reserve: int = 0,
+    transactional: bool = False,
+    timeout: float | None = 0,
 ) -> MappedArray:
     """Maps a file as an array. The arguments are those of ``numpy.memmap``, and the modes as well:
     r, r+, w+, c, and their long names; x+ creates a file that must not exist.
@@ -117,7 +119,9 @@ def memmap(
     `offset` is any number of bytes. Without `shape` the array has one dimension and extends to the
     end of the file. With it, a file that is too short is extended in the modes r+, w+ and x+.
     `repair` is true by default where the system has it; without it, lost bytes terminate the
-    process by SIGBUS. `advise` and `reserve` (in bytes) are as for ``safemap.open``.
+    process by SIGBUS. `advise`, `reserve` (in bytes), `transactional` and `timeout` are as for
+    ``safemap.open``. A transactional map has no repair, and is not for the mode c. What the array
+    stores reaches the file at the end of ``with a.map.transaction():``, or by ``a.flush()``.
 
     Raises TypeError for a dtype with objects, ValueError for a size that is no multiple of that of
     an item, OSError if the file cannot be opened or mapped.
@@ -131,13 +135,21 @@ def memmap(
     if shape is None and name in ("w+", "x+"):
         raise ValueError(f"mode {mode} needs a shape")
     lengths = None if shape is None else _lengths(shape)
-    size = None if lengths is None else item.itemsize * math.prod(lengths)
+    # A transactional map has the whole file. A map with a size cannot grow.
+    start = max(offset, 0) if transactional else 0
+    size = None if lengths is None else start + item.itemsize * math.prod(lengths)
     if repair is None:
-        repair = sys.platform != "win32"
-    # A map with a size cannot grow.
-    fixed = size if reserve == 0 else None
+        repair = sys.platform != "win32" and not transactional
     map = _ArrayMap(
-        filename, name, fixed, offset=offset, repair=repair, advise=advise, reserve=reserve
+        filename,
+        name,
+        size if reserve == 0 and not transactional else None,
+        offset=offset - start,
+        repair=repair,
+        advise=advise,
+        reserve=reserve,
+        transactional=transactional,
+        timeout=timeout,
     )
     map._is_repaired = repair
     try:
@@ -146,8 +158,8 @@ def memmap(
                 raise ValueError(f"size {size} is greater than the {len(map)} bytes of the file")
             map.resize(size)
         if lengths is None:
-            lengths = _length_of(map, item)
-        return _array(_Memory(map), lengths, item, order=order)
+            lengths = _length_of(len(map) - start, item)
+        return _array(_Memory(map), lengths, item, start, order=order)
     except BaseException:
         map.close(detach=True)
         raise
@@ -216,11 +228,13 @@ def _lengths(shape: Shape) -> tuple[int, ...]:
     return result
 
 
-def _length_of(map: Map, item: np.dtype[Any]) -> tuple[int]:
-    """Returns how many items are in the map."""
-    count, rest = divmod(len(map), item.itemsize)
+def _length_of(size: int, item: np.dtype[Any]) -> tuple[int]:
+    """Returns how many items have this size together."""
+    if size < 0:
+        raise ValueError("mmap offset is greater than file size")
+    count, rest = divmod(size, item.itemsize)
     if rest:
-        text = f"{len(map)} bytes are {count} items of {item.itemsize} bytes, and {rest} more bytes"
+        text = f"{size} bytes are {count} items of {item.itemsize} bytes, and {rest} more bytes"
         raise ValueError(text)
     return (count,)
 
@@ -324,16 +338,21 @@ class MappedArray(np.ndarray[Any, np.dtype[Any]]):
         return copy
 
     def flush(self, start: SupportsIndex | None = None, stop: SupportsIndex | None = None) -> None:
-        """Writes changes back to the file: all, or those of ``a[start:stop]``.
+        """Writes changes back to the file: all, or those of ``a[start:stop]``. Commits those of a
+        transactional map, which cannot be divided.
 
         Raises FaultError for lost bytes, OSError from the system. Does nothing for a map that does
         not change its file.
         """
         memory = self._mapped()
-        part = self if start is None and stop is None else self[start:stop]
-        low, high = (bound - memory.address for bound in _bounds(part))
-        low -= low % PAGESIZE
-        memory.map.flush(low, high - low)
+        is_whole = start is None and stop is None
+        if memory.map.transactional and is_whole:
+            memory.map.flush()
+        else:
+            part = self if is_whole else self[start:stop]
+            low, high = (bound - memory.address for bound in _bounds(part))
+            low -= low % PAGESIZE
+            memory.map.flush(low, high - low)
         self.check()
 
     def append(self, rows: Any) -> MappedArray:
@@ -364,6 +383,9 @@ class MappedArray(np.ndarray[Any, np.dtype[Any]]):
         """Flushes and closes the map of this array and of all others on it. The memory is unmapped
         when the last array that refers to it is gone.
 
+        A transactional map is not flushed: what is not committed is rolled back. Another map can
+        open its file for writing when the last array is gone.
+
         Afterwards the operations that check arrays raise ValueError. Does nothing for a closed map.
         Raises FaultError if damage was not raised before; the map is closed nevertheless.
         """
@@ -372,7 +394,8 @@ class MappedArray(np.ndarray[Any, np.dtype[Any]]):
             return
         try:
             if memory.map.damage is None:
-                memory.map.flush()
+                if not memory.map.transactional:  # A flush would be a commit.
+                    memory.map.flush()
             elif not memory.map._was_raised:
                 memory.check(memory.whole)
         finally:

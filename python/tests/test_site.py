@@ -17,7 +17,7 @@ PAGES += [DOCS / "transactions.md", *sorted((DOCS / "cookbook").glob("*.md"))]
 TRUNCATING = ["guarantees", "search-a-log", "truncated-files", "larger-than-memory"]
 COMMUNICATING = ["growing-journal", "two-processes"]
 # Pages with transactional maps.
-CHANGING = ["transactions"]
+CHANGING = ["transactions", "from-numpy-memmap"]
 HAS_TRANSACTIONS = sys.platform in ("linux", "darwin")
 # Packages that pages need besides this one.
 IMPORTED = re.compile(r"^(?:import|from) (numpy|tqdm)\b", re.MULTILINE)

@@ -10,18 +10,29 @@ from test_transactions import TransactionCase, content
 
 
 LINUX = sys.platform == "linux"
-# The number of the call fdatasync. Elsewhere the processor is not asked for: Wine cannot say.
-FDATASYNC = {"x86_64": 75, "aarch64": 83}.get(platform.machine(), 0) if LINUX else 0
+# Numbers of the calls fdatasync and pwrite64. Elsewhere the processor is not asked for: Wine cannot
+# say.
+NUMBERS = {"x86_64": (75, 18), "aarch64": (83, 68)}
+FDATASYNC, PWRITE = NUMBERS.get(platform.machine() if LINUX else "", (0, 0))
 
-# Makes a system call of this process fail with EIO, by a filter of seccomp.
+# Makes a system call of this process fail with EIO, by a filter of seccomp: always, or on a file.
 DENY = """
     import ctypes, errno, os, struct, sys
     import safemap
 
-    def deny(number):
+    def deny(number, path=None):
+        if path is None:
+            return install((0x15, 0, 1, number))
+        for name in os.listdir("/proc/self/fd"):
+            if os.path.realpath("/proc/self/fd/" + name) == os.path.realpath(path):
+                # The low word of the first argument.
+                first = (0x20, 0, 0, 16 if sys.byteorder == "little" else 20)
+                install((0x15, 0, 3, number), first, (0x15, 0, 1, int(name)))
+
+    def install(*tests):
         libc = ctypes.CDLL(None, use_errno=True)
-        load, compare, refuse, allow = (0x20, 0, 0, 0), (0x15, 0, 1, number), 0x50005, 0x7FFF0000
-        steps = (load, compare, (6, 0, 0, refuse), (6, 0, 0, allow))
+        load, refuse, allow = (0x20, 0, 0, 0), 0x50005, 0x7FFF0000
+        steps = (load, *tests, (6, 0, 0, refuse), (6, 0, 0, allow))
         program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *it) for it in steps))
         rules = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program))
         assert libc.prctl(38, 1, 0, 0, 0) == 0
@@ -91,6 +102,24 @@ class Failures(TransactionCase):
             m[1] = 1
             m.commit()
         self.assertEqual(content(path)[1:], b"\1" + bytes(7))
+
+    @unittest.skipUnless(FDATASYNC, "the filter is that of Linux")
+    def test_a_commit_that_fails_after_the_sync_of_its_record_is_there_later(self):
+        code = """
+            m[0] = 1
+            m.append(b"more")
+            deny(int(sys.argv[2]), sys.argv[1])
+            assert raised(m.commit) == ("InDoubtError", errno.EIO)
+            assert raised(lambda: m[0]) == ("InDoubtError", errno.EIO)
+            # The writer exists, and does not complete its commit.
+            assert raised(r.reading().__enter__)[0] == "TimeoutError"
+            m.close()
+        """
+        path = self.path(bytes(9))
+        succeed(self, textwrap.dedent(DENY) + textwrap.dedent(code), path, str(PWRITE))
+        self.assertEqual(content(path)[:9], bytes(9))
+        with self.open(path, "r") as r, r.reading():
+            self.assertEqual(r[:], b"\1" + bytes(8) + b"more")
 
     @unittest.skipUnless(FDATASYNC, "the filter is that of Linux")
     def test_a_block_whose_commit_is_in_doubt(self):

@@ -171,6 +171,36 @@ class Refused(TransactionCase):
             self.assertEqual(m[:], b"abc")
         self.assertTrue(memoryview(m).readonly)
 
+    def test_a_reading_has_the_length_of_the_last_commit(self):
+        m = self.open(self.path(bytes(9)))
+        r, sized = self.open(self.latest, "r"), self.open(self.latest, "r", 9)
+        for data in (b"x", bytes(PAGE), bytes(1 << 20)):
+            m.append(data)
+            with r.reading():
+                self.assertEqual(len(r), r.size())
+            m.commit()
+            with r.reading(), r.reading(), sized.reading():
+                self.assertEqual((r[:], len(sized)), (m[:], 9))
+        m.resize(5)
+        with r.reading():
+            self.assertEqual(r[:], bytes(5))
+
+    def test_buffers_keep_their_memory_when_a_reading_moves_the_map(self):
+        m = self.open(self.path(bytes(9)))
+        r = self.open(self.latest, "r")
+        with memoryview(r) as view:
+            with m.transaction():
+                m[3] = 7
+                m.append(bytes(1 << 20))
+            with r.reading():
+                self.assertEqual((len(r), r[3], r.exports), (9 + (1 << 20), 7, 1))
+                self.assertEqual(bytes(view), b"\0\0\0\7".ljust(9, b"\0"))
+            m[3] = 8
+            m.commit()
+            self.assertEqual((view[3], r[3]), (8, 8))
+            self.assertRaises(BufferError, r.close)
+        r.close()
+
     def test_a_closed_map(self):
         m = self.open()
         block, reading = m.transaction(), m.reading()

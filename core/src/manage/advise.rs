@@ -51,6 +51,7 @@ impl Map {
     /// ```
     #[doc(alias = "madvise")]
     pub fn advise(&self, advice: Advice, range: impl RangeBounds<usize>) -> Result<()> {
+        self.ensure_usable()?;
         let regions = self.lock_regions();
         let span = self.span("advise", range)?;
         let unsupported = Error::Unsupported("this advice is not supported on this platform");

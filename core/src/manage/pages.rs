@@ -163,6 +163,7 @@ impl Map {
     #[doc(alias = "mincore")]
     #[doc(alias = "QueryWorkingSetEx")]
     pub fn residency(&self, range: impl RangeBounds<usize>) -> Result<Vec<bool>> {
+        self.ensure_usable()?;
         let regions = self.lock_regions();
         let span = self.span("residency", range)?;
         let pages = self.pages(&regions, span, Rounding::Outward);

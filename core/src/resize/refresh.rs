@@ -87,6 +87,14 @@ impl Map {
         }
     }
 
+    /// Gives a map for reading the length of its file, unless it was made with a length.
+    pub(crate) fn follow_file(&self, call: &'static str) -> Result<()> {
+        match self.access == Access::Read && self.can_be_refreshed() {
+            true => self.refresh().map(drop).map_err(in_call(call)),
+            false => Ok(()),
+        }
+    }
+
     /// Whether [`Map::refresh`] may move the map.
     pub(crate) fn can_be_refreshed(&self) -> bool {
         self.followed_file().is_ok()

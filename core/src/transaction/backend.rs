@@ -83,7 +83,7 @@ impl Files for Arc<Disk> {
 
     fn sync(&self, which: Which) -> io::Result<()> {
         #[cfg(test)]
-        steps::step();
+        steps::sync();
         sys::file::sync_data(self.file(which))
     }
 
@@ -109,10 +109,12 @@ impl Files for Arc<Disk> {
     }
 }
 
-/// The operations that change a file, each of which may be the last one of a process.
+/// The operations that change a file, each of which may be the last one of a process, or
+/// interrupted.
 #[cfg(test)]
 pub(super) mod steps {
     use std::{
+        cell::RefCell,
         io,
         sync::atomic::{AtomicUsize, Ordering::Relaxed},
     };
@@ -121,6 +123,22 @@ pub(super) mod steps {
 
     /// How many steps the process may take yet, plus one; 0: any number.
     static REST: AtomicUsize = AtomicUsize::new(0);
+
+    thread_local! {
+        static INTERRUPTION: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    /// Has the next sync of this thread do this first, as another thread might.
+    pub(in super::super) fn interrupt_sync(work: impl FnOnce() + 'static) {
+        INTERRUPTION.set(Some(Box::new(work)));
+    }
+
+    pub(super) fn sync() {
+        step();
+        if let Some(work) = INTERRUPTION.take() {
+            work();
+        }
+    }
 
     /// Has the process end when it has taken so many steps.
     pub(in super::super) fn end_at(step: usize) {

@@ -34,11 +34,6 @@ impl Map {
         Ok((transactional, changes))
     }
 
-    /// Fails in a forked child, also in one that has not noticed it, and in doubt.
-    pub(super) fn ensure_usable(&self) -> Result<()> {
-        self.end_of_transactions().map_or(Ok(()), Err)
-    }
-
     pub(super) fn hold_reading(&self) -> Result<HeldReading> {
         let transactional = self.transactional.as_deref().ok_or_else(Error::not_transactional)?;
         self.ensure_usable()?;

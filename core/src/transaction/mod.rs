@@ -280,9 +280,12 @@ impl Map {
     /// no part of one is seen.
     ///
     /// Waits for a commit that is being applied. If a writer has crashed while it applied one, the
-    /// call completes it; that takes the permission to write. The length of the map does not
-    /// change: [`Map::refresh`] follows a file that has grown. A map for writing sees its own
-    /// changes as without the guard.
+    /// call completes it; that takes the permission to write.
+    ///
+    /// A map for reading gets the length that the last commit gave the file, as by
+    /// [`Map::refresh`], unless it was made with a length. So the call may move the map. Pointers
+    /// of [`Map::as_ptr`] remain valid, and show the file, up to the former length. A map for
+    /// writing keeps its length, and sees its own changes as without the guard.
     ///
     /// # Errors
     ///
@@ -293,12 +296,31 @@ impl Map {
     /// - [`Error::Os`], also if a signal has interrupted the wait (`Interrupted`);
     ///   [`Error::Format`] if the journal is damaged; [`Error::Unsupported`] if the map is not
     ///   transactional; [`Error::InDoubt`]; [`Error::Forked`].
+    /// - [`Error::Os`], [`Error::TooLong`] if the file has become longer, and there is not enough
+    ///   address space for it.
     ///
     /// # Examples
     ///
-    /// See [`Reading`].
+    /// ```
+    /// # if !cfg!(target_os = "linux") { return Ok(()); }
+    /// use safemap::{Access, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("table");
+    /// # std::fs::write(&path, "")?;
+    /// let table = Options::new().access(Access::Write).transactional(true).open(&path)?;
+    /// let reader = Options::new().transactional(true).open(&path)?;
+    /// table.append(b"a row\n")?;
+    /// table.commit()?;
+    /// let reading = reader.reading()?;
+    /// assert_eq!(reader.to_vec(..)?, b"a row\n");
+    /// drop(reading);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reading(&self) -> Result<Reading<'_>> {
-        Ok(Reading { map: self, _held: self.hold_reading()? })
+        let held = self.hold_reading()?;
+        self.follow_file("reading")?;
+        Ok(Reading { map: self, _held: held })
     }
 }
 
@@ -409,7 +431,8 @@ impl Map {
         matches!(self.end_of_transactions(), Some(Error::InDoubt))
     }
 
-    /// Like [`Map::begin_reading`], for at most the time `slice`. Returns `None` if it is over.
+    /// Returns what [`Map::reading`] holds. It may be dropped by any thread, and after the map.
+    /// Returns `None` if it would have to wait for longer than `slice`.
     pub fn begin_reading_within(
         &self,
         slice: Duration,
@@ -417,9 +440,9 @@ impl Map {
         self.hold_reading_within(slice)
     }
 
-    /// Returns what [`Map::reading`] holds. It may be dropped by any thread, and after the map.
-    pub fn begin_reading(&self) -> Result<impl Send + Sync + 'static> {
-        self.hold_reading()
+    /// Gives a map for reading the length of its file, as [`Map::reading`] does.
+    pub fn follow_commits(&self) -> Result<()> {
+        self.follow_file("reading")
     }
 
     /// Counts a buffer of the map's memory that code outside the library may write to. Waits for a

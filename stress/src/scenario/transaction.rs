@@ -148,7 +148,6 @@ fn read(stage: &Stage) -> Result<()> {
     while parent_id() == parent {
         let acknowledged: u64 = counts.load(ACKNOWLEDGED)?;
         let reading = map.reading()?;
-        map.refresh()?;
         let number = checked(&map)?;
         drop(reading);
         assert!(number >= acknowledged, "transaction {acknowledged} was lost: {number}");

@@ -4,13 +4,14 @@
 
 use std::{
     fs,
+    sync::Arc,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
 
 use super::{Folder, buffers::open};
-use crate::{Error, Map};
+use crate::{Error, Map, page_size, transaction::backend::steps};
 
 const THREADS: usize = 6;
 /// Each thread has a word in each of this many pages.
@@ -126,6 +127,46 @@ fn no_store_is_lost_beside_short_loans() {
     };
     let [a, b, c, ..] = CALLS;
     count(&folder, [a, b, c, lent, lent, lent], &map, |map| map.commit().unwrap());
+}
+
+/// The commit has copied pages, and is about to drop them.
+#[test]
+fn what_is_stored_while_a_commit_is_synced_is_kept_for_the_next_one() {
+    let folder = Folder::in_memory(&vec![0; 13 * page_size()]);
+    let map = Arc::new(open(&folder, 30 * page_size()));
+    let at = |page| page * page_size() + 9;
+    // A page that is dropped with those beside it, one that is dropped alone, and a new one.
+    for stored in [1, 12, 20] {
+        [0, 2, 12].into_iter().for_each(|page| map.set(stored as u8, at(page)).unwrap());
+        map.append(&vec![1; 3 * page_size()]).unwrap();
+        let other = Arc::clone(&map);
+        steps::interrupt_sync(move || other.set(200, at(stored)).unwrap());
+        map.commit().unwrap();
+        assert_eq!(map.changed().unwrap(), [at(stored)..at(stored) + 1]);
+        assert_ne!(fs::read(folder.data()).unwrap()[at(stored)], 200);
+        map.commit().unwrap();
+        assert_eq!(fs::read(folder.data()).unwrap()[at(stored)], 200);
+    }
+}
+
+#[test]
+fn a_buffer_is_not_exported_while_a_commit_copies_or_drops_pages() {
+    let folder = Folder::in_memory(&[0; 4096]);
+    let map = open(&folder, 0);
+    let (_, changes) = map.changes("commit").unwrap();
+    thread::scope(|scope| {
+        // Dropped before the threads are joined, also by a panic.
+        let closed = changes.close_gate("commit").unwrap();
+        let lent = scope.spawn(|| map.count_loan().unwrap());
+        let pointed = scope.spawn(|| {
+            let _ = map.as_mut_ptr();
+        });
+        thread::sleep(Duration::from_millis(50));
+        assert!(!lent.is_finished() && !pointed.is_finished() && !changes.is_exported());
+        drop(closed);
+    });
+    assert!(changes.is_exported());
+    map.end_loan();
 }
 
 #[test]

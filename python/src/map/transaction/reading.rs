@@ -66,5 +66,8 @@ fn begin(map: &Bound<'_, FileMap>) -> PyResult<Held> {
         })
     })?;
     // Without a timeout, the wait ends with a value or an exception.
-    held.ok_or_else(finalized)
+    let held = held.ok_or_else(finalized)?;
+    // Buffers keep their memory, because a map for reading that moves leaves it mapped.
+    base(map).change_len(py, |map, _| map.follow_commits())?;
+    Ok(held)
 }
