@@ -336,7 +336,7 @@ pub use stream::{LineCount, LineSearch};
 pub use sys::fault::fault_status;
 #[cfg(all(unix, feature = "python-internals"))]
 #[doc(hidden)]
-pub use transaction::open_hostile_journal;
+pub use transaction::{PATIENCE, open_hostile_journal};
 pub use transaction::{Reading, Transaction};
 pub use view::{ViewChunks, ViewIter};
 pub use word::{Integer, Word};

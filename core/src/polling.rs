@@ -32,6 +32,13 @@ impl Wait<'_> {
         Wait { until: None, ..self }
     }
 
+    /// The same, with an end that is not before this time is over.
+    #[cfg(unix)]
+    pub(crate) fn at_least(self, least: Duration) -> Self {
+        let end = Wait::within(least).until;
+        Wait { until: self.until.and_then(|until| Some(until.max(end?))), ..self }
+    }
+
     /// Calls `attempt` until it returns a value. Returns `None` if the call gives up before.
     pub(crate) fn poll<T, E>(
         &self,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{
+    opened::PATIENCE,
     state::{Changes, HeldReading, Transactional},
     writer::gave_up,
 };
@@ -37,8 +38,9 @@ impl Map {
     pub(super) fn hold_reading(&self) -> Result<HeldReading> {
         let transactional = self.transactional.as_deref().ok_or_else(Error::not_transactional)?;
         self.ensure_usable()?;
-        let (wait, patience) = (Wait::FOREVER, Wait::within(transactional.timeout).until);
-        let entered = transactional.opened.enter("reading", &wait, patience)?;
+        let patience = Wait::within(transactional.timeout);
+        let wait = patience.at_least(PATIENCE);
+        let entered = transactional.opened.enter("reading", &wait, patience.until)?;
         entered.ok_or_else(|| gave_up("reading", &wait))
     }
 

@@ -49,6 +49,9 @@ use std::{fmt, ops::Range};
 use crate::{Error, Map, Result, mode::Stores};
 #[cfg(all(unix, feature = "python-internals"))]
 pub use log::open_hostile_journal;
+#[cfg(all(unix, feature = "python-internals"))]
+#[doc(hidden)]
+pub use opened::PATIENCE;
 #[cfg(unix)]
 pub(crate) use opened::{Opened, Request};
 use state::HeldReading;
@@ -290,7 +293,8 @@ impl Map {
     /// # Errors
     ///
     /// - [`Error::HasWriter`] if a transaction is not complete and its writer stays open for longer
-    ///   than [`Options::timeout`](crate::Options::timeout).
+    ///   than [`Options::timeout`](crate::Options::timeout), or is in the middle of a commit for
+    ///   longer than that and 10 seconds: a commit waits for the storage device.
     /// - [`Error::Unrecovered`] if one is not complete, and this process may not write to the
     ///   file.
     /// - [`Error::Os`], also if a signal has interrupted the wait (`Interrupted`);

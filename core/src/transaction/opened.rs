@@ -1,6 +1,10 @@
 //! A data file that is opened for transactions: for one map, which commits or only reads.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     place::Place,
@@ -13,6 +17,10 @@ use crate::{
     sys::{self, BorrowedFile, PrivateFile, folder::Opening, fork, segment::Creation},
 };
 
+/// How long a call waits at least for a commit or a reading of another process. A commit waits for
+/// the storage device, and a process that is stopped in one would stop others for ever.
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
 const NO_NAME: &str = "the file has no name any more, so that no commit journal can be beside it";
 
 /// How a file is opened.
@@ -23,7 +31,8 @@ pub(crate) struct Request<'a> {
     pub(crate) creation: Creation,
     /// Whether a commit removes the bytes that the file has.
     pub(crate) truncate: bool,
-    /// How long it waits for another writer. Commits and readings are waited for without an end.
+    /// How long it waits for another writer. It waits for commits and readings at least for
+    /// [`PATIENCE`].
     pub(crate) wait: Wait<'a>,
 }
 
@@ -104,7 +113,7 @@ impl Opened {
         let copied = if is_overlay { place.open_data(call, Opening::Write).ok() } else { None };
         let data = copied.map_or_else(|| place.open_data(call, Opening::Read), Ok)?;
         let opened = Opened::new(call, place, Arc::new(data), None)?;
-        let wait = request.wait.without_end();
+        let wait = request.wait.at_least(PATIENCE);
         let entered = opened.enter(call, &wait, request.wait.until)?;
         entered.ok_or_else(|| gave_up(call, &wait))?;
         Ok(opened)

@@ -14,6 +14,7 @@ use super::{
     journal::{self, Journal},
     locks::WriterLock,
     log::{Change, Failure, Files, Identity, Log, NewLen, OpenError, Which},
+    opened::PATIENCE,
     place::Place,
     readings,
 };
@@ -72,7 +73,7 @@ impl Writer {
         let writer = Writer::begin(call, place, data, wait, lock)?;
         let writer = writer.ok_or_else(|| gave_up(call, wait))?;
         if truncate {
-            writer.truncate(call, &wait.without_end())?;
+            writer.truncate(call, &wait.at_least(PATIENCE))?;
         }
         Ok(writer)
     }
@@ -109,7 +110,7 @@ impl Writer {
         }
         let journal = journal::open_or_create(call, place, &attributes)?;
         // Without an old journal there is nothing to recover, and no reason to wait for readers.
-        let (is_locked, wait) = (journal.new.is_none(), wait.without_end());
+        let (is_locked, wait) = (journal.new.is_none(), wait.at_least(PATIENCE));
         if is_locked && !(lock.take_gate(call, &wait)? && lock.take_apply(call, &wait)?) {
             return Err(gave_up(call, &wait));
         }

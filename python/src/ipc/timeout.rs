@@ -46,6 +46,10 @@ impl Timeout {
         self.0.is_zero()
     }
 
+    pub(crate) fn at_least(self, least: Duration) -> Timeout {
+        Timeout(self.0.max(least))
+    }
+
     /// Returns the end of the wait; `None` if the clock does not have it.
     pub(crate) fn deadline(self) -> Option<Instant> {
         Instant::now().checked_add(self.0)

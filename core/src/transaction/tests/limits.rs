@@ -99,8 +99,8 @@ fn with_a_limit_of_100_kib() {
     assert!(bytes[..(100 << 10) - 1].iter().all(|&byte| byte == 0));
 }
 
-/// ext4 has files of up to 16 TiB less a block. A record of a longer one would be durable, and could
-/// never be applied.
+/// ext4 has files of up to 16 TiB less a block. A record of a longer one would be durable, and
+/// could never be applied.
 #[test]
 fn a_length_that_no_file_can_have_is_an_error_before_anything_is_written() {
     let folder = Folder::with(b"old");

@@ -16,7 +16,10 @@ use crate::{
     mode::LockKind,
     sys::{self, file_lock::FileLock},
     test_children::{FOLDER, child},
-    transaction::{locks::WriterLock, opened::Opened},
+    transaction::{
+        locks::WriterLock,
+        opened::{Opened, PATIENCE},
+    },
 };
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -43,6 +46,27 @@ fn a_second_writer_waits_for_its_timeout_and_gets_the_file_when_the_first_is_clo
     });
     assert_eq!(fs::read(folder.data()).unwrap(), b"Bytes");
     assert!(!folder.journal().exists());
+}
+
+#[test]
+fn a_commit_that_does_not_end_is_waited_for_with_an_end() {
+    let folder = Folder::with(b"bytes");
+    let (first, second) = (writer(&folder.data()).unwrap(), reader(&folder.data()).unwrap());
+    put(&first, b"B", 0).unwrap();
+    let commit = first.lock_for_commit("commit", &Wait::FOREVER).unwrap();
+    let start = Instant::now();
+    assert!(matches!(reader(&folder.data()), Err(Error::HasWriter { call: "open" })));
+    assert!(start.elapsed() >= PATIENCE);
+    drop(commit);
+    // The writer crashes beside a reading. Then the file has to be recovered.
+    let journal = fs::read(folder.journal()).unwrap();
+    first.close().unwrap();
+    let _reading = enter(&second).unwrap();
+    fs::write(folder.journal(), journal).unwrap();
+    thread::scope(|scope| {
+        let third = scope.spawn(|| writer(&folder.data()).err());
+        assert!(matches!(third.join().unwrap(), Some(Error::HasWriter { call: "open" })));
+    });
 }
 
 /// Has the file open for writing until its input ends.

@@ -3,11 +3,11 @@
 use std::{any::Any, time::Instant};
 
 use pyo3::{PyTraverseError, PyVisit, prelude::*};
-use safemap::Error;
+use safemap::{Error, PATIENCE};
 
 use super::super::{FileMap, base};
 use crate::{
-    error::finalized,
+    error::to_exception,
     ffi::Lock,
     ipc::timeout::{Timeout, in_slices},
 };
@@ -53,11 +53,12 @@ impl Reading {
 }
 
 /// Waits for a commit that is being applied, and while the writer of an incomplete one is open, as
-/// long as the map's timeout permits.
+/// long as the map's timeout permits; for a commit at least as the core does.
 fn begin(map: &Bound<'_, FileMap>) -> PyResult<Held> {
     let (py, timeout) = (map.py(), map.get().timeout);
     let deadline = timeout.and_then(Timeout::deadline);
-    let held = in_slices(py, None, |slice| {
+    let patience = timeout.map(|timeout| timeout.at_least(PATIENCE));
+    let held = in_slices(py, patience, |slice| {
         base(map).run_detached(py, |map| match map.begin_reading_within(slice) {
             Err(Error::HasWriter { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
                 Ok(None)
@@ -65,8 +66,7 @@ fn begin(map: &Bound<'_, FileMap>) -> PyResult<Held> {
             held => Ok(held?.map(|held| Box::new(held) as Held)),
         })
     })?;
-    // Without a timeout, the wait ends with a value or an exception.
-    let held = held.ok_or_else(finalized)?;
+    let held = held.ok_or_else(|| to_exception(Error::HasWriter { call: "reading" }))?;
     // Buffers keep their memory, because a map for reading that moves leaves it mapped.
     base(map).change_len(py, |map, _| map.follow_commits())?;
     Ok(held)
