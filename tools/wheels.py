@@ -9,7 +9,7 @@ import platform
 
 from tools import cross_toolchain, debian, debian_pythons, interpreters, package, python_tests
 from tools import rust, vendor, windows, windows_python, wine
-from tools.steps import flag
+from tools.steps import call, flag
 
 # The CPythons of a release: those that are wanted, and their builds without the GIL.
 VERSIONS = [*interpreters.WANTED, "3.14t", "3.15t"]
@@ -64,8 +64,22 @@ class Platform:
             return skip(steps, self, "Zig cannot be installed")
         made = cross_toolchain.Toolchain(self.target, linker=self.linker, zig=bool(self.tag))
         flags = [*env.get(FLAGS, "").split("\x1f"), *made.env["RUSTFLAGS"].split()]
+        flags += self.unwinder()
         env = {**made.env, **env, FLAGS: "\x1f".join(filter(None, flags))}
         return env if made.ready(steps) else None
+
+    def unwinder(self):
+        """The flags that have a wheel for glibc unwind its stacks by the library of the system.
+
+        Zig links another unwinder into the wheel. It cannot read what glibc passes to it when a
+        thread ends by `pthread_exit`, as daemon threads of CPython 3.11 to 3.13 do: the process
+        would be terminated.
+        """
+        if not self.tag or "gnu" not in self.target:
+            return []
+        compiler = "gcc" if self.is_native else self.target.replace("-unknown", "") + "-gcc"
+        found = call([compiler, "-print-file-name=libgcc_s.so.1"]).text.strip()
+        return ["-Clink-arg=" + found]
 
     def build(self, steps, folder, version, env):
         """Builds the wheel for a version of CPython; returns its path, or None."""
