@@ -31,11 +31,19 @@ globals()["__all__"] = _STANDARD_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from safemap import ipc as ipc
+    from safemap import numpy as numpy
     from safemap._line import Line as Line
 else:
 
     def __getattr__(name):
-        """Imports Line at its first use: namedtuple takes longer than the rest of the package."""
+        """Imports at the first use what not every program needs. For Line, namedtuple takes longer
+        than the rest of the package.
+        """
+        if name in ("ipc", "numpy"):
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
         if name != "Line":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from safemap._line import Line
