@@ -202,6 +202,13 @@ class _Mutex:
     locked, or a thread waits for it, close() of the map raises BufferError. If the object is
     deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
     An exception in the block is not a crash: later owners get no report.
+
+    Example::
+
+        mutex = safemap.ipc.Mutex(safemap.open("shared", "r+"), 0)
+        with mutex:  # waits for other processes
+            if mutex.owner_died:
+                repair()
     """
 
     def __new__(cls, map: mmap, offset: int) -> Self:
@@ -269,6 +276,13 @@ class _Channel:
     The file is never removed.
 
     At the end of a `with` statement the channel is closed, with its senders and receivers.
+
+    Example::
+
+        channel = safemap.ipc.Channel("work")  # a file, which each process opens
+        channel.sender().send(b"a message")  # in one process
+        for message in channel.receiver():  # in another one
+            handle(message)
     """
 
     def __new__(
@@ -481,6 +495,13 @@ class _Journal:
     power failure too.
 
     At the end of a `with` statement the journal is closed, with its writers and readers.
+
+    Example::
+
+        journal = safemap.ipc.Journal("events")
+        journal.writer().append(b"a record")  # in one process
+        for record in journal.reader():  # in another one
+            handle(record)
     """
 
     def __new__(
@@ -1037,6 +1058,13 @@ class Map(mmap):
 
         The threads that share the map share its block. The `with` statement raises ValueError in
         another block of the map, and if the map has changes that are not committed.
+
+        Example::
+
+            m = safemap.open("table", "r+", transactional=True)
+            with m.transaction():
+                m[0:8] = header
+                m.append(record)  # both are in the file, or none
         """
 
     def commit(self) -> None:

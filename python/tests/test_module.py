@@ -106,6 +106,10 @@ class Module(unittest.TestCase):
             if is_public and name not in safemap.__all__:
                 self.assertIn(":`{}`".format(name), safemap.__doc__)
 
+    def test_the_docstring_has_the_modules(self):
+        for name in ("safemap.ipc", "safemap.numpy"):
+            self.assertIn("``" + name + "``", safemap.__doc__)
+
     def test_modules_are_imported_at_their_first_use(self):
         code = """
             import sys
@@ -133,6 +137,11 @@ class Module(unittest.TestCase):
         """
         text = "safemap.numpy needs numpy: pip install safemap[numpy]\n"
         self.assertEqual(succeed(self, code), 2 * text)
+
+    def test_classes_with_many_methods_have_an_example(self):
+        ipc = safemap.ipc
+        for it in (ipc.Channel, ipc.Journal, ipc.Mutex, safemap.Map.transaction):
+            self.assertRegex(inspect.getdoc(it), r"(?m)^Example::\n\n    \w")
 
     def test_every_method_has_a_signature(self):
         for name, method in public(safemap.mmap).items():

@@ -34,6 +34,13 @@ use crate::{argument::Unsigned, error::closed, mmap::Mmap};
 /// deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
 /// An exception in the block is not a crash: later owners get no report.
 ///
+/// Example::
+///
+///     mutex = safemap.ipc.Mutex(safemap.open("shared", "r+"), 0)
+///     with mutex:  # waits for other processes
+///         if mutex.owner_died:
+///             repair()
+///
 /// Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset, a
 /// private or anonymous map, and where the system cannot say which processes exist, TypeError for a
 /// read-only map.

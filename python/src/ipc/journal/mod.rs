@@ -37,6 +37,13 @@ pub(crate) use writer::JournalWriter;
 ///
 /// At the end of a `with` statement the journal is closed, with its writers and readers.
 ///
+/// Example::
+///
+///     journal = safemap.ipc.Journal("events")
+///     journal.writer().append(b"a record")  # in one process
+///     for record in journal.reader():  # in another one
+///         handle(record)
+///
 /// Raises ValueError for a file that is not a journal, OSError from the system, and
 /// io.UnsupportedOperation on systems and file systems without journals.
 #[pyclass(frozen, weakref, module = "safemap.ipc")]
