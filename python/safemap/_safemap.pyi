@@ -1018,6 +1018,7 @@ class Map(mmap):
         drop_behind: int | None = None,
         transactional: bool = False,
         timeout: float | None = 0,
+        create: bool = False,
     ) -> Self:
         """Maps a file, as open() does."""
 

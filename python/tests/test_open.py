@@ -3,12 +3,22 @@
 import copy
 import io
 import os
+import pathlib
 import pickle
 import sys
 import unittest
 import warnings
 
-from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, open_files, succeed, unix_only
+from support import (
+    NO_TRUNCATION,
+    PAGE,
+    WINDOWS,
+    FileCase,
+    open_files,
+    run_threads,
+    succeed,
+    unix_only,
+)
 
 import safemap
 
@@ -61,14 +71,76 @@ class Modes(OpenCase):
         self.assertRaises(ValueError, m.write, b"abcd")
 
     def test_an_unknown_mode_is_a_value_error(self):
-        with self.assertRaisesRegex(ValueError, "r, r.*x"):
-            safemap.open(self.path(), "rb")
+        text = "mode must be r, .*; to create a file or keep the one that exists, use r.* with"
+        with self.assertRaisesRegex(ValueError, text):
+            safemap.open(self.path(), "a")
 
     def test_a_missing_file_is_an_error_with_its_name(self):
         for mode in ("r", "r+", "c"):
             with self.assertRaises(FileNotFoundError) as raised:
                 safemap.open(os.path.join(self.folder, "missing"), mode)
             self.assertTrue(raised.exception.filename.endswith("missing"))
+
+
+class Creating(OpenCase):
+    def test_a_missing_file_is_created_and_an_existing_one_kept(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, "r+", create=True) as m:
+            self.assertEqual((m.name, repr(m).split()[2], len(m)), (path, "mode='r+'", 0))
+            m.write(b"abc")
+        for name in (path, os.fsencode(path), pathlib.Path(path)):
+            with self.open(name, "r+", create=True) as m:
+                self.assertEqual((m.name, m[:]), (os.fspath(name), b"abc"))
+
+    def test_a_size_is_that_of_a_new_file_and_extends_an_old_one(self):
+        path = os.path.join(self.folder, "new")
+        for size in (3, 5, 4):
+            with self.open(path, "r+", size, create=True) as m:
+                self.assertEqual(m[:], bytes(size))
+        self.assertEqual(os.path.getsize(path), 5)
+
+    def test_as_io_open_does(self):
+        path = os.path.join(self.folder, "new")
+        self.open(path, "r+", create=True)
+        with open(os.path.join(self.folder, "other"), "w+b") as file:
+            self.assertEqual(os.stat(path).st_mode, os.fstat(file.fileno()).st_mode)
+        with self.assertRaises(OSError) as ours:
+            safemap.open(self.folder, "r+", create=True)
+        with self.assertRaises(OSError) as theirs:
+            open(self.folder, "a+b")
+        self.assertEqual(repr(ours.exception), repr(theirs.exception))
+        self.assertEqual(ours.exception.filename, theirs.exception.filename)
+
+    def test_a_created_map_is_pickled_without_creating_it_again(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, "r+", 3, create=True) as m:
+            pickled = pickle.dumps(m)
+        os.unlink(path)
+        self.assertRaises(FileNotFoundError, pickle.loads, pickled)
+
+    def test_it_is_for_one_mode_and_for_paths(self):
+        for mode in ("r", "w+", "x+", "c"):
+            with self.assertRaisesRegex(ValueError, r"create=True needs the mode r\+"):
+                safemap.open(os.path.join(self.folder, "new"), mode, create=True)
+        with open(self.path(b"abc"), "r+b") as file:
+            for it in (file, file.fileno()):
+                with self.assertRaisesRegex(ValueError, "create=True needs a path"):
+                    safemap.open(it, "r+", create=True)
+        self.assertEqual(os.listdir(self.folder), ["file"])
+
+    def test_processes_that_create_at_the_same_time_share_the_file(self):
+        code = """
+            import os, safemap, sys
+            folder, me = sys.argv[1], int(sys.argv[2])
+            for i in range(200):
+                m = safemap.open(os.path.join(folder, str(i)), "r+", 16, create=True)
+                m[me] = 1
+                m.close()
+        """
+        run_threads(lambda me: succeed(self, code, self.folder, str(me)), 0, 1, 2)
+        for i in range(200):
+            with open(os.path.join(self.folder, str(i)), "rb") as file:
+                self.assertEqual(file.read(), b"\1\1\1" + bytes(13))
 
 
 class Sizes(OpenCase):

@@ -8,7 +8,7 @@ import pickle
 import stat
 import unittest
 
-from support import CLOSED, PAGE, FileCase
+from support import CLOSED, PAGE, FileCase, run_threads, succeed
 from test_transactions import HAS_TRANSACTIONS, TransactionCase, content, journal
 
 import safemap
@@ -54,6 +54,38 @@ class Opening(TransactionCase):
             self.assertEqual(caught.exception.filename, path)
         with self.open(path, "w+") as m:
             self.assertEqual(m[:], b"")
+
+    def test_create(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, create=True) as m:
+            self.assertEqual((len(m), os.path.getsize(path)), (0, 0))
+            with m.transaction():
+                m.append(b"abc")
+        for size in (None, 3):
+            with self.open(path, "r+", size, create=True) as m:
+                self.assertEqual((m[:], content(path)), (b"abc", b"abc"))
+        with self.open(path, "r+", 5, create=True) as m:
+            self.assertEqual((m[:], content(path)), (b"abc\0\0", b"abc\0\0"))
+        os.unlink(path)
+        for mode in ("r", "w+", "x+", "c"):
+            self.assertRaises(ValueError, self.open, path, mode, create=True)
+        self.assertEqual(os.listdir(self.folder), [])
+        with self.open(path, "r+", 5, create=True) as m:
+            self.assertEqual((m[:], content(path)), (bytes(5), bytes(5)))
+
+    def test_processes_that_create_at_the_same_time_take_turns(self):
+        code = """
+            import os, safemap, sys
+            folder, me = sys.argv[1], int(sys.argv[2])
+            for i in range(40):
+                path = os.path.join(folder, str(i))
+                options = {"create": True, "transactional": True, "timeout": 60}
+                with safemap.open(path, "r+", 16, **options) as m, m.transaction():
+                    m[me] = 1 + sum(m[:])
+        """
+        run_threads(lambda me: succeed(self, code, self.folder, str(me)), 0, 1)
+        for i in range(40):
+            self.assertEqual(sorted(content(os.path.join(self.folder, str(i)))[:2]), [1, 2])
 
     def test_arguments_that_are_refused(self):
         path = self.path(bytes(2 * PAGE))
