@@ -92,8 +92,11 @@ class Opening(TransactionCase):
         refused = ({"offset": PAGE}, {"repair": True}, {"populate": True}, {"lock": True})
         for arguments in (*refused, {"mode": "c"}, {"drop_behind": 1 << 20}):
             with self.subTest(arguments):
+                (name,) = arguments
+                text = "Access::Copy" if name == "mode" else name + " cannot be used"
                 mode = arguments.pop("mode", "r+")
-                self.assertRaises(io.UnsupportedOperation, self.open, path, mode, **arguments)
+                with self.assertRaisesRegex(io.UnsupportedOperation, text):
+                    self.open(path, mode, **arguments)
         self.assertEqual(os.listdir(self.folder), ["file"])
         self.open(path).close()
 

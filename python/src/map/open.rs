@@ -83,6 +83,7 @@ impl FileMap {
             repair,
             allocate: allocate.0,
             advice,
+            populate: populate.0,
             lock: lock.0,
             drop_behind: drop_behind.map(|bytes| bytes.0),
             transactional,

@@ -107,6 +107,7 @@ pub(crate) struct Settings {
     pub(crate) repair: bool,
     pub(crate) allocate: bool,
     pub(crate) advice: Option<Advice>,
+    pub(crate) populate: bool,
     pub(crate) lock: bool,
     pub(crate) drop_behind: Option<usize>,
     pub(crate) transactional: bool,
@@ -127,6 +128,8 @@ impl Settings {
         if self.transactional {
             options.transactional(true).create(self.create || self.mode == Truncate);
             options.create_new(self.mode == CreateNew);
+            // Only to be refused: the caller populates in pieces.
+            options.populate(self.populate && self.mode.is_writable());
         }
         if let Some(advice) = self.advice {
             options.advise(advice);
