@@ -318,6 +318,23 @@ fn settings_that_do_not_apply_are_refused() {
 }
 
 #[test]
+fn pending_changes_and_blocks_say_what_to_do() {
+    let folder = Folder::with(&[0; 10]);
+    let map = folder.map();
+    map.set(1, 0).unwrap();
+    let text = map.resize(5).unwrap_err().to_string();
+    assert!(text.ends_with("commit or roll back first"), "{text}");
+    map.commit().unwrap();
+    let _block = map.transaction().unwrap();
+    for result in [map.commit(), map.rollback(), map.flush(), map.sync_all()] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.ends_with("is in a transaction, whose end commits or rolls back"), "{text}");
+    }
+    let text = map.resize(5).unwrap_err().to_string();
+    assert!(text.contains("is in a transaction, or"), "{text}");
+}
+
+#[test]
 fn other_maps_have_no_transactions() {
     let folder = Folder::with(&[0; 10]);
     let plain = Options::new().access(Access::Write).open(folder.path()).unwrap();
