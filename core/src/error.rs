@@ -438,7 +438,11 @@ impl fmt::Display for Error {
             }
             Error::Format { call, cause } => write!(f, "{call}: {cause}"),
             Error::Cut { offset } => {
-                write!(f, "no such record at {offset}, or a power failure has removed it")
+                write!(
+                    f,
+                    "no record at byte {offset} of the file: a power failure has removed it, or \
+                     the position is of another journal"
+                )
             }
             Error::Finished => f.write_str("the journal is finished"),
             Error::Disconnected { died: false } => {
