@@ -185,6 +185,7 @@ class Refused(TransactionCase):
         for name, call in calls.items():
             with self.subTest(name):
                 self.assertRaises(ValueError, call)
+        self.assertRaisesRegex(ValueError, "put the mutex into another file", Mutex, m, 0)
 
     def test_methods_of_transactions_on_other_maps(self):
         m = safemap.open(self.path(b"abc"), "r+")
