@@ -68,6 +68,8 @@ pub(crate) enum Hint {
     Length(u64),
     /// The resource limit that may be the cause.
     Limit(&'static str),
+    /// Another transactional map has the file open for writing.
+    Writer,
 }
 
 impl Hint {
@@ -134,6 +136,7 @@ impl Hint {
             }
             Hint::Length(len) => format!("{len} bytes do not fit into the address space"),
             Hint::Limit(limit) => format!("{limit} may be reached"),
+            Hint::Writer => "open(..., timeout=5.0) waits for it".into(),
         }
     }
 

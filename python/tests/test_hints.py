@@ -7,6 +7,7 @@ import socket
 import unittest
 
 from support import HERE, NO_RLIMIT, PAGE, PRIVATE, UNIT, WINDOWS, FileCase, succeed, unix_only
+from test_transactions import HAS_TRANSACTIONS
 
 import safemap
 
@@ -179,6 +180,14 @@ class Hints(FileCase):
     def test_Limit(self):
         # The program itself occupies more of the address space.
         self.assertIn("limit of", self.os_note(safemap.mmap, -1, (1 << 47) - (1 << 20), **PRIVATE))
+
+    @unittest.skipUnless(HAS_TRANSACTIONS, "this system has no transactional maps")
+    def test_Writer(self):
+        with safemap.open(self.path(b"abc"), "r+", transactional=True):
+            note = self.note(
+                TimeoutError, "open", safemap.open, self.latest, "r+", transactional=True
+            )
+        self.assertEqual(note, "open(..., timeout=5.0) waits for it")
 
 
 @unix_only(NO_RLIMIT)

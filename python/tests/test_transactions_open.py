@@ -116,6 +116,7 @@ class Opening(TransactionCase):
                 with self.assertRaises(TimeoutError) as caught:
                     self.open(self.latest, mode, timeout=timeout)
                 self.assertTrue(str(caught.exception).startswith(self.latest))
+                self.assertEqual(hasattr(caught.exception, "__notes__"), timeout == 0)
         self.assertEqual(self.latest_content(), b"abc")
         m.commit()
         self.open(self.latest, "r")
