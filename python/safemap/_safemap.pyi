@@ -1043,6 +1043,18 @@ class Map(mmap):
 
         Raises BufferError while a buffer of the memory exists. If `detach` is true, the map is
         closed nevertheless, and its memory is unmapped when the last buffer has been released.
+        Until then a transactional map keeps other maps from being opened for writing.
+        """
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the map. If the block ends with an exception, the map is closed as by
+        close(detach=True), and what prevents that is a note of the exception.
         """
 
     # Transactions, of maps that were opened with transactional=True. The methods raise

@@ -70,6 +70,8 @@ pub(crate) enum Hint {
     Limit(&'static str),
     /// Another transactional map has the file open for writing.
     Writer,
+    /// Buffers of a map that is to be closed.
+    Buffers,
 }
 
 impl Hint {
@@ -137,6 +139,9 @@ impl Hint {
             Hint::Length(len) => format!("{len} bytes do not fit into the address space"),
             Hint::Limit(limit) => format!("{limit} may be reached"),
             Hint::Writer => "open(..., timeout=5.0) waits for it".into(),
+            Hint::Buffers => "a memoryview or an array still uses the map: delete it (del a, \
+                 view.release()) before the end of the with block, or call close(detach=True)"
+                .into(),
         }
     }
 

@@ -189,6 +189,14 @@ class Hints(FileCase):
             )
         self.assertEqual(note, "open(..., timeout=5.0) waits for it")
 
+    def test_Buffers(self):
+        m = safemap.open(self.path(b"abc"))
+        self.addCleanup(m.close)
+        with memoryview(m):
+            for call in (m.close, lambda: m.__exit__(None, None, None)):
+                note = self.note(BufferError, "^cannot close exported pointers exist$", call)
+                self.assertIn("or call close(detach=True)", note)
+
 
 @unix_only(NO_RLIMIT)
 class Limits(FileCase):

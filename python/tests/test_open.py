@@ -2,6 +2,7 @@
 
 import copy
 import io
+import mmap as standard
 import os
 import pathlib
 import pickle
@@ -425,6 +426,36 @@ class Closing(OpenCase):
             self.assertEqual(m.exports, 2)
             self.assertRaises(BufferError, m.close)
         self.assertEqual(m.exports, 0)
+
+    def test_the_exception_of_a_block_is_not_hidden_by_a_view(self):
+        with self.assertRaises(KeyError) as caught, self.open(self.path(b"abc"), "r+") as m:
+            view = memoryview(m)
+            view[0] = ord("x")
+            raise KeyError
+        self.assertIsNone(caught.exception.__context__)
+        self.assertTrue(m.closed)
+        self.assertEqual((view.tobytes(), self.latest_content()), (b"xbc", b"xbc"))
+        view.release()
+
+    def test_a_view_at_the_end_of_a_block_is_a_buffer_error(self):
+        for cls in (safemap.Map, safemap.mmap):
+            m = self.map(b"abc") if cls is safemap.mmap else self.open(self.path(b"abc"))
+            view = memoryview(m)
+            self.assertRaises(BufferError, m.__exit__, None, None, None)
+            self.assertFalse(m.closed)
+            view.release()
+
+    def test_the_class_mmap_replaces_the_exception_as_the_standard_class_does(self):
+        fd = self.descriptor(b"abc")
+        for cls in (standard.mmap, safemap.mmap):
+            with self.assertRaises(BufferError) as caught, cls(fd, 0) as m:
+                view = memoryview(m)
+                raise KeyError
+            self.assertIs(type(caught.exception.__context__), KeyError)
+            self.assertFalse(hasattr(caught.exception, "__notes__"))
+            self.assertFalse(m.closed)
+            view.release()
+            m.close()
 
     def test_a_detached_map_is_unmapped_with_its_last_view(self):
         path, before = self.path(b"abc"), open_files()
