@@ -143,12 +143,15 @@ def main(words):
         prog="x.py", description=__doc__, epilog="Arguments after `--` go to cargo."
     )
     parser.set_defaults(rest=words[at + 1 :])
-    tools = parser.add_subparsers(metavar="TOOL", required=True)
+    tools = parser.add_subparsers(metavar="TOOL")
     for name, does, run, add_options in TOOLS:
         tool = tools.add_parser(name, help=does, description=does)
         tool.set_defaults(run=run)
         add_options(tool)
     options = parser.parse_args(words[:at])
+    if not words[:at]:
+        parser.print_help()
+        return 0
     steps = Steps()
     options.run(steps, options)
     return steps.close()

@@ -438,7 +438,11 @@ impl fmt::Display for Error {
             }
             Error::Format { call, cause } => write!(f, "{call}: {cause}"),
             Error::Cut { offset } => {
-                write!(f, "no such record at {offset}, or a power failure has removed it")
+                write!(
+                    f,
+                    "no record at byte {offset} of the file: a power failure has removed it, or \
+                     the position is of another journal"
+                )
             }
             Error::Finished => f.write_str("the journal is finished"),
             Error::Disconnected { died: false } => {
@@ -451,9 +455,15 @@ impl fmt::Display for Error {
             Error::InDoubt => {
                 f.write_str("it is not known whether a commit is durable: open the file again")
             }
-            Error::Pending { call } => {
-                write!(f, "{call}: the map has changes that are not committed, or is in a block")
+            // These calls fail in a block only.
+            Error::Pending { call: call @ ("commit" | "rollback" | "flush" | "sync_all") } => {
+                write!(f, "{call}: the map is in a transaction, whose end commits or rolls back")
             }
+            Error::Pending { call } => write!(
+                f,
+                "{call}: the map is in a transaction, or has changes that are not committed: \
+                 commit or roll back first"
+            ),
             Error::WouldDeadlock { call } => {
                 write!(f, "{call}: this thread is reading the file, and would wait for itself")
             }

@@ -110,6 +110,13 @@ fn the_texts_of_errors_end_without_a_full_stop() {
 }
 
 #[test]
+fn a_missing_record_names_its_byte_and_the_reasons() {
+    let text = Error::Cut { offset: 4096 }.to_string();
+    assert!(text.starts_with("no record at byte 4096 of the file: a power failure"), "{text}");
+    assert!(text.ends_with("of another journal"), "{text}");
+}
+
+#[test]
 fn the_errors_of_files_say_what_does_not_fit() {
     let (found, requested) = (4096, 8192);
     let cases = [

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use safemap::{Access, Advice, Error, Map, Options, Protection, Result, ipc::LockKind};
+use safemap::{Access, Advice, Error, HugePage, Map, Options, Protection, Result, ipc::LockKind};
 use safemap_testing::{PAGE, noise, succeeds_in_child};
 use tempfile::TempDir;
 
@@ -280,6 +280,8 @@ fn what_private_memory_cannot_do_is_refused() {
         .and_then(|word| word.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
         .map(drop));
     is(safemap::ipc::Mutex::new(&map, 64).map(drop));
+    let error = safemap::ipc::Mutex::new(&map, 64).unwrap_err().to_string();
+    assert!(error.ends_with("put the mutex into another file"), "{error}");
     #[cfg(target_os = "linux")]
     is(map.remap(5, true));
     is(map.try_lock_range(..5, LockKind::Exclusive).map(drop));
@@ -292,26 +294,48 @@ fn what_private_memory_cannot_do_is_refused() {
 #[test]
 fn settings_that_do_not_apply_are_refused() {
     let folder = Folder::with(&[0; 3 * PAGE]);
-    let is = |options: &mut Options| {
+    let is = |name: &str, options: &mut Options| {
         let result = options.open(folder.path());
-        assert!(matches!(result, Err(Error::Unsupported(_))), "{result:?}");
+        let Err(Error::Unsupported(reason)) = result else { panic!("{result:?}") };
+        assert!(reason.contains(name), "{reason}");
     };
-    is(writing().access(Access::Copy));
-    is(writing().offset(PAGE as u64));
-    is(writing().len(PAGE));
-    is(writing().repair(true));
-    is(writing().untracked(true));
-    is(writing().lock(true));
-    is(writing().populate(true));
-    is(writing().exact_flags(safemap::Flags::SHARED));
-    is(writing().sharing(safemap::Sharing::Private));
-    is(writing().protection(Protection::READ));
+    is("Access::Copy", writing().access(Access::Copy));
+    is("offset", writing().offset(PAGE as u64));
+    is("all of its file", writing().len(PAGE));
+    is("repair", writing().repair(true));
+    is("untracked", writing().untracked(true));
+    is("name", writing().name("a name"));
+    is("lock", writing().lock(true));
+    is("populate", writing().populate(true));
+    is("advise", writing().advise(Advice::Random));
+    is("drop_behind", writing().drop_behind(1 << 20));
+    is("huge_pages", writing().huge_pages(HugePage::Default));
+    is("exact_flags", writing().exact_flags(safemap::Flags::SHARED));
+    is("sharing", writing().sharing(safemap::Sharing::Private));
+    is("protection", writing().protection(Protection::READ));
     assert!(matches!(writing().len(5).anonymous(), Err(Error::Unsupported(_))));
     let beyond = writing().len(4 * PAGE).open(folder.path());
     assert!(matches!(beyond, Err(Error::BeyondFile { .. })), "{beyond:?}");
     let map = writing().len(4 * PAGE).extend(true).open(folder.path()).unwrap();
     assert_eq!(map.len(), 4 * PAGE);
     assert_eq!(folder.read().len(), 4 * PAGE);
+}
+
+#[test]
+fn pending_changes_and_blocks_say_what_to_do() {
+    let folder = Folder::with(&[0; 10]);
+    let map = folder.map();
+    map.set(1, 0).unwrap();
+    let text = map.resize(5).unwrap_err().to_string();
+    assert!(text.ends_with("commit or roll back first"), "{text}");
+    map.commit().unwrap();
+    let _block = map.transaction().unwrap();
+    for result in [map.commit(), map.rollback(), map.flush(), map.sync_all()] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.ends_with("is in a transaction, whose end commits or rolls back"), "{text}");
+    }
+    let text = map.resize(5).unwrap_err().to_string();
+    assert!(text.contains("is in a transaction, or"), "{text}");
 }
 
 #[test]

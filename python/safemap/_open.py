@@ -33,6 +33,7 @@ def open(
     drop_behind: int | None = None,
     transactional: bool = False,
     timeout: float | None = 0,
+    create: bool = False,
 ) -> Map:
     """Maps a file.
 
@@ -44,11 +45,14 @@ def open(
     mode  file                                map
     ====  ==================================  ==============================
     r     must exist                          read-only
-    r+    must exist                          writes change the file
+    r+    must exist, except with `create`    writes change the file
     w+    created, or truncated to length 0   writes change the file
     x+    created, FileExistsError if exists  writes change the file
     c     must exist                          writes change the memory only
     ====  ==================================  ==============================
+
+    With `create`, which is for the mode r+ and a path, the file is created if it does not exist,
+    and keeps its bytes if it does. Of several processes that do so at a time, one creates it.
 
     Without `size` the map extends from `offset`, which may be any byte of the file, to its end. In
     the modes r+, w+ and x+ it then grows as a file does: write() past the end and truncate() change
@@ -90,7 +94,13 @@ def open(
         drop_behind=drop_behind,
         transactional=transactional,
         timeout=timeout,
+        create=create,
     )
+
+
+def _open_or_create(path: str, flags: int) -> int:
+    """The `opener` of io.open for `create`."""
+    return os.open(path, flags | os.O_CREAT, 0o666)
 
 
 def _reopen(

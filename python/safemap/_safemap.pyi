@@ -202,6 +202,13 @@ class _Mutex:
     locked, or a thread waits for it, close() of the map raises BufferError. If the object is
     deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
     An exception in the block is not a crash: later owners get no report.
+
+    Example::
+
+        mutex = safemap.ipc.Mutex(safemap.open("shared", "r+"), 0)
+        with mutex:  # waits for other processes
+            if mutex.owner_died:
+                repair()
     """
 
     def __new__(cls, map: mmap, offset: int) -> Self:
@@ -269,6 +276,13 @@ class _Channel:
     The file is never removed.
 
     At the end of a `with` statement the channel is closed, with its senders and receivers.
+
+    Example::
+
+        channel = safemap.ipc.Channel("work")  # a file, which each process opens
+        channel.sender().send(b"a message")  # in one process
+        for message in channel.receiver():  # in another one
+            handle(message)
     """
 
     def __new__(
@@ -483,6 +497,13 @@ class _Journal:
     power failure too.
 
     At the end of a `with` statement the journal is closed, with its writers and readers.
+
+    Example::
+
+        journal = safemap.ipc.Journal("events")
+        journal.writer().append(b"a record")  # in one process
+        for record in journal.reader():  # in another one
+            handle(record)
     """
 
     def __new__(
@@ -999,6 +1020,7 @@ class Map(mmap):
         drop_behind: int | None = None,
         transactional: bool = False,
         timeout: float | None = 0,
+        create: bool = False,
     ) -> Self:
         """Maps a file, as open() does."""
 
@@ -1023,6 +1045,18 @@ class Map(mmap):
 
         Raises BufferError while a buffer of the memory exists. If `detach` is true, the map is
         closed nevertheless, and its memory is unmapped when the last buffer has been released.
+        Until then a transactional map keeps other maps from being opened for writing.
+        """
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Closes the map. If the block ends with an exception, the map is closed as by
+        close(detach=True), and what prevents that is a note of the exception.
         """
 
     # Transactions, of maps that were opened with transactional=True. The methods raise
@@ -1039,6 +1073,13 @@ class Map(mmap):
 
         The threads that share the map share its block. The `with` statement raises ValueError in
         another block of the map, and if the map has changes that are not committed.
+
+        Example::
+
+            m = safemap.open("table", "r+", transactional=True)
+            with m.transaction():
+                m[0:8] = header
+                m.append(record)  # both are in the file, or none
         """
 
     def commit(self) -> None:

@@ -68,6 +68,10 @@ pub(crate) enum Hint {
     Length(u64),
     /// The resource limit that may be the cause.
     Limit(&'static str),
+    /// Another transactional map has the file open for writing.
+    Writer,
+    /// Buffers of a map that is to be closed.
+    Buffers,
 }
 
 impl Hint {
@@ -134,6 +138,10 @@ impl Hint {
             }
             Hint::Length(len) => format!("{len} bytes do not fit into the address space"),
             Hint::Limit(limit) => format!("{limit} may be reached"),
+            Hint::Writer => "open(..., timeout=5.0) waits for it".into(),
+            Hint::Buffers => "a memoryview or an array still uses the map: delete it (del a, \
+                 view.release()) before the end of the with block, or call close(detach=True)"
+                .into(),
         }
     }
 

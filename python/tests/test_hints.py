@@ -7,6 +7,7 @@ import socket
 import unittest
 
 from support import HERE, NO_RLIMIT, PAGE, PRIVATE, UNIT, WINDOWS, FileCase, succeed, unix_only
+from test_transactions import HAS_TRANSACTIONS
 
 import safemap
 
@@ -179,6 +180,22 @@ class Hints(FileCase):
     def test_Limit(self):
         # The program itself occupies more of the address space.
         self.assertIn("limit of", self.os_note(safemap.mmap, -1, (1 << 47) - (1 << 20), **PRIVATE))
+
+    @unittest.skipUnless(HAS_TRANSACTIONS, "this system has no transactional maps")
+    def test_Writer(self):
+        with safemap.open(self.path(b"abc"), "r+", transactional=True):
+            note = self.note(
+                TimeoutError, "open", safemap.open, self.latest, "r+", transactional=True
+            )
+        self.assertEqual(note, "open(..., timeout=5.0) waits for it")
+
+    def test_Buffers(self):
+        m = safemap.open(self.path(b"abc"))
+        self.addCleanup(m.close)
+        with memoryview(m):
+            for call in (m.close, lambda: m.__exit__(None, None, None)):
+                note = self.note(BufferError, "^cannot close exported pointers exist$", call)
+                self.assertIn("or call close(detach=True)", note)
 
 
 @unix_only(NO_RLIMIT)

@@ -260,6 +260,11 @@ class Positions(JournalCase):
         for number in numbers:
             self.assertRaises(LookupError, self.journal.reader, at=number)
             self.assertRaises(LookupError, self.journal.reader, after=number)
+        for keyword in ("at", "after"):
+            with self.assertRaises(LookupError) as caught:
+                self.journal.reader(**{keyword: 12345})
+            text = "no record at position 12345: a power failure has removed it, or it is of "
+            self.assertEqual(str(caught.exception), text + "another journal")
         self.assertRaises(TypeError, self.journal.reader, at=float(first))
         self.assertRaises(TypeError, self.journal.reader, at=str(first))
 

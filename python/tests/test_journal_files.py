@@ -34,7 +34,7 @@ class Files(JournalCase):
                 self.assertEqual((journal.path, journal.mode), (path, mode))
                 self.assertEqual(journal.reader().read(), b"data")
         for mode in ("w", "", "rb", "a+"):
-            self.assertRaisesRegex(ValueError, "mode", Journal, path, mode)
+            self.assertRaisesRegex(ValueError, "must be r, r.*, a or x, not", Journal, path, mode)
         self.assertRaises(ValueError, Journal, path, allocate=-1)
 
     def test_a_journal_that_is_open_for_reading_has_no_writers(self):

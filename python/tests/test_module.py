@@ -10,6 +10,7 @@ import os
 import pickle
 import platform
 import sys
+import textwrap
 import unittest
 import weakref
 
@@ -104,6 +105,43 @@ class Module(unittest.TestCase):
             is_public = callable(value) and not name.startswith("_")
             if is_public and name not in safemap.__all__:
                 self.assertIn(":`{}`".format(name), safemap.__doc__)
+
+    def test_the_docstring_has_the_modules(self):
+        for name in ("safemap.ipc", "safemap.numpy"):
+            self.assertIn("``" + name + "``", safemap.__doc__)
+
+    def test_modules_are_imported_at_their_first_use(self):
+        code = """
+            import sys
+            import safemap
+            modules = {"safemap.ipc", "safemap.numpy", "numpy", "importlib", "collections"}
+            print(sorted(modules & sys.modules.keys() - before))
+            print(safemap.ipc.Mutex is safemap.ipc.Mutex, safemap.ipc is sys.modules["safemap.ipc"])
+            print("safemap.numpy" in sys.modules, hasattr(safemap, "numbers"))
+        """
+        before = "import sys\nbefore = set(sys.modules)\n"
+        self.assertEqual(
+            succeed(self, before + textwrap.dedent(code)), "[]\nTrue True\nFalse False\n"
+        )
+
+    def test_the_module_of_arrays_needs_numpy(self):
+        code = """
+            import sys
+            import safemap
+            sys.modules["numpy"] = None
+            for attempt in range(2):
+                try:
+                    safemap.numpy
+                except ImportError as error:
+                    print(error)
+        """
+        text = "safemap.numpy needs numpy: pip install safemap[numpy]\n"
+        self.assertEqual(succeed(self, code), 2 * text)
+
+    def test_classes_with_many_methods_have_an_example(self):
+        ipc = safemap.ipc
+        for it in (ipc.Channel, ipc.Journal, ipc.Mutex, safemap.Map.transaction):
+            self.assertRegex(inspect.getdoc(it), r"(?m)^Example::\n\n    \w")
 
     def test_every_method_has_a_signature(self):
         for name, method in public(safemap.mmap).items():

@@ -78,6 +78,25 @@ class Locks(FileCase):
             raise KeyError
         self.assertIsNone(self.mutex.holder)
 
+    def test_a_refused_offset_is_named(self):
+        size = len(self.m)
+        with self.assertRaises(ValueError) as caught:
+            Mutex(self.m, 4)
+        self.assertEqual(str(caught.exception), "Mutex: offset 4 is not a multiple of 8")
+        with self.assertRaises(IndexError) as caught:
+            Mutex(self.m, size - 8)
+        text = f"Mutex: range {size - 8}..{size + 8} out of bounds for a map of {size} bytes"
+        self.assertEqual(str(caught.exception), text)
+
+    def test_an_exception_is_not_hidden_by_a_locked_mutex(self):
+        with self.assertRaises(KeyError) as caught, self.m:
+            self.mutex.acquire()
+            raise KeyError
+        (note,) = caught.exception.__notes__
+        self.assertRegex(note, "^the map could not be closed: .* mutex .* locked")
+        self.assertFalse(self.m.closed)
+        self.mutex.release()
+
     def test_a_map_with_a_locked_mutex_cannot_be_closed(self):
         with self.mutex:
             for keywords in ({}, {"detach": True}):

@@ -2,13 +2,24 @@
 
 import copy
 import io
+import mmap as standard
 import os
+import pathlib
 import pickle
 import sys
 import unittest
 import warnings
 
-from support import NO_TRUNCATION, PAGE, WINDOWS, FileCase, open_files, succeed, unix_only
+from support import (
+    NO_TRUNCATION,
+    PAGE,
+    WINDOWS,
+    FileCase,
+    open_files,
+    run_threads,
+    succeed,
+    unix_only,
+)
 
 import safemap
 
@@ -61,14 +72,76 @@ class Modes(OpenCase):
         self.assertRaises(ValueError, m.write, b"abcd")
 
     def test_an_unknown_mode_is_a_value_error(self):
-        with self.assertRaisesRegex(ValueError, "r, r.*x"):
-            safemap.open(self.path(), "rb")
+        text = "mode must be r, .*; to create a file or keep the one that exists, use r.* with"
+        with self.assertRaisesRegex(ValueError, text):
+            safemap.open(self.path(), "a")
 
     def test_a_missing_file_is_an_error_with_its_name(self):
         for mode in ("r", "r+", "c"):
             with self.assertRaises(FileNotFoundError) as raised:
                 safemap.open(os.path.join(self.folder, "missing"), mode)
             self.assertTrue(raised.exception.filename.endswith("missing"))
+
+
+class Creating(OpenCase):
+    def test_a_missing_file_is_created_and_an_existing_one_kept(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, "r+", create=True) as m:
+            self.assertEqual((m.name, repr(m).split()[2], len(m)), (path, "mode='r+'", 0))
+            m.write(b"abc")
+        for name in (path, os.fsencode(path), pathlib.Path(path)):
+            with self.open(name, "r+", create=True) as m:
+                self.assertEqual((m.name, m[:]), (os.fspath(name), b"abc"))
+
+    def test_a_size_is_that_of_a_new_file_and_extends_an_old_one(self):
+        path = os.path.join(self.folder, "new")
+        for size in (3, 5, 4):
+            with self.open(path, "r+", size, create=True) as m:
+                self.assertEqual(m[:], bytes(size))
+        self.assertEqual(os.path.getsize(path), 5)
+
+    def test_as_io_open_does(self):
+        path = os.path.join(self.folder, "new")
+        self.open(path, "r+", create=True)
+        with open(os.path.join(self.folder, "other"), "w+b") as file:
+            self.assertEqual(os.stat(path).st_mode, os.fstat(file.fileno()).st_mode)
+        with self.assertRaises(OSError) as ours:
+            safemap.open(self.folder, "r+", create=True)
+        with self.assertRaises(OSError) as theirs:
+            open(self.folder, "a+b")
+        self.assertEqual(repr(ours.exception), repr(theirs.exception))
+        self.assertEqual(ours.exception.filename, theirs.exception.filename)
+
+    def test_a_created_map_is_pickled_without_creating_it_again(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, "r+", 3, create=True) as m:
+            pickled = pickle.dumps(m)
+        os.unlink(path)
+        self.assertRaises(FileNotFoundError, pickle.loads, pickled)
+
+    def test_it_is_for_one_mode_and_for_paths(self):
+        for mode in ("r", "w+", "x+", "c"):
+            with self.assertRaisesRegex(ValueError, r"create=True needs the mode r\+"):
+                safemap.open(os.path.join(self.folder, "new"), mode, create=True)
+        with open(self.path(b"abc"), "r+b") as file:
+            for it in (file, file.fileno()):
+                with self.assertRaisesRegex(ValueError, "create=True needs a path"):
+                    safemap.open(it, "r+", create=True)
+        self.assertEqual(os.listdir(self.folder), ["file"])
+
+    def test_processes_that_create_at_the_same_time_share_the_file(self):
+        code = """
+            import os, safemap, sys
+            folder, me = sys.argv[1], int(sys.argv[2])
+            for i in range(200):
+                m = safemap.open(os.path.join(folder, str(i)), "r+", 16, create=True)
+                m[me] = 1
+                m.close()
+        """
+        run_threads(lambda me: succeed(self, code, self.folder, str(me)), 0, 1, 2)
+        for i in range(200):
+            with open(os.path.join(self.folder, str(i)), "rb") as file:
+                self.assertEqual(file.read(), b"\1\1\1" + bytes(13))
 
 
 class Sizes(OpenCase):
@@ -353,6 +426,36 @@ class Closing(OpenCase):
             self.assertEqual(m.exports, 2)
             self.assertRaises(BufferError, m.close)
         self.assertEqual(m.exports, 0)
+
+    def test_the_exception_of_a_block_is_not_hidden_by_a_view(self):
+        with self.assertRaises(KeyError) as caught, self.open(self.path(b"abc"), "r+") as m:
+            view = memoryview(m)
+            view[0] = ord("x")
+            raise KeyError
+        self.assertIsNone(caught.exception.__context__)
+        self.assertTrue(m.closed)
+        self.assertEqual((view.tobytes(), self.latest_content()), (b"xbc", b"xbc"))
+        view.release()
+
+    def test_a_view_at_the_end_of_a_block_is_a_buffer_error(self):
+        for cls in (safemap.Map, safemap.mmap):
+            m = self.map(b"abc") if cls is safemap.mmap else self.open(self.path(b"abc"))
+            view = memoryview(m)
+            self.assertRaises(BufferError, m.__exit__, None, None, None)
+            self.assertFalse(m.closed)
+            view.release()
+
+    def test_the_class_mmap_replaces_the_exception_as_the_standard_class_does(self):
+        fd = self.descriptor(b"abc")
+        for cls in (standard.mmap, safemap.mmap):
+            with self.assertRaises(BufferError) as caught, cls(fd, 0) as m:
+                view = memoryview(m)
+                raise KeyError
+            self.assertIs(type(caught.exception.__context__), KeyError)
+            self.assertFalse(hasattr(caught.exception, "__notes__"))
+            self.assertFalse(m.closed)
+            view.release()
+            m.close()
 
     def test_a_detached_map_is_unmapped_with_its_last_view(self):
         path, before = self.path(b"abc"), open_files()

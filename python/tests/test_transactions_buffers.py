@@ -91,6 +91,16 @@ class Views(TransactionCase):
         view.release()
         self.assertEqual(self.open(self.latest)[0], 0)
 
+    def test_a_view_does_not_hide_the_exception_of_a_block(self):
+        with self.assertRaises(KeyError) as caught, self.open() as m, m.transaction():
+            view = memoryview(m)
+            view[0] = 1
+            raise KeyError
+        self.assertIsNone(caught.exception.__context__)
+        self.assertTrue(m.closed)
+        view.release()
+        self.assertEqual(self.open(self.latest)[0], 0)
+
     def test_a_buffer_that_is_refused_is_not_counted(self):
         m = self.open(self.path(bytes(9)), "r")
         with open(__file__, "rb") as file:

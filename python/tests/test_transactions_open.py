@@ -8,7 +8,7 @@ import pickle
 import stat
 import unittest
 
-from support import CLOSED, PAGE, FileCase
+from support import CLOSED, PAGE, FileCase, run_threads, succeed
 from test_transactions import HAS_TRANSACTIONS, TransactionCase, content, journal
 
 import safemap
@@ -55,13 +55,48 @@ class Opening(TransactionCase):
         with self.open(path, "w+") as m:
             self.assertEqual(m[:], b"")
 
+    def test_create(self):
+        path = os.path.join(self.folder, "new")
+        with self.open(path, create=True) as m:
+            self.assertEqual((len(m), os.path.getsize(path)), (0, 0))
+            with m.transaction():
+                m.append(b"abc")
+        for size in (None, 3):
+            with self.open(path, "r+", size, create=True) as m:
+                self.assertEqual((m[:], content(path)), (b"abc", b"abc"))
+        with self.open(path, "r+", 5, create=True) as m:
+            self.assertEqual((m[:], content(path)), (b"abc\0\0", b"abc\0\0"))
+        os.unlink(path)
+        for mode in ("r", "w+", "x+", "c"):
+            self.assertRaises(ValueError, self.open, path, mode, create=True)
+        self.assertEqual(os.listdir(self.folder), [])
+        with self.open(path, "r+", 5, create=True) as m:
+            self.assertEqual((m[:], content(path)), (bytes(5), bytes(5)))
+
+    def test_processes_that_create_at_the_same_time_take_turns(self):
+        code = """
+            import os, safemap, sys
+            folder, me = sys.argv[1], int(sys.argv[2])
+            for i in range(40):
+                path = os.path.join(folder, str(i))
+                options = {"create": True, "transactional": True, "timeout": 60}
+                with safemap.open(path, "r+", 16, **options) as m, m.transaction():
+                    m[me] = 1 + sum(m[:])
+        """
+        run_threads(lambda me: succeed(self, code, self.folder, str(me)), 0, 1)
+        for i in range(40):
+            self.assertEqual(sorted(content(os.path.join(self.folder, str(i)))[:2]), [1, 2])
+
     def test_arguments_that_are_refused(self):
         path = self.path(bytes(2 * PAGE))
         refused = ({"offset": PAGE}, {"repair": True}, {"populate": True}, {"lock": True})
         for arguments in (*refused, {"mode": "c"}, {"drop_behind": 1 << 20}):
             with self.subTest(arguments):
+                (name,) = arguments
+                text = "Access::Copy" if name == "mode" else name + " cannot be used"
                 mode = arguments.pop("mode", "r+")
-                self.assertRaises(io.UnsupportedOperation, self.open, path, mode, **arguments)
+                with self.assertRaisesRegex(io.UnsupportedOperation, text):
+                    self.open(path, mode, **arguments)
         self.assertEqual(os.listdir(self.folder), ["file"])
         self.open(path).close()
 
@@ -81,6 +116,7 @@ class Opening(TransactionCase):
                 with self.assertRaises(TimeoutError) as caught:
                     self.open(self.latest, mode, timeout=timeout)
                 self.assertTrue(str(caught.exception).startswith(self.latest))
+                self.assertEqual(hasattr(caught.exception, "__notes__"), timeout == 0)
         self.assertEqual(self.latest_content(), b"abc")
         m.commit()
         self.open(self.latest, "r")
@@ -150,6 +186,7 @@ class Refused(TransactionCase):
         for name, call in calls.items():
             with self.subTest(name):
                 self.assertRaises(ValueError, call)
+        self.assertRaisesRegex(ValueError, "put the mutex into another file", Mutex, m, 0)
 
     def test_methods_of_transactions_on_other_maps(self):
         m = safemap.open(self.path(b"abc"), "r+")

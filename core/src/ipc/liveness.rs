@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Map, Result,
-    mode::Sharing,
+    mode::{Sharing, Stores},
     sys::{
         self, BorrowedFile,
         token::{self, Token},
@@ -177,6 +177,12 @@ fn shared_file<'map>(call: &'static str, map: &'map Map) -> Result<BorrowedFile<
     ensure_system_has_locks()?;
     if map.is_anonymous() {
         return Err(Error::Unsupported("anonymous memory has no file to lock"));
+    }
+    if map.stores == Stores::Noted {
+        return Err(Error::Unsupported(
+            "a private map shares nothing that could be locked; a transactional map is private: \
+             put the mutex into another file",
+        ));
     }
     if map.sharing() == Sharing::Private {
         return Err(Error::Unsupported("a private map shares nothing that could be locked"));

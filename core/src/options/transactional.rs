@@ -138,20 +138,46 @@ impl Options {
     }
 
     fn ensure_transactions_apply(&self) -> Result<()> {
-        let is_private = self.exact_flags.is_some()
-            || self.flags != Flags::default()
-            || self.huge_pages.is_some()
-            || self.sharing.is_some()
-            || self.protection.is_some();
-        let prepares = self.lock || self.populate || self.advice.is_some() || self.repair;
-        let is_part = self.offset > 0 || self.drop_behind.is_some();
-        if self.access == Some(Access::Copy) || self.untracked || self.name.is_some() {
-            Err(Error::Unsupported("a transactional map is one of a file, with its descriptor"))
-        } else if self.writes() && (is_private || prepares || is_part) {
-            Err(Error::Unsupported("a setting does not apply to a transactional map for writing"))
-        } else {
-            Ok(())
+        let unfit = self.unfit().into_iter().chain(self.unfit_for_writing());
+        match unfit.into_iter().find(|(is_set, _)| *is_set) {
+            Some((_, reason)) => Err(Error::Unsupported(reason)),
+            None => Ok(()),
         }
+    }
+
+    /// The settings that no transactional map can have: whether they are set, and the reason.
+    fn unfit(&self) -> [(bool, &'static str); 3] {
+        [
+            (self.access == Some(Access::Copy), "a transactional map cannot have Access::Copy"),
+            (self.untracked, "a transactional map cannot be untracked: it keeps its file"),
+            (self.name.is_some(), "a transactional map is one of a file, and cannot have a name"),
+        ]
+    }
+
+    /// Those that no transactional map for writing can have.
+    fn unfit_for_writing(&self) -> impl Iterator<Item = (bool, &'static str)> {
+        macro_rules! unfit {
+            ($($setting:literal: $is_set:expr,)+) => {
+                [$(($is_set, concat!(
+                    $setting, " cannot be used with a transactional map for writing"
+                ))),+]
+            };
+        }
+        let all = unfit! {
+            "offset": self.offset > 0,
+            "repair": self.repair,
+            "populate": self.populate,
+            "lock": self.lock,
+            "advise": self.advice.is_some(),
+            "drop_behind": self.drop_behind.is_some(),
+            "sharing": self.sharing.is_some(),
+            "protection": self.protection.is_some(),
+            "huge_pages": self.huge_pages.is_some(),
+            "flags": self.flags != Flags::default(),
+            "exact_flags": self.exact_flags.is_some(),
+        };
+        let writes = self.writes();
+        all.into_iter().filter(move |_| writes)
     }
 
     fn map_opened(&self, opened: Opened) -> Result<Map> {

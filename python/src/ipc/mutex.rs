@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use pyo3::{PyTraverseError, PyVisit, exceptions::PyRuntimeError, prelude::*};
+use pyo3::{
+    PyTraverseError, PyVisit,
+    exceptions::{PyIndexError, PyRuntimeError, PyValueError},
+    prelude::*,
+};
 use safemap::{Error, Map, forks, ipc};
 
 use super::{
@@ -34,6 +38,13 @@ use crate::{argument::Unsigned, error::closed, mmap::Mmap};
 /// deleted while it is locked, the mutex stays locked until the map is closed or the process ends.
 /// An exception in the block is not a crash: later owners get no report.
 ///
+/// Example::
+///
+///     mutex = safemap.ipc.Mutex(safemap.open("shared", "r+"), 0)
+///     with mutex:  # waits for other processes
+///         if mutex.owner_died:
+///             repair()
+///
 /// Raises IndexError if the bytes do not lie in the map, ValueError for a misaligned offset, a
 /// private or anonymous map, and where the system cannot say which processes exist, TypeError for a
 /// read-only map.
@@ -54,7 +65,7 @@ impl Mutex {
     fn new(map: &Bound<'_, Mmap>, offset: Unsigned) -> PyResult<Mutex> {
         let Unsigned(offset) = offset;
         let join = |map: &Map| ipc::Mutex::new(map, offset).map(drop);
-        map.get().map.with(map.py(), join, word_error)?;
+        map.get().map.with(map.py(), join, refusal)?;
         Ok(Mutex {
             map: map.clone().unbind(),
             offset,
@@ -190,6 +201,17 @@ impl Drop for Mutex {
         if self.take().is_some() {
             self.map.get().mutexes.sub();
         }
+    }
+}
+
+/// Converts an error of the constructor. It has the numbers.
+#[cold]
+fn refusal(error: Error) -> PyErr {
+    let text = error.to_string().replacen("Mutex::new", "Mutex", 1);
+    match error {
+        Error::OutOfBounds { .. } => PyIndexError::new_err(text),
+        Error::Unaligned { .. } => PyValueError::new_err(text),
+        error => word_error(error),
     }
 }
 

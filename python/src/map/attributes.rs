@@ -1,10 +1,16 @@
 //! Attributes, and the text that describes a map.
 
-use pyo3::{exceptions::PyValueError, prelude::*};
+use pyo3::{
+    exceptions::{PyBufferError, PyValueError},
+    prelude::*,
+};
 use safemap::Map;
 
 use super::{FileMap, base};
-use crate::{argument::Truth, error::created};
+use crate::{
+    argument::Truth,
+    error::{Hint, created},
+};
 
 #[pymethods]
 impl FileMap {
@@ -36,14 +42,38 @@ impl FileMap {
     ///
     /// While a buffer of the memory exists, BufferError is raised. If `detach` is true, the map is
     /// closed nevertheless, and its memory is unmapped when the last buffer has been released.
+    /// Until then a transactional map keeps other maps from being opened for writing.
     #[pyo3(
         signature = (*, detach = Truth(false)),
         text_signature = "($self, *, detach=False)"
     )]
     fn close(slf: &Bound<'_, Self>, detach: Truth) -> PyResult<()> {
         base(slf).ensure_unlocked()?;
-        let map = &base(slf).map;
-        if detach.0 { map.detach(slf.py()) } else { map.close(slf.py()) }
+        match detach.0 {
+            true => base(slf).map.detach(slf.py()),
+            false => close(slf),
+        }
+    }
+
+    /// Closes the map. If the block ends with an exception, the map is closed as by
+    /// close(detach=True), and what prevents that is a note of the exception.
+    #[pyo3(signature = (exc_type, exc_value, traceback, /))]
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (_, has_failed) = (traceback, !exc_type.is_none());
+        match Self::close(slf, Truth(has_failed)) {
+            Err(error) if has_failed => {
+                let text = format!("the map could not be closed: {}", created(slf.py(), error));
+                // What refuses the note is less useful than the exception.
+                let _ = exc_value.call_method1("add_note", (text,));
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Returns name, mode, length, position and defects. Asks the system for the file's length.
@@ -63,6 +93,15 @@ impl FileMap {
             Err(error) => return Err(error),
         })
     }
+}
+
+/// Closes a map without buffers.
+fn close(map: &Bound<'_, FileMap>) -> PyResult<()> {
+    let py = map.py();
+    base(map).map.close(py).map_err(|error| match error.is_instance_of::<PyBufferError>(py) {
+        true => Hint::Buffers.add_to(py, error),
+        false => error,
+    })
 }
 
 fn defects(map: &Map) -> String {

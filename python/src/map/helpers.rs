@@ -9,6 +9,7 @@ pub(super) struct Helper {
     value: PyOnceLock<Py<PyAny>>,
 }
 
+pub(super) static OPEN_OR_CREATE: Helper = Helper::new("safemap._open", "_open_or_create");
 pub(super) static REOPEN: Helper = Helper::new("safemap._open", "_reopen");
 pub(super) static STREAM: Helper = Helper::new("safemap._stream", "MapIO");
 pub(super) static WINDOWS: Helper = Helper::new("safemap._windows", "windows");

@@ -34,10 +34,11 @@ impl FileMap {
         signature = (file, mode = "r", size = None, *, offset = Unsigned(0), reserve = Unsigned(0),
                      repair = Truth(false), allocate = Truth(false), advise = None,
                      populate = Truth(false), lock = Truth(false), drop_behind = None,
-                     transactional = Truth(false), timeout = Some(Timeout::ZERO)),
+                     transactional = Truth(false), timeout = Some(Timeout::ZERO),
+                     create = Truth(false)),
         text_signature = "(file, mode='r', size=None, *, offset=0, reserve=0, repair=False, \
                           allocate=False, advise=None, populate=False, lock=False, \
-                          drop_behind=None, transactional=False, timeout=0)"
+                          drop_behind=None, transactional=False, timeout=0, create=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the signature of Python's function")]
     #[classmethod]
@@ -56,12 +57,18 @@ impl FileMap {
         drop_behind: Option<Unsigned>,
         transactional: Truth,
         timeout: Option<Timeout>,
+        create: Truth,
     ) -> PyResult<Bound<'py, PyAny>> {
         let class = ClassOf::<FileMap>::new(class)?;
         helpers::get_all(class.py())?;
         let (mode, transactional) = (Mode::parse(mode)?, transactional.0);
         if !transactional && timeout.is_none_or(|timeout| !timeout.is_zero()) {
             return Err(value_error("timeout needs transactional=True"));
+        }
+        if create.0 && mode != Mode::Update {
+            return Err(value_error(
+                "create=True needs the mode r+: w+ and x+ create the file, r and c do not",
+            ));
         }
         let repair = repair.0 || damage::repairs_files() && !transactional;
         // A file that was just emptied has no bytes that a length of 0 could exclude.
@@ -76,9 +83,11 @@ impl FileMap {
             repair,
             allocate: allocate.0,
             advice,
+            populate: populate.0,
             lock: lock.0,
             drop_behind: drop_behind.map(|bytes| bytes.0),
             transactional,
+            create: create.0,
         };
         let object = match transactional {
             true => transaction::open(&class, file, &settings, timeout)?,
@@ -163,25 +172,28 @@ impl<'py> File<'py> {
         file: &Bound<'py, PyAny>,
         settings: &Settings,
     ) -> PyResult<Bound<'py, FileMap>> {
-        let file = File::open(file, settings.mode)?;
+        let file = File::open(file, settings)?;
         let made = file.map(settings);
         file.close()?;
         class.create(made?)
     }
 
     /// Opens a path as `io.open` does, or prepares the file of the caller.
-    fn open(file: &Bound<'py, PyAny>, mode: Mode) -> PyResult<File<'py>> {
+    fn open(file: &Bound<'py, PyAny>, settings: &Settings) -> PyResult<File<'py>> {
         if file.is_instance_of::<PyInt>() {
             let fileno = int(file)?;
-            return File { name: file.clone(), fileno, opened: None }.prepared(mode);
+            return File { name: file.clone(), fileno, opened: None }.prepared(settings);
         }
         if file.hasattr("fileno")? {
-            return File::of_object(file)?.prepared(mode);
+            return File::of_object(file)?.prepared(settings);
         }
         let keywords = PyDict::new(file.py());
         keywords.set_item("buffering", 0)?;
+        if settings.create {
+            keywords.set_item("opener", helpers::OPEN_OR_CREATE.get(file.py())?)?;
+        }
         let io = file.py().import("io")?;
-        let opened = io.call_method("open", (file, mode.of_file()), Some(&keywords))?;
+        let opened = io.call_method("open", (file, settings.mode.of_file()), Some(&keywords))?;
         let fileno = opened.call_method0("fileno")?.extract()?;
         Ok(File { name: opened.getattr("name")?, fileno, opened: Some(opened) })
     }
@@ -201,8 +213,9 @@ impl<'py> File<'py> {
     }
 
     /// Does with the caller's file what `io.open` does with a path.
-    fn prepared(self, mode: Mode) -> PyResult<File<'py>> {
-        match mode {
+    fn prepared(self, settings: &Settings) -> PyResult<File<'py>> {
+        match settings.mode {
+            _ if settings.create => Err(PyValueError::new_err("create=True needs a path")),
             Mode::CreateNew => Err(PyValueError::new_err("mode x+ needs a path")),
             Mode::Truncate => {
                 self.name.py().import("os")?.call_method1("ftruncate", (self.fileno, 0))?;

@@ -34,8 +34,12 @@ const MODES: [(Mode, &str, &str); 5] = [
 impl Mode {
     pub(crate) fn parse(name: &str) -> PyResult<Mode> {
         let found = MODES.iter().find(|mode| mode.1 == name);
-        let unknown =
-            || PyValueError::new_err(format!("mode must be r, r+, w+, x+ or c, not {name:?}"));
+        let unknown = || {
+            PyValueError::new_err(format!(
+                "mode must be r, r+, w+, x+ or c, not {name:?}; to create a file or keep the one \
+                 that exists, use r+ with create=True"
+            ))
+        };
         found.map(|mode| mode.0).ok_or_else(unknown)
     }
 
@@ -103,9 +107,12 @@ pub(crate) struct Settings {
     pub(crate) repair: bool,
     pub(crate) allocate: bool,
     pub(crate) advice: Option<Advice>,
+    pub(crate) populate: bool,
     pub(crate) lock: bool,
     pub(crate) drop_behind: Option<usize>,
     pub(crate) transactional: bool,
+    /// Whether the file is created if it does not exist.
+    pub(crate) create: bool,
 }
 
 impl Settings {
@@ -119,8 +126,10 @@ impl Settings {
             options.len(size);
         }
         if self.transactional {
-            options.transactional(true).create(self.mode == Truncate);
+            options.transactional(true).create(self.create || self.mode == Truncate);
             options.create_new(self.mode == CreateNew);
+            // Only to be refused: the caller populates in pieces.
+            options.populate(self.populate && self.mode.is_writable());
         }
         if let Some(advice) = self.advice {
             options.advise(advice);

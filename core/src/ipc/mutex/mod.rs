@@ -116,7 +116,12 @@ impl<'a> Mutex<'a> {
     /// See [`Mutex`].
     pub fn new(map: &'a Map, at: usize) -> Result<Mutex<'a>> {
         map.span_at("Mutex::new", at, SIZE)?;
-        map.atomic::<u64>(at)?;
+        map.atomic::<u64>(at).map_err(|error| match error {
+            Error::Unaligned { offset, multiple, .. } => {
+                Error::Unaligned { call: "Mutex::new", offset, multiple }
+            }
+            error => error,
+        })?;
         if map.access() == Access::Read {
             return Err(Error::ReadOnly { call: "Mutex::new" });
         }

@@ -35,6 +35,13 @@ pub(crate) use sender::Sender;
 ///
 /// At the end of a `with` statement the channel is closed, with its senders and receivers.
 ///
+/// Example::
+///
+///     channel = safemap.ipc.Channel("work")  # a file, which each process opens
+///     channel.sender().send(b"a message")  # in one process
+///     for message in channel.receiver():  # in another one
+///         handle(message)
+///
 /// Raises ValueError for a file that is not such a channel, OSError from the system,
 /// io.UnsupportedOperation on systems and file systems without channels.
 #[pyclass(frozen, weakref, module = "safemap.ipc")]

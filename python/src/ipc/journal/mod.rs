@@ -9,11 +9,14 @@ mod writer;
 use std::sync::Arc;
 
 use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
+    exceptions::{PyLookupError, PyTypeError, PyValueError},
     prelude::*,
     types::PyString,
 };
-use safemap::ipc::{self, ReadFrom};
+use safemap::{
+    Error,
+    ipc::{self, ReadFrom},
+};
 
 use super::pool::{Handle, Pool, Pools};
 use crate::{error::finalized, ffi::Lock};
@@ -36,6 +39,13 @@ pub(crate) use writer::JournalWriter;
 /// power failure too.
 ///
 /// At the end of a `with` statement the journal is closed, with its writers and readers.
+///
+/// Example::
+///
+///     journal = safemap.ipc.Journal("events")
+///     journal.writer().append(b"a record")  # in one process
+///     for record in journal.reader():  # in another one
+///         handle(record)
 ///
 /// Raises ValueError for a file that is not a journal, OSError from the system, and
 /// io.UnsupportedOperation on systems and file systems without journals.
@@ -85,7 +95,8 @@ impl Journal {
             _ => return Err(PyTypeError::new_err("at, after and end exclude each other")),
         };
         let source = journal.journal(py)?;
-        let reader = py.detach(|| source.reader(from)).map_err(|error| exception(py, error))?;
+        let reader = py.detach(|| source.reader(from));
+        let reader = reader.map_err(|error| not_there(py, error, from))?;
         let cursor = reader.cursor();
         let pool = journal.end(py, Pool::with_handle(source, reader.into()))?;
         Ok(JournalReader::new(slf, pool, cursor, position))
@@ -134,6 +145,21 @@ impl Journal {
         let (path, mode) = (self.path.bind(py).repr()?, self.mode);
         let closed = if self.journal(py).is_ok() { "" } else { " closed" };
         Ok(format!("<safemap.ipc.Journal path={path} mode='{mode}'{closed}>"))
+    }
+}
+
+/// Converts an error of the search for a record. That of the core has its byte, not the position.
+#[cold]
+fn not_there(py: Python<'_>, error: Error, from: ReadFrom) -> PyErr {
+    match (error, from) {
+        (Error::Cut { .. }, ReadFrom::At(position) | ReadFrom::After(position)) => {
+            PyLookupError::new_err(format!(
+                "no record at position {}: a power failure has removed it, or it is of another \
+                 journal",
+                u128::from(position)
+            ))
+        }
+        (error, _) => exception(py, error),
     }
 }
 

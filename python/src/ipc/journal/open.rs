@@ -51,6 +51,7 @@ static MODES: [Mode; 4] = [
 impl Mode {
     fn of(name: &str) -> PyResult<&'static Mode> {
         let found = MODES.iter().find(|mode| mode.name == name);
-        found.ok_or_else(|| PyValueError::new_err(format!("invalid mode: '{name}'")))
+        let unknown = || format!("mode must be r, r+, a or x, not {name:?}");
+        found.ok_or_else(|| PyValueError::new_err(unknown()))
     }
 }

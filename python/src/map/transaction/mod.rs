@@ -37,6 +37,13 @@ impl FileMap {
     ///
     /// The threads that share the map share its block. The `with` statement raises ValueError in
     /// another block of the map, and if the map has changes that are not committed.
+    ///
+    /// Example::
+    ///
+    ///     m = safemap.open("table", "r+", transactional=True)
+    ///     with m.transaction():
+    ///         m[0:8] = header
+    ///         m.append(record)  # both are in the file, or none
     fn transaction(slf: &Bound<'_, Self>) -> PyResult<Transaction> {
         ensure_transactional(slf)?;
         Ok(Transaction { map: slf.clone().unbind() })

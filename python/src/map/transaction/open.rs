@@ -10,7 +10,7 @@ use super::{
     process,
 };
 use crate::{
-    error::to_exception,
+    error::{Hint, to_exception},
     ffi::{ClassOf, audit},
     file::unsupported_operation,
     ipc::{
@@ -61,7 +61,13 @@ fn wait_for_map(path: &Path<'_>, settings: &Settings, timeout: Option<Timeout>) 
             Err(Error::Os { source, .. }) if source.kind() == ErrorKind::Interrupted => Ok(None),
             map => map.map(Some).map_err(|error| exception(path, error)),
         })?;
-    map.ok_or_else(|| exception(path, Error::HasWriter { call: "open" }))
+    map.ok_or_else(|| {
+        let error = exception(path, Error::HasWriter { call: "open" });
+        match timeout.is_some_and(Timeout::is_zero) {
+            true => Hint::Writer.add_to(py, error),
+            false => error,
+        }
+    })
 }
 
 /// Converts an error to an exception that names the file: in its text if it has no `errno`.
