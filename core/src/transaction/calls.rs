@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    opened::PATIENCE,
+    locks::PATIENCE,
     state::{Changes, HeldReading, Transactional},
     writer::gave_up,
 };

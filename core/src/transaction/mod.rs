@@ -48,10 +48,9 @@ use std::{fmt, ops::Range};
 
 use crate::{Error, Map, Result, mode::Stores};
 #[cfg(all(unix, feature = "python-internals"))]
-pub use log::open_hostile_journal;
+pub use locks::PATIENCE;
 #[cfg(all(unix, feature = "python-internals"))]
-#[doc(hidden)]
-pub use opened::PATIENCE;
+pub use log::open_hostile_journal;
 #[cfg(unix)]
 pub(crate) use opened::{Opened, Request};
 use state::HeldReading;

@@ -1,12 +1,9 @@
 //! A data file that is opened for transactions: for one map, which commits or only reads.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{
+    locks::PATIENCE,
     place::Place,
     reading::{Reader, ReaderGuard},
     writer::{Commit, Writer, gave_up},
@@ -16,10 +13,6 @@ use crate::{
     polling::Wait,
     sys::{self, BorrowedFile, PrivateFile, folder::Opening, fork, segment::Creation},
 };
-
-/// How long a call waits at least for a commit or a reading of another process. A commit waits for
-/// the storage device, and a process that is stopped in one would stop others for ever.
-pub const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 const NO_NAME: &str = "the file has no name any more, so that no commit journal can be beside it";
 

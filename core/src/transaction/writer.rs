@@ -12,9 +12,8 @@ use std::{
 use super::{
     backend::Disk,
     journal::{self, Journal},
-    locks::WriterLock,
+    locks::{PATIENCE, WriterLock},
     log::{Change, Failure, Files, Identity, Log, NewLen, OpenError, Which},
-    opened::PATIENCE,
     place::Place,
     readings,
 };

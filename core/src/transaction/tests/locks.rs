@@ -17,8 +17,8 @@ use crate::{
     sys::{self, file_lock::FileLock},
     test_children::{FOLDER, child},
     transaction::{
-        locks::WriterLock,
-        opened::{Opened, PATIENCE},
+        locks::{PATIENCE, WriterLock},
+        opened::Opened,
     },
 };
 

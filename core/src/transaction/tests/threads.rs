@@ -1,6 +1,7 @@
 //! Stores of threads beside commits: none is lost.
 
 #![allow(unsafe_code)]
+#![allow(clippy::single_range_in_vec_init)] // The ranges are compared.
 
 use std::{
     fs,
