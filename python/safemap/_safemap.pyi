@@ -1136,7 +1136,8 @@ class Map(mmap):
         not modified. Read-only maps can be refreshed, too.
 
         Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
-        a size or in the mode c.
+        a size or in the mode c. A transactional map in the mode r raises no BufferError: its
+        buffers keep their memory, as in reading().
         """
 
     def load(self, format: str, offset: int) -> int | float:

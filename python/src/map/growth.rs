@@ -57,7 +57,7 @@ impl Mmap {
             error => to_exception(error),
         };
         let changed = match self.reserve {
-            // The core knows the buffers.
+            // The core knows the buffers of a writer. Those of a reader may stay behind.
             _ if self.transactional => self.map.grow(py, |map, _| call(map, false), exception),
             0 => self.map.resize(py, |map| call(map, false), exception),
             _ => self.map.grow(py, call, exception),

@@ -28,7 +28,8 @@ impl FileMap {
     /// not modified. Read-only maps can be refreshed, too.
     ///
     /// Raises BufferError as resize() does, io.UnsupportedOperation for a map that was opened with
-    /// a size or in the mode c.
+    /// a size or in the mode c. A transactional map in the mode r raises no BufferError: its
+    /// buffers keep their memory, as in reading().
     fn refresh(slf: &Bound<'_, Self>) -> PyResult<usize> {
         base(slf).change_len(slf.py(), |map, in_place| match in_place {
             true => map.in_place().refresh(),
