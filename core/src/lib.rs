@@ -324,6 +324,9 @@ pub use format_error::FormatError;
 pub use map::Map;
 pub use mode::{Access, Sharing};
 pub use options::Options;
+#[cfg(feature = "python-internals")]
+#[doc(hidden)]
+pub use polling::PATIENCE;
 pub use repair::damages;
 pub use resize::InPlace;
 pub use search::FindIter;
@@ -336,7 +339,7 @@ pub use stream::{LineCount, LineSearch};
 pub use sys::fault::fault_status;
 #[cfg(all(unix, feature = "python-internals"))]
 #[doc(hidden)]
-pub use transaction::{PATIENCE, open_hostile_journal};
+pub use transaction::open_hostile_journal;
 pub use transaction::{Reading, Transaction};
 pub use view::{ViewChunks, ViewIter};
 pub use word::{Integer, Word};

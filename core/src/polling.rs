@@ -9,6 +9,11 @@ use std::{
 /// How long a thread sleeps before it asks again: at first, and at most.
 const SLEEPS: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(5);
 
+/// How long a call waits at least for a commit or a reading of another process. A commit waits for
+/// the storage device, and a process that is stopped in one would stop others for ever.
+#[cfg(any(unix, feature = "python-internals"))]
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
 /// How long a call waits.
 #[derive(Clone, Copy)]
 pub(crate) struct Wait<'a> {

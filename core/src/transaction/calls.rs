@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use super::{
-    locks::PATIENCE,
     state::{Changes, HeldReading, Transactional},
     writer::gave_up,
 };
-use crate::{Error, Map, Result, mode::Stores, polling::Wait, sys::fork};
+use crate::{
+    Error, Map, Result,
+    mode::Stores,
+    polling::{PATIENCE, Wait},
+    sys::fork,
+};
 
 impl Map {
     /// Returns whether stores are noted: the map is transactional, and can be written to.

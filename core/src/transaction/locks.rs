@@ -42,10 +42,6 @@ pub(super) const RECOVERING: u64 = BEHIND_TOKENS + 11;
 /// How long a commit lets readers go first. One that is stopped must not stop every commit.
 const COURTESY: Duration = Duration::from_millis(10);
 
-/// How long a call waits at least for a commit or a reading of another process. A commit waits for
-/// the storage device, and a process that is stopped in one would stop others for ever.
-pub const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
-
 /// The writer's lock of a file. The kernel releases it when the process ends.
 #[derive(Debug)]
 pub(super) struct WriterLock {

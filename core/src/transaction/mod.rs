@@ -48,8 +48,6 @@ use std::{fmt, ops::Range};
 
 use crate::{Error, Map, Result, mode::Stores};
 #[cfg(all(unix, feature = "python-internals"))]
-pub use locks::PATIENCE;
-#[cfg(all(unix, feature = "python-internals"))]
 pub use log::open_hostile_journal;
 #[cfg(unix)]
 pub(crate) use opened::{Opened, Request};

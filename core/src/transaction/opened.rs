@@ -3,14 +3,13 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{
-    locks::PATIENCE,
     place::Place,
     reading::{Reader, ReaderGuard},
     writer::{Commit, Writer, gave_up},
 };
 use crate::{
     Error, Result,
-    polling::Wait,
+    polling::{PATIENCE, Wait},
     sys::{self, BorrowedFile, PrivateFile, folder::Opening, fork, segment::Creation},
 };
 

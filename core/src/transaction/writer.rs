@@ -12,14 +12,14 @@ use std::{
 use super::{
     backend::Disk,
     journal::{self, Journal},
-    locks::{PATIENCE, WriterLock},
+    locks::WriterLock,
     log::{Change, Failure, Files, Identity, Log, NewLen, OpenError, Which},
     place::Place,
     readings,
 };
 use crate::{
     Error, Result,
-    polling::Wait,
+    polling::{PATIENCE, Wait},
     sys::{self, BorrowedFile, PrivateFile, fork},
 };
 

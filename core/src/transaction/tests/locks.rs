@@ -14,12 +14,10 @@ use super::{Folder, Wait, enter, enter_within, put, reader, request, writer};
 use crate::{
     Error,
     mode::LockKind,
+    polling::PATIENCE,
     sys::{self, file_lock::FileLock},
     test_children::{FOLDER, child},
-    transaction::{
-        locks::{PATIENCE, WriterLock},
-        opened::Opened,
-    },
+    transaction::{locks::WriterLock, opened::Opened},
 };
 
 const MOMENT: Duration = Duration::from_millis(50);
