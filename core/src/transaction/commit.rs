@@ -3,11 +3,12 @@
 use std::{
     io,
     ops::Range,
-    sync::atomic::Ordering::{AcqRel, Acquire},
+    sync::atomic::Ordering::{AcqRel, Acquire, Release},
 };
 
 use super::{
     differences::Differences,
+    gate::Closed,
     log::{Change, Failure, NewLen},
     modified::union,
     state::{Changes, Inner, Transactional},
@@ -96,12 +97,41 @@ impl Map {
         if changes.is_clean(self.len()) {
             return Ok(());
         }
-        let taken = self.take(transactional, changes, inner)?;
+        let closed = changes.close_gate(call)?;
+        self.ensure_no_difference(&closed, call, transactional, inner)
+    }
+
+    /// Fails with [`Error::Pending`] if a commit would write anything.
+    fn ensure_no_difference(
+        &self,
+        closed: &Closed<'_>,
+        call: &'static str,
+        transactional: &Transactional,
+        inner: &Inner,
+    ) -> Result<()> {
+        let (_, changes) = self.changes(call)?;
+        let taken = self.take_inside(closed, transactional, changes, inner)?;
         changes.put_back(&taken.pages);
         match taken.is_empty(changes.file_len()) {
             true => Ok(()),
             false => Err(Error::Pending { call }),
         }
+    }
+
+    /// Has all pages show the file for a resize, if a commit would write nothing. Fails with
+    /// [`Error::Pending`] otherwise. The gate stays closed in between, so that no store is undone.
+    pub(super) fn drop_equal_pages(
+        &self,
+        call: &'static str,
+        transactional: &Transactional,
+        inner: &mut Inner,
+    ) -> Result<()> {
+        let (_, changes) = self.changes(call)?;
+        let closed = changes.close_gate(call)?;
+        self.ensure_no_difference(&closed, call, transactional, inner)?;
+        // Pointers end with a resize.
+        changes.has_pointer.store(false, Release);
+        self.roll_back_inside(&closed, call, transactional, inner)
     }
 
     fn commit_changes(&self, call: &'static str, in_block: bool) -> Result<()> {
@@ -146,7 +176,16 @@ impl Map {
         changes: &Changes,
         inner: &Inner,
     ) -> Result<Taken> {
-        let _closed = changes.close_gate("commit")?;
+        self.take_inside(&changes.close_gate("commit")?, transactional, changes, inner)
+    }
+
+    fn take_inside(
+        &self,
+        _closed: &Closed<'_>,
+        transactional: &Transactional,
+        changes: &Changes,
+        inner: &Inner,
+    ) -> Result<Taken> {
         let regions = self.lock_regions();
         let (len, noted) = (self.len(), changes.modified.take());
         let was_exported = changes.take_exported();
@@ -282,6 +321,20 @@ impl Map {
     ) -> Result<()> {
         let (_, changes) = self.changes(call)?;
         let closed = changes.close_gate(call)?;
+        let done = self.roll_back_inside(&closed, call, transactional, inner);
+        drop(closed);
+        changes.renew_canary(transactional.file(), inner);
+        done
+    }
+
+    fn roll_back_inside(
+        &self,
+        _closed: &Closed<'_>,
+        call: &'static str,
+        transactional: &Transactional,
+        inner: &mut Inner,
+    ) -> Result<()> {
+        let (_, changes) = self.changes(call)?;
         let regions = self.lock_regions();
         if self.len() > changes.file_len() {
             regions.set_len(changes.file_len());
@@ -295,8 +348,6 @@ impl Map {
             changes.put_back(&noted);
             changes.lend_again(was_exported);
         }
-        drop(closed);
-        changes.renew_canary(transactional.file(), inner);
         done
     }
 

@@ -133,9 +133,7 @@ impl Map {
         }
         let end = file_end(0, new_len)?;
         if !has_buffers {
-            // Nothing is pending, so that no change is lost. Pointers end with a resize.
-            changes.has_pointer.store(false, Release);
-            self.roll_back(call, transactional, &mut inner)?;
+            self.drop_equal_pages(call, transactional, &mut inner)?;
         }
         self.make_space(transactional, &inner, call, new_len, moves)?;
         if new_len > old_len && self.allocate {
