@@ -72,7 +72,7 @@ impl Map {
         let span = self.region_span(&regions, at, new_len);
         self.copy_in_locked(&regions, span, bytes)?;
         changes.modified.note_all(changes.pages_of(at..new_len));
-        regions.set_len(new_len);
+        changes.set_len(&regions, new_len);
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Map {
             failed(call)(failure)
         })?;
         changes.set_file_len(new_len);
-        self.lock_regions().set_len(new_len);
+        changes.set_len(&self.lock_regions(), new_len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Map {
         }
         self.make_space(transactional, &inner, call, len, moves)?;
         changes.set_file_len(len);
-        self.lock_regions().set_len(len);
+        changes.set_len(&self.lock_regions(), len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(len)
     }
