@@ -244,7 +244,7 @@ impl Map {
     /// assert_eq!(map.to_vec(..)?, [0, 7]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn set(&self, byte: u8, at: usize) -> Result<()> {
         self.store_word("set", at, byte)
     }
@@ -285,7 +285,7 @@ impl Map {
     /// assert_eq!(map.load::<f64>(0)?, 1.5);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn store<T: Word>(&self, value: T, at: usize) -> Result<()> {
         self.store_word("store", at, value)
     }

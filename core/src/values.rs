@@ -82,7 +82,7 @@ impl Map {
     /// assert_eq!(map.to_vec(..)?, [2, 1]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn store_le<T: Word>(&self, value: T, at: usize) -> Result<()> {
         self.store_word("store_le", at, little_endian(value))
     }
@@ -101,7 +101,7 @@ impl Map {
     /// assert_eq!(map.to_vec(..)?, [1, 2]);
     /// # Ok::<(), safemap::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn store_be<T: Word>(&self, value: T, at: usize) -> Result<()> {
         self.store_word("store_be", at, big_endian(value))
     }

@@ -1,22 +1,67 @@
 //! Stores to a transactional map: through its gate, and with a note of the pages.
 
-use super::{Span, words::store_inline};
-use crate::{Error, Map, Result, mode::Stores, word::Word};
+use super::{Span, copy::copy_once, words::store_inline};
+use crate::{Error, Map, Result, accessor::inline, word::Word};
 
 impl Map {
     /// Fast path of [`Map::store`] for a transactional map. Returns `None` if the slow path is
     /// needed, and for other maps.
-    ///
-    /// Not inlined, so that stores to other maps have short code.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn try_store_noted<T: Word>(&self, at: usize, value: T) -> Option<()> {
-        if self.stores != Stores::Noted || !self.is_ready() {
-            return None;
-        }
-        let _inside = self.try_pass_gate(at, size_of::<T>())?;
-        // SAFETY: the integer is in bounds and the map is writable. The region stays mapped, as no
-        // system that unmaps regions has transactional maps.
+        let _inside = self.try_pass_gate_in_page(at, size_of::<T>())?;
+        // SAFETY: the integer is in bounds, the map is writable, the thread can take a fault. The
+        // region stays mapped, as no system that unmaps regions has transactional maps.
         unsafe { store_inline(self.base(), at, value) }.then_some(())
+    }
+
+    /// Writes `bytes` at `at`, for maps whose stores are not `Direct`.
+    #[inline(always)]
+    pub(crate) fn write_otherwise(
+        &self,
+        call: &'static str,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<()> {
+        if self.try_write_short(bytes, at) { Ok(()) } else { self.write_noted(call, bytes, at) }
+    }
+
+    /// Fast path of [`Map::write_at`] for a transactional map, a few bytes and one page. Returns
+    /// whether it has written all of them. Not inlined, so that calls have short code.
+    #[cold]
+    #[inline(never)]
+    fn try_write_short(&self, bytes: &[u8], at: usize) -> bool {
+        if inline::COPIED.contains(&bytes.len()) {
+            if let Some(_inside) = self.try_pass_gate_in_page(at, bytes.len()) {
+                // SAFETY: the gate was passed with these bytes.
+                return unsafe { self.copy_in_noted(bytes, at) };
+            }
+        }
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_noted(&self, call: &'static str, bytes: &[u8], at: usize) -> Result<()> {
+        if let Some(_inside) = self.try_pass_gate(at, bytes.len()) {
+            // SAFETY: the gate was passed with these bytes.
+            if unsafe { self.copy_in_noted(bytes, at) } {
+                return Ok(());
+            }
+        }
+        self.write_slowly(call, bytes, at)
+    }
+
+    /// Copies `bytes` to the map at `at`. Returns whether there was no fault.
+    ///
+    /// # Safety
+    ///
+    /// The caller has passed the gate of the map with these bytes, by a fast path.
+    #[inline(always)]
+    unsafe fn copy_in_noted(&self, bytes: &[u8], at: usize) -> bool {
+        let to = self.base().wrapping_add(at);
+        // SAFETY: the bytes are in bounds, the map is writable and the thread can take a fault. The
+        // region stays mapped, as no system that unmaps regions has transactional maps.
+        unsafe { copy_once(to, bytes.as_ptr(), bytes.len()) }.is_ok()
     }
 
     /// Runs `store`, which stores to `span`, through the gate of a transactional map.
@@ -28,8 +73,7 @@ impl Map {
         span: Span,
         store: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let inside = self.is_intact().then(|| self.try_pass_gate(span.start(), span.len()));
-        if let Some(_inside) = inside.flatten() {
+        if let Some(_inside) = self.try_pass_gate(span.start(), span.len()) {
             return store();
         }
         let _inside = self.pass_gate(call)?;
@@ -46,15 +90,9 @@ impl Map {
         store()
     }
 
-    /// Writes `bytes` at `at`, for maps with other stores than [`Stores::Direct`].
     #[cold]
     #[inline(never)]
-    pub(crate) fn write_otherwise(
-        &self,
-        call: &'static str,
-        bytes: &[u8],
-        at: usize,
-    ) -> Result<()> {
+    fn write_slowly(&self, call: &'static str, bytes: &[u8], at: usize) -> Result<()> {
         self.ensure_writable(call)?;
         let span = self.span_at(call, at, bytes.len())?;
         self.storing(call, span, || self.copy_in_slowly(span, bytes, 0))
@@ -67,7 +105,7 @@ impl Map {
         self.store_noted("fill", span, || self.fill_span(span, byte))
     }
 
-    /// [`Map::scatter`], for maps with other stores than [`Stores::Direct`].
+    /// [`Map::scatter`], for maps whose stores are not `Direct`.
     #[cold]
     #[inline(never)]
     pub(crate) fn scatter_otherwise(&self, bytes: &[u8], at: usize, step: isize) -> Result<()> {

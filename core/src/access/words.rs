@@ -70,7 +70,7 @@ impl Map {
     }
 
     /// Stores `value` at `at`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store_word<T: Word>(
         &self,
         call: &'static str,
@@ -78,16 +78,6 @@ impl Map {
         value: T,
     ) -> Result<()> {
         match self.try_store(at, value) {
-            Some(()) => Ok(()),
-            None => self.store_otherwise(call, at, value),
-        }
-    }
-
-    /// Stores `value` after the fast path has failed.
-    #[cold]
-    #[inline(never)]
-    fn store_otherwise<T: Word>(&self, call: &'static str, at: usize, value: T) -> Result<()> {
-        match self.try_store_noted(at, value) {
             Some(()) => Ok(()),
             None => self.store_slowly(call, at, value.into_bits(), size_of::<T>()),
         }
@@ -98,7 +88,7 @@ impl Map {
     fn try_store<T: Word>(&self, at: usize, value: T) -> Option<()> {
         match self.stores {
             Stores::Direct => self.try_store_directly(at, value),
-            _ => None,
+            _ => self.try_store_noted(at, value),
         }
     }
 
@@ -159,10 +149,7 @@ impl Map {
     #[must_use]
     #[inline]
     pub fn try_set(&self, byte: u8, at: usize) -> Option<()> {
-        match self.stores {
-            Stores::Direct => self.try_store_directly(at, byte),
-            _ => self.try_store_noted(at, byte),
-        }
+        self.try_store(at, byte)
     }
 }
 

@@ -191,7 +191,7 @@ impl Options {
         }
         let mut map = options.make(Source::Borrowed(opened.file()))?;
         let mark = map.mark.get_or_insert_with(|| Mark::new(Default::default()).into()).clone();
-        let state = Transactional::new(opened, mark, self.timeout, map.len());
+        let state = Transactional::new(opened, mark, self.timeout, (map.len(), map.capacity()));
         map.transactional = Some(Box::new(state));
         if self.writes() {
             map.stores = Stores::Noted;

@@ -13,6 +13,7 @@
 //! | `private_pages::PrivatePages`, `canary::Canary` | which pages of a private mapping were changed; whether some were dropped (Unix) |
 //! | `own_maps::OwnMap` | a map that a forked child must not use (Unix) |
 //! | `barrier::Barrier`, `this_thread::number` | a barrier that is free for one of two threads; the number of a thread (Unix) |
+//! | `zeroed::bytes` | zeros, of which the system allocates what is used (Unix) |
 //! | `folder::Folder` | an open directory, and its files by their names (Unix) |
 //! | `file_lock::FileLock` | locks of byte ranges, which end with their process |
 //! | `PrivateFile` | a descriptor that forked children do not keep (Unix) |
@@ -87,4 +88,5 @@ pub(crate) use os::{
 #[cfg(unix)]
 pub(crate) use os::{
     barrier, canary, folder, own_maps, private_file::PrivateFile, private_pages, this_thread,
+    zeroed,
 };

@@ -326,7 +326,7 @@ impl Map {
         let (_, changes) = self.changes(call)?;
         let regions = self.lock_regions();
         if self.len() > changes.file_len() {
-            regions.set_len(changes.file_len());
+            changes.set_len(&regions, changes.file_len());
         }
         let (noted, was_exported) = (changes.modified.take(), changes.take_exported());
         let done = changes.pages_to_compare(&regions, &noted, regions.capacity(), was_exported);

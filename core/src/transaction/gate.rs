@@ -6,37 +6,53 @@
 //! much as the store to the map. So the first threads that store get private slots, and no
 //! fence: the commit has the kernel execute one on their processors ([`Barrier::heavy`]).
 //!
+//! The fast path of a store is two comparisons and two stores. The slot has the number of its
+//! owner only while it is idle, so one comparison finds a slot that the thread may use. The map's
+//! mark has an end, which is 0 while the gate is closed, so the check of the range is the look at
+//! the gate.
+//!
 //! The owner of a slot never changes, because a former owner may have read its number just before.
 //! A later thread may have the number of one that has ended; then it has its slot.
 
+use std::sync::Arc;
+
 use super::system::{
-    AtomicUsize, Barrier,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    AtomicUsize, Barrier, Mark,
+    Ordering::{Relaxed, Release, SeqCst},
     pause, this_thread,
 };
 
 /// How many threads need no fence.
 const SLOTS: usize = 4;
 
+/// What an idle thread's slot never has. No thread has such a number, nor has a thread without one.
+const UNUSED: usize = usize::MAX;
+const STORING: usize = usize::MAX - 1;
+
 /// The stores of one thread. Aligned, so that two threads do not share a cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Slot {
-    /// The number of the thread; 0 for none.
+    /// The number of the owner while it does not store; else `STORING`, or `UNUSED`.
+    state: AtomicUsize,
+    /// The number of the owner; 0 for none.
     owner: AtomicUsize,
-    /// How many stores are in progress. Several, if a signal handler stores as well.
-    stores: AtomicUsize,
 }
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(super) struct Gate {
+    slots: [Slot; SLOTS],
+    /// Has the offset up to which the fast path stores; 0 while the gate is closed.
+    mark: Arc<Mark>,
+    /// What the mark's end is while the gate is open.
+    end: AtomicUsize,
     /// The number of the thread that has closed the gate; 0 if it is open.
     closed: AtomicUsize,
-    barrier: Barrier,
-    slots: [Slot; SLOTS],
-    /// How many stores of threads without a slot are in progress.
+    /// How many stores are in progress of threads without a slot, and of signal handlers that have
+    /// interrupted a store.
     others: AtomicUsize,
+    barrier: Barrier,
 }
 
 /// A store that is in progress, until this is dropped.
@@ -48,9 +64,12 @@ pub(crate) enum Inside<'a> {
 
 /// A store of a thread that has a slot.
 #[must_use]
-pub(crate) struct InSlot<'a>(&'a AtomicUsize);
+pub(crate) struct InSlot<'a> {
+    slot: &'a Slot,
+    thread: usize,
+}
 
-/// A store of another thread.
+/// Another store.
 #[must_use]
 pub(crate) struct InOthers<'a>(&'a AtomicUsize);
 
@@ -67,56 +86,85 @@ pub(super) enum Obstacle {
     NoBarrier,
 }
 
+impl Slot {
+    fn new() -> Slot {
+        Slot { state: AtomicUsize::new(UNUSED), owner: AtomicUsize::new(0) }
+    }
+
+    /// Announces a store of the owner. No other thread stores to `state`.
+    #[inline]
+    fn announce(&self, thread: usize, barrier: &Barrier) -> InSlot<'_> {
+        self.state.store(STORING, Relaxed);
+        barrier.light();
+        InSlot { slot: self, thread }
+    }
+
+    /// Makes `thread` the owner, if there is none, and announces a store.
+    fn take(&self, thread: usize, barrier: &Barrier) -> Option<InSlot<'_>> {
+        self.owner.compare_exchange(0, thread, SeqCst, SeqCst).ok()?;
+        Some(self.announce(thread, barrier))
+    }
+}
+
 impl Gate {
-    pub(super) fn new() -> Gate {
-        let slot = || Slot { owner: AtomicUsize::new(0), stores: AtomicUsize::new(0) };
+    /// The fast path stores up to `end`.
+    pub(super) fn new(mark: Arc<Mark>, end: usize) -> Gate {
+        mark.set_store_end(end);
         Gate {
+            slots: [Slot::new(), Slot::new(), Slot::new(), Slot::new()],
+            mark,
+            end: AtomicUsize::new(end),
             closed: AtomicUsize::new(0),
-            barrier: Barrier::new(),
-            slots: [slot(), slot(), slot(), slot()],
             others: AtomicUsize::new(0),
+            barrier: Barrier::new(),
         }
     }
 
-    /// Begins a store of a thread that has a slot. Returns `None` if it has none, or the gate is
-    /// closed.
-    #[inline]
-    pub(super) fn try_enter_slot(&self) -> Option<InSlot<'_>> {
-        let thread = this_thread();
-        let mut slots = self.slots.iter();
-        let slot = slots.find(|slot| slot.owner.load(Relaxed) == thread)?;
-        self.enter_slot(slot)
+    /// Has the fast path store up to `end` while the gate is open. The caller is the only one that
+    /// calls this, or closes the gate.
+    pub(super) fn set_end(&self, end: usize) {
+        self.end.store(end, Relaxed);
+        if !self.is_closed() {
+            self.mark.set_store_end(end);
+        }
+    }
+
+    /// Fast path: begins a store of `thread` to bytes of which the last one is at `last`. Returns
+    /// `None` if the thread has no slot or is storing already, if the gate is closed, and if `last`
+    /// lies beyond the end.
+    #[inline(always)]
+    pub(super) fn try_enter_to(&self, thread: usize, last: usize) -> Option<InSlot<'_>> {
+        let inside = self.try_announce(thread)?;
+        (last < self.mark.store_end()).then_some(inside)
     }
 
     #[inline]
-    fn enter_slot<'a>(&'a self, slot: &'a Slot) -> Option<InSlot<'a>> {
-        // No other thread stores to it.
-        slot.stores.store(slot.stores.load(Relaxed) + 1, Relaxed);
-        let inside = InSlot(&slot.stores);
-        self.barrier.light();
-        if self.closed.load(Acquire) == 0 { Some(inside) } else { None }
+    fn try_announce(&self, thread: usize) -> Option<InSlot<'_>> {
+        let slot = self.slots.iter().find(|slot| slot.state.load(Relaxed) == thread)?;
+        Some(slot.announce(thread, &self.barrier))
     }
 
     /// Begins a store. Returns `None` if the gate is closed.
     pub(super) fn try_enter(&self) -> Option<Inside<'_>> {
         let thread = this_thread();
-        let mut slots = self.slots.iter();
-        match slots.find(|slot| slot.owner.load(Relaxed) == thread) {
-            Some(slot) => self.enter_slot(slot).map(Inside::Slot),
-            None => self.enter_new(thread),
-        }
+        let inside = match self.try_announce(thread).or_else(|| self.take_slot(thread)) {
+            Some(inside) => Inside::Slot(inside),
+            None => {
+                self.others.fetch_add(1, SeqCst);
+                self.barrier.full();
+                Inside::Other(InOthers(&self.others))
+            }
+        };
+        (self.closed.load(SeqCst) == 0).then_some(inside)
     }
 
-    #[cold]
-    fn enter_new(&self, thread: usize) -> Option<Inside<'_>> {
-        let take = |slot: &&Slot| slot.owner.compare_exchange(0, thread, SeqCst, SeqCst).is_ok();
-        if let Some(slot) = self.slots.iter().filter(|_| self.barrier.is_heavy()).find(take) {
-            return self.enter_slot(slot).map(Inside::Slot);
+    /// Takes a slot for a thread that has none.
+    fn take_slot(&self, thread: usize) -> Option<InSlot<'_>> {
+        let is_owner = |slot: &Slot| slot.owner.load(Relaxed) == thread;
+        if !self.barrier.is_heavy() || self.slots.iter().any(is_owner) {
+            return None;
         }
-        self.others.fetch_add(1, SeqCst);
-        let inside = Inside::Other(InOthers(&self.others));
-        self.barrier.full();
-        (self.closed.load(SeqCst) == 0).then_some(inside)
+        self.slots.iter().find_map(|slot| slot.take(thread, &self.barrier))
     }
 
     /// Begins a store. Waits while the gate is closed, and calls `is_needed` now and then.
@@ -142,18 +190,20 @@ impl Gate {
     pub(super) fn close(&self) -> Result<Closed<'_>, Obstacle> {
         let thread = this_thread();
         self.closed.store(thread, SeqCst);
+        self.mark.set_store_end(0);
         let closed = Closed(self);
         if !self.barrier.heavy() {
             return Err(Obstacle::NoBarrier);
         }
         for slot in &self.slots {
+            let is_storing = || slot.state.load(SeqCst) == STORING;
             // Only this thread itself could end that store.
-            if slot.owner.load(Relaxed) == thread && slot.stores.load(Relaxed) > 0 {
+            if slot.owner.load(Relaxed) == thread && is_storing() {
                 return Err(Obstacle::OwnThread);
             }
-            wait_for(&slot.stores);
+            wait_while(is_storing);
         }
-        wait_for(&self.others);
+        wait_while(|| self.others.load(SeqCst) > 0);
         Ok(closed)
     }
 
@@ -163,9 +213,9 @@ impl Gate {
     }
 }
 
-fn wait_for(stores: &AtomicUsize) {
+fn wait_while(is_storing: impl Fn() -> bool) {
     let mut round = 0;
-    while stores.load(SeqCst) > 0 {
+    while is_storing() {
         pause(round);
         round += 1;
     }
@@ -174,7 +224,7 @@ fn wait_for(stores: &AtomicUsize) {
 impl Drop for InSlot<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.store(self.0.load(Relaxed) - 1, Release);
+        self.slot.state.store(self.thread, Release);
     }
 }
 
@@ -186,6 +236,7 @@ impl Drop for InOthers<'_> {
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
+        self.0.mark.set_store_end(self.0.end.load(Relaxed));
         self.0.closed.store(0, Release);
     }
 }

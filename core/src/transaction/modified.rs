@@ -1,91 +1,135 @@
-//! The pages of a map that calls have stored to: one bit each.
+//! The pages of a map that calls have stored to: one byte for each 4 KiB.
+//!
+//! A byte is tested with one instruction. The unit is a constant, so that the fast path of a store
+//! needs no page size.
 
 use std::{
     ops::Range,
     sync::{
         OnceLock,
         atomic::{
-            AtomicU64,
+            AtomicU8, AtomicU64,
             Ordering::{AcqRel, Relaxed},
         },
     },
 };
 
-/// The pages of the first level, which always exists. Each further level has as many as all levels
-/// before it.
+use crate::sys::zeroed;
+
+/// The binary logarithm of the bytes of a unit. A page has one, or several.
+const UNIT_BITS: u32 = 12;
+
+/// How many units the first level has at least, and at most.
 const FIRST: usize = 1 << 15;
+const MOST: usize = 1 << 26;
 const LEVELS: usize = usize::BITS as usize - FIRST.trailing_zeros() as usize;
 
-/// The pages that were noted. Threads note pages at the same time; a page is taken by a thread that
-/// has closed the gate.
+/// The pages that were noted. Threads note pages at the same time; pages are taken by a thread that
+/// has closed the gate, and excludes those that note pages outside of it.
 #[derive(Debug)]
 pub(super) struct Modified {
+    /// Always exists. Each further level has as many units as all levels before it.
     first: Level,
     /// The second level and all others.
     others: [OnceLock<Level>; LEVELS - 1],
+    /// The binary logarithm of the units of a page.
+    shift: u32,
 }
 
 #[derive(Debug)]
 struct Level {
-    /// A bit for each page.
-    pages: Box<[AtomicU64]>,
-    /// A bit for each word of `pages` that is not 0.
-    words: Box<[AtomicU64]>,
+    /// A byte for each unit.
+    units: Box<[AtomicU8]>,
+    /// A bit for each group of 64 units that are not all 0.
+    groups: Box<[AtomicU64]>,
 }
 
 impl Level {
-    fn new(number: usize) -> Level {
-        let pages = if number == 0 { FIRST } else { FIRST << (number - 1) };
-        let zeros = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
-        Level { pages: zeros(pages / 64), words: zeros((pages / 64).div_ceil(64)) }
+    fn new(units: usize) -> Level {
+        let groups = (0..units.div_ceil(64 * 64)).map(|_| AtomicU64::new(0)).collect();
+        Level { units: zeroed::bytes(units), groups }
+    }
+
+    fn note(&self, index: usize) {
+        if !self.contains(index) {
+            self.units[index].store(1, Relaxed);
+            let group = index / 64;
+            self.groups[group / 64].fetch_or(1 << (group % 64), AcqRel);
+        }
     }
 
     #[inline]
-    fn note(&self, index: usize) {
-        let (word, bit) = (index / 64, 1 << (index % 64));
-        if self.pages[word].load(Relaxed) & bit == 0 {
-            self.add(word, bit);
+    fn contains(&self, index: usize) -> bool {
+        self.units.get(index).is_some_and(|unit| unit.load(Relaxed) != 0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.groups.iter().all(|groups| groups.load(Relaxed) == 0)
+    }
+
+    /// Removes all units, and passes their numbers to `visit`.
+    fn take(&self, mut visit: impl FnMut(usize)) {
+        for (number, groups) in self.groups.iter().enumerate() {
+            for bit in bits(groups.swap(0, AcqRel)) {
+                let first = 64 * (64 * number + bit);
+                for index in (first..first + 64).filter(|&index| self.contains(index)) {
+                    self.units[index].store(0, Relaxed);
+                    visit(index);
+                }
+            }
         }
     }
-
-    #[inline(never)]
-    fn add(&self, word: usize, bit: u64) {
-        self.pages[word].fetch_or(bit, AcqRel);
-        self.words[word / 64].fetch_or(1 << (word % 64), AcqRel);
-    }
-}
-
-/// The level of a page, and the page's index there.
-#[inline]
-fn position(page: usize) -> (usize, usize) {
-    match page / FIRST {
-        0 => (0, page),
-        rest => {
-            let level = (usize::BITS - rest.leading_zeros()) as usize;
-            (level, page - first_of(level))
-        }
-    }
-}
-
-/// The first page of a level.
-fn first_of(level: usize) -> usize {
-    if level == 0 { 0 } else { FIRST << (level - 1) }
 }
 
 impl Modified {
-    pub(super) fn new() -> Modified {
-        Modified { first: Level::new(0), others: [const { OnceLock::new() }; LEVELS - 1] }
+    /// For a map of up to `len` bytes, or longer.
+    pub(super) fn new(page_bits: u32, len: usize) -> Modified {
+        let units = (len >> UNIT_BITS).clamp(FIRST, MOST).next_power_of_two();
+        let others = [const { OnceLock::new() }; LEVELS - 1];
+        Modified { first: Level::new(units), others, shift: page_bits - UNIT_BITS }
     }
 
+    /// As [`Modified::has_noted`], with less code. Returns `false` also for bytes in two units.
     #[inline]
-    pub(super) fn note(&self, page: usize) {
-        if page < FIRST { self.first.note(page) } else { self.note_far(page) }
+    pub(super) fn has_noted_unit(&self, first: usize, last: usize) -> bool {
+        (first ^ last) >> UNIT_BITS == 0 && self.first.contains(first >> UNIT_BITS)
     }
 
-    #[inline(never)]
-    fn note_far(&self, page: usize) {
-        let (level, index) = position(page);
-        self.others[level - 1].get_or_init(|| Level::new(level)).note(index);
+    /// Returns whether all pages of the bytes from `first` to `last` are noted. If not, and if
+    /// `last` is less than `first`, they may be noted all the same.
+    #[inline]
+    pub(super) fn has_noted(&self, first: usize, last: usize) -> bool {
+        let (first, last) = (first >> UNIT_BITS, last >> UNIT_BITS);
+        first <= last && (first..=last).all(|unit| self.first.contains(unit))
+    }
+
+    pub(super) fn note(&self, page: usize) {
+        let (number, first) = self.position(page << self.shift);
+        let level = match number.checked_sub(1) {
+            None => &self.first,
+            Some(other) => self.others[other].get_or_init(|| Level::new(self.first_of(number))),
+        };
+        (first..first + (1 << self.shift)).for_each(|index| level.note(index));
+    }
+
+    pub(super) fn note_all(&self, pages: Range<usize>) {
+        pages.for_each(|page| self.note(page));
+    }
+
+    /// The level of a unit, and the unit's index there.
+    fn position(&self, unit: usize) -> (usize, usize) {
+        match unit / self.first.units.len() {
+            0 => (0, unit),
+            rest => {
+                let level = (usize::BITS - rest.leading_zeros()) as usize;
+                (level, unit - self.first_of(level))
+            }
+        }
+    }
+
+    /// The first unit of a level. That is also the number of its units, but for the first level.
+    fn first_of(&self, level: usize) -> usize {
+        if level == 0 { 0 } else { self.first.units.len() << (level - 1) }
     }
 
     fn level(&self, number: usize) -> Option<&Level> {
@@ -99,34 +143,23 @@ impl Modified {
         (0..LEVELS).filter_map(|number| Some((number, self.level(number)?)))
     }
 
-    pub(super) fn note_all(&self, pages: Range<usize>) {
-        pages.for_each(|page| self.note(page));
-    }
-
     pub(super) fn contains(&self, page: usize) -> bool {
-        let (level, index) = position(page);
-        let word = self.level(level).map_or(0, |level| level.pages[index / 64].load(Relaxed));
-        word >> (index % 64) & 1 == 1
+        let (level, index) = self.position(page << self.shift);
+        self.level(level).is_some_and(|level| level.contains(index))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let is_clear = |level: &Level| level.words.iter().all(|word| word.load(Relaxed) == 0);
-        self.levels().all(|(_, level)| is_clear(level))
+        self.levels().all(|(_, level)| level.is_empty())
     }
 
     /// Removes all pages, and returns their runs in ascending order.
     pub(super) fn take(&self) -> Vec<Range<usize>> {
         let mut runs = Vec::new();
         for (number, level) in self.levels() {
-            for (group, words) in level.words.iter().enumerate() {
-                for word in bits(words.swap(0, AcqRel)) {
-                    let word = 64 * group + word;
-                    let first = first_of(number) + 64 * word;
-                    bits(level.pages[word].swap(0, AcqRel)).for_each(|bit| {
-                        push(&mut runs, first + bit..first + bit + 1);
-                    });
-                }
-            }
+            level.take(|index| {
+                let page = (self.first_of(number) + index) >> self.shift;
+                push(&mut runs, page..page + 1);
+            });
         }
         runs
     }
@@ -172,6 +205,10 @@ mod tests {
 
     use super::*;
 
+    fn new(page_bits: u32) -> Modified {
+        Modified::new(page_bits, 0)
+    }
+
     fn pages(runs: &[Range<usize>]) -> Vec<usize> {
         assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start), "{runs:?}");
         runs.iter().cloned().flatten().collect()
@@ -181,7 +218,7 @@ mod tests {
     fn the_pages_that_are_taken_are_those_that_were_noted() {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..200 {
-            let (modified, mut model) = (Modified::new(), BTreeSet::new());
+            let (modified, mut model) = (new(random.u32(12..17)), BTreeSet::new());
             for _ in 0..random.usize(0..200) {
                 let bits = random.u32(1..22);
                 let page = random.usize(0..1 << bits);
@@ -198,7 +235,7 @@ mod tests {
 
     #[test]
     fn pages_at_the_borders_of_levels_are_different_ones() {
-        let modified = Modified::new();
+        let modified = new(12);
         let borders: Vec<usize> =
             (0..6).flat_map(|level| [(FIRST << level) - 1, FIRST << level]).collect();
         for (count, &page) in borders.iter().enumerate() {

@@ -71,9 +71,15 @@ pub(super) struct Inner {
 }
 
 impl Transactional {
-    /// `len` is the length of the file. The mark is the map's.
-    pub(crate) fn new(opened: Opened, mark: Arc<Mark>, timeout: Duration, len: usize) -> Self {
-        let changes = opened.is_writer().then(|| Changes::new(opened.file(), len));
+    /// `len` is the length of the file. The mark and the capacity are the map's.
+    pub(crate) fn new(
+        opened: Opened,
+        mark: Arc<Mark>,
+        timeout: Duration,
+        (len, capacity): (usize, usize),
+    ) -> Self {
+        let new = || Changes::new(opened.file(), Arc::clone(&mark), len, capacity);
+        let changes = opened.is_writer().then(new);
         let (own, forks) = (OwnMap::new(mark), fork::current());
         Transactional { opened, timeout, own, forks, changes }
     }
@@ -102,12 +108,13 @@ impl Transactional {
 }
 
 impl Changes {
-    fn new(file: BorrowedFile<'_>, len: usize) -> Changes {
+    fn new(file: BorrowedFile<'_>, mark: Arc<Mark>, len: usize, capacity: usize) -> Changes {
+        let page_bits = sys::page_size().trailing_zeros();
         let inner = Inner { is_in_block: false, canary: None, zeros: Vec::new() };
         let changes = Changes {
-            gate: Gate::new(),
-            modified: Modified::new(),
-            page_bits: sys::page_size().trailing_zeros(),
+            gate: Gate::new(mark, len),
+            modified: Modified::new(page_bits, capacity),
+            page_bits,
             kernel: PrivatePages::new(),
             loans: AtomicUsize::new(0),
             has_pointer: AtomicBool::new(false),

@@ -4,20 +4,38 @@ use std::sync::atomic::Ordering::{AcqRel, Release};
 
 use super::{
     gate::{InSlot, Inside, Obstacle},
+    modified::Modified,
     state::Changes,
 };
-use crate::{Error, Map, Result};
+use crate::{Error, Map, Result, access::RegionsGuard, sys::fault};
 
 impl Map {
-    /// Begins a store of `size` bytes at `at`, and notes their pages. Returns `None` if the slow
-    /// path is needed, for example because the store would have to wait.
+    /// Fast path: begins a store of `size` bytes at `at` to pages that are noted. Returns `None` if
+    /// the slow path is needed, for example because the store would have to wait, or the thread may
+    /// not be able to take a fault.
     #[inline]
     pub(crate) fn try_pass_gate(&self, at: usize, size: usize) -> Option<InSlot<'_>> {
+        self.try_pass(at, size, Modified::has_noted)
+    }
+
+    /// As [`Map::try_pass_gate`], with less code. Returns `None` also for bytes in two pages.
+    #[inline(always)]
+    pub(crate) fn try_pass_gate_in_page(&self, at: usize, size: usize) -> Option<InSlot<'_>> {
+        self.try_pass(at, size, Modified::has_noted_unit)
+    }
+
+    #[inline(always)]
+    fn try_pass(
+        &self,
+        at: usize,
+        size: usize,
+        has_noted: impl Fn(&Modified, usize, usize) -> bool,
+    ) -> Option<InSlot<'_>> {
         let changes = self.transactional.as_deref()?.changes.as_ref()?;
-        let inside = changes.gate.try_enter_slot()?;
-        let end = at.checked_add(size).filter(|&end| at < end && end <= self.len())?;
-        changes.note(at, end - 1);
-        Some(inside)
+        let last = at.wrapping_add(size).wrapping_sub(1);
+        let inside = changes.gate.try_enter_to(fault::inlining_thread(), last)?;
+        // If `last` has wrapped around, it lies in a unit before that of `at`, which is not noted.
+        has_noted(&changes.modified, at, last).then_some(inside)
     }
 
     /// Begins a store. Waits while a commit copies the changes.
@@ -31,7 +49,6 @@ impl Map {
     }
 
     /// Notes the pages of the `len` bytes at `at`. The caller has passed the gate.
-    #[inline]
     pub(crate) fn note_pages(&self, at: usize, len: usize) {
         let changes = self.transactional.as_deref().and_then(|state| state.changes.as_ref());
         if let (Some(changes), Some(more)) = (changes, len.checked_sub(1)) {
@@ -80,18 +97,15 @@ impl Map {
 }
 
 impl Changes {
-    #[inline]
+    /// Notes the pages of the bytes from `first` to `last`.
     fn note(&self, first: usize, last: usize) {
-        let (first, last) = (first >> self.page_bits, last >> self.page_bits);
-        self.modified.note(first);
-        if last > first {
-            self.note_others(first + 1, last);
-        }
+        self.modified.note_all(first >> self.page_bits..(last >> self.page_bits) + 1);
     }
 
-    #[inline(never)]
-    fn note_others(&self, first: usize, last: usize) {
-        self.modified.note_all(first..last + 1);
+    /// Publishes another length of the map. The caller has locked the changes.
+    pub(super) fn set_len(&self, regions: &RegionsGuard<'_>, len: usize) {
+        regions.set_len(len);
+        self.gate.set_end(len);
     }
 }
 

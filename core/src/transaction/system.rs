@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(super) use crate::sys::{barrier::Barrier, this_thread::number as this_thread};
+pub(super) use crate::sys::{barrier::Barrier, repair::Mark, this_thread::number as this_thread};
 
 /// Waits for another thread, for the time of a short call.
 pub(super) fn pause(round: u32) {

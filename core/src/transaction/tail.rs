@@ -73,7 +73,7 @@ impl Map {
         let span = self.region_span(&regions, at, new_len);
         self.copy_in_locked(&regions, span, bytes)?;
         changes.modified.note_all(changes.pages_of(at..new_len));
-        regions.set_len(new_len);
+        changes.set_len(&regions, new_len);
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Map {
             failed(call)(failure)
         })?;
         changes.set_file_len(new_len);
-        self.lock_regions().set_len(new_len);
+        changes.set_len(&self.lock_regions(), new_len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Map {
         let regions = self.lock_regions();
         self.show_appended(transactional, &regions, &mut inner, len)?;
         changes.set_file_len(len);
-        regions.set_len(len);
+        changes.set_len(&regions, len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(len)
     }

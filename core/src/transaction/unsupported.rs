@@ -70,6 +70,10 @@ impl Map {
         None
     }
 
+    pub(crate) fn try_pass_gate_in_page(&self, _at: usize, _size: usize) -> Option<Inside> {
+        None
+    }
+
     pub(crate) fn pass_gate(&self, _call: &'static str) -> Result<Inside> {
         Err(Error::not_transactional())
     }

@@ -7,21 +7,25 @@
 use std::{cell::Cell, panic, sync::Arc};
 
 use loom::{
-    sync::atomic::{AtomicUsize, Ordering::Relaxed, fence},
+    sync::atomic::{
+        AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+        fence,
+    },
     thread,
 };
 
 mod system {
     pub(super) use loom::sync::atomic::{AtomicUsize, Ordering};
 
-    pub(super) use super::{Barrier, pause, this_thread};
+    pub(super) use super::{Barrier, Mark, pause, this_thread};
 }
 
 #[allow(dead_code)]
 #[path = "../../src/transaction/gate.rs"]
 mod protocol;
 
-use protocol::Gate;
+use protocol::{Gate, Inside};
 
 thread_local! {
     /// The threads of a model run on one thread of the system.
@@ -29,6 +33,7 @@ thread_local! {
     static LACKS_HEAVY: Cell<bool> = const { Cell::new(false) };
     static HAS_SLOTS: Cell<bool> = const { Cell::new(true) };
     static IS_OPEN: Cell<bool> = const { Cell::new(false) };
+    static LACKS_END: Cell<bool> = const { Cell::new(false) };
 }
 
 loom::thread_local! {
@@ -49,19 +54,33 @@ impl Barrier {
 
     fn light(&self) {
         if !LACKS_LIGHT.get() {
-            fence(loom::sync::atomic::Ordering::SeqCst);
+            fence(SeqCst);
         }
     }
 
     fn full(&self) {
-        fence(loom::sync::atomic::Ordering::SeqCst);
+        fence(SeqCst);
     }
 
     fn heavy(&self) -> bool {
         if !LACKS_HEAVY.get() {
-            fence(loom::sync::atomic::Ordering::SeqCst);
+            fence(SeqCst);
         }
         true
+    }
+}
+
+/// As far as the gate needs it.
+#[derive(Debug)]
+struct Mark(AtomicUsize);
+
+impl Mark {
+    fn store_end(&self) -> usize {
+        if LACKS_END.get() { 1 } else { self.0.load(SeqCst) }
+    }
+
+    fn set_store_end(&self, end: usize) {
+        self.0.store(end, SeqCst);
     }
 }
 
@@ -82,12 +101,23 @@ struct Map {
 }
 
 impl Map {
+    fn new() -> Map {
+        let gate = Gate::new(Arc::new(Mark(AtomicUsize::new(0))), 1);
+        Map { gate, page: AtomicUsize::new(0), file: AtomicUsize::new(0) }
+    }
+
+    fn enter(&self) -> Option<Inside<'_>> {
+        let inside = self.gate.try_enter_to(this_thread(), 0).map(Inside::Slot);
+        inside.or_else(|| self.gate.try_enter())
+    }
+
     /// Adds to the page, unless the gate is closed. Each thread adds another digit. Returns what it
-    /// has added.
-    fn store(&self, digit: usize) -> usize {
-        let Some(_inside) = self.gate.try_enter() else { return 0 };
+    /// has added. If `handlers` is not 0, a signal handler interrupts the store, and stores.
+    fn store(&self, digit: usize, handlers: usize) -> usize {
+        let Some(_inside) = self.enter() else { return 0 };
+        let by_handler = if handlers > 0 { self.store(digit, handlers - 1) } else { 0 };
         self.page.fetch_add(digit, Relaxed);
-        digit
+        digit + by_handler
     }
 
     fn commit(&self) {
@@ -100,18 +130,18 @@ impl Map {
 }
 
 /// One thread commits while others store.
-fn explore(threads: usize, stores: usize) {
+fn explore(threads: usize, stores: usize, handlers: usize) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(move || {
         NUMBER.with(|number| number.set(1));
-        let map = Map { gate: Gate::new(), page: AtomicUsize::new(0), file: AtomicUsize::new(0) };
-        let map = Arc::new(map);
+        let map = Arc::new(Map::new());
         let run = |number: usize| {
             let map = Arc::clone(&map);
             thread::spawn(move || {
                 NUMBER.with(|here| here.set(number));
-                (0..stores).map(|_| map.store(100_usize.pow(number as u32 - 2))).sum::<usize>()
+                let digit = 100_usize.pow(number as u32 - 2);
+                (0..stores).map(|_| map.store(digit, handlers)).sum::<usize>()
             })
         };
         let storing: Vec<_> = (2..2 + threads).map(run).collect();
@@ -124,18 +154,20 @@ fn explore(threads: usize, stores: usize) {
 
 fn finds_a_loss(control: &'static std::thread::LocalKey<Cell<bool>>, value: bool) -> bool {
     control.set(value);
-    let found = panic::catch_unwind(|| explore(1, 1)).is_err();
+    // The second store has a slot.
+    let found = panic::catch_unwind(|| explore(1, 2, 0)).is_err();
     control.set(!value);
     found
 }
 
 #[test]
 fn no_store_is_lost_with_slots_or_without() {
-    explore(1, 2);
-    explore(2, 1);
-    HAS_SLOTS.set(false);
-    explore(1, 2);
-    explore(2, 1);
+    for has_slots in [true, false] {
+        HAS_SLOTS.set(has_slots);
+        explore(1, 2, 0);
+        explore(2, 1, 0);
+        explore(1, 1, 1);
+    }
     HAS_SLOTS.set(true);
 }
 
@@ -144,4 +176,5 @@ fn without_a_barrier_or_the_gate_a_store_is_lost() {
     assert!(finds_a_loss(&LACKS_LIGHT, true));
     assert!(finds_a_loss(&LACKS_HEAVY, true));
     assert!(finds_a_loss(&IS_OPEN, true));
+    assert!(finds_a_loss(&LACKS_END, true));
 }

@@ -27,7 +27,7 @@ mod thread_ready;
 mod ucontext;
 mod visits;
 
-use super::pin;
+use super::{pin, this_thread};
 use crate::accessor;
 use libc::c_int;
 use mask::SIGNALS;
@@ -68,13 +68,19 @@ fn make_ready() {
 /// (`accessor::inline`). If not, code that is not inlined may still find the thread ready.
 #[inline]
 pub(crate) fn can_inline() -> bool {
-    !accessor::FAULTS || thread_ready::can_inline()
+    !accessor::FAULTS || thread_ready::inlining_number() != 0
+}
+
+/// The number of this thread ([`this_thread::number`]) if [`can_inline`] is true, else 0.
+#[inline]
+pub(crate) fn inlining_thread() -> usize {
+    if accessor::FAULTS { thread_ready::inlining_number() } else { this_thread::number() }
 }
 
 /// Whether this thread is known to be able to take a fault. If not, call [`ensure_ready`].
 #[inline]
 pub(crate) fn is_ready() -> bool {
-    !accessor::FAULTS || thread_ready::is_ready()
+    !accessor::FAULTS || thread_ready::number() != 0
 }
 
 /// Ensures that the library's handler is first for missing pages. The first call in a thread also
@@ -86,7 +92,7 @@ pub(crate) fn is_ready() -> bool {
 pub(crate) fn ensure_first() -> io::Result<()> {
     prepare();
     if accessor::FAULTS {
-        install(if thread_ready::is_ready() { MISSING_PAGE } else { &SIGNALS })?;
+        install(if thread_ready::number() != 0 { MISSING_PAGE } else { &SIGNALS })?;
     }
     Ok(())
 }
@@ -116,7 +122,7 @@ pub(super) fn install_all() -> io::Result<()> {
 
 fn install(signals: &[c_int]) -> io::Result<()> {
     signals.iter().try_for_each(|&signal| chain::ensure_first(signal))?;
-    if !thread_ready::is_ready() {
+    if thread_ready::number() == 0 {
         mask::unblock();
         thread_ready::set();
     }

@@ -33,6 +33,7 @@ pub(crate) mod this_thread;
 pub(crate) mod token;
 pub(crate) mod transfer;
 pub(crate) mod wait;
+pub(crate) mod zeroed;
 
 pub(crate) use std::os::fd::{AsFd as AsFile, BorrowedFd as BorrowedFile, OwnedFd as OwnedFile};
 use std::{

@@ -1,6 +1,6 @@
-//! A thread-local flag: whether this thread is known to be able to take a fault.
+//! A thread-local number: that of this thread, if it is known to be able to take a fault.
 
-pub(super) use flag::{can_inline, is_ready, set};
+pub(super) use flag::{inlining_number, number, set};
 
 /// In a library that is loaded at run time, such as a Python extension, the compiler calls the
 /// loader before every access to a thread-local variable. That is expensive for short calls:
@@ -9,20 +9,22 @@ pub(super) use flag::{can_inline, is_ready, set};
 /// linker replaces both by a constant if it can.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(target_feature = "avx512f")))]
 mod flag {
-    // Code that is inlined into another object than the one with the crate (`accessor::inline`)
-    // refers to a flag of that object, which is never set. Each block defines the flag, unless the
-    // same compilation unit has defined it, and the linker keeps one in each object (COMDAT).
+    use crate::sys::this_thread;
 
-    /// Executes an instruction on this thread's flag, which lies at `fs:[rax]`.
+    // Code that is inlined into another object than the one with the crate (`accessor::inline`)
+    // refers to a number of that object, which is never set. Each block defines it, unless the same
+    // compilation unit has defined it, and the linker keeps one in each object (COMDAT).
+
+    /// Executes an instruction on this thread's number, which lies at `fs:[rax]`.
     ///
     /// The two instructions before it are the sequence that the ABI prescribes ("Thread-local
     /// storage descriptors" for x86-64), in the form that linkers recognise. The function that is
     /// called preserves all registers except rax. Older loaders do not preserve vector registers
     /// (glibc before 2.40).
-    macro_rules! with_flag {
-        ($instruction:literal $(, $option:ident)*) => {{
+    macro_rules! with_number {
+        ($instruction:literal, [$($number:ident)?], [$($option:ident),*]) => {{
             let result: usize;
-            // SAFETY: the flag belongs to this thread, and no reference to it exists.
+            // SAFETY: the number belongs to this thread, and no reference to it exists.
             unsafe {
                 std::arch::asm!(
                     concat!(".ifndef ", symbol_name!("thread_ready")),
@@ -36,13 +38,15 @@ mod flag {
                     concat!(".weak ", symbol_name!("thread_ready")),
                     concat!(".hidden ", symbol_name!("thread_ready")),
                     concat!(".type ", symbol_name!("thread_ready"), ",@tls_object"),
-                    concat!(".size ", symbol_name!("thread_ready"), ", 1"),
-                    concat!(symbol_name!("thread_ready"), ": .zero 1"),
+                    concat!(".size ", symbol_name!("thread_ready"), ", 8"),
+                    ".p2align 3",
+                    concat!(symbol_name!("thread_ready"), ": .zero 8"),
                     ".popsection",
                     ".endif",
                     concat!("lea rax, [rip + ", symbol_name!("thread_ready"), "@TLSDESC]"),
                     concat!("call qword ptr [rax + ", symbol_name!("thread_ready"), "@TLSCALL]"),
                     $instruction,
+                    $(number = in(reg) $number,)?
                     out("rax") result,
                     out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
                     out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
@@ -55,23 +59,25 @@ mod flag {
         }};
     }
 
-    /// Whether this thread is known to be able to take a fault. In another object the answer is no.
+    /// The number of this thread if it is known to be able to take a fault, else 0. In another
+    /// object it is 0.
     #[inline]
     #[allow(named_asm_labels)] // Defined once: `.ifndef`.
-    pub(in super::super) fn is_ready() -> bool {
-        with_flag!("movzx eax, byte ptr fs:[rax]", pure, readonly) != 0
+    pub(in super::super) fn number() -> usize {
+        with_number!("mov rax, qword ptr fs:[rax]", [], [pure, readonly])
     }
 
-    /// Whether this thread is ready, and this code may contain inlined accesses.
+    /// The number of this thread if it is ready, and this code may contain inlined accesses.
     #[inline]
-    pub(in super::super) fn can_inline() -> bool {
-        is_ready()
+    pub(in super::super) fn inlining_number() -> usize {
+        number()
     }
 
     /// Records that this thread can take a fault.
     #[allow(named_asm_labels)] // As above.
     pub(in super::super) fn set() {
-        with_flag!("mov byte ptr fs:[rax], 1");
+        let number = this_thread::number();
+        with_number!("mov qword ptr fs:[rax], {number}", [number], []);
     }
 }
 
@@ -79,24 +85,26 @@ mod flag {
 mod flag {
     use std::cell::Cell;
 
+    use crate::{accessor::inline, sys::this_thread};
+
     thread_local! {
-        static READY: Cell<bool> = const { Cell::new(false) };
+        static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Whether this thread is known to be able to take a fault.
+    /// The number of this thread if it is known to be able to take a fault, else 0.
     #[inline]
-    pub(in super::super) fn is_ready() -> bool {
-        READY.get()
+    pub(in super::super) fn number() -> usize {
+        NUMBER.get()
     }
 
-    /// Whether this thread is ready, and this code may contain inlined accesses.
+    /// The number of this thread if it is ready, and this code may contain inlined accesses.
     #[inline]
-    pub(in super::super) fn can_inline() -> bool {
-        is_ready() && crate::accessor::inline::is_home()
+    pub(in super::super) fn inlining_number() -> usize {
+        if inline::is_home() { number() } else { 0 }
     }
 
     /// Records that this thread can take a fault.
     pub(in super::super) fn set() {
-        READY.set(true);
+        NUMBER.set(this_thread::number());
     }
 }

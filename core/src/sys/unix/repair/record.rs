@@ -82,6 +82,8 @@ pub(crate) struct Mark {
     /// The number and the offset of the fault that set `first` while it was unset.
     number: AtomicUsize,
     offset: AtomicUsize,
+    /// Up to which offset the fast path of a transactional map stores; 0 for other maps.
+    store_end: AtomicUsize,
     pub(super) reaction: Reaction,
     pub(super) exclusion: Exclusion,
 }
@@ -104,6 +106,7 @@ impl Mark {
             first: AtomicUsize::new(Mark::NONE),
             number: AtomicUsize::new(0),
             offset: AtomicUsize::new(0),
+            store_end: AtomicUsize::new(0),
             reaction,
             exclusion: Exclusion::new(),
         }
@@ -129,6 +132,20 @@ impl Mark {
     /// Has all calls of the map fail from now on.
     pub(crate) fn end(&self) {
         self.first.store(0, SeqCst);
+        self.store_end.store(0, SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn store_end(&self) -> usize {
+        self.store_end.load(SeqCst)
+    }
+
+    /// Sets [`Mark::store_end`], which stays 0 after [`Mark::end`].
+    pub(crate) fn set_store_end(&self, end: usize) {
+        self.store_end.store(end, SeqCst);
+        if self.first().is_some() {
+            self.store_end.store(0, SeqCst);
+        }
     }
 
     /// Records that the map is intact. The bits of all its regions are clear.
