@@ -133,13 +133,17 @@ class Creating(OpenCase):
         code = """
             import os, safemap, sys
             folder, me = sys.argv[1], int(sys.argv[2])
-            for i in range(200):
-                m = safemap.open(os.path.join(folder, str(i)), "r+", 16, create=True)
-                m[me] = 1
-                m.close()
+            path = os.path.join(folder, "ready")
+            with safemap.open(path, "r+", 16, create=True) as ready:
+                ready[me] = 1
+                while sum(ready[:]) < 3:
+                    pass
+            for i in range(1000):
+                with safemap.open(os.path.join(folder, str(i)), "r+", 16, create=True) as m:
+                    m[me] = 1
         """
         run_threads(lambda me: succeed(self, code, self.folder, str(me)), 0, 1, 2)
-        for i in range(200):
+        for i in range(1000):
             with open(os.path.join(self.folder, str(i)), "rb") as file:
                 self.assertEqual(file.read(), b"\1\1\1" + bytes(13))
 

@@ -77,6 +77,10 @@ class Opening(TransactionCase):
         code = """
             import os, safemap, sys
             folder, me = sys.argv[1], int(sys.argv[2])
+            with safemap.open(os.path.join(folder, "ready"), "r+", 16, create=True) as ready:
+                ready[me] = 1
+                while sum(ready[:]) < 2:
+                    pass
             for i in range(40):
                 path = os.path.join(folder, str(i))
                 options = {"create": True, "transactional": True, "timeout": 60}
