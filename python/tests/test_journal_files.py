@@ -43,6 +43,14 @@ class Files(JournalCase):
         self.assertRaisesRegex(io.UnsupportedOperation, "not writable", journal.writer)
         self.assertEqual(journal.reader().read(), b"data")
 
+    @unittest.skipUnless(os.path.exists("/proc/self/status"), "there is no /proc")
+    def test_a_file_system_without_locks_is_refused_with_a_reason(self):
+        for kind in (Channel, Journal):
+            with self.assertRaises(OSError) as caught:
+                kind("/proc/self/status")
+            self.assertNotIn("None", str(caught.exception))
+            self.assertTrue(str(caught.exception))
+
     def test_files_that_are_not_journals(self):
         for content in (b"text", bytes(10_000), os.urandom(10_000)):
             path = self.path(content)

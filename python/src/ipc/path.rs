@@ -64,9 +64,12 @@ impl<'py> Path<'py> {
             return PyValueError::new_err(format!("{path}: {cause}"));
         }
         let error = created(py, exception(py, error));
-        if error.is_instance_of::<PyOSError>(py) {
+        let value = error.value(py);
+        // Without an errno, the text of the exception would show neither the file nor the reason.
+        let has_errno = value.getattr("errno").is_ok_and(|errno| !errno.is_none());
+        if error.is_instance_of::<PyOSError>(py) && has_errno {
             // Only a subclass could refuse it.
-            let _ = error.value(py).setattr("filename", path);
+            let _ = value.setattr("filename", path);
         }
         error
     }
