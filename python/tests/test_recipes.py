@@ -26,6 +26,7 @@ PRINTED = {
     "Last value": ["2: two\n"],
     "Event": ["False\nTrue b'result'\n"],
     "Semaphore": [r"\[0, 0, 0, 0\]\nat most [12]\n", "0\n"],
+    "Job queue": ["100 b'49'\n"],
     "Request and response": ["49\nConnectionResetError\n"],
     "asyncio": ["cancelled\nb'hello'\n"],
     "Frames of numpy": ["45\n"],

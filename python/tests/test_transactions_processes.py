@@ -269,7 +269,8 @@ class TheEnd(ProcessCase):
             path = self.path(bytes(9))
             succeed(self, code, path, delay, timeout=60)
             # The end of the interpreter may have ended the reading.
-            self.assertIn(self.open(path)[0], (0, 1))
+            with self.open(path) as m:
+                self.assertIn(m[0], (0, 1))
 
 
 @unix_only("fork")

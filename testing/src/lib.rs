@@ -64,6 +64,10 @@ pub use sweep::{SWEEPS, Sweep};
 /// A multiple of the page size. Some aarch64 systems have pages of 64 KiB.
 pub const PAGE: usize = if cfg!(target_arch = "aarch64") { 65_536 } else { 4096 };
 
+/// Whether this processor has atomic words in maps, and so mutexes.
+pub const HAS_WORDS: bool =
+    cfg!(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(safemap_portable)));
+
 /// `len` bytes that repeat after 251, so that each page differs from its neighbours.
 #[must_use]
 pub fn pattern(len: usize) -> Vec<u8> {
