@@ -104,20 +104,17 @@ fn with_a_limit_of_100_kib() {
 #[test]
 fn a_length_that_no_file_can_have_is_an_error_before_anything_is_written() {
     let folder = Folder::with(b"old");
-    let map = super::buffers::open(&folder, 0);
-    if usize::BITS < 64 {
-        return;
+    let opened = writer(&folder.data()).unwrap();
+    let longer = Change { ranges: &[], len: Some(NewLen::Grow(1 << 44)) };
+    if let Err(error) = commit(&opened, &longer) {
+        assert_eq!(kind(error), ErrorKind::FileTooLarge);
     }
-    match map.resize(1 << 44) {
-        Err(Error::Os { source, .. }) => assert_eq!(source.kind(), ErrorKind::FileTooLarge),
-        resized => resized.unwrap(),
-    }
-    map.write_at(b"new", 0).unwrap();
-    map.commit().unwrap();
-    drop(map);
-    let map = super::buffers::open(&folder, 0);
-    map.resize(3).unwrap();
-    drop(map);
+    assert!(!opened.is_in_doubt());
+    put(&opened, b"new", 0).unwrap();
+    drop(opened);
+    let opened = writer(&folder.data()).unwrap();
+    commit(&opened, &Change { ranges: &[], len: Some(NewLen::Cut(3)) }).unwrap();
+    opened.close().unwrap();
     assert_eq!(fs::read(folder.data()).unwrap(), b"new");
 }
 
