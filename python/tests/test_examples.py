@@ -90,7 +90,9 @@ class Examples(FileCase):
 
     @unittest.skipUnless(HAS_CHANNELS, "this system has no channels")
     def test_channel_with_a_program_in_rust(self):
-        built = glob.glob(os.path.join(EXAMPLES, "../../target/*/examples/channel"))
+        # Under Wine there may be a program for Linux.
+        name = "channel.exe" if os.name == "nt" else "channel"
+        built = glob.glob(os.path.join(EXAMPLES, "../../target/*/examples", name))
         if not built:
             self.skipTest("cargo build --example channel was not run")
         rust = [max(built, key=os.path.getmtime)]
