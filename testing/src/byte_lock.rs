@@ -7,12 +7,14 @@ use std::{fs::File, io, os::fd::AsRawFd};
 ///
 /// # Errors
 ///
-/// The error of `fcntl`, for example that another description has locked the byte.
+/// The error of `fcntl`, for example that another description has locked the byte. On 32-bit
+/// systems the offset may be too large.
 pub fn lock_byte(file: &File, at: u64) -> io::Result<()> {
     // SAFETY: a `flock` has only integers.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = libc::F_WRLCK as libc::c_short;
-    (lock.l_start, lock.l_len) = (at as i64, 1);
+    lock.l_start = at.try_into().map_err(io::Error::other)?;
+    lock.l_len = 1;
     // SAFETY: the command takes a `flock`.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
         0 => Ok(()),

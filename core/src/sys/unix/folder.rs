@@ -3,7 +3,7 @@
 //! Symbolic links are not followed.
 
 use std::{
-    ffi::{CStr, CString, OsStr},
+    ffi::{CString, OsStr},
     fs::File,
     io,
     mem::MaybeUninit,
@@ -174,7 +174,11 @@ impl AsFd for Folder {
 
 /// open(2): how a file that was made by `O_TMPFILE` gets a name without privileges.
 #[cfg(target_os = "linux")]
-pub(super) fn give_name(file: BorrowedFd<'_>, folder: RawFd, name: &CStr) -> io::Result<()> {
+pub(super) fn give_name(
+    file: BorrowedFd<'_>,
+    folder: RawFd,
+    name: &std::ffi::CStr,
+) -> io::Result<()> {
     let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
     // SAFETY: both paths are C strings.
