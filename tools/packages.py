@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from tools import generated, interpreters, package, python_tests, rust, vendor, wheels
-from tools.steps import ROOT, TARGET, call
+from tools.steps import ROOT, TARGET, call, pool
 
 CRATES = ["safemap", "safemap-memmap2"]
 # Cargo's folder for all packages, and one for the source package.
@@ -110,15 +110,22 @@ def unpack(file, folder):
 
 
 def python_packages(steps, names):
-    """Builds the source package and the wheels of a release, and tests what runs here."""
+    """Builds the source package and the wheels of a release, and tests what runs here.
+
+    A wheel is tested while the next one is built.
+    """
     folder = package.tools(steps)
     if folder is None:
         return []
     env = vendor.environment(steps) or {}
     built = [source(steps, folder, env)]
-    for it, version, file in wheels.release(steps, folder, env, names):
+    tests = []
+    with pool() as threads:
+        for it, version, file in wheels.release(steps, folder, env, names):
+            tests.append((file, threads.submit(it.test, steps, folder, version, file)))
+    for file, test in tests:
         tag = "-".join(Path(file).stem.split("-")[2:])
-        built.append(Built(file, tag, it.test(steps, folder, version, file)))
+        built.append(Built(file, tag, test.result()))
     return [it for it in built if it]
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tools import interpreters, package, platforms, rust
-from tools.steps import ROOT, TARGET, Counts, last_line
+from tools.steps import ROOT, TARGET, Counts, last_line, pool
 
 INSIDE = ROOT / "tools" / "inside.py"
 TESTS = ROOT / "python" / "tests"
@@ -25,21 +25,27 @@ def run(steps, options):
 
 
 def rows(steps, versions=()):
-    """Builds the package for CPythons and tests it; returns rows of the table of targets."""
+    """Builds the package for CPythons and tests it; returns rows of the table of targets.
+
+    The package is tested with a CPython while it is built for the next one.
+    """
     found = interpreters.found()
     print("found CPython: " + ", ".join(it.name for it in found))
     print("not found: " + ", ".join(interpreters.missing()), flush=True)
     chosen = [it for it in found if it.name.startswith(tuple(versions) or "")]
     if not chosen:
         steps.fail("Python tests", "no CPython to test")
-    made = []
-    for it in chosen:
-        if not package.is_supported(it):
-            steps.skip("wheel for " + it.minor, "PyO3 supports free-threaded CPython from 3.14 up")
-        else:
+    suites = []
+    with pool() as threads:
+        for it in chosen:
+            if not package.is_supported(it):
+                why = "PyO3 supports free-threaded CPython from 3.14 up"
+                steps.skip("wheel for " + it.minor, why)
+                continue
             python, _ = package.installed(steps, it)
-            made += rows_of(steps, it, python) if python else []
-    return made
+            if python:
+                suites.append(threads.submit(rows_of, steps, it, python))
+    return [row for suite in suites for row in suite.result()]
 
 
 def rows_of(steps, it, python):

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,9 +49,10 @@ class Ended:
 
 
 class Steps:
-    """One run of a tool, step by step."""
+    """One run of a tool, step by step. Threads may run steps at the same time."""
 
     def __init__(self):
+        self.lock = threading.RLock()
         self.counts = Counts()
         self.times, self.reasons = [], []
         self.begun, self.cpu = time.monotonic(), cpu_of_children()
@@ -64,14 +67,18 @@ class Steps:
         counts = ended.counts = (read and read(ended.text)) or Counts()
         if not ended.ok and not counts.failed:
             counts.failed = 1
-        self.record(name, counts, time.monotonic() - begun, read is not None)
-        if counts.failed:
-            show(command, ended)
-            self.reasons += [f"{name}:", *reasons(ended.text)]
+        with self.lock:
+            self.record(name, counts, time.monotonic() - begun, read is not None)
+            if counts.failed:
+                show(command, ended)
+                self.reasons += [f"{name}:", *reasons(ended.text)]
         return ended
 
     def record(self, name, counts, seconds, counted=True):
-        """Adds `counts` and prints the line of a step."""
+        """Adds `counts` and prints the line of a step.
+
+        Commands of other threads that ended since the last line count for its processor time.
+        """
         cpu = cpu_of_children()
         self.times.append((seconds, cpu - self.cpu, name))
         self.cpu = cpu
@@ -82,13 +89,15 @@ class Steps:
 
     def skip(self, name, why):
         """Counts one skipped thing, and prints the reason."""
-        self.counts.skipped += 1
-        print(f"skip           {name}: {why}", flush=True)
+        with self.lock:
+            self.counts.skipped += 1
+            print(f"skip           {name}: {why}", flush=True)
 
     def fail(self, name, why):
         """Counts one failure, and prints the reason."""
-        self.counts.failed += 1
-        print(f"FAIL           {name}: {why}", flush=True)
+        with self.lock:
+            self.counts.failed += 1
+            print(f"FAIL           {name}: {why}", flush=True)
 
     def close(self):
         """Prints the longest steps, the total time and the counts; returns the exit status."""
@@ -103,6 +112,11 @@ class Steps:
         seconds = time.monotonic() - self.begun
         print(total.format(len(self.times), seconds, cpu_of_children(), self.counts))
         return 1 if self.counts.failed else 0
+
+
+def pool():
+    """Threads for steps that leave processors idle, and may run beside others."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def last_line(text):

@@ -80,7 +80,7 @@ class Python:
 
     def suite(self, steps, title, remark, words):
         """Runs a suite; returns its name, the counts and the remark."""
-        scratch = TARGET / "scratch-windows"
+        scratch = TARGET / f"scratch-windows-{self.version}"
         scratch.mkdir(parents=True, exist_ok=True)
         env = {**wine.ENVIRONMENT, **python_tests.ENVIRONMENT, **python_tests.FEWER}
         command = [wine.WINE, self.program, wine.path(python_tests.INSIDE), *words]
@@ -99,8 +99,9 @@ def run(steps, toolchain):
 def test(steps, version, wheel):
     """Runs the package's own tests with a wheel; returns the counts, or None if it cannot."""
     it = Python(version)
-    if not (wine.ready(steps) and it.is_ready(steps) and it.has_tests(steps)):
-        return None
+    with steps.lock:
+        if not (wine.ready(steps) and it.is_ready(steps) and it.has_tests(steps)):
+            return None
     it.unpack(wheel)
     return it.suite(steps, *SUITES[-1])[1]
 
