@@ -152,7 +152,9 @@ fn notifications_of_other_words_and_other_files_wake_no_thread() {
     let second = TempFile::new(&[0; LEN]);
     for (file, at) in [(&file, WORD), (&second, others[0])] {
         let map = sleepy().open(file.path()).unwrap();
-        assert_eq!(map.wait(at, 0, SHORT).unwrap(), Waited::TimedOut);
+        // The kernel may end a wait without a reason; notifications would end all of these.
+        let times_out = || map.wait(at, 0, SHORT).unwrap() == Waited::TimedOut;
+        assert!((0..5).any(|_| times_out()), "{map:?}");
     }
     let beats = file.map().load::<u32>(BEAT).unwrap();
     wait_until_beats(&file.map(), beats + 1);
