@@ -321,6 +321,9 @@ fn settings_that_do_not_apply_are_refused() {
     let map = writing().len(4 * PAGE).extend(true).open(folder.path()).unwrap();
     assert_eq!(map.len(), 4 * PAGE);
     assert_eq!(folder.read().len(), 4 * PAGE);
+    drop(map);
+    // Only a new file would have the length.
+    assert_eq!(writing().len(PAGE).create(true).open(folder.path()).unwrap().len(), 4 * PAGE);
 }
 
 #[test]

@@ -69,8 +69,9 @@ def open(
     If `transactional` is true, what the program changes reaches the file by transactions, as a
     whole or not at all: see Map.transaction() and Map.commit(). `file` is a path then. One map at a
     time may be open in the modes r+, w+ and x+; another one waits for `timeout` seconds (None: for
-    ever) until it is closed, and then raises TimeoutError. close(), the end of a `with` statement
-    and garbage collection roll back what is not committed.
+    ever) until it is closed, and then raises TimeoutError. Such a map shows all of its file: with
+    `create`, `size` is the length of a new one. close(), the end of a `with` statement and garbage
+    collection roll back what is not committed.
 
     Raises OSError if the file cannot be opened or mapped, ValueError for arguments that do not fit
     the file, io.UnsupportedOperation for a file without a length, as in /proc, for `reserve` and

@@ -15,9 +15,9 @@ PAGES = [DOCS / f"{name}.md" for name in ("getting-started", "from-numpy-memmap"
 PAGES += [DOCS / "transactions.md", *sorted((DOCS / "cookbook").glob("*.md"))]
 # Pages that truncate mapped files or repair maps, and pages that need channels.
 TRUNCATING = ["guarantees", "search-a-log", "truncated-files", "larger-than-memory"]
-COMMUNICATING = ["growing-journal", "two-processes"]
+COMMUNICATING = ["growing-journal", "job-queue", "two-processes"]
 # Pages with transactional maps.
-CHANGING = ["transactions", "from-numpy-memmap"]
+CHANGING = ["all-or-nothing", "transactions", "from-numpy-memmap"]
 HAS_TRANSACTIONS = sys.platform in ("linux", "darwin")
 # Packages that pages need besides this one.
 IMPORTED = re.compile(r"^(?:import|from) (numpy|tqdm)\b", re.MULTILINE)

@@ -61,9 +61,10 @@ class Opening(TransactionCase):
             self.assertEqual((len(m), os.path.getsize(path)), (0, 0))
             with m.transaction():
                 m.append(b"abc")
-        for size in (None, 3):
+        for size in (None, 3, 1):
             with self.open(path, "r+", size, create=True) as m:
                 self.assertEqual((m[:], content(path)), (b"abc", b"abc"))
+        self.assertRaises(io.UnsupportedOperation, self.open, path, "r+", 1)
         with self.open(path, "r+", 5, create=True) as m:
             self.assertEqual((m[:], content(path)), (b"abc\0\0", b"abc\0\0"))
         os.unlink(path)

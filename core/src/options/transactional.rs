@@ -44,7 +44,8 @@ impl Options {
     ///   [`Options::timeout`];
     /// - [`Error::Unsupported`] for network file systems, devices, a file with several hard links,
     ///   or one that is mounted by itself, and with settings that do not apply: [`Access::Copy`],
-    ///   an offset or a length other than the file's, [`Options::repair`], [`Options::untracked`],
+    ///   an offset or a length other than the file's (with [`Options::create`] a shorter length is
+    ///   that of a new file only), [`Options::repair`], [`Options::untracked`],
     ///   [`Options::lock`], [`Options::populate`], [`Options::exact_flags`], huge pages, sharing,
     ///   protection and names;
     /// - [`Error::Format`] if the journal is damaged or belongs to another file;
@@ -201,10 +202,15 @@ impl Options {
     }
 
     /// Gives a map for writing the length of the settings, if they allow that.
+    ///
+    /// With `create` that is the length of a new file: the next process that does the same may
+    /// find a longer one.
     fn fit_len(&self, map: &Map) -> Result<()> {
         let (file_len, len) = (map.len(), self.len.unwrap_or(map.len()));
         let may_extend = self.extend || (file_len == 0 && (self.create || self.create_new));
-        if len < file_len {
+        if len < file_len && self.create {
+            Ok(())
+        } else if len < file_len {
             Err(Error::Unsupported("a transactional map for writing shows all of its file"))
         } else if len > file_len && !may_extend {
             Err(Error::BeyondFile { offset: 0, len, file_len: file_len as u64 })
