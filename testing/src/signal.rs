@@ -86,6 +86,9 @@ pub fn exit(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// The same number on each system. The crate lacks it for Android.
+const ITIMER_REAL: c_int = 0;
+
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
     // The lowest version of libc that the crate permits lacks it on Linux.
@@ -99,5 +102,5 @@ pub fn set_timer(first: libc::suseconds_t, interval: libc::suseconds_t) {
     let time = |microseconds| libc::timeval { tv_sec: 0, tv_usec: microseconds };
     let timer = libc::itimerval { it_interval: time(interval), it_value: time(first) };
     // SAFETY: `timer` is initialised. The previous one is not requested.
-    assert_eq!(unsafe { setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
+    assert_eq!(unsafe { setitimer(ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }

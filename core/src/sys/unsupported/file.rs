@@ -11,6 +11,16 @@ pub(crate) const MAX_LEN: u64 = i64::MAX as u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stamp {}
 
+/// The identity of a mapped file.
+#[derive(Debug)]
+pub(crate) struct FileId;
+
+impl FileId {
+    pub(crate) fn new(_: Option<BorrowedFile<'_>>) -> FileId {
+        FileId
+    }
+}
+
 pub(crate) fn stamp(_: BorrowedFile<'_>) -> io::Result<Stamp> {
     unsupported()
 }
@@ -59,6 +69,10 @@ pub(crate) fn sync(_: BorrowedFile<'_>) -> io::Result<()> {
     unsupported()
 }
 
+pub(crate) fn sync_data(_: BorrowedFile<'_>) -> io::Result<()> {
+    unsupported()
+}
+
 pub(crate) fn close(_: OwnedFile) -> io::Result<()> {
     Ok(())
 }
@@ -92,6 +106,10 @@ pub(crate) fn seals(_: BorrowedFile<'_>) -> Seals {
 }
 
 pub(crate) fn open_plain(_: &Path, _: Creation, _: u32) -> io::Result<File> {
+    unsupported()
+}
+
+pub(crate) fn open_plain_for_reading(_: &Path) -> io::Result<File> {
     unsupported()
 }
 

@@ -24,7 +24,7 @@ impl FileLock {
         match *self {}
     }
 
-    pub(crate) fn lock_byte(&self, _: u64) -> io::Result<()> {
+    pub(crate) fn lock_byte(&self, _: u64, _: LockKind) -> io::Result<()> {
         match *self {}
     }
 }

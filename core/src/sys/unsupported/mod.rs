@@ -42,6 +42,12 @@ impl AsFile for File {
     }
 }
 
+impl AsFile for BorrowedFile<'_> {
+    fn as_file(&self) -> BorrowedFile<'_> {
+        *self
+    }
+}
+
 impl<T: AsFile + ?Sized> AsFile for &T {
     fn as_file(&self) -> BorrowedFile<'_> {
         (**self).as_file()

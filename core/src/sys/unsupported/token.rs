@@ -28,3 +28,7 @@ pub(crate) fn is_any_alive(_: BorrowedFile<'_>) -> io::Result<bool> {
 pub(crate) fn ensure_reliable(_: BorrowedFile<'_>) -> io::Result<()> {
     unsupported()
 }
+
+pub(crate) fn is_overlay(_: BorrowedFile<'_>) -> io::Result<bool> {
+    unsupported()
+}

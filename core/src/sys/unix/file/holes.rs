@@ -6,10 +6,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use super::{
-    super::large_file::{lseek, off_t},
-    length::offset,
-};
+use super::super::large_file::{lseek, off_t};
 
 /// Returns whether some of the bytes in `range`, which lie before the end of the file, may have no
 /// space on the device. File systems that cannot say say no.
@@ -17,7 +14,7 @@ use super::{
 /// Moves the position of the descriptor.
 #[cfg(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd"))]
 pub(crate) fn may_have_hole(file: BorrowedFd<'_>, range: &Range<u64>) -> io::Result<bool> {
-    match seek(file, offset(range.start)?, libc::SEEK_HOLE) {
+    match seek(file, super::length::offset(range.start)?, libc::SEEK_HOLE) {
         Ok(hole) => Ok(hole < range.end),
         // lseek(2): the file system has no such operation, or the file has become shorter.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENXIO)) => Ok(false),
