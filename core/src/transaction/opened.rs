@@ -50,8 +50,8 @@ impl Opened {
     pub(crate) fn open(path: &Path, request: &Request<'_>) -> Result<Opened> {
         let call = "open";
         sys::fork::watch();
-        let may_be_new = request.is_writer && request.creation != Creation::Never;
-        let place = Arc::new(Place::find(call, path, may_be_new)?);
+        let creation = if request.is_writer { request.creation } else { Creation::Never };
+        let place = Arc::new(Place::find(call, path, creation)?);
         match request.is_writer {
             true => Opened::for_writing(call, &place, request),
             false => Opened::for_reading(call, &place, request),
@@ -68,7 +68,7 @@ impl Opened {
         let path = path.ok_or(Error::Unsupported(NO_NAME))?;
         let request = Request { creation: Creation::Never, ..*request };
         let identity = sys::file::identity(file).map_err(Error::os("open"))?;
-        let has_name = Place::find("open", &path, false)
+        let has_name = Place::find("open", &path, Creation::Never)
             .is_ok_and(|place| place.leads_to_data(identity).unwrap_or(false));
         if has_name { Opened::open(&path, &request) } else { Err(Error::Unsupported(NO_NAME)) }
     }

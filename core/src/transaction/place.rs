@@ -13,6 +13,7 @@ use crate::{
         self, BorrowedFile, OwnedFile, PrivateFile,
         file::Attributes,
         folder::{Folder, Opening},
+        segment::Creation,
         token,
     },
 };
@@ -48,10 +49,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Looks for the directory of a file, after all symbolic links. With `may_be_new` the file need
-    /// not exist.
-    pub(super) fn find(call: &'static str, path: &Path, may_be_new: bool) -> Result<Place> {
-        let path = resolve(path, may_be_new).map_err(Error::os(call))?;
+    /// Looks for the directory of a file that exists, or is created; after all symbolic links.
+    pub(super) fn find(call: &'static str, path: &Path, creation: Creation) -> Result<Place> {
+        let path = resolve(path, creation).map_err(Error::os(call))?;
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Error::Unsupported(NOT_REGULAR));
         };
@@ -69,8 +69,9 @@ impl Place {
     /// Opens the data file.
     pub(super) fn open_data(&self, call: &'static str, opening: Opening) -> Result<PrivateFile> {
         let attributes = self.folder.attributes(&self.name).map_err(Error::os(call))?;
-        // Opening a device may have effects.
-        if attributes.is_some_and(|it| !it.is_regular) {
+        // Opening a device may have effects. A name that must be free is not opened if it is not.
+        let must_be_free = matches!(opening, Opening::Create { .. });
+        if !must_be_free && attributes.is_some_and(|it| !it.is_regular) {
             return Err(Error::Unsupported(NOT_REGULAR));
         }
         let file = self.folder.open_file(&self.name, opening).map_err(Error::os(call))?;
@@ -177,24 +178,40 @@ impl Place {
     }
 }
 
-/// Returns the path without symbolic links. With `may_be_new` the file need not exist: the last
-/// link may lead to a name that is free.
-fn resolve(path: &Path, may_be_new: bool) -> io::Result<PathBuf> {
+/// Returns the path without symbolic links.
+///
+/// If the file may be created, the last link may lead to a name that is free. If it must be, the
+/// name is not followed: a link is a name that is not free, as for `O_EXCL` (POSIX).
+fn resolve(path: &Path, creation: Creation) -> io::Result<PathBuf> {
+    match creation {
+        Creation::Never => fs::canonicalize(path),
+        Creation::Always => in_folder(path),
+        Creation::IfMissing => resolve_new(path),
+    }
+}
+
+/// Returns the path without symbolic links, of a file that need not exist.
+fn resolve_new(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..=MAX_LINKS {
         match fs::canonicalize(&path) {
-            Err(error) if may_be_new && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             found => return found,
         }
-        let folder = path.parent().map(or_here).ok_or(io::ErrorKind::NotFound)?;
-        let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
-        let folder = fs::canonicalize(folder)?;
-        match fs::read_link(folder.join(name)) {
-            Ok(target) => path = folder.join(target),
-            Err(_) => return Ok(folder.join(name)),
+        path = in_folder(&path)?;
+        match fs::read_link(&path) {
+            Ok(target) => path = path.with_file_name(target),
+            Err(_) => return Ok(path),
         }
     }
     Err(io::Error::other("too many symbolic links"))
+}
+
+/// Returns the path without the symbolic links that lead to its directory.
+fn in_folder(path: &Path) -> io::Result<PathBuf> {
+    let folder = path.parent().map(or_here).ok_or(io::ErrorKind::NotFound)?;
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(fs::canonicalize(folder)?.join(name))
 }
 
 fn or_here(folder: &Path) -> &Path {

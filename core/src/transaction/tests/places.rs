@@ -45,6 +45,8 @@ fn a_link_without_a_file_names_the_new_file() {
     let link = folder.path().join("link");
     symlink("other", &link).unwrap();
     assert_eq!(kind(writer(&link)), ErrorKind::NotFound);
+    // open(2): a link is a name that is not free.
+    assert_eq!(kind(create(&link, Creation::Always, false)), ErrorKind::AlreadyExists);
     let opened = create(&link, Creation::IfMissing, false).unwrap();
     assert!(folder.path().join("other-commit").exists());
     assert_eq!(opened.path().file_name().unwrap(), "other");
