@@ -10,6 +10,12 @@ from tools.steps import ROOT, call, flag
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 # All tests but those in the documentation.
 PROGRAMS = ["--package", "safemap", "--lib", "--tests"]
+# The unit tests, and the tests of what depends most on the processor: accessors, faults, words.
+ESSENTIAL = """
+access atomic cursor fault handlers ipc_channel ipc_mutex lines long_needles map repair search
+shrink transactions values wait
+""".split()
+QUICK = ["--package", "safemap", "--lib", *(f"--test={name}" for name in ESSENTIAL)]
 # A program for targets without maps.
 WITHOUT_MAPS = ROOT / "testing" / "without_maps"
 # The package is checked for this CPython. That takes no interpreter of the target.
@@ -19,7 +25,7 @@ PYTHON = {"PYO3_CROSS_PYTHON_VERSION": "3.13"}
 def options(parser):
     """Adds this tool's options."""
     parser.add_argument("names", nargs="*", help="parts of targets' names; default: all targets")
-    flag(parser, "--quick", "no type checks, no second page size, no emulated computers")
+    flag(parser, "--quick", "some tests, no type checks, one page size, no emulated computers")
     platforms.options(parser)
 
 
@@ -38,7 +44,7 @@ def rows_of(steps, target, quick):
     missing = debian.lacks(target.needs) + cross_toolchain.lacks(target.name)
     if missing:
         return [Row(target.name).skipped(steps, debian.sentence(missing))]
-    trial = Trial(steps, target)
+    trial = Trial(steps, target, QUICK if quick else PROGRAMS)
     if not target.has_maps:
         return [without_maps(trial)]
     if not quick:
@@ -52,9 +58,9 @@ def rows_of(steps, target, quick):
 class Trial:
     """One target: its toolchain, and what is known of it so far."""
 
-    def __init__(self, steps, target):
+    def __init__(self, steps, target, tests=PROGRAMS):
         zig = target.zig and cross_toolchain.zig_ready(steps)
-        self.steps, self.target = steps, target
+        self.steps, self.target, self.tests = steps, target, tests
         self.toolchain = cross_toolchain.Toolchain(target.name, linker=target.linker, zig=zig)
         self.env = self.toolchain.env
         self.links = target.linker or zig
@@ -78,13 +84,13 @@ class Trial:
 
     def build(self):
         """Builds the tests, or only the library if nothing links for the target."""
-        words = ["test", "--no-run", *PROGRAMS] if self.links else ["build", "--package", "safemap"]
+        words = ["test", "--no-run", *self.tests] if self.links else ["build", "--package", "safemap"]
         built = self.cargo("build " + self.target.name, *words).ok
         self.builds = ("yes" if self.links else "library") if built else "NO"
 
     def programs(self):
         """The test programs that were built, for an emulated computer: names and paths."""
-        words = ["test", "--no-run", "--message-format", "json", *PROGRAMS]
+        words = ["test", "--no-run", "--message-format", "json", *self.tests]
         return rust.programs(call(self.toolchain.command(*words), self.env).text)
 
     def row(self, page):
@@ -103,7 +109,7 @@ class Trial:
 
     def test(self, name, page, unfit):
         """Runs all tests but those that are unfit; returns the counts."""
-        words = ["--no-fail-fast", *PROGRAMS, "--", "--exact"]
+        words = ["--no-fail-fast", *self.tests, "--", "--exact"]
         words += [word for test in unfit for word in ("--skip", test)]
         # A backtrace takes longer than a test, and the emulators fail at it with large pages.
         env = {"RUST_BACKTRACE": "0"}
@@ -114,7 +120,7 @@ class Trial:
             env.update({variable: runner, "SAFEMAP_TEST_RUNNER": runner})
         ended = self.cargo("tests " + name, "test", *words, env=env, read=rust.counts)
         left_out = sum(map(int, FILTERED.findall(ended.text)))
-        if ended.ok and left_out != len(unfit):
+        if ended.ok and self.tests is PROGRAMS and left_out != len(unfit):
             self.steps.fail("tests " + name, "tools/targets.py names tests that do not exist")
         for counts in (ended.counts, self.steps.counts):
             counts.skipped += left_out
