@@ -21,7 +21,8 @@ class Target(namedtuple("Target", FIELDS, defaults=DEFAULTS)):
 
     def unfit_with(self, page):
         """Tests that cannot run with pages of a size, and why."""
-        return {**self.unfit, **(LARGE_PAGES if page and page > mmap.PAGESIZE else {})}
+        is_larger = page and page > mmap.PAGESIZE
+        return {**self.unfit, **({**LARGE_PAGES, **REPORTS} if is_larger else {})}
 
 
 # What qemu's user-mode emulators cannot do. All tests pass where Linux itself answers.
@@ -134,6 +135,7 @@ ADDRESSES = dict.fromkeys(
 # With pages larger than this machine's. The emulated computer runs these tests with 16 KiB pages.
 LARGE_PAGES = dict.fromkeys(
     [
+        "a_bank_keeps_its_sum",
         "a_cut_during_a_restoration_is_recorded",
         "a_device_of_zeros_is_mapped_with_the_given_length",
         "a_file_grows_and_shrinks_with_its_map",
@@ -141,11 +143,13 @@ LARGE_PAGES = dict.fromkeys(
         "a_file_on_tmpfs_grows_by_bytes_that_another_map_stored_behind_its_end",
         "a_file_that_another_process_has_cut_gives_a_shorter_slice",
         "a_file_that_grows_by_small_steps_moves_rarely",
+        "a_full_disk_is_an_error_and_changes_nothing",
         "a_journal_is_followed_while_it_grows",
         "a_map_for_reading_becomes_writable_if_its_file_is",
         "a_map_of_a_part_of_a_file_reports_offsets_in_the_map",
         "a_memory_file_grows_and_becomes_a_slice_without_a_copy",
         "a_process_whose_id_has_ended_stores_no_more",
+        "a_reading_has_the_length_of_the_last_commit",
         "a_read_only_map_follows_a_file_that_grows",
         "a_synced_map_is_in_the_file_and_the_file_is_synced",
         "a_writer_that_is_killed_leaves_whole_records_and_a_part_of_one",
@@ -154,6 +158,7 @@ LARGE_PAGES = dict.fromkeys(
         "appended_bytes_are_in_file_map_and_refreshed_maps",
         "calls_that_change_the_length_exclude_each_other",
         "each_reader_sees_each_record_once",
+        "heat_spreads_and_is_not_lost",
         "in_place::neither_address_nor_bytes_change_within_the_reserve",
         "mapping_a_block_device_does_not_move_its_file_position",
         "maps_that_share_no_file_are_refused",
@@ -171,6 +176,27 @@ LARGE_PAGES = dict.fromkeys(
         "writing_past_the_end_makes_the_map_longer",
     ],
     "qemu maps a file to the end of this machine's smaller page, and not at all if it is empty",
+)
+# With such pages, too: transactional maps ask the kernel for pages that were changed.
+REPORTS = dict.fromkeys(
+    [
+        "programs_see_what_a_model_has",
+        "sys::unix::private_pages::tests::exactly_the_pages_that_were_stored_to_are_reported",
+        "sys::unix::private_pages::tests::pages_behind_the_end_of_the_file_are_not_reported",
+        "transaction::tests::buffers::a_buffer_keeps_its_pages_and_the_next_commit_writes_"
+        "what_was_stored_since",
+        "transaction::tests::buffers::a_commit_that_lengthens_the_file_removes_nothing_"
+        "that_another_program_has_appended",
+        "transaction::tests::buffers::a_map_with_buffers_shows_what_another_program_has_appended",
+        "transaction::tests::buffers::a_pointer_counts_until_the_next_resize",
+        "transaction::tests::buffers::pages_that_the_program_has_locked_are_rolled_back",
+        "transaction::tests::buffers::stores_through_a_slice_are_committed",
+        "transaction::tests::buffers::stores_to_buffers_are_changes_like_others",
+        "transaction::tests::threads::no_store_is_lost_beside_growth_and_moves",
+        "transaction::tests::threads::no_store_is_lost_beside_short_loans",
+        "transaction::tests::threads::no_store_to_a_buffer_is_lost",
+    ],
+    "qemu shows the list of this machine's smaller pages (/proc/self/pagemap)",
 )
 
 AARCH64 = {
