@@ -1,5 +1,6 @@
 """Checks, builds and tests the core for other targets, where an emulator or this machine can."""
 
+import collections
 import re
 from pathlib import Path
 
@@ -84,8 +85,8 @@ class Trial:
 
     def build(self):
         """Builds the tests, or only the library if nothing links for the target."""
-        words = ["test", "--no-run", *self.tests] if self.links else ["build", "--package", "safemap"]
-        built = self.cargo("build " + self.target.name, *words).ok
+        tests, library = ["test", "--no-run", *self.tests], ["build", "--package", "safemap"]
+        built = self.cargo("build " + self.target.name, *(tests if self.links else library)).ok
         self.builds = ("yes" if self.links else "library") if built else "NO"
 
     def programs(self):
@@ -143,9 +144,9 @@ def without_maps(trial):
 
 
 def reasons(unfit):
-    """Each reason once, with the tests it holds for."""
-    for why in dict.fromkeys(unfit.values()):
-        yield "{}: {}".format(why, ", ".join(it for it in unfit if unfit[it] == why))
+    """Each reason once, with the number of tests it holds for."""
+    for why, count in collections.Counter(unfit.values()).items():
+        yield f"{why}: {count} test" + "s" * (count > 1)
 
 
 def chooses_pages(runner):
