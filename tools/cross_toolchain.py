@@ -89,10 +89,11 @@ def lacks(target):
 def zig_ready(steps):
     """Installs Zig, which links for every target, and cargo-zigbuild, once; returns success."""
     done, host = ZIG / "complete", interpreters.host()
-    if host and not done.exists():
-        install = [*interpreters.pip(host), "install", "--upgrade", "--target", ZIG]
-        if steps.run("zig", install + ZIG_PACKAGES).ok:
-            done.touch()
+    with steps.lock:
+        if host and not done.exists():
+            install = [*interpreters.pip(host), "install", "--upgrade", "--target", ZIG]
+            if steps.run("zig", install + ZIG_PACKAGES).ok:
+                done.touch()
     return done.exists()
 
 
