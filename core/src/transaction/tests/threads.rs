@@ -6,7 +6,7 @@
 use std::{
     fs,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread,
@@ -206,4 +206,35 @@ fn a_thread_that_reads_may_store_while_another_one_waits_to_commit() {
         commit.join().unwrap().unwrap();
     });
     assert_eq!(fs::read(folder.data()).unwrap()[..2], [1, 2]);
+}
+
+/// As a signal handler does that interrupts a store, while another thread commits.
+#[test]
+fn a_store_inside_a_store_does_not_wait_for_a_commit_that_waits_for_it() {
+    for others in [0, 4] {
+        let folder = Folder::in_memory(&[0; 4096]);
+        let map = open(&folder, 0);
+        // They have the slots.
+        let all = Barrier::new(others + 1);
+        thread::scope(|scope| {
+            for _ in 0..others {
+                scope.spawn(|| {
+                    map.set(1, 0).unwrap();
+                    all.wait();
+                });
+            }
+            all.wait();
+            map.set(1, 0).unwrap();
+            let inside = map.pass_gate("set").unwrap();
+            let commit = scope.spawn(|| map.commit());
+            while !map.is_gate_closed() {
+                thread::yield_now();
+            }
+            let nested = map.set(2, 0);
+            drop(inside);
+            commit.join().unwrap().unwrap();
+            assert!(matches!(nested, Err(Error::WouldDeadlock { call: "set" })), "{nested:?}");
+        });
+        map.set(3, 0).unwrap();
+    }
 }
