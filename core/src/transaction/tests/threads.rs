@@ -13,8 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Folder, buffers::open};
-use crate::{Error, Map, page_size, transaction::backend::steps};
+use super::{
+    Folder,
+    buffers::{append_as_another_program, open},
+};
+use crate::{Error, Map, Result, page_size, transaction::backend::steps};
 
 const THREADS: usize = 6;
 /// Each thread has a word in each of this many pages.
@@ -237,4 +240,80 @@ fn a_store_inside_a_store_does_not_wait_for_a_commit_that_waits_for_it() {
         });
         map.set(3, 0).unwrap();
     }
+}
+
+/// Refreshes the map while another thread stores to it, at a time at which a third one has locked the
+/// regions, so that the refresh cannot end. Returns the results of both.
+fn store_beside_refresh(map: &Map, value: u8, at: usize) -> (Result<()>, Result<usize>) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let storing = scope.spawn(|| {
+            let end = Instant::now() + Duration::from_millis(3);
+            while !map.is_gate_closed() && Instant::now() < end {
+                thread::yield_now();
+            }
+            map.set(value, at)
+        });
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                let locked = map.lock_regions();
+                thread::sleep(Duration::from_millis(3));
+                drop(locked);
+                thread::sleep(Duration::from_micros(20));
+            }
+        });
+        thread::sleep(Duration::from_millis(1));
+        let refreshed = map.refresh();
+        done.store(true, SeqCst);
+        (storing.join().unwrap(), refreshed)
+    })
+}
+
+#[test]
+fn no_store_is_lost_beside_a_refresh_that_lengthens_the_map() {
+    let at = 2 * page_size();
+    for _ in 0..20 {
+        let folder = Folder::in_memory(&[0; 100]);
+        let map = open(&folder, 1 << 20);
+        // The buffer keeps the pages by which the map has grown.
+        map.count_loan().unwrap();
+        map.append(&vec![1; 3 * page_size()]).unwrap();
+        map.commit().unwrap();
+        map.end_loan();
+        append_as_another_program(&folder, &[2; 9]);
+        let (stored, refreshed) = store_beside_refresh(&map, 7, at);
+        assert!(matches!(refreshed, Ok(_) | Err(Error::Pending { .. })), "{refreshed:?}");
+        stored.unwrap();
+        assert_eq!(map.get(at).unwrap(), 7);
+        assert_eq!(map.changed().unwrap(), [at..at + 1]);
+    }
+}
+
+#[test]
+fn no_store_is_lost_beside_a_refresh_that_shortens_the_map() {
+    for _ in 0..20 {
+        let folder = Folder::in_memory(&[0; 4000]);
+        let map = open(&folder, 0);
+        fs::File::options().write(true).open(folder.data()).unwrap().set_len(1000).unwrap();
+        match store_beside_refresh(&map, 7, 3000) {
+            (Err(Error::OutOfBounds { .. }), Ok(1000)) => {}
+            (Ok(()), Err(Error::Pending { .. })) => assert_eq!(map.get(3000).unwrap(), 7),
+            results => panic!("{results:?}"),
+        }
+    }
+}
+
+/// Without a buffer it has no note of its own.
+#[test]
+fn a_map_is_not_shortened_under_what_a_buffer_has_stored() {
+    let folder = Folder::in_memory(&[0; 4000]);
+    let map = open(&folder, 0);
+    map.count_loan().unwrap();
+    by_pointer(&map, 7, 800);
+    map.end_loan();
+    fs::File::options().write(true).open(folder.data()).unwrap().set_len(1000).unwrap();
+    let refreshed = map.refresh();
+    assert!(matches!(refreshed, Err(Error::Pending { call: "refresh" })), "{refreshed:?}");
+    map.rollback().unwrap();
+    assert_eq!(map.refresh().unwrap(), 1000);
 }
