@@ -216,7 +216,7 @@ impl Gate {
     /// slot there, and another store here has none.
     fn is_inside(&self, thread: usize) -> bool {
         let is_in_slot = |slot: &Slot| slot.owner.load(Relaxed) == thread && slot.is_storing();
-        self.slots.iter().any(is_in_slot) || (self.others.load(SeqCst) > 0 && has_other_store())
+        self.slots.iter().any(is_in_slot) || (has_other_store() && self.others.load(SeqCst) > 0)
     }
 
     /// Returns whether a store would wait.

@@ -51,8 +51,8 @@ impl Level {
         Level { units: zeroed::bytes(units), groups }
     }
 
-    /// The group first: another thread that finds the unit stores to the page without a note of its
-    /// own, and its commit looks at the groups.
+    /// The group first: another thread that finds the unit stores to the page without a note, and
+    /// its commit looks at the groups.
     fn note(&self, index: usize) {
         if !self.contains(index) {
             let group = index / 64;

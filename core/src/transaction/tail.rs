@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     commit::{contains, ensure_in_block, split},
+    gate::Closed,
     log::{Change, NewLen},
     state::{Changes, Inner, Transactional},
     writer::failed,
@@ -19,7 +20,7 @@ use crate::{
     Error, Map, Result,
     access::RegionsGuard,
     resize::{FileEnd, Moves, file_end, in_call},
-    sys::{self, fault},
+    sys::{self, fault, fork},
 };
 
 /// By how much the zeros behind the end are extended at least, if the region has space.
@@ -172,25 +173,8 @@ impl Map {
         if len == changes.file_len() {
             return Ok(self.len());
         }
-        ensure_in_block(call, &inner, false)?;
-        if self.len() != changes.file_len() {
-            return Err(Error::Pending { call });
-        }
-        let closed = changes.close_gate(call)?;
-        if len > changes.file_len() {
-            // Beside buffers, pages stay noted that a commit has written.
-            self.ensure_nothing_taken(call, transactional, &inner, &closed)?;
-        } else if !changes.modified.is_empty() {
-            return Err(Error::Pending { call });
-        }
-        if len < self.len() && (moves == Moves::Refused || changes.is_exported()) {
-            return Err(Error::InUse { call });
-        }
-        if len < self.len() && changes.was_exported.load(Acquire) {
-            return Err(Error::Pending { call });
-        }
-        // If the map becomes longer, it may have to move, which closes the gate again.
-        let _closed = (len < self.len()).then_some(closed);
+        let _closed = self.close_to_refresh(transactional, &inner, len, moves)?;
+        fork::step();
         self.make_space(transactional, &inner, call, len, moves)?;
         let regions = self.lock_regions();
         self.show_appended(transactional, &regions, &mut inner, len)?;
@@ -198,6 +182,38 @@ impl Map {
         changes.set_len(&regions, len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(len)
+    }
+
+    /// Fails if a refresh to `len` bytes would lose changes, or move what external code uses. If
+    /// the map becomes shorter, no store comes until the gate that is returned opens. If it becomes
+    /// longer, it may have to move, which closes the gate.
+    fn close_to_refresh(
+        &self,
+        transactional: &Transactional,
+        inner: &Inner,
+        len: usize,
+        moves: Moves,
+    ) -> Result<Option<Closed<'_>>> {
+        let call = "refresh";
+        let (_, changes) = self.changes(call)?;
+        ensure_in_block(call, inner, false)?;
+        if self.len() != changes.file_len() {
+            return Err(Error::Pending { call });
+        }
+        let closed = changes.close_gate(call)?;
+        if len > changes.file_len() {
+            // Beside buffers, pages stay noted that a commit has written.
+            self.ensure_nothing_taken(call, transactional, inner, &closed)?;
+            Ok(None)
+        } else if !changes.modified.is_empty() {
+            Err(Error::Pending { call })
+        } else if moves == Moves::Refused || changes.is_exported() {
+            Err(Error::InUse { call })
+        } else if changes.was_exported.load(Acquire) {
+            Err(Error::Pending { call })
+        } else {
+            Ok(Some(closed))
+        }
     }
 
     /// Has the map show what another program has appended to the file, which has `len` bytes now:
