@@ -248,7 +248,8 @@ pub enum Error {
         /// Name of the method that failed.
         call: &'static str,
     },
-    /// `call` would wait for a [`Reading`](crate::Reading) of the same thread.
+    /// `call` would wait for a [`Reading`](crate::Reading) of the same thread, or for a store or a
+    /// commit that a signal handler has interrupted.
     WouldDeadlock {
         /// Name of the method that failed.
         call: &'static str,
@@ -465,7 +466,11 @@ impl fmt::Display for Error {
                  commit or roll back first"
             ),
             Error::WouldDeadlock { call } => {
-                write!(f, "{call}: this thread is reading the file, and would wait for itself")
+                write!(
+                    f,
+                    "{call}: this thread would wait for itself: it is reading the file, or a \
+                     signal handler has interrupted a call of the map"
+                )
             }
             Error::Forked => {
                 f.write_str("a transactional map belongs to the process that opened it")

@@ -77,15 +77,7 @@ impl Map {
             return store();
         }
         let _inside = self.pass_gate(call)?;
-        // Before the thread had passed the gate, another one may have shortened the map.
-        if span.end() > self.len() {
-            return Err(Error::OutOfBounds {
-                call,
-                start: span.start(),
-                end: span.end(),
-                len: self.len(),
-            });
-        }
+        self.ensure_still_has(call, span)?;
         self.note_pages(span.start(), span.len());
         store()
     }
@@ -119,6 +111,15 @@ impl Map {
     #[cold]
     #[inline(never)]
     pub(crate) fn copy_noted(&self, from: Span, to: Span) -> Result<()> {
-        self.store_noted("copy_within", to, || self.copy_span(from, to))
+        self.store_noted("copy_within", to, || {
+            self.ensure_still_has("copy_within", from)?;
+            self.copy_span(from, to)
+        })
+    }
+
+    /// Before the thread had passed the gate, another one may have shortened the map.
+    fn ensure_still_has(&self, call: &'static str, span: Span) -> Result<()> {
+        let (start, end, len) = (span.start(), span.end(), self.len());
+        if end <= len { Ok(()) } else { Err(Error::OutOfBounds { call, start, end, len }) }
     }
 }

@@ -76,9 +76,13 @@ impl Map {
     }
 
     pub(super) fn checkpoint_journal(&self) -> Result<()> {
-        let (transactional, _) = self.changes("checkpoint")?;
+        let (transactional, changes) = self.changes("checkpoint")?;
         let done = transactional.opened.checkpoint("checkpoint", &Wait::FOREVER);
-        transactional.notice_doubt();
+        if done.is_err() {
+            // Not while another thread opens the gate.
+            let _locked = changes.lock();
+            transactional.notice_doubt();
+        }
         done.map(drop)
     }
 }

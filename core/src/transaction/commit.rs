@@ -355,18 +355,18 @@ impl Map {
             let range = run.start << changes.page_bits..run.end << changes.page_bits;
             region.drop_changes(range, transactional.file())?;
         }
-        for range in std::mem::take(&mut inner.zeros) {
+        inner.show_each(|range| {
             // Those before the end show what was committed.
-            let (committed, behind) = split(&range, end);
+            let (committed, behind) = split(range, end);
             region.show_file(committed, transactional.file())?;
             if changes.is_exported() {
                 region.show_zeros(behind.clone())?;
-                inner.add_zeros(behind);
+                Ok([behind, 0..0])
             } else {
                 region.show_file(behind, transactional.file())?;
+                Ok([0..0, 0..0])
             }
-        }
-        Ok(())
+        })
     }
 }
 
@@ -384,8 +384,7 @@ impl Changes {
         self.was_exported.fetch_or(was_exported, AcqRel);
     }
 
-    /// Returns the noted pages of the first `len` bytes, and those of which the kernel says that
-    /// they are private.
+    /// Returns the pages of the first `len` bytes that a commit compares with the file.
     pub(super) fn pages_to_compare(
         &self,
         regions: &RegionsGuard<'_>,
@@ -393,13 +392,25 @@ impl Changes {
         len: usize,
         was_exported: bool,
     ) -> Result<Vec<Range<usize>>> {
-        let all = self.pages_of(0..len);
         let mut pages = noted.to_vec();
         // The rest of the last page of the file becomes a part of it.
         if len > self.file_len() && self.file_len() % self.page_size() > 0 {
             let last = self.file_len() >> self.page_bits;
             pages.push(last..last + 1);
         }
+        self.private_pages(regions, pages, len, was_exported)
+    }
+
+    /// Returns the noted pages of the first `len` bytes, and those of which the kernel says that
+    /// they are private.
+    pub(super) fn private_pages(
+        &self,
+        regions: &RegionsGuard<'_>,
+        noted: Vec<Range<usize>>,
+        len: usize,
+        was_exported: bool,
+    ) -> Result<Vec<Range<usize>>> {
+        let all = self.pages_of(0..len);
         let reported = match regions.current().filter(|_| was_exported) {
             None => Vec::new(),
             Some(region) => {
@@ -407,7 +418,7 @@ impl Changes {
                 report.map_err(Error::os("commit"))?.unwrap_or_else(|| vec![all.clone()])
             }
         };
-        Ok(union(pages, reported, all.end))
+        Ok(union(noted, reported, all.end))
     }
 
     /// Returns the runs of pages that may be dropped: those that are not noted and do not show
@@ -497,6 +508,6 @@ pub(super) fn split(range: &Range<usize>, at: usize) -> (Range<usize>, Range<usi
     (range.start..at, at..range.end)
 }
 
-fn contains(ranges: &[Range<usize>], at: usize) -> bool {
+pub(super) fn contains(ranges: &[Range<usize>], at: usize) -> bool {
     ranges.iter().any(|range| range.contains(&at))
 }

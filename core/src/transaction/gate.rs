@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::system::{
     AtomicUsize, Barrier, Mark,
     Ordering::{Relaxed, Release, SeqCst},
-    pause, this_thread,
+    begin_other_store, end_other_store, has_other_store, pause, this_thread,
 };
 
 /// How many threads need no fence.
@@ -99,6 +99,10 @@ impl Slot {
         InSlot { slot: self, thread }
     }
 
+    fn is_storing(&self) -> bool {
+        self.state.load(SeqCst) == STORING
+    }
+
     /// Makes `thread` the owner, if there is none, and announces a store.
     fn take(&self, thread: usize, barrier: &Barrier) -> Option<InSlot<'_>> {
         self.owner.compare_exchange(0, thread, SeqCst, SeqCst).ok()?;
@@ -150,6 +154,7 @@ impl Gate {
         let inside = match self.try_announce(thread).or_else(|| self.take_slot(thread)) {
             Some(inside) => Inside::Slot(inside),
             None => {
+                begin_other_store();
                 self.others.fetch_add(1, SeqCst);
                 self.barrier.full();
                 Inside::Other(InOthers(&self.others))
@@ -176,7 +181,8 @@ impl Gate {
             if let Some(inside) = self.try_enter() {
                 return Ok(inside);
             }
-            if self.closed.load(Relaxed) == this_thread() {
+            let thread = this_thread();
+            if self.closed.load(Relaxed) == thread || self.is_inside(thread) {
                 return Err(Obstacle::OwnThread.into());
             }
             is_needed()?;
@@ -195,16 +201,22 @@ impl Gate {
         if !self.barrier.heavy() {
             return Err(Obstacle::NoBarrier);
         }
+        if self.is_inside(thread) {
+            return Err(Obstacle::OwnThread);
+        }
         for slot in &self.slots {
-            let is_storing = || slot.state.load(SeqCst) == STORING;
-            // Only this thread itself could end that store.
-            if slot.owner.load(Relaxed) == thread && is_storing() {
-                return Err(Obstacle::OwnThread);
-            }
-            wait_while(is_storing);
+            wait_while(|| slot.is_storing());
         }
         wait_while(|| self.others.load(SeqCst) > 0);
         Ok(closed)
+    }
+
+    /// Returns whether a store of `thread`, which is the calling one, is in progress: a signal
+    /// handler has interrupted it. May be true also during a store to another map, if it has no
+    /// slot there, and another store here has none.
+    fn is_inside(&self, thread: usize) -> bool {
+        let is_in_slot = |slot: &Slot| slot.owner.load(Relaxed) == thread && slot.is_storing();
+        self.slots.iter().any(is_in_slot) || (has_other_store() && self.others.load(SeqCst) > 0)
     }
 
     /// Returns whether a store would wait.
@@ -231,6 +243,7 @@ impl Drop for InSlot<'_> {
 impl Drop for InOthers<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Release);
+        end_other_store();
     }
 }
 

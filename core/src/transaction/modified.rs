@@ -9,12 +9,13 @@ use std::{
         OnceLock,
         atomic::{
             AtomicU8, AtomicU64,
-            Ordering::{AcqRel, Relaxed},
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+            fence,
         },
     },
 };
 
-use crate::sys::zeroed;
+use crate::sys::{fork, zeroed};
 
 /// The binary logarithm of the bytes of a unit. A page has one, or several.
 const UNIT_BITS: u32 = 12;
@@ -50,11 +51,14 @@ impl Level {
         Level { units: zeroed::bytes(units), groups }
     }
 
+    /// The group first: another thread that finds the unit stores to the page without a note, and
+    /// its commit looks at the groups.
     fn note(&self, index: usize) {
         if !self.contains(index) {
-            self.units[index].store(1, Relaxed);
             let group = index / 64;
             self.groups[group / 64].fetch_or(1 << (group % 64), AcqRel);
+            fork::step();
+            self.units[index].store(1, Release);
         }
     }
 
@@ -64,6 +68,8 @@ impl Level {
     }
 
     fn is_empty(&self) -> bool {
+        // Behind the units that this thread has found.
+        fence(Acquire);
         self.groups.iter().all(|groups| groups.load(Relaxed) == 0)
     }
 
@@ -201,9 +207,10 @@ pub(super) fn union(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use super::*;
+    use crate::sys::fork::steps;
 
     fn new(page_bits: u32) -> Modified {
         Modified::new(page_bits, 0)
@@ -231,6 +238,16 @@ mod tests {
             assert_eq!(pages(&modified.take()), model.into_iter().collect::<Vec<_>>());
             assert!(modified.is_empty() && modified.take().is_empty());
         }
+    }
+
+    /// What that thread stores would be missing in its commit.
+    #[test]
+    fn no_thread_finds_a_page_noted_while_there_seem_to_be_none() {
+        let modified = Arc::new(new(12));
+        let other = Arc::clone(&modified);
+        let look = move || assert!(!other.has_noted_unit(0, 0) || !other.is_empty());
+        steps::at_each(look, || modified.note(0));
+        assert!(modified.has_noted_unit(0, 0));
     }
 
     #[test]

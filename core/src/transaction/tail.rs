@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    commit::{ensure_in_block, split},
+    commit::{contains, ensure_in_block, split},
+    gate::Closed,
     log::{Change, NewLen},
     state::{Changes, Inner, Transactional},
     writer::failed,
@@ -19,7 +20,7 @@ use crate::{
     Error, Map, Result,
     access::RegionsGuard,
     resize::{FileEnd, Moves, file_end, in_call},
-    sys::{self, fault},
+    sys::{self, fault, fork},
 };
 
 /// By how much the zeros behind the end are extended at least, if the region has space.
@@ -71,8 +72,9 @@ impl Map {
         let regions = self.lock_regions();
         changes.extend_zeros(&regions, inner, new_len).map_err(Error::os(call))?;
         let span = self.region_span(&regions, at, new_len);
-        self.copy_in_locked(&regions, span, bytes)?;
+        // Before a fault can leave a copy of the last page.
         changes.modified.note_all(changes.pages_of(at..new_len));
+        self.copy_in_locked(&regions, span, bytes)?;
         changes.set_len(&regions, new_len);
         Ok(())
     }
@@ -103,7 +105,7 @@ impl Map {
         let noted = changes.modified.take();
         changes.put_back(&noted);
         let was_exported = changes.was_exported.load(Acquire);
-        let pages = changes.pages_to_compare(&regions, &noted, regions.capacity(), was_exported)?;
+        let pages = changes.private_pages(&regions, noted, regions.capacity(), was_exported)?;
         let bytes =
             |run: &Range<usize>| run.start << changes.page_bits..run.end << changes.page_bits;
         let parts: Vec<_> = pages.iter().map(bytes).collect();
@@ -171,20 +173,8 @@ impl Map {
         if len == changes.file_len() {
             return Ok(self.len());
         }
-        ensure_in_block(call, &inner, false)?;
-        if self.len() != changes.file_len() {
-            return Err(Error::Pending { call });
-        }
-        if len > changes.file_len() {
-            // Beside buffers, pages stay noted that a commit has written.
-            let closed = changes.close_gate(call)?;
-            self.ensure_nothing_taken(call, transactional, &inner, &closed)?;
-        } else if !changes.modified.is_empty() {
-            return Err(Error::Pending { call });
-        }
-        if len < self.len() && (moves == Moves::Refused || changes.is_exported()) {
-            return Err(Error::InUse { call });
-        }
+        let _closed = self.close_to_refresh(transactional, &inner, len, moves)?;
+        fork::step();
         self.make_space(transactional, &inner, call, len, moves)?;
         let regions = self.lock_regions();
         self.show_appended(transactional, &regions, &mut inner, len)?;
@@ -192,6 +182,38 @@ impl Map {
         changes.set_len(&regions, len);
         changes.renew_canary(transactional.file(), &mut inner);
         Ok(len)
+    }
+
+    /// Fails if a refresh to `len` bytes would lose changes, or move what external code uses. If
+    /// the map becomes shorter, no store comes until the gate that is returned opens. If it becomes
+    /// longer, it may have to move, which closes the gate.
+    fn close_to_refresh(
+        &self,
+        transactional: &Transactional,
+        inner: &Inner,
+        len: usize,
+        moves: Moves,
+    ) -> Result<Option<Closed<'_>>> {
+        let call = "refresh";
+        let (_, changes) = self.changes(call)?;
+        ensure_in_block(call, inner, false)?;
+        if self.len() != changes.file_len() {
+            return Err(Error::Pending { call });
+        }
+        let closed = changes.close_gate(call)?;
+        if len > changes.file_len() {
+            // Beside buffers, pages stay noted that a commit has written.
+            self.ensure_nothing_taken(call, transactional, inner, &closed)?;
+            Ok(None)
+        } else if !changes.modified.is_empty() {
+            Err(Error::Pending { call })
+        } else if moves == Moves::Refused || changes.is_exported() {
+            Err(Error::InUse { call })
+        } else if changes.was_exported.load(Acquire) {
+            Err(Error::Pending { call })
+        } else {
+            Ok(Some(closed))
+        }
     }
 
     /// Has the map show what another program has appended to the file, which has `len` bytes now:
@@ -206,7 +228,7 @@ impl Map {
         let (_, changes) = self.changes("refresh")?;
         let old_len = changes.file_len();
         let end = changes.page_end(old_len).min(len);
-        if changes.was_exported.load(Acquire) && old_len < end {
+        if old_len < end && changes.may_be_copied(inner, old_len) {
             let mut appended = vec![0; end - old_len];
             let file = transactional.file();
             let count = sys::read::read_full(file, &mut appended, old_len as u64);
@@ -214,16 +236,24 @@ impl Map {
             self.copy_in_locked(regions, self.region_span(regions, old_len, end), &appended)?;
         }
         let Some(region) = regions.current() else { return Ok(()) };
-        for range in std::mem::take(&mut inner.zeros) {
-            let (inside, behind) = split(&range, changes.page_end(len));
+        inner.show_each(|range| {
+            // Stores to pages before the former end may be pending.
+            let (kept, rest) = split(range, changes.page_end(old_len));
+            let (inside, behind) = split(&rest, changes.page_end(len));
             region.show_file(inside, transactional.file()).map_err(Error::os("refresh"))?;
-            inner.add_zeros(behind);
-        }
-        Ok(())
+            Ok([kept, behind])
+        })
     }
 }
 
 impl Changes {
+    /// Returns whether the page at `at` may be a copy, which does not show what others write.
+    fn may_be_copied(&self, inner: &Inner, at: usize) -> bool {
+        self.was_exported.load(Acquire)
+            || self.modified.contains(at >> self.page_bits)
+            || contains(&inner.zeros, at)
+    }
+
     /// Has all pages behind the last one of the file be zeros, up to a map of `new_len` bytes.
     fn extend_zeros(
         &self,
@@ -244,6 +274,26 @@ impl Changes {
 }
 
 impl Inner {
+    /// Replaces each range of zeros by the parts that `show` leaves of it. After a failure, this
+    /// range and those behind it stay.
+    pub(super) fn show_each<E>(
+        &mut self,
+        mut show: impl FnMut(&Range<usize>) -> Result<[Range<usize>; 2], E>,
+    ) -> Result<(), E> {
+        let mut done = Ok(());
+        for range in std::mem::take(&mut self.zeros) {
+            let shown = if done.is_ok() { show(&range) } else { Ok([range.clone(), 0..0]) };
+            match shown {
+                Ok(left) => left.into_iter().for_each(|part| self.add_zeros(part)),
+                Err(error) => {
+                    self.add_zeros(range);
+                    done = Err(error);
+                }
+            }
+        }
+        done
+    }
+
     /// Adds a range that does not start before the end of the last one.
     pub(super) fn add_zeros(&mut self, range: Range<usize>) {
         if !range.is_empty() {

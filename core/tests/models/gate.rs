@@ -18,14 +18,16 @@ use loom::{
 mod system {
     pub(super) use loom::sync::atomic::{AtomicUsize, Ordering};
 
-    pub(super) use super::{Barrier, Mark, pause, this_thread};
+    pub(super) use super::{
+        Barrier, Mark, begin_other_store, end_other_store, has_other_store, pause, this_thread,
+    };
 }
 
 #[allow(dead_code)]
 #[path = "../../src/transaction/gate.rs"]
 mod protocol;
 
-use protocol::{Gate, Inside};
+use protocol::{Gate, Inside, Obstacle};
 
 thread_local! {
     /// The threads of a model run on one thread of the system.
@@ -34,10 +36,12 @@ thread_local! {
     static HAS_SLOTS: Cell<bool> = const { Cell::new(true) };
     static IS_OPEN: Cell<bool> = const { Cell::new(false) };
     static LACKS_END: Cell<bool> = const { Cell::new(false) };
+    static LACKS_COUNT: Cell<bool> = const { Cell::new(false) };
 }
 
 loom::thread_local! {
     static NUMBER: Cell<usize> = Cell::new(0);
+    static OTHER_STORES: Cell<usize> = Cell::new(0);
 }
 
 #[derive(Debug)]
@@ -88,6 +92,18 @@ fn this_thread() -> usize {
     NUMBER.with(Cell::get)
 }
 
+fn begin_other_store() {
+    OTHER_STORES.with(|stores| stores.set(stores.get() + 1));
+}
+
+fn end_other_store() {
+    OTHER_STORES.with(|stores| stores.set(stores.get() - 1));
+}
+
+fn has_other_store() -> bool {
+    !LACKS_COUNT.get() && OTHER_STORES.with(Cell::get) > 0
+}
+
 fn pause(_: u32) {
     thread::yield_now();
 }
@@ -115,9 +131,17 @@ impl Map {
     /// has added. If `handlers` is not 0, a signal handler interrupts the store, and stores.
     fn store(&self, digit: usize, handlers: usize) -> usize {
         let Some(_inside) = self.enter() else { return 0 };
-        let by_handler = if handlers > 0 { self.store(digit, handlers - 1) } else { 0 };
+        let by_handler = if handlers > 0 { self.store_in_handler(digit) } else { 0 };
         self.page.fetch_add(digit, Relaxed);
         digit + by_handler
+    }
+
+    /// Waits while the gate is closed, unless a commit waits for the store that was interrupted.
+    fn store_in_handler(&self, digit: usize) -> usize {
+        let is_needed = || Ok::<(), Obstacle>(());
+        let Ok(_inside) = self.gate.enter(is_needed) else { return 0 };
+        self.page.fetch_add(digit, Relaxed);
+        digit
     }
 
     fn commit(&self) {
@@ -152,10 +176,16 @@ fn explore(threads: usize, stores: usize, handlers: usize) {
     });
 }
 
-fn finds_a_loss(control: &'static std::thread::LocalKey<Cell<bool>>, value: bool) -> bool {
-    control.set(value);
+type Control = std::thread::LocalKey<Cell<bool>>;
+
+fn finds_a_loss(control: &'static Control, value: bool) -> bool {
     // The second store has a slot.
-    let found = panic::catch_unwind(|| explore(1, 2, 0)).is_err();
+    fails(control, value, || explore(1, 2, 0))
+}
+
+fn fails(control: &'static Control, value: bool, model: fn()) -> bool {
+    control.set(value);
+    let found = panic::catch_unwind(model).is_err();
     control.set(!value);
     found
 }
@@ -177,4 +207,12 @@ fn without_a_barrier_or_the_gate_a_store_is_lost() {
     assert!(finds_a_loss(&LACKS_HEAVY, true));
     assert!(finds_a_loss(&IS_OPEN, true));
     assert!(finds_a_loss(&LACKS_END, true));
+}
+
+/// The model has no end then.
+#[test]
+fn without_a_count_a_handler_waits_for_a_commit_that_waits_for_its_thread() {
+    HAS_SLOTS.set(false);
+    assert!(fails(&LACKS_COUNT, true, || explore(1, 1, 1)));
+    HAS_SLOTS.set(true);
 }

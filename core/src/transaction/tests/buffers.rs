@@ -230,7 +230,7 @@ fn pages_that_the_program_has_locked_are_rolled_back() {
     assert_eq!(map.to_vec(..).unwrap(), fs::read(folder.data()).unwrap());
 }
 
-fn append_as_another_program(folder: &Folder, bytes: &[u8]) {
+pub(super) fn append_as_another_program(folder: &Folder, bytes: &[u8]) {
     use std::io::Write;
     fs::File::options().append(true).open(folder.data()).unwrap().write_all(bytes).unwrap();
 }
@@ -278,4 +278,31 @@ fn a_commit_that_lengthens_the_file_removes_nothing_that_another_program_has_app
     map.commit().unwrap();
     let file = fs::read(folder.data()).unwrap();
     assert!(file.len() == 10_106 && file[100..10_100] == [b'F'; 10_000]);
+}
+
+/// The page that was stored to is a copy from before.
+#[test]
+fn what_another_program_appends_to_a_page_that_was_stored_to_is_kept() {
+    for old in [100, page_size() + 7] {
+        let folder = Folder::with(&vec![b'A'; old]);
+        let map = open(&folder, 1 << 20);
+        map.set(b'A', old - 1).unwrap();
+        append_as_another_program(&folder, b"appended");
+        assert_eq!(map.refresh().unwrap(), old + 8);
+        assert!(map.to_vec(..).unwrap() == fs::read(folder.data()).unwrap());
+        map.set(b'B', 0).unwrap();
+        map.commit().unwrap();
+        assert!(fs::read(folder.data()).unwrap().ends_with(b"Aappended"));
+    }
+}
+
+#[test]
+fn a_resize_that_fails_after_a_move_leaves_no_copy_of_the_last_page() {
+    let folder = Folder::with(&[b'A'; 100]);
+    let map = open(&folder, 0);
+    append_as_another_program(&folder, b"1");
+    assert!(map.resize(map.capacity() + 1).is_err());
+    append_as_another_program(&folder, b"2");
+    assert_eq!(map.refresh().unwrap(), 102);
+    assert_eq!(map.to_vec(99..).unwrap(), b"A12");
 }

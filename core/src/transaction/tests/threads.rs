@@ -6,15 +6,19 @@
 use std::{
     fs,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
 
-use super::{Folder, buffers::open};
-use crate::{Error, Map, page_size, transaction::backend::steps};
+use super::{
+    Folder,
+    buffers::{append_as_another_program, open},
+};
+use crate::{Error, Map, Result, page_size, sys::fork, transaction::backend::steps};
 
 const THREADS: usize = 6;
 /// Each thread has a word in each of this many pages.
@@ -206,4 +210,133 @@ fn a_thread_that_reads_may_store_while_another_one_waits_to_commit() {
         commit.join().unwrap().unwrap();
     });
     assert_eq!(fs::read(folder.data()).unwrap()[..2], [1, 2]);
+}
+
+#[test]
+fn a_commit_has_what_its_thread_has_stored_to_a_page_that_another_one_notes() {
+    let folder = Folder::in_memory(&[0; 4096]);
+    let (map, path) = (Arc::new(open(&folder, 0)), folder.data());
+    let (sender, receiver) = mpsc::channel();
+    let mut other = Some((Arc::clone(&map), sender));
+    let commit_beside = move || {
+        let Some((map, sender)) = other.take() else { return };
+        let path = path.clone();
+        thread::spawn(move || {
+            map.set(7, 64).unwrap();
+            map.commit().unwrap();
+            sender.send(fs::read(path).unwrap()[64]).unwrap();
+        });
+        // The other thread stores, and may have to wait for this one.
+        thread::sleep(Duration::from_millis(100));
+    };
+    fork::steps::at_each(commit_beside, || map.set(1, 8).unwrap());
+    assert_eq!(receiver.recv().unwrap(), 7);
+}
+
+/// As a signal handler does that interrupts a store, while another thread commits.
+#[test]
+fn a_store_inside_a_store_does_not_wait_for_a_commit_that_waits_for_it() {
+    for others in [0, 4] {
+        let folder = Folder::in_memory(&[0; 4096]);
+        let map = open(&folder, 0);
+        // They have the slots.
+        let all = Barrier::new(others + 1);
+        thread::scope(|scope| {
+            for _ in 0..others {
+                scope.spawn(|| {
+                    map.set(1, 0).unwrap();
+                    all.wait();
+                });
+            }
+            all.wait();
+            map.set(1, 0).unwrap();
+            let inside = map.pass_gate("set").unwrap();
+            let commit = scope.spawn(|| map.commit());
+            while !map.is_gate_closed() {
+                thread::yield_now();
+            }
+            let nested = map.set(2, 0);
+            drop(inside);
+            commit.join().unwrap().unwrap();
+            assert!(matches!(nested, Err(Error::WouldDeadlock { call: "set" })), "{nested:?}");
+        });
+        map.set(3, 0).unwrap();
+    }
+}
+
+/// Refreshes the map while another thread stores to it, and a third one has locked the regions, so
+/// that the refresh cannot end. Returns the results of both.
+fn store_beside_refresh(map: &Map, value: u8, at: usize) -> (Result<()>, Result<usize>) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let storing = scope.spawn(|| {
+            let end = Instant::now() + Duration::from_millis(3);
+            while !map.is_gate_closed() && Instant::now() < end {
+                thread::yield_now();
+            }
+            map.set(value, at)
+        });
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                let locked = map.lock_regions();
+                thread::sleep(Duration::from_millis(3));
+                drop(locked);
+                thread::sleep(Duration::from_micros(20));
+            }
+        });
+        thread::sleep(Duration::from_millis(1));
+        let refreshed = map.refresh();
+        done.store(true, SeqCst);
+        (storing.join().unwrap(), refreshed)
+    })
+}
+
+/// The store comes at the first step at which the gate is open.
+#[test]
+fn a_refresh_that_lengthens_the_map_keeps_what_is_stored_beside_it() {
+    let at = 2 * page_size();
+    let folder = Folder::in_memory(&[0; 100]);
+    let map = Arc::new(open(&folder, 1 << 20));
+    // The buffer keeps the pages by which the map has grown.
+    map.count_loan().unwrap();
+    map.append(&vec![1; 3 * page_size()]).unwrap();
+    map.commit().unwrap();
+    map.end_loan();
+    append_as_another_program(&folder, &[2; 9]);
+    let (other, mut is_stored) = (Arc::clone(&map), false);
+    let store = move || is_stored = is_stored || other.set(7, at).is_ok();
+    fork::steps::at_each(store, || assert_eq!(map.refresh().unwrap(), 109 + 3 * page_size()));
+    assert_eq!(map.get(at).unwrap(), 7);
+    assert_eq!(map.changed().unwrap(), [at..at + 1]);
+    map.commit().unwrap();
+    assert!(map.to_vec(..).unwrap() == fs::read(folder.data()).unwrap());
+}
+
+#[test]
+fn no_store_is_lost_beside_a_refresh_that_shortens_the_map() {
+    for _ in 0..20 {
+        let folder = Folder::in_memory(&[0; 4000]);
+        let map = open(&folder, 0);
+        fs::File::options().write(true).open(folder.data()).unwrap().set_len(1000).unwrap();
+        match store_beside_refresh(&map, 7, 3000) {
+            (Err(Error::OutOfBounds { .. }), Ok(1000)) => {}
+            (Ok(()), Err(Error::Pending { .. })) => assert_eq!(map.get(3000).unwrap(), 7),
+            results => panic!("{results:?}"),
+        }
+    }
+}
+
+/// Nothing is noted then.
+#[test]
+fn a_map_is_not_shortened_under_what_a_buffer_has_stored() {
+    let folder = Folder::in_memory(&[0; 4000]);
+    let map = open(&folder, 0);
+    map.count_loan().unwrap();
+    by_pointer(&map, 7, 800);
+    map.end_loan();
+    fs::File::options().write(true).open(folder.data()).unwrap().set_len(1000).unwrap();
+    let refreshed = map.refresh();
+    assert!(matches!(refreshed, Err(Error::Pending { call: "refresh" })), "{refreshed:?}");
+    map.rollback().unwrap();
+    assert_eq!(map.refresh().unwrap(), 1000);
 }

@@ -140,9 +140,13 @@ impl Mark {
         self.store_end.load(SeqCst)
     }
 
-    /// Sets [`Mark::store_end`], which stays 0 after [`Mark::end`].
+    /// Sets [`Mark::store_end`], which stays 0 after [`Mark::end`]. No other thread calls that at
+    /// the same time: stores could pass until this one looks again, for the child in which a signal
+    /// handler of this thread has forked.
     pub(crate) fn set_store_end(&self, end: usize) {
-        self.store_end.store(end, SeqCst);
+        if self.first().is_none() {
+            self.store_end.store(end, SeqCst);
+        }
         if self.first().is_some() {
             self.store_end.store(0, SeqCst);
         }
