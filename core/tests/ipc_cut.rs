@@ -17,6 +17,7 @@ use std::{
 use safemap::{
     Error, Result,
     ipc::{Channel, Journal, JournalReader, JournalWriter, Mutex, ReadFrom, Receiver, Sender},
+    page_size,
 };
 use safemap_testing::{PAGE, TempFile, noise, succeeds_in_child};
 use tempfile::TempDir;
@@ -27,12 +28,14 @@ fn file_in(folder: &TempDir) -> File {
     OpenOptions::new().write(true).open(folder.path().join("file")).unwrap()
 }
 
-/// `is_error`: nothing is left of the file.
+/// `is_error`: nothing is left of the file. Larger pages than usual may still have the words of the
+/// other side, which are zeros now.
 #[track_caller]
 fn assert_cut(result: &Result<()>, context: &dyn Debug, is_error: bool) {
     match result {
         Ok(()) => assert!(!is_error, "{context:?} succeeds"),
         Err(Error::Fault { .. }) => {}
+        Err(Error::Disconnected { .. } | Error::Finished) if !is_error && page_size() > 4096 => {}
         Err(error) => panic!("{context:?}: {error:?}"),
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use safemap::{Access, Error, Map, Options, Sharing, ipc::Liveness};
+use safemap::{Access, Error, Map, Options, Sharing, ipc::Liveness, page_size};
 use safemap_testing::{
     PAGE, Stop, TempFile,
     memfd::memory_file,
@@ -340,7 +340,7 @@ fn a_forked_child_does_not_unmap_what_is_where_the_page_was() {
             let (at, access) = (address as *mut libc::c_void, libc::PROT_READ);
             // The library may have mapped other memory there since.
             // SAFETY: the flag excludes that another mapping is replaced.
-            unsafe { libc::mmap(at, PAGE, access, flags, -1, 0) };
+            unsafe { libc::mmap(at, page_size(), access, flags, -1, 0) };
             assert!(found().is_some());
             drop(liveness.take());
             i32::from(found().is_none())

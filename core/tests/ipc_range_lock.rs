@@ -243,6 +243,9 @@ fn a_process_that_has_lost_its_lock_by_a_kill_stores_no_more() {
                 map.store_le(0_u64, 0).unwrap();
                 map.store_le(0_u64, 8).unwrap();
                 let child = Fork::run(|| store_twice_forever(&map)).unwrap();
+                while map.load::<u64>(8).unwrap() == 0 {
+                    thread::yield_now();
+                }
                 thread::sleep(Duration::from_micros(fastrand::u64(..3000)));
                 child.send(libc::SIGKILL).unwrap();
                 taken += u32::from(take_over(&map));

@@ -167,19 +167,20 @@ fn private_pages(map: &Map) -> usize {
 
 #[test]
 fn a_pointer_counts_until_the_next_resize() {
-    let folder = Folder::with(&[0; 50_000]);
+    let (len, step) = (6 * page_size(), 2 * page_size());
+    let folder = Folder::with(&vec![0; len]);
     let map = open(&folder, 1 << 20);
     for round in 1..4 {
         let pointer = map.as_mut_ptr();
         for page in 0..3 {
             // SAFETY: the byte lies in the map, and nothing else accesses it.
-            unsafe { pointer.wrapping_add(page * 10_000).write(round) };
+            unsafe { pointer.wrapping_add(page * step).write(round) };
             map.commit().unwrap();
         }
         let file = fs::read(folder.data()).unwrap();
-        assert_eq!([file[0], file[10_000], file[20_000]], [round; 3]);
+        assert_eq!([file[0], file[step], file[2 * step]], [round; 3]);
         assert_eq!(private_pages(&map), 3);
-        map.resize(50_000 + usize::from(round)).unwrap();
+        map.resize(len + usize::from(round)).unwrap();
         assert_eq!(private_pages(&map), 0);
     }
 }

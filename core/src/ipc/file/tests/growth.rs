@@ -156,7 +156,7 @@ mod limits {
         let file = open(&path, Kind::Journal, create, PERMISSIONS).unwrap().file;
         grow_until(&file, ErrorKind::StorageFull);
         // Each page was used. No byte of the file lacks one: a map would end with SIGBUS.
-        assert_eq!(len(&file), MIB - 4096);
+        assert_eq!(len(&file), MIB - crate::page_size() as u64);
         write_zeros("recover", sys::borrow(&file), 4096).unwrap();
         sync_data("sync", sys::borrow(&file)).unwrap();
         let file = adopt(file, Kind::Journal, None).unwrap().file;

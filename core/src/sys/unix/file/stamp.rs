@@ -6,7 +6,7 @@ use super::{super::large_file, length::status};
 
 /// Device, number, length, and the times of the last changes of content and of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp([i128; 7]);
+pub(crate) struct Stamp([i128; 8]);
 
 /// Returns the stamp of the file.
 pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
@@ -20,6 +20,8 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
         stat.st_dev.into(),
         stat.st_ino.into(),
         stat.st_size.into(),
+        // Changes with each link, where the times may not: Linux counted them in ticks up to 6.12.
+        stat.st_nlink.into(),
         stat.st_mtime.into(),
         modified,
         stat.st_ctime.into(),
