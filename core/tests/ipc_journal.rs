@@ -576,7 +576,7 @@ mod damaged {
                 let mut writer = journal.writer().unwrap();
                 writer.append(&noise(1, 2 * page + 808)).unwrap();
                 let mut reader = journal.reader(ReadFrom::Start).unwrap();
-                folder.file().set_len(len).unwrap();
+                folder.file().set_len(len as u64).unwrap();
                 assert!(reader.try_next(&mut Vec::new()).is_err(), "{len}");
                 if len <= 4096 {
                     assert!(writer.append(b"more").is_err(), "{len}");
