@@ -9,8 +9,8 @@ use crate::{
 ///
 /// Containers may have other numbers, so one that differs proves nothing while [`is_in_use`].
 pub(crate) fn boot() -> [u64; 2] {
-    let id = u128::from_ne_bytes(boot_id());
-    [id as u64, (id >> 64) as u64]
+    let id = boot_id();
+    [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|index| id[at + index])))
 }
 
 /// Returns whether a process takes part: whether a liveness token of the file exists.

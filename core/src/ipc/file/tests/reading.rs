@@ -81,7 +81,7 @@ fn a_file_that_is_not_a_complete_journal_is_an_error_that_says_why() {
     let (len, required) = (8000, FILE as u64);
     assert_eq!(refusal_of(&journal[..8000]), FormatError::TooShort { len, required });
     let mut incomplete = journal.clone();
-    incomplete[92] = 1;
+    incomplete[92..96].copy_from_slice(&1_u32.to_ne_bytes());
     assert_eq!(refusal_of(&incomplete), FormatError::Incomplete);
     let mut damaged = journal;
     damaged[56] ^= 1;
