@@ -28,14 +28,17 @@ fn file_in(folder: &TempDir) -> File {
     OpenOptions::new().write(true).open(folder.path().join("file")).unwrap()
 }
 
-/// `is_error`: nothing is left of the file. Larger pages than usual may still have the words of the
-/// other side, which are zeros now.
+/// To what a file is cut. With larger pages, the rest of one looks like a file that is empty.
+fn lengths() -> impl Iterator<Item = u64> {
+    [0, 96, 4096, 5000, 8192, 20_000].into_iter().filter(|&len| len == 0 || page_size() == 4096)
+}
+
+/// `is_error`: nothing is left of the file.
 #[track_caller]
 fn assert_cut(result: &Result<()>, context: &dyn Debug, is_error: bool) {
     match result {
         Ok(()) => assert!(!is_error, "{context:?} succeeds"),
         Err(Error::Fault { .. }) => {}
-        Err(Error::Disconnected { .. } | Error::Finished) if !is_error && page_size() > 4096 => {}
         Err(error) => panic!("{context:?}: {error:?}"),
     }
 }
@@ -71,7 +74,7 @@ const OF_JOURNALS: [(&str, LogCall); 13] = [
 fn calls_on_a_journal_that_was_cut_are_faults_or_damage() {
     succeeds_in_child(|| {
         for (name, call) in OF_JOURNALS {
-            for len in [0, 96, 4096, 5000, 8192] {
+            for len in lengths().filter(|&len| len < 9000) {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("file");
                 let journal = Journal::options().allocate(4096).open_or_create(path).unwrap();
@@ -128,7 +131,7 @@ const OF_CHANNELS: [(&str, RingCall); 17] = [
 fn calls_on_a_channel_that_was_cut_are_faults() {
     succeeds_in_child(|| {
         for (name, call) in OF_CHANNELS {
-            for len in [0, 96, 4096, 5000, 8192, 20_000] {
+            for len in lengths() {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("file");
                 let channel = Channel::options().capacity(1 << 16).open_or_create(path).unwrap();
