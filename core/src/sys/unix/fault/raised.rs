@@ -243,16 +243,18 @@ mod frame {
     pub(super) const FAULT: isize = -8 * 33;
     /// `uc_link`. The order is: flags, link, other fields, the registers at 176 bytes.
     pub(super) const LINK: isize = FAULT - 176 + 8;
-    /// The processor state, which follows the program counter, says user mode.
-    pub(super) const MARKS: [(isize, u64, u64); 1] = [(8, 0x1f, 0)];
+    /// The processor state, which follows the program counter, says user mode. The first record
+    /// behind it is that of the vector registers, with its magic number and its length.
+    pub(super) const MARKS: [(isize, u64, u64); 2] =
+        [(8, 0x1f, 0), (24, !0, VECTORS_LEN << 32 | 0x4650_8001)];
+    const VECTORS_LEN: u64 = 528;
     pub(super) const FAULT_REGISTER: isize = FAULT + 8 + 8 * 17;
     /// The instruction `svc #0`.
     pub(super) const SYSTEM_CALL: &[u8] = &[0x01, 0x00, 0x00, 0xd4];
 
-    /// Whether the fault was a write: bit 6 of the syndrome. It is in the second record behind the
-    /// processor state, after that of the vector registers.
+    /// Whether the fault was a write: bit 6 of the syndrome, which is in the second record.
     pub(super) fn is_write(word: impl Fn(isize) -> Option<u64>) -> Option<bool> {
-        const RECORD: isize = 24 + 528;
+        const RECORD: isize = 24 + VECTORS_LEN as isize;
         const ESR_MAGIC: u64 = 0x4553_5201;
         let is_syndrome = word(RECORD)? & 0xffff_ffff == ESR_MAGIC;
         Some(is_syndrome && word(RECORD + 8)? >> 6 & 1 == 1)
