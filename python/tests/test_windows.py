@@ -289,7 +289,9 @@ class Faults(FileCase):
     @unittest.skipUnless("SAFEMAP_DRIVE_C" in os.environ, "only Wine's host can truncate the file")
     def test_a_file_cut_by_the_host_raises_the_error_of_the_standard_module(self):
         fd = self.descriptor(b"x" * 3 * PAGE)
-        maps = standard.mmap(fd, 0), safemap.mmap(fd, 0)
+        # Before 3.13 the standard module has no error: the process would be terminated.
+        classes = [safemap.mmap, standard.mmap][: 1 + (sys.version_info >= (3, 13))]
+        maps = [it(fd, 0) for it in classes]
         self.truncate_on_host(PAGE)
         errors = []
         for m in maps:
@@ -297,7 +299,7 @@ class Faults(FileCase):
             with self.assertRaises(OSError) as caught:
                 m[PAGE - 5 : PAGE + 5]
             errors.append(caught.exception)
-        theirs, ours = errors
+        ours, theirs = errors[0], errors[-1]
         self.assertEqual(theirs.winerror, ours.winerror)
         self.assertEqual((ours.offset, ours.errno), (PAGE, errno.EFAULT))
         for m in maps:
