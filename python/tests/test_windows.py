@@ -141,7 +141,9 @@ class Side:
             m = eval("mmap.mmap({})".format(arguments), self.names)
         except Exception as error:
             codes = getattr(error, "errno", None), getattr(error, "winerror", None)
-            return type(error).__name__, str(error), *codes
+            # Before 3.13 the standard module had other texts about arguments.
+            has_text = sys.version_info >= (3, 13) or not isinstance(error, TypeError)
+            return type(error).__name__, has_text and str(error), *codes
         properties = repr(m), m[:5], m[-5:], m.size(), m.tell()
         m.close()
         return properties
