@@ -243,11 +243,13 @@ mod frame {
     pub(super) const FAULT: isize = -8 * 33;
     /// `uc_link`. The order is: flags, link, other fields, the registers at 176 bytes.
     pub(super) const LINK: isize = FAULT - 176 + 8;
-    /// The processor state, which follows the program counter, says user mode. The first record
-    /// behind it is that of the vector registers, with its magic number and its length.
-    pub(super) const MARKS: [(isize, u64, u64); 2] =
-        [(8, 0x1f, 0), (24, !0, VECTORS_LEN << 32 | 0x4650_8001)];
+    /// `FPSIMD_MAGIC` and the length of its record (Linux, `asm/sigcontext.h`).
+    const VECTORS_MAGIC: u64 = 0x4650_8001;
     const VECTORS_LEN: u64 = 528;
+    /// The processor state, which follows the program counter, says user mode. The first record
+    /// behind it has the vector registers. Its header excludes other words of the stack.
+    pub(super) const MARKS: [(isize, u64, u64); 2] =
+        [(8, 0x1f, 0), (24, !0, VECTORS_LEN << 32 | VECTORS_MAGIC)];
     pub(super) const FAULT_REGISTER: isize = FAULT + 8 + 8 * 17;
     /// The instruction `svc #0`.
     pub(super) const SYSTEM_CALL: &[u8] = &[0x01, 0x00, 0x00, 0xd4];

@@ -4,7 +4,8 @@ use std::{io, os::fd::BorrowedFd};
 
 use super::{super::large_file, length::status};
 
-/// Device, number, length, and the times of the last changes of content and of metadata.
+/// Device, number, length, number of links, and the times of the last changes of content and of
+/// metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp([i128; 8]);
 
@@ -20,7 +21,7 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
         stat.st_dev.into(),
         stat.st_ino.into(),
         stat.st_size.into(),
-        // Changes with each link, where the times may not: Linux counted them in ticks up to 6.12.
+        // Up to Linux 6.12 a change of the links may leave the times as they are: they count ticks.
         stat.st_nlink.into(),
         stat.st_mtime.into(),
         modified,

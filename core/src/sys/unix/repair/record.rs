@@ -140,9 +140,11 @@ impl Mark {
         self.store_end.load(SeqCst)
     }
 
-    /// Sets [`Mark::store_end`], which stays 0 after [`Mark::end`]. No other thread calls that at
-    /// the same time: stores could pass until this one looks again, for the child in which a signal
-    /// handler of this thread has forked.
+    /// Sets [`Mark::store_end`], which stays 0 after [`Mark::end`].
+    ///
+    /// No other thread calls [`Mark::end`] at the same time: until the second check, stores could
+    /// pass. The second check is for a signal handler of this thread that forks between the two:
+    /// its child ends the map.
     pub(crate) fn set_store_end(&self, end: usize) {
         if self.first().is_none() {
             self.store_end.store(end, SeqCst);
