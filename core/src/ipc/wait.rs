@@ -100,21 +100,23 @@ impl Map {
         deadline: Option<Instant>,
         has_changed: impl Fn() -> Result<bool>,
     ) -> Result<Waited> {
-        if self.spin.spin(deadline, &has_changed)? {
+        let Some(sleeper) = self.spin.spin(deadline, &has_changed)? else {
             return Ok(Waited::Changed);
-        }
+        };
         for round in 0.. {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 break;
             }
-            match self.sleep_on(at, expected, left, round)? {
-                Sleep::Woken => return Ok(Waited::Notified),
-                Sleep::Changed => return Ok(Waited::Changed),
+            let waited = match self.sleep_on(at, expected, left, round)? {
+                Sleep::Woken => Waited::Notified,
+                Sleep::Changed => Waited::Changed,
                 Sleep::TimedOut => break,
-                Sleep::Elapsed if has_changed()? => return Ok(Waited::Changed),
-                Sleep::Elapsed => {}
-            }
+                Sleep::Elapsed if has_changed()? => Waited::Changed,
+                Sleep::Elapsed => continue,
+            };
+            sleeper.woke();
+            return Ok(waited);
         }
         Ok(if has_changed()? { Waited::Changed } else { Waited::TimedOut })
     }

@@ -150,13 +150,13 @@ impl Waiter {
         patience: Patience,
         is_ready: impl Fn() -> Result<bool>,
     ) -> Result<bool> {
-        if shared.spin[self.side.index()].spin(patience.deadline(), &is_ready)? {
-            return Ok(true);
-        }
+        let spin = &shared.spin[self.side.index()];
+        let Some(sleeper) = spin.spin(patience.deadline(), &is_ready)? else { return Ok(true) };
         let at = self.side.events();
         for round in 0.. {
             let word = event_count::announce(memory, at)?;
             if is_ready()? {
+                sleeper.woke();
                 return Ok(true);
             }
             // A process that leaves wakes this thread, and one that crashes is noticed in time.

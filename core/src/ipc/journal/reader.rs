@@ -208,14 +208,18 @@ impl JournalReader {
     #[cold]
     fn wait(&self, memory: &Viewed<'_>, patience: Patience) -> Result<bool> {
         let is_ready = || self.cursor.has_changed(memory);
-        if self.spin.spin(patience.deadline(), is_ready)? {
+        let Some(sleeper) = self.spin.spin(patience.deadline(), is_ready)? else {
             return Ok(true);
-        }
+        };
         for round in 0.. {
             self.cursor.check_end(memory)?;
             let (word, longest) = self.announce(memory)?;
             let left = patience.left();
-            if is_ready()? || left.is_some_and(|left| left.is_zero()) {
+            if is_ready()? {
+                sleeper.woke();
+                return Ok(true);
+            }
+            if left.is_some_and(|left| left.is_zero()) {
                 return is_ready();
             }
             let slice = self.slice.get();
