@@ -115,7 +115,7 @@ impl Writer {
         }
         let writer = Writer::recovered(call, lock, Arc::clone(data), Arc::clone(place), journal)?;
         writer.lock.set_recovered(call)?;
-        writer.release();
+        writer.lock.release();
         Ok(Some(writer))
     }
 
@@ -258,8 +258,10 @@ impl Writer {
     }
 
     fn give_back(&self, taken: &mut Taken) {
+        if taken.has_gate || taken.has_apply {
+            self.lock.release();
+        }
         *taken = Taken::default();
-        self.lock.release();
     }
 
     /// Remembers that the map is in doubt.
