@@ -82,36 +82,34 @@ fn next_difference(new: &[u8], old: &[u8], from: usize) -> Option<usize> {
 /// difference, before more than `BRIDGED` equal bytes.
 fn end_of_difference(new: &[u8], old: &[u8], start: usize) -> usize {
     let mut end = start + 1;
-    let mut at = end;
-    while at < new.len() {
-        let (first, last, step) = differences_at(new, old, at);
-        if at + first - end > BRIDGED {
-            break;
-        }
-        end = if first < step { at + last + 1 } else { end };
-        at += step;
+    while let Some(last) = last_difference(new, old, end..(end + BRIDGED + 1).min(new.len())) {
+        end = last + 1;
     }
     end
 }
 
-/// Compares a word at `at`, or a byte near the end. Returns the index of the first difference in
-/// it, or its length if there is none; that of the last one; and its length.
-#[inline]
-fn differences_at(new: &[u8], old: &[u8], at: usize) -> (usize, usize, usize) {
-    match (word_at(new, at), word_at(old, at)) {
-        (Some(new), Some(old)) => {
-            let bits = new ^ old;
-            let last = 7_u32.saturating_sub(bits.leading_zeros() / 8);
-            (bits.trailing_zeros() as usize / 8, last as usize, 8)
+/// Returns the last index in `range` at which the bytes differ.
+fn last_difference(new: &[u8], old: &[u8], range: Range<usize>) -> Option<usize> {
+    let mut end = range.end;
+    // Of changed bytes nearly all words differ.
+    while let Some(bits) = end.checked_sub(8).and_then(|at| differing_bits(new, old, at)) {
+        if bits != 0 {
+            let last = end - 1 - bits.leading_zeros() as usize / 8;
+            return Some(last).filter(|last| range.contains(last));
         }
-        _ => (usize::from(!differs(new, old, at)), 0, 1),
+        end -= 8;
+        if end <= range.start {
+            return None;
+        }
     }
+    (range.start..end).rev().find(|&index| differs(new, old, index))
 }
 
+/// Compares words at `at`. Returns `None` near the end of the bytes.
 #[inline]
-fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
-    let word = bytes.get(at..)?.first_chunk()?;
-    Some(u64::from_le_bytes(*word))
+fn differing_bits(new: &[u8], old: &[u8], at: usize) -> Option<u64> {
+    let word = |bytes: &[u8]| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    Some(word(new)? ^ word(old)?)
 }
 
 #[inline]
