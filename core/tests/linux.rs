@@ -3,8 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    fs::File, io::Read, os::unix::process::ExitStatusExt, path::Path, process::Command, sync::mpsc,
-    thread, time::Duration,
+    fs::{self, File},
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use safemap::{Access, Advice, Error, Flags, Map, Options, Protection, Sharing, page_size};
@@ -295,6 +301,31 @@ fn after_a_refused_resize_calls_of_the_program_raise_the_signal_of_the_limit() {
         let _ = File::options().write(true).open(file.path()).unwrap().set_len(1 << 30);
     });
     assert_eq!(output.status.signal(), Some(25)); // SIGXFSZ
+}
+
+/// The journal of the commit would be too long.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_commit_beyond_the_limit_of_file_sizes_raises_no_signal() {
+    let output = output_of_child(|| {
+        limit_file_size_with_signal(100_000);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [0; 95_000]).unwrap();
+        let map = Options::new().access(Access::Write).transactional(true).open(&path).unwrap();
+        map.write_at(&[1; 95_000], 0).unwrap();
+        let refused = map.commit().unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(27), "{refused}"); // EFBIG
+        map.rollback().unwrap();
+        map.set(1, 9).unwrap();
+        map.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap().iter().sum::<u8>(), 1);
+        eprintln!("committed");
+        let _ = File::options().write(true).open(&path).unwrap().set_len(1 << 30);
+    });
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("committed"), "{error}");
+    assert_eq!(output.status.signal(), Some(25), "{error}"); // SIGXFSZ
 }
 
 /// The block device that shows a file. It is detached on drop.

@@ -342,7 +342,8 @@ impl Commit<'_> {
         let end = end_of(change);
         sys::file::ensure_size_is_allowed(end).map_err(Failure::Unchanged)?;
         sys::file::ensure_len_is_possible(self.data(), end).map_err(Failure::Unchanged)?;
-        let done = lock(&self.writer.log).commit(change);
+        let commit = || lock(&self.writer.log).commit(change);
+        let done = sys::file::with_blocked_size_signal(commit);
         self.writer.noticed(done)
     }
 }

@@ -40,6 +40,7 @@ pub(crate) use memory::{create_memory_file, seal, seals};
 pub(crate) use open::{open_folder, open_plain, open_plain_for_reading};
 pub(crate) use path::path;
 pub(crate) use read::{has_offsets, hides_length, read_at, read_next};
+pub(crate) use size_signal::with_blocked_signal as with_blocked_size_signal;
 #[cfg(test)]
 pub(crate) use stamp::replace_descriptor;
 pub(crate) use stamp::{Stamp, identity, is_still, stamp};

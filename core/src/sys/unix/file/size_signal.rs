@@ -1,10 +1,16 @@
 //! SIGXFSZ, which terminates a program whose file would become longer than `RLIMIT_FSIZE`.
 
+pub(crate) use system::with_blocked_signal;
 pub(super) use system::without_signal;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
-    use std::{io, mem::MaybeUninit, ptr};
+    use std::{cell::Cell, io, mem::MaybeUninit, ptr};
+
+    thread_local! {
+        /// While this thread is in [`with_blocked_signal`]: whether the signal was pending before.
+        static WAS_PENDING: Cell<Option<bool>> = const { Cell::new(None) };
+    }
 
     /// Runs `call`. If it fails with EFBIG, the signal that the kernel has sent with it is removed.
     ///
@@ -13,17 +19,48 @@ mod system {
     pub(in super::super) fn without_signal(
         call: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        let set = signal_set();
-        let old = mask(libc::SIG_BLOCK, &set);
-        // The program may block the signal itself, and wait for it.
-        let was_pending = is_pending();
+        let blocked = Blocked::new();
         let result = call();
         let too_large = |error: &io::Error| error.raw_os_error() == Some(libc::EFBIG);
-        if result.as_ref().is_err_and(too_large) && !was_pending {
-            remove(&set);
+        if result.as_ref().is_err_and(too_large) && !blocked.was_pending {
+            remove(&signal_set());
         }
-        mask(libc::SIG_SETMASK, &old);
         result
+    }
+
+    /// Runs `work`, in which each [`without_signal`] then needs no system call of its own.
+    pub(crate) fn with_blocked_signal<R>(work: impl FnOnce() -> R) -> R {
+        let _blocked = Blocked::new();
+        work()
+    }
+
+    /// The signal is blocked until this is dropped.
+    struct Blocked {
+        /// The former mask; `None` if the thread had blocked the signal in this way before.
+        old: Option<libc::sigset_t>,
+        /// The program may block the signal itself, and wait for it.
+        was_pending: bool,
+    }
+
+    impl Blocked {
+        fn new() -> Blocked {
+            if let Some(was_pending) = WAS_PENDING.get() {
+                return Blocked { old: None, was_pending };
+            }
+            let old = Some(mask(libc::SIG_BLOCK, &signal_set()));
+            let was_pending = is_pending();
+            WAS_PENDING.set(Some(was_pending));
+            Blocked { old, was_pending }
+        }
+    }
+
+    impl Drop for Blocked {
+        fn drop(&mut self) {
+            if let Some(old) = &self.old {
+                WAS_PENDING.set(None);
+                mask(libc::SIG_SETMASK, old);
+            }
+        }
     }
 
     /// Takes the signal of `set` that is pending for this thread, if there is one.
@@ -75,5 +112,9 @@ mod system {
         call: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         call()
+    }
+
+    pub(crate) fn with_blocked_signal<R>(work: impl FnOnce() -> R) -> R {
+        work()
     }
 }
