@@ -34,6 +34,7 @@ def options(parser):
     )
     flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
+    flag(parser, "--record", "write the results of the named questions, and the page")
     flag(parser, "--summary", "write docs/performance.md from bench/results/")
 
 
@@ -45,6 +46,9 @@ def run(steps, options):
     rust = rust_questions(steps, CONTENDERS if options.contenders else [])
     scripts = listed(steps, [sys.executable, SCRIPT])
     chosen = options.names + INSTRUCTIONS * options.instructions
+    if options.record and (options.quick or options.only):
+        steps.fail("bench", "--record needs all rows of a question")
+        return
     for name in set(chosen).difference(rust + scripts):
         steps.fail("bench", "there is no question named " + name)
     asked = [name for name in rust + scripts if not chosen or name in chosen]
@@ -56,9 +60,12 @@ def run(steps, options):
         if command[0]:
             sections.append(answer(steps, name, command + [name] + more, wheel))
     if not options.quick:
-        report([section for section in sections if section])
-        if not chosen + more and len(sections) == len(asked) and None not in sections:
+        answered = [section for section in sections if section]
+        report(answered)
+        if not chosen + more and len(answered) == len(asked):
             performance.record(sections, python, " --contenders" * options.contenders)
+        elif options.record:
+            performance.add(answered, rust + scripts)
 
 
 def report(sections):

@@ -20,7 +20,21 @@ END = "<!-- End of the written part. -->"
 
 def record(sections, python, options):
     """Writes the results of a run of all questions with some options, and the page."""
-    system = system_of_run(python) | {"command": "python3 x.py bench" + options}
+    write(system_of_run(python) | {"command": "python3 x.py bench" + options}, sections)
+
+
+def add(sections, names):
+    """Adds the results of some questions to those of a run of all, with the commit that they are
+    of, and writes the page. `names`: all questions, in their order."""
+    system, old = recorded()
+    for section in sections:
+        section.head["commit"] = commit()
+    merged = {section.name: section for section in [*old, *sections]}
+    write(system, [merged[name] for name in names if name in merged])
+
+
+def write(system, sections):
+    """Writes results and the page."""
     lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
     # The benchmark says how a question is measured.
     kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
@@ -42,8 +56,13 @@ def system_of_run(python):
         "rustc": call(["rustc", "--version"]).text.split()[1],
         "python": call([python, "--version"]).text.split()[1],
         "date": time.strftime("%Y-%m-%d"),
-        "commit": call(["git", "rev-parse", "--short", "HEAD"]).text.strip(),
+        "commit": commit(),
     }
+
+
+def commit():
+    """Returns the commit that is measured."""
+    return call(["git", "rev-parse", "--short", "HEAD"]).text.strip()
 
 
 def recorded():
