@@ -15,7 +15,7 @@ HOST = "x86_64-unknown-linux-gnu"
 
 # Seconds of fuzzing in a full run, for each target.
 FUZZING = 60
-FUZZ_TARGETS = ("operations", "channel", "commits")
+FUZZ_TARGETS = ("operations", "channel", "journal", "commits")
 
 # The test programs that run under valgrind. Some of the others are terminated on purpose, and some
 # take too long. Valgrind reports an accessor that touches a forbidden page, so that such tests are
@@ -36,6 +36,7 @@ COVERAGE = (
     "-Clink-dead-code -Ccodegen-units=1 --cfg fuzzing"
 )
 
+ADDRESSES = " -Zsanitizer=address"
 # The library handles faults, not the sanitizer.
 ASAN = "handle_segv=0:handle_sigbus=0:allocator_may_return_null=1"
 
@@ -45,7 +46,7 @@ def run(steps):
     version = call(["cargo", "+nightly", "-vV"])
     if version.ok and HOST in version.text:
         address_sanitizer(steps)
-        fuzz(steps, FUZZING)
+        fuzz(steps, FUZZ_TARGETS, f"-max_total_time={FUZZING}", ADDRESSES)
     else:
         steps.skip("address sanitizer, fuzzer", "no nightly toolchain was found")
     valgrind(steps)
@@ -75,22 +76,25 @@ def valgrind(steps):
         steps.run(f"valgrind on tests/{name}.rs", words, few, read=rust.counts)
 
 
-def fuzz(steps, seconds):
-    """Builds and runs the fuzzer. New files of the corpus are stored outside the repository."""
+def fuzz(steps, names, limit, more=""):
+    """Builds the fuzzer and runs some targets, each up to a limit.
+
+    `more`: compiler flags. New files of the corpus are stored outside the repository.
+    """
     home, target = ROOT / "fuzz", TARGET / "fuzz"
-    env = {"RUSTFLAGS": COVERAGE + " -Zsanitizer=address -Cdebug-assertions"}
+    env = {"RUSTFLAGS": COVERAGE + " -Cdebug-assertions" + more}
     build = ["cargo", "+nightly", "build", "--release", "--manifest-path", home / "Cargo.toml"]
     build += ["--target", HOST, "--target-dir", target]
     if not steps.run("build of the fuzzer", build, env).ok:
         return
-    for name in FUZZ_TARGETS:
+    for name in names:
         corpora = [target / "corpus" / name, home / "corpus" / name]
         corpora[0].mkdir(parents=True, exist_ok=True)
         command = [target / HOST / "release" / name, *filter(Path.is_dir, corpora)]
-        command += [f"-max_total_time={seconds}", "-max_len=512", f"-artifact_prefix={target}/"]
+        command += [limit, "-max_len=512", f"-artifact_prefix={target}/"]
         # A thread that ends at the moment has memory that the search for leaks does not know.
         command.append("-detect_leaks=0")
-        title = f"fuzz target {name} for {seconds} s"
+        title = f"fuzz target {name}, {limit[1:]}"
         ended = steps.run(title, command, {"ASAN_OPTIONS": ASAN}, read=passed)
         done = re.findall(r"^Done (\d+) runs", ended.text, re.M)
         print(f"               {done[-1] if done else 'no'} executions", flush=True)

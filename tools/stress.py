@@ -34,6 +34,12 @@ def options(parser):
     """Adds the options of the tool."""
     flag(parser, "--quick", "fewer repetitions, without sanitizers and fuzzer")
     flag(parser, "--control", "remove the protection; each has to fail (implies --quick)")
+    parser.add_argument(
+        "--fuzz",
+        metavar="N",
+        type=int,
+        help="only fuzz: the named targets, or all, N executions each, without a sanitizer",
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these scenarios only")
 
 
@@ -41,6 +47,10 @@ def run(steps, options):
     """Runs the scenarios, and in a full run also the sanitizers and the fuzzer."""
     if sys.platform != "linux":
         steps.skip("stress", "the scenarios need Linux")
+        return
+    if options.fuzz:
+        names = options.names or sanitizers.FUZZ_TARGETS
+        sanitizers.fuzz(steps, names, f"-runs={options.fuzz}")
         return
     times = sum(run_scenario(steps, it, options) for it in scenarios(steps, options.names))
     if not (options.quick or options.control or options.names):

@@ -1,7 +1,7 @@
 //! Runs bytes as a program on a damaged channel, beside a thread that overwrites its words.
 //!
 //! Run it with `cargo +nightly fuzz run channel`, or without cargo-fuzz by `python3 x.py stress`.
-//! The tests of `core/tests/ipc_channel_damaged.rs` run random programs.
+//! The tests of `core/tests/ipc_damaged.rs` run random programs.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -8,7 +8,7 @@ mod child;
 #[cfg(unix)]
 mod cuts;
 #[cfg(target_os = "linux")]
-mod damaged_channel;
+mod damaged;
 mod decode;
 pub mod document;
 mod file;
@@ -43,7 +43,7 @@ pub use child::{
 #[cfg(unix)]
 pub use cuts::restore_beside_cuts;
 #[cfg(target_os = "linux")]
-pub use damaged_channel::use_damaged_channel;
+pub use damaged::{use_damaged_channel, use_damaged_journal};
 pub use decode::operations;
 pub use file::{TempFile, can_truncate_mapped};
 #[cfg(unix)]
