@@ -67,8 +67,14 @@ def setup_options(parser):
 
 def ci(steps, options):
     """Runs what a change must pass."""
-    # Everything is built once here, and a backtrace needs lines only.
-    os.environ.update(CARGO_INCREMENTAL="0", CARGO_PROFILE_DEV_DEBUG="line-tables-only")
+    # Everything is built once here, and a backtrace needs lines only. `release-check` tests the
+    # packages as they are published, which takes longer to build.
+    os.environ.update(
+        CARGO_INCREMENTAL="0",
+        CARGO_PROFILE_DEV_DEBUG="line-tables-only",
+        CARGO_PROFILE_RELEASE_LTO="off",
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS="16",
+    )
     lint(steps)
     test(steps, options_of(platforms))
     stubs.run(steps)

@@ -14,6 +14,9 @@ BUILD = PROJECT["dependency-groups"]["build"]
 REQUIREMENTS = [*BUILD, "mypy>=1.11", "numpy>=1.26", "pip>=23", "ruff>=0.6"]
 # Without one of these its tests are skipped.
 TESTED = ["numpy", "pandas", "tqdm"]
+# The wheels of this run, or None, by the program of the interpreter: cargo compiles everything
+# again for another interpreter.
+BUILT = {}
 
 
 def tools(steps):
@@ -49,7 +52,10 @@ def installed(steps, it=None, tested=TESTED):
 
 def build(steps, folder, it):
     """Builds the wheel for an interpreter with the tools of a folder; returns its path, or None."""
-    return maturin(steps, folder, it.minor, ["--interpreter", it.executable])
+    if it.executable not in BUILT:
+        interpreter = ["--interpreter", it.executable]
+        BUILT[it.executable] = maturin(steps, folder, it.minor, interpreter)
+    return BUILT[it.executable]
 
 
 def is_supported(it):
