@@ -17,6 +17,9 @@ OURS, THEIRS = "safemap True\n", "mmap False\n"
 class ProgramCase(FileCase):
     """A test that runs programs in its temporary folder."""
 
+    # A traceback is longer than what is shown by default.
+    maxDiff = None
+
     def run_python(self, *arguments, stdin=None):
         return subprocess.run(
             [sys.executable, *arguments],
