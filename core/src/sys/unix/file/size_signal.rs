@@ -28,7 +28,7 @@ mod system {
         result
     }
 
-    /// Runs `work`, in which each [`without_signal`] then needs no system call of its own.
+    /// Runs `work`, in which each [`without_signal`] then makes no system call for it.
     pub(crate) fn with_blocked_signal<R>(work: impl FnOnce() -> R) -> R {
         let _blocked = Blocked::new();
         work()
