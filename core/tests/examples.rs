@@ -194,7 +194,7 @@ fn the_documentation_shows_the_recipe_for_a_last_value() {
     assert!(shown.contains(&recipe[recipe.find("const MUTEX").unwrap()..]));
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn a_bank_keeps_its_sum() {
     let folder = tempfile::tempdir().unwrap();
@@ -206,7 +206,7 @@ fn a_bank_keeps_its_sum() {
     assert_ne!(bank.load::<i64>(8).unwrap(), 0);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn heat_spreads_and_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();

@@ -347,3 +347,17 @@ fn flags_are_sets() {
     assert_eq!(HugePage::default(), HugePage::Default);
     assert_eq!(Advice::default(), Advice::Normal);
 }
+
+#[test]
+fn transactional_maps_are_unsupported_without_range_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "bytes").unwrap();
+    for access in [Access::Read, Access::Write] {
+        let opened = Options::new().access(access).transactional(true).open(&path);
+        match safemap::ipc::has_range_locks() && cfg!(unix) {
+            true => assert_eq!(opened.unwrap().to_vec(..).unwrap(), b"bytes"),
+            false => assert!(matches!(opened, Err(Error::Unsupported(_))), "{opened:?}"),
+        }
+    }
+}

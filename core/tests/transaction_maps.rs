@@ -1,5 +1,5 @@
 //! Transactional maps: files that other programs cut, forked children, large files, refusals.
-#![cfg(any(target_os = "linux", target_os = "macos"))]
+#![cfg(all(any(target_os = "linux", target_os = "macos"), target_pointer_width = "64"))]
 #![allow(clippy::single_range_in_vec_init)] // The ranges are compared.
 
 use std::{
@@ -223,7 +223,6 @@ fn pages_of_large_folios_change_one_by_one() {
     }
 }
 
-#[cfg(target_pointer_width = "64")]
 #[test]
 fn a_sparse_file_of_eight_gigabytes_takes_no_memory() {
     const LEN: usize = 8 << 30;

@@ -1,5 +1,5 @@
 //! Transactional maps beside a model: two vectors, of what is committed and of what is pending.
-#![cfg(any(target_os = "linux", target_os = "macos"))]
+#![cfg(all(any(target_os = "linux", target_os = "macos"), target_pointer_width = "64"))]
 #![forbid(unsafe_code)]
 
 use std::{

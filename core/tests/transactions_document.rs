@@ -1,6 +1,6 @@
 //! The examples of `docs/transactions.md`, which run here.
 #![forbid(unsafe_code)]
-#![cfg(any(target_os = "linux", target_os = "macos"))]
+#![cfg(all(any(target_os = "linux", target_os = "macos"), target_pointer_width = "64"))]
 
 use std::{env, fs};
 

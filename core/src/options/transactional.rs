@@ -6,6 +6,7 @@ use super::Options;
 #[cfg(unix)]
 use crate::{
     Access, Flags,
+    ipc::has_range_locks,
     mode::Stores,
     options::Source,
     polling::Wait,
@@ -57,7 +58,8 @@ impl Options {
     ///
     /// # Platforms
     ///
-    /// Linux and macOS. Elsewhere creating the map fails with [`Error::Unsupported`].
+    /// Linux on 64-bit processors, and macOS. Elsewhere creating the map fails with
+    /// [`Error::Unsupported`].
     ///
     /// # Examples
     ///
@@ -147,8 +149,9 @@ impl Options {
     }
 
     /// The settings that no transactional map can have: whether they are set, and the reason.
-    fn unfit(&self) -> [(bool, &'static str); 3] {
+    fn unfit(&self) -> [(bool, &'static str); 4] {
         [
+            (!has_range_locks(), "this system lacks the locks that transactional maps need"),
             (self.access == Some(Access::Copy), "a transactional map cannot have Access::Copy"),
             (self.untracked, "a transactional map cannot be untracked: it keeps its file"),
             (self.name.is_some(), "a transactional map is one of a file, and cannot have a name"),

@@ -37,7 +37,7 @@ mod stores;
 mod system;
 #[cfg(unix)]
 mod tail;
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, target_pointer_width = "64"))]
 mod tests;
 #[cfg(unix)]
 mod writer;

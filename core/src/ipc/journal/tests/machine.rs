@@ -225,7 +225,7 @@ impl Machine {
     }
 
     /// Pieces, and whether they are hints, of which `mask` reaches the disk.
-    fn disk_with(&self, pending: &[(&Piece, bool)], mask: usize) -> Disk {
+    fn disk_with(&self, pending: &[(&Piece, bool)], mask: u64) -> Disk {
         let mut disk = self.disk.borrow().clone();
         let mut index = 0;
         for (piece, is_hint) in pending {
@@ -282,7 +282,7 @@ fn replace_last(piece: &mut Vec<(usize, u64)>, changes: Vec<(usize, u64)>) {
 }
 
 /// Subsets of so many pieces: all of them, or many.
-fn masks(count: usize) -> Vec<usize> {
+fn masks(count: usize) -> Vec<u64> {
     const EXHAUSTIVE: usize = if IS_THOROUGH { 8 } else { 6 };
     const RANDOM: usize = 1 << (EXHAUSTIVE - 2);
     let all = (1 << count) - 1;
@@ -291,10 +291,9 @@ fn masks(count: usize) -> Vec<usize> {
     }
     let single = (0..count).map(|at| 1 << at);
     let prefixes = (0..count).map(|at| (1 << at) - 1);
-    let mut masks: Vec<usize> =
-        single.chain(prefixes).flat_map(|mask| [mask, all ^ mask]).collect();
+    let mut masks: Vec<u64> = single.chain(prefixes).flat_map(|mask| [mask, all ^ mask]).collect();
     let mut rng = fastrand::Rng::with_seed(count as u64);
-    masks.extend((0..RANDOM).map(|_| rng.usize(..) & all));
+    masks.extend((0..RANDOM).map(|_| rng.u64(..) & all));
     masks
 }
 
