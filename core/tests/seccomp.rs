@@ -236,6 +236,10 @@ fn a_call_that_a_sandbox_forbids_does_not_divide_a_transaction() {
         }
         let others = CALLS_OF_TRANSACTIONS.into_iter().chain([("readlink", READLINK)]);
         for (name, call) in CALLS.into_iter().chain(others) {
+            if cfg!(target_env = "musl") && call == libc::SYS_mmap {
+                // Without it no memory can be allocated, which ends the process.
+                continue;
+            }
             let errors = [EPERM, ENOSYS].into_iter();
             for (number, early) in errors.flat_map(|number| [(number, false), (number, true)]) {
                 println!("{name}, error {number}, map older than the filter: {early}");

@@ -188,7 +188,8 @@ fn resident() -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+/// Zig's musl stores zeros in all the memory that `calloc` returns, and has 2.3 GiB present here.
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(target_env = "musl")))]
 #[test]
 fn a_long_sparse_file_takes_no_memory_for_pieces_that_are_not_used() {
     safemap_testing::succeeds_in_child(|| {
