@@ -17,7 +17,7 @@ mod library_copy;
 #[cfg(target_os = "linux")]
 pub mod memfd;
 mod model;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod namespace;
 mod operation;
 #[cfg(unix)]
