@@ -62,10 +62,11 @@ def run(steps, options):
     if not options.quick:
         answered = [section for section in sections if section]
         report(answered)
+        contenders = " --contenders" * options.contenders
         if not chosen + more and len(answered) == len(asked):
-            performance.record(sections, python, " --contenders" * options.contenders)
+            performance.record(sections, python, contenders)
         elif options.record:
-            performance.add(answered, rust + scripts)
+            performance.add(answered, rust + scripts, contenders)
 
 
 def report(sections):

@@ -23,12 +23,12 @@ def record(sections, python, options):
     write(system_of_run(python) | {"command": "python3 x.py bench" + options}, sections)
 
 
-def add(sections, names):
-    """Adds the results of some questions to those of a run of all, with the commit that they are
-    of, and writes the page. `names`: all questions, in their order."""
+def add(sections, names, options):
+    """Adds the results of some questions to those of a run of all, with their commit and their
+    options, and writes the page. `names`: all questions, in their order."""
     system, old = recorded()
     for section in sections:
-        section.head["commit"] = commit()
+        section.head.update(commit=commit(), options=options)
     merged = {section.name: section for section in [*old, *sections]}
     write(system, [merged[name] for name in names if name in merged])
 
@@ -117,7 +117,7 @@ def overview(sections):
             for aim in row.get("aims", ()):
                 judged.setdefault(aim["against"], []).append((row, aim))
         for against, pairs in judged.items():
-            command = f"`x.py bench {section.name}`"
+            command = "`x.py bench {}{}`".format(section.name, section.head.get("options", ""))
             cells = [title, against, span(pairs), met(pairs), command]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
