@@ -24,8 +24,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(3);
 /// The words of a file that a program damages.
 struct Words {
     map: Map,
-    /// The numbers of those that the protocol uses, and of those from which it uses the next three
-    /// too.
+    /// The numbers of words that the protocol uses. The three behind each one count too.
     used: &'static [usize],
 }
 

@@ -8,7 +8,7 @@ mod system {
     use std::{cell::Cell, io, mem::MaybeUninit, ptr};
 
     thread_local! {
-        /// While this thread is in [`with_blocked_signal`]: whether the signal was pending before.
+        /// Whether the signal was pending before this thread blocked it; `None` if it has not.
         static WAS_PENDING: Cell<Option<bool>> = const { Cell::new(None) };
     }
 
@@ -28,7 +28,7 @@ mod system {
         result
     }
 
-    /// Runs `work`, in which each [`without_signal`] then makes no system call for it.
+    /// Runs `work` with the signal blocked. Calls of [`without_signal`] in it need not block it.
     pub(crate) fn with_blocked_signal<R>(work: impl FnOnce() -> R) -> R {
         let _blocked = Blocked::new();
         work()
@@ -36,7 +36,7 @@ mod system {
 
     /// The signal is blocked until this is dropped.
     struct Blocked {
-        /// The former mask; `None` if the thread had blocked the signal in this way before.
+        /// The former mask; `None` if another value has blocked the signal, and will restore it.
         old: Option<libc::sigset_t>,
         /// The program may block the signal itself, and wait for it.
         was_pending: bool,
