@@ -18,6 +18,7 @@ from collections import namedtuple
 from pathlib import Path
 
 from tools import package, sanitizers
+from tools.sanitizers import FUZZ_TARGETS
 from tools.steps import ROOT, TARGET, Counts, Ended, call, flag, last_line, show
 
 HOME = ROOT / "stress"
@@ -49,8 +50,10 @@ def run(steps, options):
         steps.skip("stress", "the scenarios need Linux")
         return
     if options.fuzz:
-        names = options.names or sanitizers.FUZZ_TARGETS
-        sanitizers.fuzz(steps, names, f"-runs={options.fuzz}")
+        for name in set(options.names).difference(FUZZ_TARGETS):
+            steps.fail(name, "there is no such fuzz target")
+            return
+        sanitizers.fuzz(steps, options.names or FUZZ_TARGETS, f"-runs={options.fuzz}")
         return
     times = sum(run_scenario(steps, it, options) for it in scenarios(steps, options.names))
     if not (options.quick or options.control or options.names):
