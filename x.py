@@ -39,7 +39,11 @@ from tools.steps import Steps, pool
 def test(steps, options):
     """Runs all tests of the core, of the package and of the tools."""
     python_tests.of_tools(steps)
-    platforms.report(rust.test(steps) + python_tests.rows(steps), options.write)
+    native = rust.test(steps)
+    with pool() as threads:
+        portable = threads.submit(rust.test_portable, steps)
+        of_package = python_tests.rows(steps)
+    platforms.report([native, portable.result(), *of_package], options.write)
 
 
 def lint(steps, options=None):
@@ -81,8 +85,11 @@ def ci(steps, options):
     docs.run(steps)
     stress.run(steps, options_of(stress, "--quick"))
     linking.run(steps, options_of(linking, "--quick"))
-    windows.run(steps, options_of(windows, "--core"))
-    cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
+    with pool() as threads:
+        aarch64 = options_of(cross, "--quick", "aarch64-unknown-linux-gnu")
+        other = threads.submit(cross.run, steps, aarch64)
+        windows.run(steps, options_of(windows, "--core"))
+    other.result()
 
 
 def release_check(steps, options):

@@ -9,26 +9,28 @@ from tools.steps import TARGET, Counts, call
 
 # Optional features of the core.
 FEATURES = ["--features", "safemap/stable-deref,safemap/zerocopy"]
+TEST = ["cargo", "test", "--no-fail-fast", *FEATURES]
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 
 
 def build(steps, options=None):
     """Builds the library and its examples."""
-    steps.run("cargo build", ["cargo", "build", "--release", "--all-targets"])
+    steps.run("cargo build", ["cargo", "build", "--release", "--lib", "--examples"])
 
 
 def test(steps):
-    """Tests the core, also with the portable accessors; returns rows of the table of targets."""
-    test = ["cargo", "test", "--no-fail-fast", *FEATURES]
-    native = steps.run("cargo test", test, read=counts)
+    """Tests the core; returns a row of the table of targets."""
+    native = steps.run("cargo test", TEST, read=counts)
+    return platforms.tested(host(), native.counts, "with the examples of the documentation")
+
+
+def test_portable(steps):
+    """Tests the core with the portable accessors; returns a row of the table of targets."""
     # Its own folder, because other flags would build everything anew each time.
     env = {"RUSTFLAGS": "--cfg safemap_portable", "CARGO_TARGET_DIR": str(TARGET / "portable")}
-    test += ["--lib", "--tests"]
-    portable = steps.run("cargo test, portable accessors", test, env, read=counts)
-    return [
-        platforms.tested(host(), native.counts, "with the examples of the documentation"),
-        platforms.tested(host() + ", portable accessors", portable.counts),
-    ]
+    command = [*TEST, "--lib", "--tests"]
+    portable = steps.run("cargo test, portable accessors", command, env, read=counts)
+    return platforms.tested(host() + ", portable accessors", portable.counts)
 
 
 def lint(steps):

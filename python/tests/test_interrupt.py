@@ -19,7 +19,7 @@ if hasattr(safemap, "MAP_NORESERVE"):
 # Private memory that was never written takes time to read, but no memory. Calls that copy it to a
 # `bytes` object get less of it.
 LONG = (8 << 30) if sys.maxsize > 2**32 and not WINDOWS else (1 << 30)
-COPIED = 1 << 30
+COPIED = 1 << 29
 ABSENT = b"absent"
 # When the signal arrives. It is handled up to 50 ms later, and one piece.
 DELAY = 0.02
