@@ -85,11 +85,8 @@ def ci(steps, options):
     docs.run(steps)
     stress.run(steps, options_of(stress, "--quick"))
     linking.run(steps, options_of(linking, "--quick"))
-    with pool() as threads:
-        aarch64 = options_of(cross, "--quick", "aarch64-unknown-linux-gnu")
-        other = threads.submit(cross.run, steps, aarch64)
-        windows.run(steps, options_of(windows, "--core"))
-    other.result()
+    windows.run(steps, options_of(windows, "--core"))
+    cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
 
 
 def release_check(steps, options):

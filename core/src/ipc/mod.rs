@@ -28,11 +28,12 @@ mod liveness;
 mod mapped;
 mod member;
 mod mutex;
+mod pace;
 mod patience;
 mod range_lock;
 mod shared_memory;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 mod spin;
 mod viewed;
 mod wait;

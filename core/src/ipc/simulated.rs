@@ -13,6 +13,11 @@ use std::{
 
 use super::words::{self, Owner, Words};
 
+/// Whether tests explore all that they can. Elsewhere emulators, or other accessors, run the same
+/// code.
+pub(crate) const IS_THOROUGH: bool =
+    cfg!(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)));
+
 /// What the kernel keeps when a process crashes.
 #[derive(Clone, Default)]
 pub(super) struct Memory {

@@ -88,6 +88,10 @@ impl SpinBudget {
         SpinBudget { setting, ..SpinBudget::default() }
     }
 
+    pub(super) fn may_spin(&self) -> bool {
+        self.setting != Spin::Never
+    }
+
     /// Calls `is_over` until it returns true or the budget is used up, at the latest at `deadline`.
     /// Returns `None` if it is over.
     pub(super) fn spin(

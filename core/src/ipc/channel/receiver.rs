@@ -383,6 +383,7 @@ impl Receiver {
         frames::take(memory, last)?;
         drop(guard);
         self.waiter.succeeded();
+        self.waiter.pace.took(messages);
         let ring = &self.shared.ring;
         let freed = self.freed.get() + ring.freed_by(last.through, messages);
         self.freed.set(freed);

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     Error, Map, Result,
-    ipc::{Mutex, MutexGuard, Spin, SpinBudget, event_count, patience::Patience, viewed::Viewed},
+    ipc::{
+        Mutex, MutexGuard, Spin, SpinBudget, event_count, pace::Pace, patience::Patience,
+        viewed::Viewed,
+    },
     sys::clock::coarse_millis,
 };
 
@@ -106,6 +109,7 @@ pub(super) struct Waiter {
     slice: Cell<Duration>,
     /// When the other side was last looked at, in milliseconds.
     looked: Cell<u64>,
+    pub(super) pace: Pace,
 }
 
 /// How often a handle that does not wait asks the kernel whether the other side is alive, in
@@ -115,7 +119,8 @@ const LOOK_EVERY: u64 = 500;
 impl Waiter {
     pub(super) fn new(side: Side, others: Others) -> Waiter {
         let looked = Cell::new(coarse_millis());
-        Waiter { side, others: RefCell::new(others), slice: Cell::new(FIRST_SLICE), looked }
+        let (others, slice) = (RefCell::new(others), Cell::new(FIRST_SLICE));
+        Waiter { side, others, slice, looked, pace: Pace::default() }
     }
 
     /// A message was sent, or came from the other side.
@@ -151,7 +156,12 @@ impl Waiter {
         is_ready: impl Fn() -> Result<bool>,
     ) -> Result<bool> {
         let spin = &shared.spin[self.side.index()];
-        let Some(sleeper) = spin.spin(patience.deadline(), &is_ready)? else { return Ok(true) };
+        let Some(sleeper) = spin.spin(patience.deadline(), &is_ready)? else {
+            if self.side == Side::Receivers && spin.may_spin() {
+                self.pace.pause();
+            }
+            return Ok(true);
+        };
         let at = self.side.events();
         for round in 0.. {
             let word = event_count::announce(memory, at)?;

@@ -9,7 +9,7 @@ use crate::ipc::{
         frames::Ring,
         layout::{RING, SENT, TAIL},
     },
-    simulated::{Control, IsLost, Stop, Store},
+    simulated::{Control, IS_THOROUGH, IsLost, Stop, Store},
 };
 
 const CAPACITY: u64 = 64;
@@ -39,9 +39,6 @@ fn loses(is_lost: IsLost) -> impl Fn(&World) {
     move |world| world.memory.lost.set(Some(is_lost))
 }
 
-/// Elsewhere emulators, or other accessors, run the same code.
-const IS_THOROUGH: bool =
-    cfg!(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)));
 /// A fifth of the channels still has both rings and all fills.
 const STEP: usize = if IS_THOROUGH { 1 } else { 5 };
 

@@ -10,6 +10,4 @@ mod power;
 mod process;
 mod program;
 
-/// Elsewhere emulators run the same code.
-const IS_THOROUGH: bool =
-    cfg!(all(target_os = "linux", target_arch = "x86_64", not(safemap_portable)));
+use crate::ipc::simulated::IS_THOROUGH;
