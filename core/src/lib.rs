@@ -402,7 +402,13 @@ struct Readme;
 struct GettingStarted;
 
 /// The page of the cookbook with an example in Rust, as a test.
-#[cfg(all(doctest, feature = "python-internals"))]
+#[cfg(all(
+    doctest,
+    feature = "python-internals",
+    target_os = "linux",
+    target_arch = "x86_64",
+    not(safemap_portable)
+))]
 #[doc = include_str!("../../docs/cookbook/grep-crate.md")]
 struct GrepCrate;
 
