@@ -17,7 +17,8 @@ pub use self::{channel::use_damaged_channel, journal::use_damaged_journal};
 use crate::{Stop, decode::Decoder};
 
 const MOST_CALLS: usize = 40;
-const TIMEOUT: Duration = Duration::from_millis(1);
+/// Short, because a program has many calls that wait in vain.
+const TIMEOUT: Duration = Duration::from_micros(50);
 /// A call waits 100 ms for a lock. The machine may be busy.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
 
