@@ -17,7 +17,7 @@ from differential.side import Side
 
 import safemap
 
-STEPS = int(os.environ.get("SAFEMAP_STEPS", "10000"))
+STEPS = int(os.environ.get("SAFEMAP_STEPS", "30000"))
 SEED = os.environ.get("SAFEMAP_SEED", "1")
 TRACE = os.environ.get("SAFEMAP_TRACE")
 STEPS_PER_PROGRAM = 60

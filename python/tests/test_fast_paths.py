@@ -21,7 +21,7 @@ import safemap
 from safemap import _safemap
 
 SLOW = _safemap._slow_mmap()
-STEPS = int(os.environ.get("SAFEMAP_STEPS", "5000"))
+STEPS = int(os.environ.get("SAFEMAP_STEPS", "10000"))
 SEED = int(os.environ.get("SAFEMAP_SEED", "1"))
 STEPS_PER_PROGRAM = 60
 SIZES = [1, 40, 4095, 4097, 12305, 200_000]
