@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use safemap::{Access, Map, Options, Result};
+use safemap::{Access, Error, Map, Options, Result};
 
 pub use self::{channel::use_damaged_channel, journal::use_damaged_journal};
 use crate::{Stop, decode::Decoder};
@@ -96,8 +96,11 @@ impl Words {
             4 => self.map.load::<u64>(self.position(steps)).unwrap_or(0),
             _ => self.map.load::<u64>(at).unwrap_or(0) ^ 1 << (steps.byte() % 64),
         };
-        // A journal whose state says "in creation" is created anew: its file is cut first.
-        let _ = self.map.store(word, at);
+        match self.map.store(word, at) {
+            // A journal whose state says "in creation" is created anew: its file is cut first.
+            Ok(()) | Err(Error::Fault { .. }) => {}
+            Err(error) => panic!("store at {at}: {error}"),
+        }
     }
 
     /// Most positions are those of words that the protocol uses.
