@@ -34,8 +34,8 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Spin {
-    /// Spins for up to 100 µs, for as long as it has paid so far: the time is doubled when that was
-    /// enough, and halved when it was not. The default.
+    /// Spins for up to 100 µs, for as long as it has paid so far: the time is doubled when that
+    /// was enough, and halved when it was not. The default.
     #[default]
     Learn,
     /// Sleeps at once.
