@@ -39,6 +39,9 @@ class Queue(Generic[_Item]):
         capacity: int | None = 1 << 20,
         path: str | bytes | PathLike[str] | PathLike[bytes] | None = None,
     ) -> None:
+        if not isinstance(maxsize, int):
+            name = type(maxsize).__name__
+            raise TypeError(f"maxsize must be an int, not {name}; the path is the argument path")
         limit = maxsize if maxsize > 0 else None
         self._start(_Channel(path, capacity, max_messages=limit))
 
@@ -47,6 +50,9 @@ class Queue(Generic[_Item]):
         self._channel, self._maxsize = channel, channel.max_messages
         self._sender, self._receiver = channel.sender(), channel.receiver()
         self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<safemap.ipc.Queue of {self._channel!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._ensure_open()

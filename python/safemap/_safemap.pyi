@@ -1190,8 +1190,9 @@ class Map(mmap):
         On Unix they are the locks of fcntl.lockf(), which exclude them and are excluded by them.
         Releasing one also releases those that this process took on the file with lockf().
 
-        Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
-        in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
+        Raises TimeoutError if `timeout` seconds have passed, ValueError if the range has no bytes
+        or does not lie in the map, io.UnsupportedOperation in the mode c and on systems without
+        such locks.
         """
 
     def append(self, data: Buffer, /) -> int:

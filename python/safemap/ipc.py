@@ -6,8 +6,8 @@ that others read. :class:`Atomic` is a word of a map that processes change atomi
 :class:`Mutex` a lock that survives a crash of its owner. The class ``safemap.Map`` has ``wait`` and
 ``notify`` for sleeping until a word changes, and ``lock_range``, which returns a
 :class:`RangeLock`. :class:`SharedMemory` is memory with a name, as in
-``multiprocessing.shared_memory``. ``docs/ipc.md`` describes the protocols, and
-``docs/ipc-recipes.md`` has programs to copy.
+``multiprocessing.shared_memory``. The page *Communication between processes* of the documentation,
+whose address ``help(safemap)`` shows, describes the protocols; *Recipes* has programs to copy.
 """
 
 from safemap._safemap import _Atomic as Atomic

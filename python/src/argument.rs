@@ -8,9 +8,10 @@ use std::{
 use pyo3::{
     exceptions::{PyOverflowError, PyTypeError, PyValueError},
     prelude::*,
+    types::{PyByteArray, PyBytes, PyIterator},
 };
 
-use crate::ffi;
+use crate::{ffi, mmap::Mmap};
 
 /// An argument that can be omitted, for which `None` is not the same as omitting it.
 pub(crate) struct Optional<'a, 'py>(Option<Borrowed<'a, 'py, PyAny>>);
@@ -63,6 +64,32 @@ impl<'a, 'py, T: TryFrom<i64>> FromPyObject<'a, 'py> for Unsigned<T> {
             false => PyOverflowError::new_err(format!("{number} is too large")),
         })
     }
+}
+
+/// A map of this package.
+pub(crate) struct OwnMap<'py>(pub(crate) Bound<'py, Mmap>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for OwnMap<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        object.cast::<Mmap>().map(|map| OwnMap(map.to_owned())).map_err(|_| {
+            // That of the standard library has the same name.
+            let class = ffi::class_name(&object);
+            PyTypeError::new_err(format!("a map of the package safemap is required, not '{class}'"))
+        })
+    }
+}
+
+/// Iterates over bytes-like objects. Raises TypeError for one of them: its items are numbers.
+pub(crate) fn several<'py>(objects: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    if objects.is_instance_of::<PyBytes>() || objects.is_instance_of::<PyByteArray>() {
+        let class = ffi::class_name(objects);
+        return Err(PyTypeError::new_err(format!(
+            "an iterable of bytes-like objects is required, not '{class}'"
+        )));
+    }
+    objects.try_iter()
 }
 
 /// Converts to a signed size; `None` if the argument is omitted or is Python's `None`.

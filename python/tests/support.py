@@ -95,8 +95,14 @@ class FileCase(unittest.TestCase):
 class DocumentCase(FileCase):
     """A test of the examples in a page of the documentation."""
 
-    def check_program(self, program, added=(), pasted=False):
-        """Runs a program, which must print what its comments say, and then what is `added`.
+    def check_program(self, program, pasted=False):
+        """Runs a program, which must print what its comments say."""
+        printed, comments = self.printed(program, pasted), COMMENT.findall(program)
+        for line, comment in zip(printed.splitlines(), comments, strict=True):
+            self.assertTrue(comment.startswith(line), (line, comment))
+
+    def printed(self, program, pasted=False):
+        """Runs a program, and returns what it prints.
 
         `pasted` gives it to an interactive interpreter line by line.
         """
@@ -111,9 +117,7 @@ class DocumentCase(FileCase):
         )
         # An interactive interpreter ends its last line.
         self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
-        comments = COMMENT.findall(program) + list(added)
-        for line, comment in zip(done.stdout.splitlines(), comments, strict=True):
-            self.assertTrue(comment.startswith(line), (line, comment))
+        return done.stdout
 
 
 # The interpreter prints no prompts and no values of expressions.

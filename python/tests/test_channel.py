@@ -85,6 +85,8 @@ class Messages(ChannelCase):
             self.assertRaises(TypeError, call, "text")
             self.assertRaises(BufferError, call, memoryview(b"abcdef")[::2])
         self.assertRaises(TypeError, sender.send_many, 5)
+        for single in (b"abc", bytearray(b"abc")):
+            self.assertRaisesRegex(TypeError, "an iterable of bytes", sender.send_many, single)
         self.assertTrue(self.channel.is_empty())
 
     def test_the_exception_of_send_many_says_how_many_were_sent(self):
@@ -111,7 +113,8 @@ class Messages(ChannelCase):
         sender, receiver = self.ends()
         self.assertEqual(self.channel.longest_message, 4080)
         for call in (sender.send, sender.try_send):
-            self.assertRaisesRegex(ValueError, "4081 bytes .* 4080", call, bytes(4081))
+            text = "4081 bytes .* 4080 bytes: create it with a larger"
+            self.assertRaisesRegex(ValueError, text, call, bytes(4081))
         sender.send(b"abcdef")
         buffer = bytearray(5)
         self.assertRaisesRegex(ValueError, "6 bytes .* 5 bytes", receiver.recv_into, buffer)
@@ -260,7 +263,10 @@ class Closing(ChannelCase):
         for end in (sender, receiver):
             with end as entered:
                 self.assertIs(entered, end)
+                self.assertRegex(repr(end), r"^<safemap.ipc.\w+ path='.*channel'>$")
             self.assertRaisesRegex(ValueError, "closed", end.__reduce__)
+            self.assertRaisesRegex(ValueError, "closed", end.__enter__)
+            self.assertIn(" closed", repr(end))
             end.close()
         self.assertRaisesRegex(ValueError, "closed", sender.send, b"")
         self.assertRaisesRegex(ValueError, "closed", receiver.recv)
@@ -275,6 +281,7 @@ class Closing(ChannelCase):
         self.assertIn("closed", repr(channel))
         calls = [channel.sender, channel.receiver, channel.is_empty, channel.peers, receiver.recv]
         calls += [lambda: len(channel), lambda: channel.capacity, lambda: sender.send(b"")]
+        calls.append(channel.__enter__)
         for call in calls:
             self.assertRaisesRegex(ValueError, "closed", call)
         self.assertEqual(channel.path, self.channel_path)
@@ -349,6 +356,8 @@ class Files(ChannelCase):
             self.assertEqual(self.latest_content(), content)
         self.assertRaises(OSError, Channel, self.folder)
         self.assertRaises(ValueError, Channel, "embedded\0null")
+        for call in (Channel, Channel.open, Channel.create):
+            self.assertRaises(FileNotFoundError, call, "")
         self.assertRaises(TypeError, Channel, 5)
 
     def test_a_file_that_was_cut_is_refused(self):
@@ -364,7 +373,10 @@ class Files(ChannelCase):
         sender.send(b"data")
         os.truncate(self.channel_path, 4096)
         self.assertRaises(safemap.FaultError, receiver.recv)
-        self.assertRaises(safemap.FaultError, sender.send, b"data")
+        with self.assertRaises(safemap.FaultError) as caught:
+            sender.send(b"data")
+        self.assertEqual(caught.exception.filename, self.channel_path)
+        self.assertIn(self.channel_path, str(caught.exception))
         os.truncate(self.channel_path, 0)
         self.assertRaises(safemap.FaultError, receiver.recv)
         self.assertRaises(safemap.FaultError, len, self.channel)

@@ -7,15 +7,6 @@ from test_channel import HAS_CHANNELS, LINUX
 
 DOCUMENT = DOCS / "ipc.md"
 
-# What an example without imports needs.
-PREAMBLE = """
-import safemap.ipc
-m = safemap.open("state", "w+", 4096)
-m.store("Q", 0, 7 << 2)  # a crashed owner of the mutex
-record = bytes(64)
-def repair(m): print("repaired")
-"""
-
 
 def sections():
     """The examples of all other sections."""
@@ -35,8 +26,7 @@ class Document(DocumentCase):
             with self.subTest(example=example):
                 if "Queue()" in example and not LINUX:
                     self.skipTest("channels in memory are for Linux")
-                program = example if "import " in example else PREAMBLE + example
-                self.check_program(program, ["repaired"] * ("repair(m)" in example))
+                self.check_program(example)
 
 
 if __name__ == "__main__":

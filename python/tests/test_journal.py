@@ -218,7 +218,7 @@ class Records(JournalCase):
     def test_several_records_at_once(self):
         writer, reader = self.ends()
         self.assertEqual(reader.read_many(0), [])
-        self.assertRaises(OverflowError, reader.read_many, -1)
+        self.assertRaises(ValueError, reader.read_many, -1)
         records = [b"%d" % n for n in range(1000)]
         writer.append_many(records)
         self.assertEqual(reader.read_many(700), records[:700])

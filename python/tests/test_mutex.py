@@ -1,6 +1,7 @@
 """Tests of mutexes between processes."""
 
 import _thread
+import mmap
 import multiprocessing
 import os
 import signal
@@ -64,6 +65,8 @@ class Locks(FileCase):
             start = time.perf_counter()
             self.assertIs(other.acquire(timeout), False)
             self.assertGreaterEqual(time.perf_counter() - start, timeout)
+        for blocking in (True, False):
+            self.assertRaisesRegex(TypeError, "timeout", other.acquire, blocking)
         self.assertRaisesRegex(RuntimeError, "not locked", other.release)
         self.assertIsNone(self.mutex.release())
         self.assertIsNone(self.mutex.holder)
@@ -153,6 +156,10 @@ class Locks(FileCase):
             with safemap.open(self.latest, mode) as m:
                 self.assertRaises(exception, Mutex, m, 0)
         self.assertRaises(ValueError, Mutex, safemap.mmap(-1, 64), 0)
+        text = r"a map of the package safemap is required, not '(mmap\.)?mmap'"
+        with mmap.mmap(-1, 64) as other:
+            self.assertRaisesRegex(TypeError, text, Mutex, other, 0)
+            self.assertRaisesRegex(TypeError, text, Atomic, other, 0, "Q")
 
     @unix_only("there is no SIGKILL")
     def test_a_crash_is_reported_until_the_data_is_consistent(self):

@@ -122,6 +122,9 @@ class Items(QueueCase):
         q.put("second")
         self.assertEqual((q.get(), q.get(), q.qsize()), ("first", "second", 0))
 
+    def test_a_path_in_place_of_the_size(self):
+        self.assertRaisesRegex(TypeError, "the path is the argument path", Queue, "file")
+
     def test_an_item_that_cannot_be_pickled(self):
         q = self.queue()
         self.assertRaises((AttributeError, pickle.PicklingError), q.put, lambda: 1)

@@ -1,15 +1,15 @@
-"""Test of the Python examples in the README, as the package contains it."""
+"""Pastes the Python examples in the README, as the package contains it."""
 
 import re
 import unittest
 from pathlib import Path
 
-from support import NO_TRUNCATION, FileCase, succeed, unix_only
+from support import NO_TRUNCATION, DocumentCase, unix_only
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
-class Readme(FileCase):
+class Readme(DocumentCase):
     @unix_only(NO_TRUNCATION)
     @unittest.skipUnless(README.exists(), "the tests were copied without the README")
     def test_the_examples_run_and_print_what_they_should(self):
@@ -19,5 +19,4 @@ class Readme(FileCase):
         expected = ["byte 0 of the map cannot be accessed", table, "runs: 1"]
         expected += ["b'hello'", "[b'stopped']", "committed: 300"]
         for example, output in zip(examples, expected, strict=True):
-            in_folder = "import os, sys; os.chdir(sys.argv[1])\n" + example
-            self.assertIn(output, succeed(self, in_folder, self.folder))
+            self.assertIn(output, self.printed(example, pasted=True))

@@ -8,7 +8,10 @@ use super::{
     format::{Format, in_range, with_integer, with_word},
     words::word_error,
 };
-use crate::{argument::Unsigned, mmap::Mmap};
+use crate::{
+    argument::{OwnMap, Unsigned},
+    mmap::Mmap,
+};
 
 /// A word of a map that processes change atomically.
 ///
@@ -79,14 +82,14 @@ arithmetic! {
 #[pymethods]
 impl Atomic {
     #[new]
-    fn new(map: &Bound<'_, Mmap>, offset: Unsigned, format: &str) -> PyResult<Atomic> {
-        let Unsigned(offset) = offset;
+    fn new(map: OwnMap<'_>, offset: Unsigned, format: &str) -> PyResult<Atomic> {
+        let (OwnMap(map), Unsigned(offset)) = (map, offset);
         let letter = format.trim_start_matches('@').to_owned();
         let format = Format::parse(format)?;
         let check =
             |map: &safemap::Map| with_word!(format, Word => map.atomic::<Word>(offset).map(drop));
         map.get().map.with(map.py(), check, word_error)?;
-        Ok(Atomic { map: map.clone().unbind(), offset, format, letter })
+        Ok(Atomic { map: map.unbind(), offset, format, letter })
     }
 
     /// Returns the number.

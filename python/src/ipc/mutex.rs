@@ -22,7 +22,11 @@ use super::{
     timeout::{Timeout, in_slices},
     words::word_error,
 };
-use crate::{argument::Unsigned, error::closed, mmap::Mmap};
+use crate::{
+    argument::{OwnMap, Unsigned},
+    error::closed,
+    mmap::Mmap,
+};
 
 /// A mutual exclusion between processes and threads that survives a crash of its owner.
 ///
@@ -62,12 +66,12 @@ pub(crate) struct Mutex {
 #[pymethods]
 impl Mutex {
     #[new]
-    fn new(map: &Bound<'_, Mmap>, offset: Unsigned) -> PyResult<Mutex> {
-        let Unsigned(offset) = offset;
+    fn new(map: OwnMap<'_>, offset: Unsigned) -> PyResult<Mutex> {
+        let (OwnMap(map), Unsigned(offset)) = (map, offset);
         let join = |map: &Map| ipc::Mutex::new(map, offset).map(drop);
         map.get().map.with(map.py(), join, refusal)?;
         Ok(Mutex {
-            map: map.clone().unbind(),
+            map: map.unbind(),
             offset,
             held: StdMutex::new(None),
             owner_died: AtomicBool::new(false),

@@ -9,7 +9,7 @@ use pyo3::{
 };
 use safemap::Error;
 
-use crate::error::created;
+use crate::{error::created, file::unsupported_operation};
 
 /// A path, which is absolute unless said otherwise.
 pub(crate) struct Path<'py>(Bound<'py, PyString>);
@@ -26,6 +26,10 @@ impl<'py> Path<'py> {
     pub(crate) fn of(path: &Bound<'py, PyAny>) -> PyResult<Path<'py>> {
         let os = path.py().import("os")?;
         let path = Path::as_it_is(path)?.0;
+        if path.is_empty()? {
+            // The system refuses it. As an absolute path it would be the current directory.
+            return Ok(Path(path));
+        }
         Ok(Path(os.getattr("path")?.call_method1("abspath", (path,))?.cast_into()?))
     }
 
@@ -60,21 +64,37 @@ impl<'py> Path<'py> {
     /// Converts an error to an exception that names the file.
     pub(crate) fn error(&self, error: Error, exception: fn(Python<'_>, Error) -> PyErr) -> PyErr {
         let (py, path) = (self.0.py(), &self.0);
-        if let Error::Format { cause, .. } = &error {
-            return PyValueError::new_err(format!("{path}: {cause}"));
+        match &error {
+            Error::Format { cause, .. } => PyValueError::new_err(format!("{path}: {cause}")),
+            Error::Unsupported(reason) => unsupported_operation(py, (format!("{path}: {reason}"),)),
+            _ => with_path(exception(py, error), path),
         }
-        let error = created(py, exception(py, error));
-        let value = error.value(py);
-        // Without an errno, the text of the exception would show neither the file nor the reason.
-        let has_errno = value.getattr("errno").is_ok_and(|errno| !errno.is_none());
-        if error.is_instance_of::<PyOSError>(py) && has_errno {
-            // Only a subclass could refuse it.
-            let _ = value.setattr("filename", path);
-        }
-        error
     }
 
     pub(crate) fn unbind(self) -> Py<PyString> {
         self.0.unbind()
+    }
+}
+
+/// Has an OSError with an errno name a file.
+#[cold]
+pub(super) fn with_path(error: PyErr, path: &Bound<'_, PyString>) -> PyErr {
+    let py = path.py();
+    let error = created(py, error);
+    let value = error.value(py);
+    // Without an errno, the text of the exception would show neither the file nor the reason.
+    let has_errno = value.getattr("errno").is_ok_and(|errno| !errno.is_none());
+    if error.is_instance_of::<PyOSError>(py) && has_errno {
+        // Only a subclass could refuse it.
+        let _ = value.setattr("filename", path);
+    }
+    error
+}
+
+/// Describes a file, or memory without a path, for `repr`.
+pub(super) fn described(py: Python<'_>, path: Option<&Py<PyString>>) -> PyResult<String> {
+    match path {
+        Some(path) => Ok(format!("path={}", path.bind(py).repr()?)),
+        None => Ok("in memory".to_owned()),
     }
 }

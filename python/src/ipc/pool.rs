@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyString};
 use safemap::Error;
 
+use super::path::{described, with_path};
 use crate::{error::finalized, ffi::Lock};
 
 /// A handle of the core that one thread uses at a time: a sender, a receiver, a writer or a reader.
@@ -29,6 +30,8 @@ pub(super) trait Handle: Send + Sized {
 /// child has those that no thread was using.
 pub(super) struct Pool<H: Handle> {
     open: Lock<Option<Open<H>>>,
+    /// The path of the file, or `None` for memory.
+    path: Option<Py<PyString>>,
 }
 
 struct Open<H: Handle> {
@@ -45,13 +48,17 @@ enum Taken<H: Handle> {
 
 impl<H: Handle> Pool<H> {
     /// Makes the first handle.
-    pub(super) fn new(py: Python<'_>, source: H::Source) -> PyResult<Pool<H>> {
+    pub(super) fn new(
+        py: Python<'_>,
+        source: H::Source,
+        path: Option<&Py<PyString>>,
+    ) -> PyResult<Pool<H>> {
         let handle = make(py, &source)?;
-        Ok(Pool::with_handle(source, handle))
+        Ok(Pool::with_handle(source, handle, path.map(|path| path.clone_ref(py))))
     }
 
-    pub(super) fn with_handle(source: H::Source, handle: H) -> Pool<H> {
-        Pool { open: Lock::new(Some(Open { source, idle: [handle].into() })) }
+    pub(super) fn with_handle(source: H::Source, handle: H, path: Option<Py<PyString>>) -> Pool<H> {
+        Pool { open: Lock::new(Some(Open { source, idle: [handle].into() })), path }
     }
 
     /// Calls `call` with a handle. Raises ValueError if the object is closed.
@@ -67,7 +74,10 @@ impl<H: Handle> Pool<H> {
         match self.put_back(py, handle) {
             // Of two ends that close together, this one may have noticed the other first.
             false if result.is_err() => Err(H::closed()),
-            _ => result,
+            _ => result.map_err(|error| match &self.path {
+                Some(path) => with_path(error, path.bind(py)),
+                None => error,
+            }),
         }
     }
 
@@ -99,7 +109,19 @@ impl<H: Handle> Pool<H> {
         false
     }
 
-    pub(super) fn is_open(&self, py: Python<'_>) -> bool {
+    /// Raises ValueError if the object is closed.
+    pub(super) fn ensure_open(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_open(py) { Ok(()) } else { Err(H::closed()) }
+    }
+
+    /// Returns the `repr` of the object, which is of a class in `safemap.ipc`.
+    pub(super) fn repr(&self, py: Python<'_>, class: &str) -> PyResult<String> {
+        let file = described(py, self.path.as_ref())?;
+        let closed = if self.is_open(py) { "" } else { " closed" };
+        Ok(format!("<safemap.ipc.{class} {file}{closed}>"))
+    }
+
+    fn is_open(&self, py: Python<'_>) -> bool {
         self.open.with(py, |open| open.is_some()).unwrap_or(false)
     }
 }

@@ -1,5 +1,7 @@
 //! Locks of ranges of a map's file.
 
+use std::ops::Range;
+
 use pyo3::{
     exceptions::{PyTimeoutError, PyValueError},
     prelude::*,
@@ -30,8 +32,9 @@ impl FileMap {
     /// exclude each other as processes do: a thread that has a lock of the range itself waits for
     /// ever.
     ///
-    /// Raises TimeoutError if `timeout` seconds have passed, ValueError if the range does not lie
-    /// in the map, io.UnsupportedOperation in the mode c and on systems without such locks.
+    /// Raises TimeoutError if `timeout` seconds have passed, ValueError if the range has no
+    /// bytes or does not lie in the map, io.UnsupportedOperation in the mode c and on systems
+    /// without such locks.
     #[pyo3(
         signature = (start = Unsigned(0), end = None, *, shared = Truth(false), timeout = None),
         text_signature = "($self, start=0, end=None, *, shared=False, timeout=None)"
@@ -44,6 +47,7 @@ impl FileMap {
         timeout: Option<Timeout>,
     ) -> PyResult<RangeLock> {
         let (py, Unsigned(start), end) = (slf.py(), start, end.map(|Unsigned(end)| end));
+        ensure_bytes(start..end.map_or_else(|| base(slf).length(py), Ok)?)?;
         let kind = if shared.0 { LockKind::Shared } else { LockKind::Exclusive };
         let guard = in_slices(py, timeout, |slice| {
             let lock = |map: &Map| {
@@ -54,6 +58,16 @@ impl FileMap {
         })?;
         let guard = guard.ok_or_else(|| PyTimeoutError::new_err("the range is locked"))?;
         Ok(RangeLock { guard: Lock::new(Some(guard)) })
+    }
+}
+
+/// Refuses a lock that would exclude no other.
+fn ensure_bytes(range: Range<usize>) -> PyResult<()> {
+    match range.is_empty() {
+        true => Err(PyValueError::new_err(format!(
+            "range {range:?} has no bytes: the arguments are its start and its end"
+        ))),
+        false => Ok(()),
     }
 }
 

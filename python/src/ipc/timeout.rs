@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use pyo3::{exceptions::PyValueError, prelude::*};
+use pyo3::{
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+    types::PyBool,
+};
 
 /// The longest time without a check for signals, and during which close() has to wait.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
@@ -60,6 +64,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Timeout {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Timeout> {
+        // Locks of the standard library take `blocking` in this place.
+        if object.is_instance_of::<PyBool>() {
+            return Err(PyTypeError::new_err("timeout must be a number of seconds, not a bool"));
+        }
         let seconds: f64 = object.extract()?;
         if seconds.is_nan() {
             return Err(PyValueError::new_err("timeout must not be NaN"));

@@ -1,7 +1,7 @@
 //! The exceptions of channels.
 
 use pyo3::{
-    exceptions::{PyBrokenPipeError, PyConnectionResetError, PyEOFError},
+    exceptions::{PyBrokenPipeError, PyConnectionResetError, PyEOFError, PyValueError},
     prelude::*,
 };
 use safemap::Error;
@@ -24,6 +24,10 @@ impl Side {
             (Error::Disconnected { died: true }, _) => PyConnectionResetError::new_err(text),
             (Error::Disconnected { .. }, Side::Receivers) => PyEOFError::new_err(text),
             (Error::Disconnected { .. }, Side::Senders) => PyBrokenPipeError::new_err(text),
+            (Error::TooLong { len, limit }, Side::Senders) => PyValueError::new_err(format!(
+                "a message of {len} bytes is too long for the capacity of the channel, which \
+                 allows {limit} bytes: create it with a larger one"
+            )),
             (error, _) => exception(py, error),
         }
     }

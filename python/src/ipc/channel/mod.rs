@@ -7,14 +7,18 @@ mod sender;
 
 use std::sync::Arc;
 
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyString};
+use pyo3::{prelude::*, types::PyString};
 use safemap::ipc;
 
 use super::{
     error::exception,
+    path::described,
     pool::{Handle, Pool, Pools},
 };
-use crate::{error::finalized, ffi::Lock};
+use crate::{
+    error::{finalized, value_error},
+    ffi::Lock,
+};
 use error::Side;
 pub(crate) use open::leave_channels;
 pub(crate) use receiver::Receiver;
@@ -136,8 +140,9 @@ impl Channel {
         true
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().channel(slf.py())?;
+        Ok(slf)
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]
@@ -159,12 +164,9 @@ impl Channel {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let path = match &self.path {
-            Some(path) => format!("path={}", path.bind(py).repr()?),
-            None => "in memory".to_owned(),
-        };
+        let file = described(py, self.path.as_ref())?;
         let closed = if self.channel(py).is_ok() { "" } else { " closed" };
-        Ok(format!("<safemap.ipc.Channel {path} capacity={}{closed}>", self.capacity))
+        Ok(format!("<safemap.ipc.Channel {file} capacity={}{closed}>", self.capacity))
     }
 }
 
@@ -177,7 +179,7 @@ impl Channel {
     /// Raises ValueError if the channel is closed.
     fn channel(&self, py: Python<'_>) -> PyResult<ipc::Channel> {
         let channel = self.open.with(py, |open| open.as_ref().map(|open| open.channel.clone()));
-        channel.ok_or_else(finalized)?.ok_or_else(closed)
+        channel.ok_or_else(finalized)?.ok_or_else(|| value_error("the channel is closed"))
     }
 
     fn call<R>(
@@ -193,7 +195,7 @@ impl Channel {
     where
         H: Handle<Source = ipc::Channel> + 'static,
     {
-        let pool = Arc::new(Pool::<H>::new(py, self.channel(py)?)?);
+        let pool = Arc::new(Pool::<H>::new(py, self.channel(py)?, self.path.as_ref())?);
         match self.open.with(py, |open| open.as_mut().map(|open| open.ends.add(&pool))) {
             Some(Some(())) => Ok(pool),
             _ => Err(closed()),
@@ -203,5 +205,5 @@ impl Channel {
 
 #[cold]
 fn closed() -> PyErr {
-    PyValueError::new_err("the channel is closed, or this end of it")
+    value_error("the sender or receiver is closed, or its channel")
 }

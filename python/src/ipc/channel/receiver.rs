@@ -11,6 +11,7 @@ use safemap::{Error, ipc};
 
 use super::{Channel, Side, closed};
 use crate::{
+    argument::Unsigned,
     ffi::{bytes_from, with_writable_bytes},
     ipc::{
         pool::{Handle, Pool, close},
@@ -150,9 +151,10 @@ impl Receiver {
     fn recv_many<'py>(
         &self,
         py: Python<'py>,
-        limit: usize,
+        limit: Unsigned,
         timeout: Option<Timeout>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let Unsigned(limit) = limit;
         let mut messages = Vec::new();
         in_slices(py, timeout, |slice| {
             self.pool.with(py, |handle| {
@@ -185,8 +187,13 @@ impl Receiver {
         }
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().pool.ensure_open(slf.py())?;
+        Ok(slf)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.pool.repr(py, "Receiver")
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]
@@ -203,9 +210,7 @@ impl Receiver {
 
     /// Returns how another process makes a receiver of the channel.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if !slf.get().pool.is_open(slf.py()) {
-            return Err(closed());
-        }
+        slf.get().pool.ensure_open(slf.py())?;
         slf.py().import("safemap._channel")?.call_method1("_reduce_end", (slf, "receiver"))
     }
 }

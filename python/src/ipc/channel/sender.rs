@@ -7,6 +7,7 @@ use safemap::{Error, ipc};
 
 use super::{Channel, Side, closed};
 use crate::{
+    argument::several,
     error::created,
     ffi::with_bytes,
     ipc::{
@@ -79,7 +80,7 @@ impl Sender {
     fn send_many(&self, messages: &Bound<'_, PyAny>) -> PyResult<usize> {
         let (py, mut sent) = (messages.py(), 0);
         let mut send_all = || {
-            for message in messages.try_iter()? {
+            for message in several(messages)? {
                 self.send(&message?, None)?;
                 sent += 1;
             }
@@ -102,8 +103,13 @@ impl Sender {
         close(py, &[&*self.pool]);
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().pool.ensure_open(slf.py())?;
+        Ok(slf)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.pool.repr(py, "Sender")
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]
@@ -120,9 +126,7 @@ impl Sender {
 
     /// Returns how another process makes a sender of the channel.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if !slf.get().pool.is_open(slf.py()) {
-            return Err(closed());
-        }
+        slf.get().pool.ensure_open(slf.py())?;
         slf.py().import("safemap._channel")?.call_method1("_reduce_end", (slf, "sender"))
     }
 }

@@ -9,7 +9,7 @@ mod writer;
 use std::sync::Arc;
 
 use pyo3::{
-    exceptions::{PyLookupError, PyTypeError, PyValueError},
+    exceptions::{PyLookupError, PyTypeError},
     prelude::*,
     types::PyString,
 };
@@ -18,8 +18,14 @@ use safemap::{
     ipc::{self, ReadFrom},
 };
 
-use super::pool::{Handle, Pool, Pools};
-use crate::{error::finalized, ffi::Lock};
+use super::{
+    path::described,
+    pool::{Handle, Pool, Pools},
+};
+use crate::{
+    error::{finalized, value_error},
+    ffi::Lock,
+};
 use error::exception;
 use position::Saved;
 pub(crate) use reader::JournalReader;
@@ -70,7 +76,7 @@ impl Journal {
     /// Returns a JournalWriter. Raises io.UnsupportedOperation in the mode 'r'.
     fn writer(slf: &Bound<'_, Self>) -> PyResult<JournalWriter> {
         let (py, journal) = (slf.py(), slf.get());
-        let pool = Pool::new(py, journal.journal(py)?)?;
+        let pool = Pool::new(py, journal.journal(py)?, Some(&journal.path))?;
         Ok(JournalWriter::new(slf, journal.end(py, pool)?))
     }
 
@@ -97,8 +103,8 @@ impl Journal {
         let source = journal.journal(py)?;
         let reader = py.detach(|| source.reader(from));
         let reader = reader.map_err(|error| not_there(py, error, from))?;
-        let cursor = reader.cursor();
-        let pool = journal.end(py, Pool::with_handle(source, reader.into()))?;
+        let (cursor, path) = (reader.cursor(), Some(journal.path.clone_ref(py)));
+        let pool = journal.end(py, Pool::with_handle(source, reader.into(), path))?;
         Ok(JournalReader::new(slf, pool, cursor, position))
     }
 
@@ -118,8 +124,9 @@ impl Journal {
         py.detach(|| drop(open));
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().journal(slf.py())?;
+        Ok(slf)
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]
@@ -142,9 +149,9 @@ impl Journal {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let (path, mode) = (self.path.bind(py).repr()?, self.mode);
+        let (file, mode) = (described(py, Some(&self.path))?, self.mode);
         let closed = if self.journal(py).is_ok() { "" } else { " closed" };
-        Ok(format!("<safemap.ipc.Journal path={path} mode='{mode}'{closed}>"))
+        Ok(format!("<safemap.ipc.Journal {file} mode='{mode}'{closed}>"))
     }
 }
 
@@ -172,7 +179,7 @@ impl Journal {
     /// Raises ValueError if the journal is closed.
     fn journal(&self, py: Python<'_>) -> PyResult<Arc<ipc::Journal>> {
         let journal = self.open.with(py, |open| open.as_ref().map(|open| open.journal.clone()));
-        journal.ok_or_else(finalized)?.ok_or_else(closed)
+        journal.ok_or_else(finalized)?.ok_or_else(|| value_error("the journal is closed"))
     }
 
     /// Lets close() close the handles of a writer or a reader.
@@ -187,5 +194,5 @@ impl Journal {
 
 #[cold]
 fn closed() -> PyErr {
-    PyValueError::new_err("the journal is closed, or this writer or reader")
+    value_error("the writer or reader is closed, or its journal")
 }

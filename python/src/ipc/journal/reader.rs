@@ -14,6 +14,7 @@ use safemap::{
 
 use super::{Journal, closed, exception};
 use crate::{
+    argument::Unsigned,
     error::{finalized, to_exception},
     ffi::{Lock, bytes_from, new_bytes, with_writable_bytes},
     ipc::{
@@ -154,9 +155,10 @@ impl JournalReader {
     fn read_many<'py>(
         &self,
         py: Python<'py>,
-        limit: usize,
+        limit: Unsigned,
         timeout: Option<Timeout>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let Unsigned(limit) = limit;
         let mut records = Vec::new();
         if limit > 0 {
             records.push(self.read(py, timeout)?);
@@ -192,8 +194,13 @@ impl JournalReader {
         }
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().pool.ensure_open(slf.py())?;
+        Ok(slf)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.pool.repr(py, "JournalReader")
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]

@@ -7,6 +7,7 @@ use safemap::{Error, copy_of, ipc};
 
 use super::{Journal, closed, exception};
 use crate::{
+    argument::several,
     error::{created, to_exception},
     ffi::{with_bytes, with_stable_bytes},
     ipc::{
@@ -99,8 +100,13 @@ impl JournalWriter {
         close(py, &[&*self.pool]);
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().pool.ensure_open(slf.py())?;
+        Ok(slf)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.pool.repr(py, "JournalWriter")
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback, /))]
@@ -135,7 +141,7 @@ impl JournalWriter {
 
     fn append_all(&self, records: &Bound<'_, PyAny>, appended: &mut usize) -> PyResult<()> {
         let py = records.py();
-        let records = records.try_iter()?.map(|record| Record::of(record?));
+        let records = several(records)?.map(|record| Record::of(record?));
         let records = records.collect::<PyResult<Vec<_>>>()?;
         let bytes: Vec<_> = records.iter().map(Record::bytes).collect();
         loop {
