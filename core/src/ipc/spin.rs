@@ -38,7 +38,7 @@ pub enum Spin {
     /// was enough, and halved when it was not. The default.
     #[default]
     Learn,
-    /// Sleeps at once.
+    /// Sleeps at once. Receivers of a channel do not pause to let messages accumulate.
     Never,
     /// Spins for 100 µs before each sleep.
     Always,
@@ -88,8 +88,8 @@ impl SpinBudget {
         SpinBudget { setting, ..SpinBudget::default() }
     }
 
-    pub(super) fn may_spin(&self) -> bool {
-        self.setting != Spin::Never
+    pub(super) fn is_off(&self) -> bool {
+        self.setting == Spin::Never
     }
 
     /// Calls `is_over` until it returns true or the budget is used up, at the latest at `deadline`.

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Frame},
-    shared::{Shared, Waiter},
+    shared::{Shared, Waited, Waiter},
     side::Side,
 };
 #[cfg(any(doc, feature = "python-internals"))]
@@ -13,6 +13,7 @@ use crate::{
     Result,
     ipc::{
         MutexGuard, event_count,
+        pace::Pace,
         patience::Patience,
         viewed::{Viewed, set_len},
     },
@@ -39,12 +40,13 @@ pub struct Receiver {
     pub(super) waiter: Waiter,
     /// What was taken since senders were last notified: [`Ring::freed_by`].
     freed: Cell<u64>,
+    pace: Pace,
 }
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>) -> Result<Receiver> {
         let waiter = Waiter::new(Side::Receivers, shared.enter(Side::Receivers)?);
-        Ok(Receiver { shared, waiter, freed: Cell::new(0) })
+        Ok(Receiver { shared, waiter, freed: Cell::new(0), pace: Pace::default() })
     }
 
     /// Receives a message: replaces the bytes of `message`, whose memory is used again. Waits while
@@ -345,7 +347,12 @@ impl Receiver {
             return has_message();
         }
         self.notify_senders(memory)?;
-        self.waiter.wait(&self.shared, memory, patience, has_message)
+        self.pace.waits();
+        let waited = self.waiter.wait(&self.shared, memory, patience, has_message)?;
+        if waited == Waited::Spun && !self.shared.spin[Side::Receivers.index()].is_off() {
+            self.pace.pause(patience.deadline());
+        }
+        Ok(waited != Waited::TooLong)
     }
 
     fn append(
@@ -383,7 +390,7 @@ impl Receiver {
         frames::take(memory, last)?;
         drop(guard);
         self.waiter.succeeded();
-        self.waiter.pace.took(messages);
+        self.pace.took(messages);
         let ring = &self.shared.ring;
         let freed = self.freed.get() + ring.freed_by(last.through, messages);
         self.freed.set(freed);

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, io, sync::Arc, time::Duration};
 
 use super::{
     frames::{self, Full, Mark, Room},
-    shared::{Shared, Waiter},
+    shared::{Shared, Waited, Waiter},
     side::Side,
 };
 use crate::{
@@ -289,7 +289,8 @@ impl Sender {
             return Ok(false);
         }
         let has_space = || frames::has_space(memory, &self.shared.ring, full);
-        self.waiter.wait(&self.shared, memory, patience, has_space)
+        let waited = self.waiter.wait(&self.shared, memory, patience, has_space)?;
+        Ok(waited != Waited::TooLong)
     }
 
     #[inline]

@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     Error, Map, Result,
-    ipc::{
-        Mutex, MutexGuard, Spin, SpinBudget, event_count, pace::Pace, patience::Patience,
-        viewed::Viewed,
-    },
+    ipc::{Mutex, MutexGuard, Spin, SpinBudget, event_count, patience::Patience, viewed::Viewed},
     sys::clock::coarse_millis,
 };
 
@@ -32,7 +29,7 @@ pub(super) struct Shared {
     pub(super) file: RingFile,
     pub(super) ring: Ring,
     seats: [Seat; 2],
-    spin: [SpinBudget; 2],
+    pub(super) spin: [SpinBudget; 2],
 }
 
 impl Shared {
@@ -109,7 +106,16 @@ pub(super) struct Waiter {
     slice: Cell<Duration>,
     /// When the other side was last looked at, in milliseconds.
     looked: Cell<u64>,
-    pub(super) pace: Pace,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// Without a sleep.
+    Spun,
+    Slept,
+    /// What the thread has waited for did not come in time.
+    TooLong,
 }
 
 /// How often a handle that does not wait asks the kernel whether the other side is alive, in
@@ -120,7 +126,7 @@ impl Waiter {
     pub(super) fn new(side: Side, others: Others) -> Waiter {
         let looked = Cell::new(coarse_millis());
         let (others, slice) = (RefCell::new(others), Cell::new(FIRST_SLICE));
-        Waiter { side, others, slice, looked, pace: Pace::default() }
+        Waiter { side, others, slice, looked }
     }
 
     /// A message was sent, or came from the other side.
@@ -146,7 +152,7 @@ impl Waiter {
         if is_in_doubt || is_due { self.look(memory, is_ready) } else { Ok(()) }
     }
 
-    /// Waits until `is_ready` returns true. Returns false if that takes too long.
+    /// Waits until `is_ready` returns true.
     #[cold]
     pub(super) fn wait(
         &self,
@@ -154,26 +160,23 @@ impl Waiter {
         memory: &Viewed<'_>,
         patience: Patience,
         is_ready: impl Fn() -> Result<bool>,
-    ) -> Result<bool> {
+    ) -> Result<Waited> {
         let spin = &shared.spin[self.side.index()];
         let Some(sleeper) = spin.spin(patience.deadline(), &is_ready)? else {
-            if self.side == Side::Receivers && spin.may_spin() {
-                self.pace.pause();
-            }
-            return Ok(true);
+            return Ok(Waited::Spun);
         };
         let at = self.side.events();
         for round in 0.. {
             let word = event_count::announce(memory, at)?;
             if is_ready()? {
                 sleeper.woke();
-                return Ok(true);
+                return Ok(Waited::Slept);
             }
             // A process that leaves wakes this thread, and one that crashes is noticed in time.
             self.glance(memory, &is_ready)?;
             let left = patience.left();
             if left.is_some_and(|left| left.is_zero()) {
-                return is_ready();
+                return Ok(if is_ready()? { Waited::Slept } else { Waited::TooLong });
             }
             let slice = self.slice.get();
             let time = left.map_or(slice, |left| left.min(slice));
@@ -186,7 +189,7 @@ impl Waiter {
             };
             self.slice.set((2 * slice).min(longest));
         }
-        Ok(false)
+        Ok(Waited::TooLong)
     }
 
     /// Fails if processes were at the other side and none is left. `is_ready` is asked after that:
