@@ -1,8 +1,12 @@
 """Builds a wheel of the Python package, and makes virtual environments with wheels."""
 
+import base64
+import hashlib
 import os
+import re
 import shutil
 import tomllib
+import zipfile
 
 from tools import interpreters
 from tools.steps import ROOT, TARGET, call, show
@@ -17,6 +21,8 @@ TESTED = ["numpy", "pandas", "tqdm"]
 # The wheels of this run, or None, by the program of the interpreter: cargo compiles everything
 # again for another interpreter.
 BUILT = {}
+# In a wheel, the list of what it was built from (PEP 770). Maturin writes it.
+SBOM = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cyclonedx\.json")
 
 
 def tools(steps):
@@ -73,7 +79,41 @@ def maturin(steps, folder, name, words, env=None):
     if not steps.run("wheel for " + name, command, env).ok:
         return None
     (TARGET / "wheels").mkdir(parents=True, exist_ok=True)
-    return shutil.copy(str(next(out.glob("*.whl"))), str(TARGET / "wheels"))
+    wheel = next(out.glob("*.whl"))
+    return without_path(wheel, TARGET / "wheels" / wheel.name)
+
+
+def without_path(wheel, result, root=ROOT):
+    """Copies a wheel, with a name in place of the path of the repository in its SBOM.
+
+    Otherwise the wheel would depend on the folder in which it was built. Returns the copy.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        files = {it: archive.read(it) for it in archive.infolist()}
+    path, changed = f"path+{root.as_uri()}".encode(), {}
+    for it, data in files.items():
+        if SBOM.fullmatch(it.filename):
+            files[it] = data.replace(path, b"path+file:///safemap")
+            changed[record(it.filename, data)] = record(it.filename, files[it])
+    with zipfile.ZipFile(result, "w") as archive:
+        for it, data in files.items():
+            if it.filename.endswith(".dist-info/RECORD"):
+                lines = data.decode().splitlines()
+                data = "".join(changed.get(line, line) + "\n" for line in lines).encode()
+            archive.writestr(it, data, compress_type=it.compress_type)
+    return str(result)
+
+
+def record(name, data):
+    """The line of the file RECORD about a file of a wheel."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}"
+
+
+def with_path(file, root=ROOT):
+    """The names of files in a wheel that have the path of the repository."""
+    with zipfile.ZipFile(file) as archive:
+        return [it for it in archive.namelist() if os.fsencode(root) in archive.read(it)]
 
 
 def maturin_of(folder):

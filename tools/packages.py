@@ -164,6 +164,9 @@ def lint(steps, files):
     for name, words in checks.items():
         program = folder / "bin" / interpreters.program(name)
         steps.run(name, [program, *words], env)
+    for file in files:
+        for name in package.with_path(file) if file.suffix == ".whl" else ():
+            steps.fail(file.name, f"{name} has the path of the repository")
     for file in files if sys.platform == "linux" else ():
         tag = re.search(LINUX, file.name)
         if tag:

@@ -21,6 +21,8 @@ path = "lib.rs"
 {} = "{}"
 """
 ABSENT = "no matching package named `{0}` found|for the requirement `{0} = "
+# In place of a hash: what cargo says of a version that it does not take any more.
+YANKED = "is yanked"
 
 
 def pending(tested):
@@ -35,6 +37,8 @@ def pending(tested):
         if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
             raise ValueError(f"{path.name} differs from the file that was tested")
         there = checksum(name, "=" + versions.current(ROOT))
+        if there == YANKED:
+            raise ValueError(f"{path.name} {YANKED}: make another version")
         if there not in (None, wanted):
             raise ValueError(f"the registry has another {path.name}")
         left += [name] if there is None else []
@@ -64,7 +68,10 @@ def published():
 
 
 def checksum(name, requirement):
-    """The SHA-256 of the newest crate that meets a requirement; None if there is none."""
+    """The SHA-256 of the newest crate that meets a requirement; None if there is none.
+
+    `YANKED` if only yanked ones do.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "Cargo.toml").write_text(QUESTION.format(name, requirement))
@@ -74,7 +81,7 @@ def checksum(name, requirement):
             locked = tomllib.loads((folder / "Cargo.lock").read_text())["package"]
             return next(it["checksum"] for it in locked if it["name"] == name)
     if re.search(ABSENT.format(re.escape(name)), ended.text):
-        return None
+        return YANKED if YANKED in ended.text else None
     raise ValueError(ended.text)
 
 

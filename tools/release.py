@@ -24,7 +24,7 @@ NEXT = """
 The working tree has version {0}. What is left:
     git commit --all --message "release: make version {0}"
     git tag --sign v{0}
-    git push origin HEAD v{0}
+    git push --atomic origin HEAD v{0}
 The workflow `release` then builds, tests and uploads."""
 
 
@@ -40,22 +40,32 @@ def run(steps, options):
     version, is_dry = options.version, options.dry_run
     if not is_ready(steps, version, is_dry):
         return
-    if not (copy(steps) and change(steps, COPY, version) and build(steps, options.names)):
+    # The first pull request after a release has no changes to name.
+    default = "- A rehearsal.\n" if is_dry else ""
+    if not (copy(steps) and change(steps, COPY, version, default) and build(steps, options.names)):
         return
     report(version)
-    if not is_dry and change(steps, ROOT, version):
+    # The build has taken long.
+    if not is_dry and is_ready(steps, version, is_dry) and change(steps, ROOT, version):
         print(NEXT.format(version))
 
 
 def is_ready(steps, version, is_dry):
     """Whether a release can begin. A rehearsal needs no address, and says so."""
-    problem = versions.problem(versions.current(ROOT), version)
+    problem = versions.problem(versions.current(ROOT), version) or tagged(version)
     if problem:
         steps.fail("version", problem)
     missing = [("address", it) for it in placeholders()] + [("changes", it) for it in changed()]
     for name, why in missing:
         (steps.skip if is_dry else steps.fail)(name, why)
     return not problem and (is_dry or not missing)
+
+
+def tagged(version):
+    """Why a version cannot have its tag; None if it can."""
+    here = call(["git", "tag", "--list", "v" + version]).text
+    there = call(["git", "ls-remote", "--tags", "origin", "v" + version])
+    return f"the tag v{version} exists" if here or there.ok and there.text else None
 
 
 def placeholders():
@@ -78,11 +88,11 @@ def copy(steps):
     return steps.run("clone", ["git", "clone", "--quiet", "--no-tags", ROOT, COPY]).ok
 
 
-def change(steps, root, version):
+def change(steps, root, version, default=""):
     """Writes a version into a repository; returns whether all its files agree then."""
     try:
         versions.write(root, version)
-        versions.close(root, version, datetime.date.today().isoformat())
+        versions.close(root, version, datetime.date.today().isoformat(), default)
     except ValueError as error:
         steps.fail("version", str(error))
         return False

@@ -7,19 +7,20 @@ is repeated or resumed stops if its files are others.
 import hashlib
 import json
 import os
-import re
 import tempfile
 import zipfile
 from pathlib import Path
 
-from tools import generated, registry, versions
+from tools import generated, package, packages, registry, versions, wheels
 from tools.steps import ROOT, call
 
 SUMS = "SHA256SUMS"
-# What a release must contain at least.
-NEEDED = ["*manylinux*x86_64.whl", "*manylinux*aarch64.whl", "*macosx*.whl", "*win_amd64.whl"]
-NEEDED += ["*musllinux*x86_64.whl", "*musllinux*aarch64.whl", "*.tar.gz", "*.crate"]
-SBOM = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cyclonedx\.json")
+# What a release must contain. PyPI accepts no further files of an old release.
+SYSTEMS = ["manylinux*_x86_64", "manylinux*_aarch64", "musllinux*_x86_64", "musllinux*_aarch64"]
+SYSTEMS += ["macosx*_x86_64", "macosx*_arm64", "win_amd64", "win_arm64"]
+TAGS = ["cp" + version.replace(".", "") for version in wheels.VERSIONS]
+NEEDED = [f"*-{tag}-{system}.whl" for tag in TAGS for system in SYSTEMS]
+NEEDED += ["*.tar.gz", *(f"{name}-[0-9]*.crate" for name in packages.CRATES)]
 
 
 def options(parser):
@@ -49,23 +50,20 @@ def check(tag):
 
 
 def collect(folder):
-    """Fails if a file is missing. Writes SHA256SUMS, and copies the SBOM out of a wheel."""
+    """Fails if a file is missing, or the SBOM of a wheel. Writes SHA256SUMS."""
     version, found = versions.current(ROOT), files(folder)
     missing = [it for it in NEEDED if not any(path.match(it) for path in found)]
     other = [path.name for path in found if f"-{version}" not in path.name]
     refuse([f"there is no {it}" for it in missing])
     refuse([f"{it} is not of version {version}" for it in other])
-    wheel = next(path for path in found if path.suffix == ".whl")
-    (folder / f"safemap-{version}.cyclonedx.json").write_bytes(sbom(wheel))
+    refuse([f"{it.name} has no SBOM" for it in found if it.suffix == ".whl" and not has_sbom(it)])
     (folder / SUMS).write_text(sums(folder), newline="\n")
 
 
-def sbom(wheel):
-    """The list of what a wheel was built from. Maturin writes it into each wheel (PEP 770)."""
+def has_sbom(wheel):
+    """Whether a wheel has the list of what it was built from, which maturin writes (PEP 770)."""
     with zipfile.ZipFile(wheel) as archive:
-        found = [it for it in archive.namelist() if SBOM.fullmatch(it)]
-        refuse([] if found else [f"{wheel.name} has no SBOM"])
-        return archive.read(found[0])
+        return any(map(package.SBOM.fullmatch, archive.namelist()))
 
 
 def draft(tag, folder):
@@ -73,6 +71,9 @@ def draft(tag, folder):
     release = view(tag)
     if release is None:
         create(tag, folder / SUMS)
+    elif release["isDraft"] and not any(it["name"] == SUMS for it in release["assets"]):
+        # A former run was interrupted there.
+        gh("upload", tag, folder / SUMS)
     elif gh("download", tag, "--pattern", SUMS, "--output", "-") != sums(folder):
         raise ValueError(f"release {tag} has other files: run only the failed jobs again")
     if release is None or release["isDraft"]:
@@ -99,7 +100,7 @@ def publish(tag):
 
 def view(tag):
     """The state of a release; None if there is none."""
-    ended = call(["gh", "release", "view", tag, "--json", "isDraft"])
+    ended = call(["gh", "release", "view", tag, "--json", "isDraft,assets"])
     if not ended.ok and "release not found" not in ended.text:
         raise ValueError(ended.text)
     return json.loads(ended.text) if ended.ok else None

@@ -1,8 +1,7 @@
 """Copies all crates into a folder, for builds without a network and with the same result.
 
 The environment of such a build has the crates, the time of the last commit for time stamps, and
-names for folders, whose paths would otherwise be in the programs. Maturin's SBOM has the path of
-the repository: two wheels are the same only if both were built in folders of the same name.
+names for folders, whose paths would otherwise be in the programs.
 """
 
 from tools import cross_toolchain

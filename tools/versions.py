@@ -6,7 +6,7 @@
 import re
 import tomllib
 
-NUMBERS = re.compile(r"\d+\.\d+\.\d+")
+NUMBERS = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 CHANGELOG = "CHANGELOG.md"
 UNRELEASED = re.compile(r"^## \[Unreleased\]\n", re.M | re.I)
 # A note that is only true before the first release.
@@ -54,8 +54,11 @@ def write(root, version):
         save(root, path, text)
 
 
-def close(root, version, date):
-    """Makes the unreleased changes those of a version, and opens a new section above it."""
+def close(root, version, date, default=""):
+    """Makes the unreleased changes those of a version, and opens a new section above it.
+
+    `default` is its text if there are none. Without one that is an error.
+    """
     text = FIRST.sub("", read(root, CHANGELOG))
     if notes(text, version):
         raise ValueError(f"{CHANGELOG} has a section for {version} already")
@@ -63,6 +66,8 @@ def close(root, version, date):
     text, count = UNRELEASED.subn(heading, text)
     if count != 1:
         raise ValueError(f"{CHANGELOG} has {count} sections of unreleased changes")
+    if not notes(text, version):
+        text = text.replace(heading, f"{heading}\n{default}\n")
     if not notes(text, version):
         raise ValueError(f"{CHANGELOG} has no unreleased changes")
     save(root, CHANGELOG, text)

@@ -21,14 +21,14 @@ class Release(unittest.TestCase):
     """A release whose commands succeed, and whose changes are recorded."""
 
     def setUp(self):
-        self.placeholders, self.dirty, self.fails = [], "", None
-        self.changed = []
+        self.placeholders, self.dirty, self.tags, self.fails = [], "", "", None
+        self.changed, self.defaults = [], []
         patches = {
             "copy": lambda steps: self.fails != "copy",
             "change": self.change,
-            "build": lambda steps, names: self.fails != "build",
+            "build": self.build,
             "report": lambda version: None,
-            "call": lambda *words, **options: Ended(0, self.dirty),
+            "call": lambda words: Ended(0, self.dirty if "status" in words else self.tags),
         }
         for name, function in patches.items():
             self.patch(release, name, function)
@@ -39,9 +39,14 @@ class Release(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def change(self, steps, root, version):
+    def change(self, steps, root, version, default=""):
         self.changed.append((root, version))
+        self.defaults.append(default)
         return self.fails != root
+
+    def build(self, steps, names):
+        self.dirty = self.dirty or self.fails == "dirty" and " M README.md"
+        return self.fails != "build"
 
     def run_with(self, **options):
         """Runs the tool; returns its exit status."""
@@ -53,13 +58,20 @@ class Release(unittest.TestCase):
     def test_a_release_is_rehearsed_and_then_changes_the_working_tree(self):
         self.assertEqual(self.run_with(), 0)
         self.assertEqual(self.changed, [(release.COPY, NEXT), (ROOT, NEXT)])
+        self.assertEqual(self.defaults, ["", ""])
 
     def test_a_rehearsal_changes_the_copy_only(self):
         self.assertEqual(self.run_with(dry_run=True), 0)
         self.assertEqual(self.changed, [(release.COPY, NEXT)])
+        self.assertEqual(self.defaults, ["- A rehearsal.\n"])
+
+    def test_a_version_with_a_tag_is_refused(self):
+        self.tags = f"v{NEXT}\n"
+        for dry_run in (False, True):
+            self.assertEqual((self.run_with(dry_run=dry_run), self.changed), (1, []))
 
     def test_what_cannot_be_built_does_not_change_the_working_tree(self):
-        for self.fails in ("copy", "build", release.COPY):
+        for self.fails in ("copy", "build", "dirty", release.COPY):
             self.changed.clear()
             self.run_with()
             self.assertNotIn((ROOT, NEXT), self.changed)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import tempfile
 import unittest
@@ -14,10 +15,13 @@ from tools.steps import ROOT, Ended
 
 VERSION = versions.current(ROOT)
 TAG = "v" + VERSION
-PLATFORMS = ["manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "macosx_11_0_arm64", "win_amd64"]
+PLATFORMS = ["manylinux2014_x86_64.manylinux_2_17_x86_64", "macosx_11_0_arm64", "win_amd64"]
+PLATFORMS += ["manylinux2014_aarch64.manylinux_2_17_aarch64", "macosx_10_12_x86_64", "win_arm64"]
 PLATFORMS += ["musllinux_1_2_x86_64", "musllinux_1_2_aarch64"]
-# With the sdist, two crates, the SBOM and the hashes.
-FILES = len(PLATFORMS) + 5
+TAGS = ["cp311-cp311", "cp312-cp312", "cp313-cp313", "cp314-cp314", "cp315-cp315"]
+TAGS += ["cp314-cp314t", "cp315-cp315t"]
+# With the sdist, two crates, and the hashes.
+FILES = len(PLATFORMS) * len(TAGS) + 4
 LIST = f"safemap-{VERSION}.dist-info/sboms/safemap-python.cyclonedx.json"
 
 
@@ -29,8 +33,8 @@ class Files(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "pypi").mkdir()
-        for platform in PLATFORMS:
-            name = f"safemap-{VERSION}-cp313-cp313-{platform}.whl"
+        for tag, platform in itertools.product(TAGS, PLATFORMS):
+            name = f"safemap-{VERSION}-{tag}-{platform}.whl"
             with zipfile.ZipFile(self.folder / "pypi" / name, "w") as wheel:
                 wheel.writestr(LIST, "{}")
         for name in ("safemap-{}.tar.gz", "safemap-{}.crate", "safemap-memmap2-{}.crate"):
@@ -41,12 +45,12 @@ class Files(unittest.TestCase):
 
 
 class Collect(Files):
-    def test_the_hashes_are_of_all_files_and_of_the_sbom(self):
+    def test_the_hashes_are_of_all_files(self):
         uploads.collect(self.folder)
         lines = (self.folder / "SHA256SUMS").read_text().splitlines()
         self.assertEqual(len(lines), FILES - 1)
-        content = hashlib.sha256(b"{}").hexdigest()
-        self.assertIn(f"{content}  safemap-{VERSION}.cyclonedx.json", lines)
+        content = hashlib.sha256(self.crate().read_bytes()).hexdigest()
+        self.assertIn(f"{content}  {self.crate().name}", lines)
 
     def test_a_second_time_gives_the_same_hashes(self):
         uploads.collect(self.folder)
@@ -58,6 +62,7 @@ class Collect(Files):
         for pattern in uploads.NEEDED:
             paths = [it for it in uploads.files(self.folder) if it.match(pattern)]
             with self.subTest(pattern):
+                self.assertEqual(len(paths), 1)
                 kept = [(path, path.read_bytes()) for path in paths]
                 for path, _ in kept:
                     path.unlink()
@@ -91,7 +96,8 @@ class GitHub:
     def view(self, words):
         if self.state is None:
             return 1, "release not found"
-        return 0, json.dumps({"isDraft": self.state == "draft"})
+        assets = [{"name": name} for name in self.assets]
+        return 0, json.dumps({"isDraft": self.state == "draft", "assets": assets})
 
     def create(self, words):
         assert "--draft" in words
@@ -131,6 +137,11 @@ class Draft(Files):
         self.assertRaisesRegex(ValueError, "upload: 502", uploads.draft, TAG, self.folder)
         self.assertEqual(list(self.github.assets), ["SHA256SUMS"])
         self.github.fails = None
+        uploads.draft(TAG, self.folder)
+        self.assertEqual(len(self.github.assets), FILES)
+
+    def test_a_draft_without_hashes_gets_them(self):
+        self.github.state = "draft"
         uploads.draft(TAG, self.folder)
         self.assertEqual(len(self.github.assets), FILES)
 
@@ -207,6 +218,14 @@ class Crates(Files):
         uploads.upload_crates(self.folder)
         self.assertEqual(self.uploaded, [])
 
+    def test_a_yanked_version_stops_the_release(self):
+        self.put("safemap", registry.YANKED)
+        self.assertRaisesRegex(ValueError, "is yanked", uploads.crates, self.folder)
+
+    def test_a_crate_whose_versions_are_yanked_is_not_new(self):
+        self.registry["safemap", "*"] = self.registry["safemap-memmap2", "*"] = registry.YANKED
+        self.assertEqual(self.outputs()[1], "new=no")
+
     def test_another_file_in_the_registry_stops_the_release(self):
         self.put("safemap-memmap2", "another hash")
         self.assertRaisesRegex(ValueError, "registry has", uploads.crates, self.folder)
@@ -241,6 +260,10 @@ class Question(unittest.TestCase):
             'error: failed to select a version for the requirement `safemap = "=0.1.0"`',
         ):
             self.assertIsNone(self.ask(101, text))
+
+    def test_a_yanked_version_is_not_absent(self):
+        text = 'error: failed to select a version for the requirement `safemap = "=0.1.0"`\n'
+        self.assertEqual(self.ask(101, text + "  version 0.1.0 is yanked"), registry.YANKED)
 
     def test_an_error_is_not_taken_for_an_absent_crate(self):
         for text in (

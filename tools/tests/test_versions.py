@@ -103,6 +103,12 @@ class Writing(Repository):
                 self.assertRaises(ValueError, versions.close, self.root, "0.2.0", "2026-11-29")
                 self.assertEqual(self.text(), text)
 
+    def test_a_rehearsal_needs_no_changes(self):
+        self.put("CHANGELOG.md", "## [Unreleased]\n\n" + OLD)
+        versions.close(self.root, "0.2.0", "2026-11-29", "- A rehearsal.\n")
+        self.assertEqual(versions.notes(self.text(), "0.2.0"), "- A rehearsal.")
+        self.assertTrue(self.text().endswith(OLD))
+
     def test_a_version_is_released_once(self):
         self.release()
         with self.assertRaisesRegex(ValueError, "already"):
@@ -115,7 +121,7 @@ class Writing(Repository):
     def test_a_version_follows_the_same_or_an_older_one(self):
         for new in ("0.1.0", "0.1.1", "0.10.0", "1.0.0"):
             self.assertIsNone(versions.problem("0.1.0", new))
-        for new in ("0.0.9", "0.1", "v0.2.0", "0.2.0-rc.1", "0.2.0 ", ""):
+        for new in ("0.0.9", "0.1", "v0.2.0", "0.2.0-rc.1", "0.2.0 ", "", "0.02.0", "٠.٢.٠"):
             self.assertIsNotNone(versions.problem("0.1.0", new), new)
         self.assertIsNotNone(versions.problem("0.10.0", "0.9.0"))
 

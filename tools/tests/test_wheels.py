@@ -1,10 +1,13 @@
 """Tests of `tools.wheels` and of the check of tags in `tools.packages`."""
 
 import re
+import tempfile
 import unittest
+import zipfile
+from pathlib import Path
 from unittest import mock
 
-from tools import packages, wheels
+from tools import package, packages, wheels
 
 
 class Release(unittest.TestCase):
@@ -56,6 +59,34 @@ class Tags(unittest.TestCase):
         self.assertTrue(self.is_older(tag, tag))
         for other in ("manylinux_2_28_x86_64", "manylinux_2_17_aarch64"):
             self.assertFalse(self.is_older(other, tag), other)
+
+
+class Sbom(unittest.TestCase):
+    """A wheel whose SBOM has the path of the repository."""
+
+    def test_the_path_is_replaced_and_the_record_agrees(self):
+        info, root = "safemap-0.1.0.dist-info", Path.cwd() / "a folder"
+        path = f"path+{root.as_uri()}"
+        files = {
+            "safemap/__init__.py": b"code",
+            f"{info}/sboms/safemap.cyclonedx.json": f'{{"a": "{path}/core#1"}}'.encode(),
+        }
+        lines = [package.record(name, data) for name, data in files.items()]
+        files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,"]).encode()
+        with tempfile.TemporaryDirectory() as folder:
+            wheel, result = Path(folder) / "built.whl", Path(folder) / "result.whl"
+            with zipfile.ZipFile(wheel, "w") as archive:
+                for name, data in files.items():
+                    archive.writestr(name, data)
+            package.without_path(wheel, result, root)
+            with zipfile.ZipFile(result) as archive:
+                found = {name: archive.read(name) for name in archive.namelist()}
+        self.assertEqual(list(found), list(files))
+        sbom = found[f"{info}/sboms/safemap.cyclonedx.json"]
+        self.assertEqual(sbom, b'{"a": "path+file:///safemap/core#1"}')
+        expected = [package.record(name, found[name]) for name in list(files)[:2]]
+        expected.append(f"{info}/RECORD,,")
+        self.assertEqual(found[f"{info}/RECORD"].decode().splitlines(), expected)
 
 
 if __name__ == "__main__":
