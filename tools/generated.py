@@ -1,4 +1,4 @@
-"""Writes what packages need, from the README, the licence and addresses, and the plots.
+"""Writes what packages need, from the README, licences and addresses, and the plots.
 
 `python3 x.py generate` writes it; `x.py lint` fails if something is not up to date. `Cargo.toml` is
 the one place that has the addresses and the version.
@@ -9,11 +9,13 @@ import re
 import tomllib
 from email.utils import parseaddr
 
-from tools import plots
+from tools import notices, plots
 from tools.steps import ROOT, Counts
 
 # A file that is copied, and the packages that contain it.
 LICENCES = ["core/LICENSE", "python/LICENSE", "compat/safemap-memmap2/LICENSE"]
+# The licences of others whose code is in the Python package.
+NOTICES = "python/NOTICES"
 # The description of each package, and where its text is from.
 READMES = {
     "core/README.md": "README.md",
@@ -50,6 +52,7 @@ class Project:
 def texts(project):
     """Each file with generated text, by its path: what it must contain."""
     made = {path: read("LICENSE") for path in LICENCES}
+    made[NOTICES] = notices.text()
     made.update((path, packaged(read(it), it, project)) for path, it in READMES.items())
     made.update((path, rewrite(read(path), project)) for path, rewrite in PARTS.items())
     return made | plots.texts()
