@@ -96,10 +96,12 @@ def change(steps, root, version, default=""):
     except ValueError as error:
         steps.fail("version", str(error))
         return False
-    commands = [("generated files", [sys.executable, root / "x.py", "generate"], root)]
+    commands = []
     for lock in sorted(call(["git", "ls-files", "*Cargo.lock"], cwd=root).text.split()):
         folder = (root / lock).parent
         commands.append((lock, ["cargo", "update", "--workspace"], folder))
+    # It needs the lock files.
+    commands.append(("generated files", [sys.executable, root / "x.py", "generate"], root))
     done = all(steps.run(name, words, cwd=folder).ok for name, words, folder in commands)
     return done and not is_refused(steps, list(versions.findings(root, "v" + version)))
 
