@@ -17,9 +17,9 @@ pub use self::{channel::use_damaged_channel, journal::use_damaged_journal};
 use crate::{Stop, decode::Decoder};
 
 const MOST_CALLS: usize = 40;
-/// How many words the thread overwrites. It would need a processor for as long as a call waits for
-/// a lock.
-const MOST_WORDS: usize = 100;
+/// How many words the thread overwrites without sleeps. It would need a processor for as long as a
+/// call waits for a lock.
+const QUICK_WORDS: usize = 100;
 /// Short, because a program has many calls that wait in vain.
 const TIMEOUT: Duration = Duration::from_micros(50);
 /// A call waits 100 ms for a lock. The machine may be busy.
@@ -81,13 +81,16 @@ impl Words {
 
     fn overwrite(&self, seed: u64, stop: &Stop) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        for _ in 0..MOST_WORDS {
+        for number in 0.. {
             if stop.is_set() {
                 break;
             }
             let bytes: [u8; 8] = rng.u64(..).to_ne_bytes();
             self.damage(&mut Decoder(&bytes));
-            (0..rng.u32(..200)).for_each(|_| std::hint::spin_loop());
+            match number < QUICK_WORDS {
+                true => (0..rng.u32(..200)).for_each(|_| std::hint::spin_loop()),
+                false => thread::sleep(TIMEOUT),
+            }
         }
     }
 
