@@ -21,8 +21,8 @@ def text():
     names = {}
     for package in linked(metadata()):
         names.setdefault(licence(package), []).append(package["name"])
-    found = sorted((", ".join(sorted(crates)), text) for text, crates in names.items())
-    return "\n".join([HEADER, *(f"{RULE}\n{crates}\n{RULE}\n\n{text}" for crates, text in found)])
+    found = sorted((", ".join(sorted(crates)), words) for words, crates in names.items())
+    return "\n".join([HEADER, *(f"{RULE}\n{crates}\n{RULE}\n\n{words}" for crates, words in found)])
 
 
 def metadata():

@@ -111,8 +111,9 @@ pub(super) struct Waiter {
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waited {
-    /// Without a sleep.
+    /// It was there at the first look, or came while the thread spun.
     Spun,
+    /// It came when the thread was going to sleep, or slept.
     Slept,
     /// What the thread has waited for did not come in time.
     TooLong,
