@@ -112,8 +112,11 @@ def record(name, data):
 
 def with_path(file, root=ROOT):
     """The names of files in a wheel that have the path of the repository."""
+    # On Windows the two differ.
+    paths = {str(root).encode(), root.as_posix().encode()}
     with zipfile.ZipFile(file) as archive:
-        return [it for it in archive.namelist() if os.fsencode(root) in archive.read(it)]
+        files = {it: archive.read(it) for it in archive.namelist()}
+    return [it for it, data in files.items() if any(path in data for path in paths)]
 
 
 def maturin_of(folder):
