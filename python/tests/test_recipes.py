@@ -88,6 +88,15 @@ class Recipes(RecipeCase):
             words = ["position", "one", "two"] if title == "Last value" else []
             self.assertRegex(self.run_program([sys.executable, path, *words]), f"^{output}$")
 
+    def test_a_job_queue_survives_the_end_of_all_workers(self):
+        [program] = sections()["Job queue"]
+        kill = "workers[0].kill()"
+        self.assertIn(kill, program)
+        program = program.replace(kill, "[(it.kill(), it.join()) for it in workers]")
+        for method in METHODS:
+            with self.subTest(method=method):
+                self.check("Job queue", START.format(method) + program, *PRINTED["Job queue"])
+
     def test_an_event_is_noticed_although_its_process_crashed_before_it_notified(self):
         recipe = self.module("Event")
         with safemap.open(self.path(bytes(64)), "r+") as m:
