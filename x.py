@@ -39,11 +39,10 @@ from tools.steps import Steps, pool
 def test(steps, options):
     """Runs all tests of the core, of the package and of the tools."""
     python_tests.of_tools(steps)
-    native = rust.test(steps)
     with pool() as threads:
-        portable = threads.submit(rust.test_portable, steps)
+        of_core = threads.submit(rust.test, steps)
         of_package = python_tests.rows(steps)
-    platforms.report([native, portable.result(), *of_package], options.write)
+    platforms.report([*of_core.result(), *of_package], options.write)
 
 
 def lint(steps, options=None):
@@ -71,11 +70,13 @@ def setup_options(parser):
 
 def ci(steps, options):
     """Runs what a change must pass."""
-    # Everything is built once here, and a backtrace needs lines only. `release-check` tests the
-    # packages as they are published, which takes longer to build.
+    # Everything is built once here, and a panic shows its line without debug information.
+    # `release-check` tests the packages as they are published, which takes longer to build.
     os.environ.update(
         CARGO_INCREMENTAL="0",
-        CARGO_PROFILE_DEV_DEBUG="line-tables-only",
+        CARGO_PROFILE_DEV_CODEGEN_UNITS="4",
+        CARGO_PROFILE_DEV_DEBUG="0",
+        CARGO_PROFILE_RELEASE_DEBUG="0",
         CARGO_PROFILE_RELEASE_LTO="off",
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS="16",
     )
@@ -85,8 +86,11 @@ def ci(steps, options):
     docs.run(steps)
     stress.run(steps, options_of(stress, "--quick"))
     linking.run(steps, options_of(linking, "--quick"))
-    windows.run(steps, options_of(windows, "--core"))
-    cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
+    with pool() as threads:
+        processor = options_of(cross, "--quick", "aarch64-unknown-linux-gnu")
+        others = threads.submit(cross.run, steps, processor)
+        windows.run(steps, options_of(windows, "--core"))
+    others.result()
 
 
 def release_check(steps, options):

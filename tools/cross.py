@@ -11,12 +11,12 @@ from tools.steps import ROOT, call, flag
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 # All tests but those in the documentation.
 PROGRAMS = ["--package", "safemap", "--lib", "--tests"]
-# The unit tests, and the tests of what depends most on the processor: accessors, faults, words.
+# The tests of what depends most on the processor: accessors, faults, words.
 ESSENTIAL = """
 access atomic cursor fault handlers ipc_channel ipc_mutex lines long_needles map repair search
 shrink transactions values wait
 """.split()
-QUICK = ["--package", "safemap", "--lib", *(f"--test={name}" for name in ESSENTIAL)]
+QUICK = ["--package", "safemap", *(f"--test={name}" for name in ESSENTIAL)]
 # A program for targets without maps.
 WITHOUT_MAPS = ROOT / "testing" / "without_maps"
 # The package is checked for this CPython. That takes no interpreter of the target.

@@ -1,12 +1,15 @@
 """Cargo for other targets: a compiler with the target's standard library, and a linker.
 
-A target that rustup has installed is used as it is. For others, Debian's second Rust builds the
-standard library along with the program (`-Zbuild-std`). Its package contains all sources.
+A target that rustup has installed is used as it is. For others there is Debian's second Rust.
+Debian has its standard library for some targets; for the rest it is built along with the program
+(`-Zbuild-std`). A package contains all sources.
 """
 
+import threading
 from pathlib import Path
 
 from tools import debian, interpreters
+from tools.apt import Apt, sources
 from tools.steps import TARGET, call
 
 HOME = TARGET / "cross"
@@ -18,6 +21,8 @@ DEBIAN = {
     "RUSTC": "/usr/bin/rustc",
     "RUSTDOC": "/usr/bin/rustdoc",
     "CARGO": "/usr/bin/cargo",
+}
+BUILD_LIBRARY = {
     "RUSTC_BOOTSTRAP": "1",
     "CARGO_UNSTABLE_BUILD_STD": "std,panic_unwind,panic_abort,proc_macro,test",
 }
@@ -27,6 +32,10 @@ FASTER = {"CARGO_INCREMENTAL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"}
 FASTER["CARGO_PROFILE_DEV_STRIP"] = "none"
 # The sources of Debian's standard library.
 LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
+# The package with its files, and the architectures for which it is downloaded.
+PACKAGE = "libstd-rust-web-dev"
+ARCHITECTURES = {"aarch64-unknown-linux-gnu": "arm64"}
+DOWNLOADING = threading.Lock()
 
 
 class Toolchain:
@@ -35,18 +44,21 @@ class Toolchain:
     def __init__(self, target, linker=None, runner=None, zig=False):
         self.target, self.zig = target, zig
         self.env = dict(FASTER, CARGO_TARGET_DIR=str(HOME / "target"))
+        flags = []
         if not has_library(target):
             self.env.update(DEBIAN)
+            root = library_root(target)
+            flags += [f"--sysroot={root}"] if root else []
+            self.env.update({} if root else BUILD_LIBRARY)
         prefix = "CARGO_TARGET_{}_".format(target.upper().replace("-", "_"))
         tools = {"LINKER": linker, "RUNNER": runner}
         self.env.update((prefix + name, value) for name, value in tools.items() if value)
-        flags = []
         if zig:
             self.env.update(zig_environment())
             # Zig's C library contains the startup objects; Rust has a second set for musl.
-            flags = ["-Clink-self-contained=no"] if target.endswith("-musl") else []
+            flags += ["-Clink-self-contained=no"] if target.endswith("-musl") else []
         if target.endswith("-windows-gnu"):
-            flags = ["-Lnative={}".format(HOME / "startup")]
+            flags += ["-Lnative={}".format(HOME / "startup")]
         self.env.update(RUSTFLAGS=" ".join(flags), RUSTDOCFLAGS=" ".join(flags))
 
     def command(self, subcommand, *words):
@@ -68,8 +80,8 @@ class Toolchain:
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
         command = [DEBIAN["RUSTC"], *words]
-        sources = [LIBRARY / "rtstartup" / name for name in ("rsbegin.rs", "rsend.rs")]
-        made = [call([*command, source], DEBIAN).ok for source in sources]
+        objects = [LIBRARY / "rtstartup" / name for name in ("rsbegin.rs", "rsend.rs")]
+        made = [call([*command, it], {**DEBIAN, **BUILD_LIBRARY}).ok for it in objects]
         if not all(made):
             steps.fail(self.target, "its startup objects cannot be built")
         return all(made)
@@ -79,6 +91,28 @@ def has_library(target):
     """Whether rustup's compiler has a standard library for the target."""
     found = call(["rustc", "--print", "target-libdir", "--target", target])
     return found.ok and any(Path(found.text.strip()).glob("libstd-*"))
+
+
+def library_root(target):
+    """Where Debian's standard library for a target is, downloaded once; None without it."""
+    root = HOME / "library" / target
+    with DOWNLOADING:
+        if target in ARCHITECTURES and not root.exists():
+            download_library(ARCHITECTURES[target], root)
+    return root if root.exists() else None
+
+
+def download_library(architecture, root):
+    """Downloads the standard library of the version that is installed."""
+    version = call(["dpkg-query", "--show", "--showformat", "${Version}", PACKAGE])
+    apt = Apt(root.with_suffix(".apt"), architecture, sources())
+    apt.update()
+    package = version.ok and apt.download(PACKAGE, version.text)
+    unpacked = apt.folder / "unpacked"
+    if package and call(["dpkg-deb", "--extract", package, unpacked]).ok:
+        # Last, so that the folder exists when it is complete.
+        (unpacked / "usr").rename(root)
+    apt.remove()
 
 
 def lacks(target):
