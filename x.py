@@ -82,14 +82,13 @@ def ci(steps, options):
     )
     lint(steps)
     test(steps, options_of(platforms))
-    stubs.run(steps)
-    docs.run(steps)
-    stress.run(steps, options_of(stress, "--quick"))
-    linking.run(steps, options_of(linking, "--quick"))
     with pool() as threads:
-        processor = options_of(cross, "--quick", "aarch64-unknown-linux-gnu")
-        others = threads.submit(cross.run, steps, processor)
-        windows.run(steps, options_of(windows, "--core"))
+        others = threads.submit(windows.run, steps, options_of(windows, "--core"))
+        stubs.run(steps)
+        docs.run(steps)
+        stress.run(steps, options_of(stress, "--quick"))
+        linking.run(steps, options_of(linking, "--quick"))
+        cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
     others.result()
 
 
