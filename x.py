@@ -39,10 +39,11 @@ from tools.steps import Steps, pool
 def test(steps, options):
     """Runs all tests of the core, of the package and of the tools."""
     python_tests.of_tools(steps)
+    native = rust.test(steps)
     with pool() as threads:
-        of_core = threads.submit(rust.test, steps)
+        portable = threads.submit(rust.test_portable, steps)
         of_package = python_tests.rows(steps)
-    platforms.report([*of_core.result(), *of_package], options.write)
+    platforms.report([native, portable.result(), *of_package], options.write)
 
 
 def lint(steps, options=None):
@@ -82,11 +83,11 @@ def ci(steps, options):
     )
     lint(steps)
     test(steps, options_of(platforms))
+    stubs.run(steps)
+    docs.run(steps)
+    stress.run(steps, options_of(stress, "--quick"))
     with pool() as threads:
         others = threads.submit(windows.run, steps, options_of(windows, "--core"))
-        stubs.run(steps)
-        docs.run(steps)
-        stress.run(steps, options_of(stress, "--quick"))
         linking.run(steps, options_of(linking, "--quick"))
         cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
     others.result()

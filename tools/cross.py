@@ -11,12 +11,14 @@ from tools.steps import ROOT, call, flag
 FILTERED = re.compile(r"; (\d+) filtered out", re.M)
 # All tests but those in the documentation.
 PROGRAMS = ["--package", "safemap", "--lib", "--tests"]
-# The tests of what depends most on the processor: accessors, faults, words.
+# The test programs of what depends most on the processor: accessors, faults, words.
 ESSENTIAL = """
 access atomic cursor fault handlers ipc_channel ipc_mutex lines long_needles map repair search
 shrink transactions values wait
 """.split()
 QUICK = ["--package", "safemap", *(f"--test={name}" for name in ESSENTIAL)]
+# The unit tests of what has assembly.
+UNITS = ["accessor::", "sys::"]
 # A program for targets without maps.
 WITHOUT_MAPS = ROOT / "testing" / "without_maps"
 # The package is checked for this CPython. That takes no interpreter of the target.
@@ -52,7 +54,7 @@ def rows_of(steps, target, quick):
         trial.check()
     trial.build()
     if quick:
-        return [trial.row(target.pages[0])]
+        return [trial.row(target.pages[0], UNITS)]
     return [trial.row(it) for it in target.pages] + [it.row(trial) for it in target.machines]
 
 
@@ -94,8 +96,8 @@ class Trial:
         words = ["test", "--no-run", "--message-format", "json", *self.tests]
         return rust.programs(call(self.toolchain.command(*words), self.env).text)
 
-    def row(self, page):
-        """Runs the tests with pages of a size, if possible; returns the row."""
+    def row(self, page, units=()):
+        """Runs the tests with pages of a size, if possible, and unit tests; returns the row."""
         name = self.target.name + (f", {page // 1024} KiB pages" if page else "")
         row = Row(name, self.checks, self.builds)
         if not self.target.runs:
@@ -104,14 +106,16 @@ class Trial:
             return row.skipped(self.steps, "this qemu has no option for the page size")
         elif self.builds == "yes":
             unfit = self.target.unfit_with(page)
-            row.add(self.test(name, page, unfit))
+            env = self.environment(page)
+            row.add(self.test(name, env, unfit))
+            if units:
+                words = ["test", "--package", "safemap", "--lib", "--", *units, *skips(unfit)]
+                row.add(self.cargo("unit tests " + name, *words, env=env, read=rust.counts).counts)
             row.why += reasons(unfit)
         return row
 
-    def test(self, name, page, unfit):
-        """Runs all tests but those that are unfit; returns the counts."""
-        words = ["--no-fail-fast", *self.tests, "--", "--exact"]
-        words += [word for test in unfit for word in ("--skip", test)]
+    def environment(self, page):
+        """The environment of test programs on pages of a size."""
         # A backtrace takes longer than a test, and the emulators fail at it with large pages.
         env = {"RUST_BACKTRACE": "0"}
         if self.target.runner:
@@ -119,12 +123,17 @@ class Trial:
             variable = "CARGO_TARGET_{}_RUNNER".format(self.target.name.upper().replace("-", "_"))
             # Tests that start themselves need the emulator, too.
             env.update({variable: runner, "SAFEMAP_TEST_RUNNER": runner})
-        ended = self.cargo("tests " + name, "test", *words, env=env, read=rust.counts)
+        return env
+
+    def test(self, name, env, unfit):
+        """Runs all tests but those that are unfit; returns the counts."""
+        words = ["test", "--no-fail-fast", *self.tests, "--", "--exact", *skips(unfit)]
+        ended = self.cargo("tests " + name, *words, env=env, read=rust.counts)
         left_out = sum(map(int, FILTERED.findall(ended.text)))
         if ended.ok and self.tests is PROGRAMS and left_out != len(unfit):
             self.steps.fail("tests " + name, "tools/targets.py names tests that do not exist")
-        for counts in (ended.counts, self.steps.counts):
-            counts.skipped += left_out
+        ended.counts.skipped += left_out
+        self.steps.leave_out(left_out)
         return ended.counts
 
 
@@ -141,6 +150,11 @@ def without_maps(trial):
         command = ["node", WITHOUT_MAPS / "run.js", program]
         row.add(trial.steps.run("tests " + name, command, read=rust.counts).counts)
     return row
+
+
+def skips(unfit):
+    """The arguments of a test program that leave tests out."""
+    return [word for test in unfit for word in ("--skip", test)]
 
 
 def reasons(unfit):

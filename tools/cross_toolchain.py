@@ -5,6 +5,8 @@ Debian has its standard library for some targets; for the rest it is built along
 (`-Zbuild-std`). A package contains all sources.
 """
 
+import functools
+import tempfile
 import threading
 from pathlib import Path
 
@@ -93,26 +95,43 @@ def has_library(target):
     return found.ok and any(Path(found.text.strip()).glob("libstd-*"))
 
 
+@functools.lru_cache(maxsize=None)
 def library_root(target):
     """Where Debian's standard library for a target is, downloaded once; None without it."""
-    root = HOME / "library" / target
-    with DOWNLOADING:
-        if target in ARCHITECTURES and not root.exists():
-            download_library(ARCHITECTURES[target], root)
-    return root if root.exists() else None
+    if target not in ARCHITECTURES:
+        return None
+    shown = call(["dpkg-query", "--show", "--showformat", "${Version}\\n", PACKAGE])
+    version = shown.ok and shown.text.split("\n")[0]
+    # By its version, so that cargo builds anew when another one is installed.
+    root = version and HOME / "library" / version / target
+    # RUSTFLAGS are split at spaces.
+    if root and " " not in str(root):
+        with DOWNLOADING:
+            if root.exists() or download_library(ARCHITECTURES[target], version, root):
+                return root
+    print(f"               apt cannot get {PACKAGE} for {target}: builds the library")
+    return None
 
 
-def download_library(architecture, root):
-    """Downloads the standard library of the version that is installed."""
-    version = call(["dpkg-query", "--show", "--showformat", "${Version}", PACKAGE])
-    apt = Apt(root.with_suffix(".apt"), architecture, sources())
-    apt.update()
-    package = version.ok and apt.download(PACKAGE, version.text)
-    unpacked = apt.folder / "unpacked"
-    if package and call(["dpkg-deb", "--extract", package, unpacked]).ok:
-        # Last, so that the folder exists when it is complete.
-        (unpacked / "usr").rename(root)
-    apt.remove()
+def download_library(architecture, version, root):
+    """Downloads a version of the standard library; returns whether it is there.
+
+    Processes may do this at the same time.
+    """
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=str(root.parent)) as folder:
+            apt = Apt(Path(folder) / "apt", architecture, sources())
+            apt.update()
+            package = apt.download(PACKAGE, version)
+            unpacked = Path(folder) / "unpacked"
+            if package and call(["dpkg-deb", "--extract", package, unpacked]).ok:
+                # Last, so that the folder is complete if it exists.
+                (unpacked / "usr").rename(root)
+    except OSError as error:
+        # Another process may have been first.
+        print("" if root.exists() else f"               {error}\n", end="")
+    return root.exists()
 
 
 def lacks(target):

@@ -36,7 +36,7 @@ def rows(steps, versions=()):
     if not chosen:
         steps.fail("Python tests", "no CPython to test")
     suites = []
-    with pool() as threads:
+    with pool(1) as threads:
         for it in chosen:
             if not package.is_supported(it):
                 why = "PyO3 supports free-threaded CPython from 3.14 up"

@@ -79,13 +79,19 @@ class Steps:
 
         Commands of other threads that ended since the last line count for its processor time.
         """
-        cpu = cpu_of_children()
-        self.times.append((seconds, cpu - self.cpu, name))
-        self.cpu = cpu
-        self.counts.add(counts)
         mark = "FAIL" if counts.failed else "ok"
         line = f"{name}: {counts}" if counted else name
-        print(f"{mark:<4} {seconds:6.1f} s  {line}", flush=True)
+        with self.lock:
+            cpu = cpu_of_children()
+            self.times.append((seconds, cpu - self.cpu, name))
+            self.cpu = cpu
+            self.counts.add(counts)
+            print(f"{mark:<4} {seconds:6.1f} s  {line}", flush=True)
+
+    def leave_out(self, count):
+        """Counts tests that were skipped, without a line."""
+        with self.lock:
+            self.counts.skipped += count
 
     def skip(self, name, why):
         """Counts one skipped thing, and prints the reason."""
@@ -114,9 +120,12 @@ class Steps:
         return 1 if self.counts.failed else 0
 
 
-def pool():
-    """Threads for steps that leave processors idle, and may run beside others."""
-    return ThreadPoolExecutor(os.cpu_count())
+def pool(more=0):
+    """Threads for steps that leave processors idle, and may run beside others.
+
+    One for each processor, and `more` for steps that wait most of the time.
+    """
+    return ThreadPoolExecutor(os.cpu_count() + more)
 
 
 def last_line(text):
