@@ -51,7 +51,8 @@ class Toolchain:
             self.env.update(DEBIAN)
             root = library_root(target)
             flags += [f"--sysroot={root}"] if root else []
-            self.env.update({} if root else BUILD_LIBRARY)
+            # Without the debug information of Debian's library, which is larger than a test.
+            self.env.update({"CARGO_PROFILE_DEV_STRIP": "debuginfo"} if root else BUILD_LIBRARY)
         prefix = "CARGO_TARGET_{}_".format(target.upper().replace("-", "_"))
         tools = {"LINKER": linker, "RUNNER": runner}
         self.env.update((prefix + name, value) for name, value in tools.items() if value)
