@@ -72,7 +72,8 @@ def setup_options(parser):
 def ci(steps, options):
     """Runs what a change must pass."""
     # Everything is built once here, and a panic shows its line without debug information.
-    # `release-check` tests the packages as they are published, which takes longer to build.
+    # Few codegen units take less processor time than many. `release-check` tests the packages as
+    # they are published, which takes longer to build.
     os.environ.update(
         CARGO_INCREMENTAL="0",
         CARGO_PROFILE_DEV_CODEGEN_UNITS="4",

@@ -83,8 +83,8 @@ class Toolchain:
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--target", self.target, "--emit=obj", "-O", "--out-dir", folder]
         command = [DEBIAN["RUSTC"], *words]
-        objects = [LIBRARY / "rtstartup" / name for name in ("rsbegin.rs", "rsend.rs")]
-        made = [call([*command, it], {**DEBIAN, **BUILD_LIBRARY}).ok for it in objects]
+        parts = [LIBRARY / "rtstartup" / name for name in ("rsbegin.rs", "rsend.rs")]
+        made = [call([*command, part], {**DEBIAN, **BUILD_LIBRARY}).ok for part in parts]
         if not all(made):
             steps.fail(self.target, "its startup objects cannot be built")
         return all(made)
@@ -110,7 +110,7 @@ def library_root(target):
         with DOWNLOADING:
             if root.exists() or download_library(ARCHITECTURES[target], version, root):
                 return root
-    print(f"               apt cannot get {PACKAGE} for {target}: builds the library")
+    print(f"               the standard library of {target} is built: no {PACKAGE} for it")
     return None
 
 
@@ -131,7 +131,8 @@ def download_library(architecture, version, root):
                 (unpacked / "usr").rename(root)
     except OSError as error:
         # Another process may have been first.
-        print("" if root.exists() else f"               {error}\n", end="")
+        if not root.exists():
+            print(f"               {error}")
     return root.exists()
 
 
