@@ -58,15 +58,25 @@ def lint(steps, options=None):
 
 def setup_cross(steps, options):
     """Installs what `ci` needs, or what `release-check` needs."""
-    debian.install(steps, debian.RUST, debian.WINDOWS, targets.AARCH64)
+    setup_ci(steps)
     if options.all:
         debian.install(steps, *targets.NEEDS, debian_pythons.NEEDS, linking.NEEDS)
         debian_pythons.make(steps)
 
 
+def setup_ci(steps):
+    """Installs what `ci` needs."""
+    debian.install(steps, debian.RUST, debian.WINDOWS, targets.AARCH64)
+
+
 def setup_options(parser):
     """Adds the option of `setup-cross`."""
     parser.add_argument("--all", action="store_true", help="for all targets, and newest CPythons")
+
+
+def ci_options(parser):
+    """Adds the option of `ci`."""
+    parser.add_argument("--setup", action="store_true", help="install what windows and cross need")
 
 
 def ci(steps, options):
@@ -82,13 +92,17 @@ def ci(steps, options):
         CARGO_PROFILE_RELEASE_LTO="off",
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS="16",
     )
-    lint(steps)
+    with pool() as threads:
+        if options.setup:
+            # Its failures do not count: what is missing then is skipped below.
+            threads.submit(setup_ci, Steps())
+        lint(steps)
     test(steps, options_of(platforms))
-    stubs.run(steps)
-    docs.run(steps)
-    stress.run(steps, options_of(stress, "--quick"))
     with pool() as threads:
         others = threads.submit(windows.run, steps, options_of(windows, "--core"))
+        stubs.run(steps)
+        docs.run(steps)
+        stress.run(steps, options_of(stress, "--quick"))
         linking.run(steps, options_of(linking, "--quick"))
         cross.run(steps, options_of(cross, "--quick", "aarch64-unknown-linux-gnu"))
     others.result()
@@ -143,7 +157,7 @@ TOOLS = [
     ("setup-cross", "install what windows and cross need", setup_cross, setup_options),
     ("release", "make a release, or rehearse one", release.run, release.options),
     ("upload", "the steps of the release workflow", uploads.run, uploads.options),
-    ("ci", "what a change must pass", ci, none),
+    ("ci", "what a change must pass", ci, ci_options),
     ("release-check", "the checks that are too slow for ci", release_check, none),
 ]
 

@@ -45,7 +45,8 @@ class Toolchain:
 
     def __init__(self, target, linker=None, runner=None, zig=False):
         self.target, self.zig = target, zig
-        self.env = dict(FASTER, CARGO_TARGET_DIR=str(HOME / "target"))
+        # Its own folder, because cargo does not build two targets in one at the same time.
+        self.env = dict(FASTER, CARGO_TARGET_DIR=str(HOME / "target" / target))
         flags = []
         if not has_library(target):
             self.env.update(DEBIAN)
