@@ -84,9 +84,9 @@ fn messages_of_every_length_arrive_in_their_order() {
 
 /// A message: the number of its sender, its own number, and bytes that follow from both.
 fn message(sender: u32, number: u32) -> Vec<u8> {
-    let len = (sender * 7919 + number * 104_729) % 3000;
+    let len = (u64::from(sender) * 7919 + u64::from(number) * 104_729) % 3000;
     let mut message = [sender.to_le_bytes(), number.to_le_bytes()].concat();
-    message.extend(noise(u64::from(number), len as usize));
+    message.extend(noise(number.into(), len as usize));
     message
 }
 
