@@ -98,7 +98,7 @@ pub(super) fn open(
 
 /// Another name of a file could be anywhere.
 fn ensure_plain(found: &Attributes) -> Result<()> {
-    let is_plain = found.is_regular && found.links <= 1;
+    let is_plain = found.is_regular() && found.links <= 1;
     if is_plain { Ok(()) } else { Err(Error::Unsupported(NOT_REGULAR)) }
 }
 

@@ -71,7 +71,7 @@ impl Place {
         let attributes = self.folder.attributes(&self.name).map_err(Error::os(call))?;
         // Opening a device may have effects. A name that must be free is not opened if it is not.
         let must_be_free = matches!(opening, Opening::Create { .. });
-        if !must_be_free && attributes.is_some_and(|it| !it.is_regular) {
+        if !must_be_free && attributes.is_some_and(|it| !it.is_regular()) {
             return Err(Error::Unsupported(NOT_REGULAR));
         }
         let file = self.folder.open_file(&self.name, opening).map_err(Error::os(call))?;
@@ -153,7 +153,7 @@ impl Place {
 
     fn ensure_is_usable(&self, call: &'static str, file: BorrowedFile<'_>) -> Result<()> {
         let attributes = sys::file::attributes(file).map_err(Error::os(call))?;
-        if !attributes.is_regular {
+        if !attributes.is_regular() {
             return Err(Error::Unsupported(NOT_REGULAR));
         }
         if attributes.links > 1 {

@@ -15,6 +15,8 @@ mod read;
 mod residency;
 mod size_signal;
 mod stamp;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod statx;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::mem::MaybeUninit;
@@ -22,6 +24,8 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
 };
+
+use attributes::Kind;
 
 use super::{check, retry_interrupted};
 use crate::sys::file_state::FileState;
@@ -31,6 +35,7 @@ pub(crate) use allocate::{allocate_range, is_unknown, release, set_len_allocated
 pub(crate) use append::{
     ensure_len_is_possible, ensure_size_is_allowed, only_appends, reserve_space, write_at,
 };
+pub(super) use attributes::attributes_at;
 pub(crate) use attributes::{Attributes, attributes, set_owner, set_permissions, user};
 pub(crate) use handle::{handle, mount, same_mount};
 pub(crate) use holes::may_have_hole;
@@ -47,17 +52,16 @@ pub(crate) use stamp::{Stamp, identity, is_still, stamp};
 
 /// Returns the state of the file.
 pub(crate) fn state(file: BorrowedFd<'_>) -> io::Result<FileState> {
-    let stat = length::status(file)?;
-    let kind = stat.st_mode & libc::S_IFMT;
-    let len = match kind {
-        libc::S_IFREG => Some(u64::try_from(stat.st_size).unwrap_or(0)),
-        libc::S_IFBLK => device::block_len(file)?,
-        libc::S_IFCHR => device::character_len(file),
+    let attributes = attributes(file)?;
+    let len = match attributes.kind {
+        Kind::Regular => Some(attributes.len),
+        Kind::BlockDevice => device::block_len(file)?,
+        Kind::CharacterDevice => device::character_len(file),
         _ => None,
     };
-    let huge_page = huge_page(file, usize::try_from(stat.st_blksize).unwrap_or(0));
-    let (is_directory, identity) = (kind == libc::S_IFDIR, stamp::identity_of(&stat));
-    Ok(FileState { len, is_directory, identity, huge_page })
+    let huge_page = huge_page(file, attributes.block_size);
+    let is_directory = attributes.kind == Kind::Directory;
+    Ok(FileState { len, is_directory, identity: attributes.identity, huge_page })
 }
 
 /// Returns whether the system reports which pages of the file are in memory, or `None` if that

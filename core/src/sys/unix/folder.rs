@@ -6,7 +6,6 @@ use std::{
     ffi::{CString, OsStr},
     fs::File,
     io,
-    mem::MaybeUninit,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::{ffi::OsStrExt, fs::OpenOptionsExt},
@@ -16,8 +15,8 @@ use std::{
 
 use super::{
     check,
-    file::Attributes,
-    large_file::{fstatat, openat, stat},
+    file::{Attributes, attributes_at},
+    large_file::openat,
     private_file::PrivateFile,
 };
 
@@ -142,13 +141,8 @@ impl Folder {
 
     /// Returns what the file system says about a file, or `None` if there is none.
     pub(crate) fn attributes(&self, name: &OsStr) -> io::Result<Option<Attributes>> {
-        let (name, flags) = (c_string(name)?, libc::AT_SYMLINK_NOFOLLOW);
-        let mut stat = MaybeUninit::<stat>::uninit();
-        // SAFETY: the name ends with a zero, and `stat` has the type that the call fills.
-        let status = unsafe { fstatat(self.number(), name.as_ptr(), stat.as_mut_ptr(), flags) };
-        match check(status) {
-            // SAFETY: the call succeeded and so filled it.
-            Ok(()) => Ok(Some(Attributes::of(unsafe { stat.assume_init_ref() }))),
+        match attributes_at(self.as_fd(), &c_string(name)?) {
+            Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

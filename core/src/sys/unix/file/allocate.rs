@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use std::{io, ops::Range, os::fd::BorrowedFd};
 
 #[cfg(target_os = "linux")]
-use super::length::status;
+use super::attributes::attributes;
 use super::{
     super::large_file::off_t,
     length::{offset, set_len, status_len},
@@ -89,8 +89,7 @@ const HAS_KEEP_SIZE: bool =
 /// Returns how many bytes of the file have space on its device.
 #[cfg(target_os = "linux")]
 pub(crate) fn allocated_len(file: BorrowedFd<'_>) -> io::Result<u64> {
-    // stat(3): units of 512 bytes.
-    Ok(u64::try_from(status(file)?.st_blocks).unwrap_or(0) * 512)
+    attributes(file).map(|it| it.allocated)
 }
 
 /// Returns whether the file system or the kernel cannot allocate space: what fallocate(2) returns.

@@ -1,13 +1,18 @@
-//! What a directory entry and an open file say about a file: kind, links, owner, permissions.
+//! What the file system says about a file, but for its times: kind, links, owner, length.
 
 use std::{
+    ffi::CStr,
     io,
+    mem::MaybeUninit,
     os::fd::{AsRawFd, BorrowedFd},
 };
 
 use super::{
-    super::{check, large_file, retry_interrupted},
-    length::status,
+    super::{
+        check,
+        large_file::{fstat, fstatat, stat},
+        retry_interrupted,
+    },
     stamp::identity_of,
 };
 
@@ -16,29 +21,53 @@ use super::{
 pub(crate) struct Attributes {
     /// Device and number.
     pub(crate) identity: [u64; 2],
-    pub(crate) is_regular: bool,
+    pub(super) kind: Kind,
     pub(crate) links: u64,
     pub(crate) owner: u32,
     pub(crate) group: u32,
     /// The permission bits, and the sticky bit of a directory.
     pub(crate) permissions: u32,
+    /// 0 for devices.
     pub(crate) len: u64,
     /// Bytes that have space on the device.
-    #[allow(dead_code)] // Read where lseek(2) does not find holes.
+    #[allow(dead_code)] // Not read on every system.
     pub(crate) allocated: u64,
+    /// The size of a block, or of a page on hugetlbfs.
+    pub(super) block_size: usize,
 }
 
-/// Returns what the file system says about an open file.
-pub(crate) fn attributes(file: BorrowedFd<'_>) -> io::Result<Attributes> {
-    status(file).map(|stat| Attributes::of(&stat))
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Regular,
+    Directory,
+    BlockDevice,
+    CharacterDevice,
+    Other,
+}
+
+impl Kind {
+    fn of(mode: libc::mode_t) -> Kind {
+        match mode & libc::S_IFMT {
+            libc::S_IFREG => Kind::Regular,
+            libc::S_IFDIR => Kind::Directory,
+            libc::S_IFBLK => Kind::BlockDevice,
+            libc::S_IFCHR => Kind::CharacterDevice,
+            _ => Kind::Other,
+        }
+    }
 }
 
 impl Attributes {
+    pub(crate) fn is_regular(&self) -> bool {
+        self.kind == Kind::Regular
+    }
+
     #[allow(clippy::unnecessary_cast)] // The types differ between systems.
-    pub(in super::super) fn of(stat: &large_file::stat) -> Attributes {
+    fn of(stat: &stat) -> Attributes {
         Attributes {
             identity: identity_of(stat),
-            is_regular: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
+            kind: Kind::of(stat.st_mode as libc::mode_t),
             links: stat.st_nlink as u64,
             owner: stat.st_uid,
             group: stat.st_gid,
@@ -46,8 +75,79 @@ impl Attributes {
             len: u64::try_from(stat.st_size).unwrap_or(0),
             // stat(3): units of 512 bytes.
             allocated: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
+            block_size: usize::try_from(stat.st_blksize).unwrap_or(0),
         }
     }
+}
+
+/// Returns what the file system says about an open file.
+pub(crate) fn attributes(file: BorrowedFd<'_>) -> io::Result<Attributes> {
+    without_times(file, c"", EMPTY_PATH)
+        .unwrap_or_else(|| stat_of(file).map(|it| Attributes::of(&it)))
+}
+
+/// Returns what the file system says about a file of a directory. Does not follow symbolic links.
+pub(in super::super) fn attributes_at(
+    folder: BorrowedFd<'_>,
+    name: &CStr,
+) -> io::Result<Attributes> {
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    without_times(folder, name, flags).unwrap_or_else(|| {
+        let mut stat = MaybeUninit::<stat>::uninit();
+        // SAFETY: the name ends with a zero, and `stat` has the type that the call fills.
+        check(unsafe { fstatat(folder.as_raw_fd(), name.as_ptr(), stat.as_mut_ptr(), flags) })?;
+        // SAFETY: the call succeeded and so filled it.
+        Ok(Attributes::of(unsafe { stat.assume_init_ref() }))
+    })
+}
+
+/// Calls `fstat`, which reports times too.
+pub(super) fn stat_of(file: BorrowedFd<'_>) -> io::Result<stat> {
+    let mut stat = MaybeUninit::<stat>::uninit();
+    // SAFETY: `stat` has the type that fstat fills.
+    check(unsafe { fstat(file.as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and so filled it.
+    Ok(unsafe { stat.assume_init() })
+}
+
+#[cfg(target_os = "linux")]
+const EMPTY_PATH: libc::c_int = libc::AT_EMPTY_PATH;
+#[cfg(not(target_os = "linux"))]
+const EMPTY_PATH: libc::c_int = 0;
+
+/// Asks for the attributes without times, or returns `None` if the system cannot do that.
+#[cfg(target_os = "linux")]
+fn without_times(
+    folder: BorrowedFd<'_>,
+    path: &CStr,
+    flags: libc::c_int,
+) -> Option<io::Result<Attributes>> {
+    use super::statx::{Statx, WITHOUT_TIMES, statx};
+
+    let of = |found: Statx| {
+        let [major, minor] = found.device;
+        Attributes {
+            identity: [libc::makedev(major, minor), found.number],
+            kind: Kind::of(found.mode.into()),
+            links: found.links.into(),
+            owner: found.owner,
+            group: found.group,
+            permissions: u32::from(found.mode) & 0o1777,
+            len: found.len,
+            allocated: found.blocks * 512,
+            block_size: found.block_size as usize,
+        }
+    };
+    match statx(folder, path, flags, WITHOUT_TIMES) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => None,
+        found => Some(found.map(of)),
+    }
+}
+
+/// Android's sandbox of older versions terminates a process that calls statx(2).
+#[cfg(not(target_os = "linux"))]
+fn without_times(_: BorrowedFd<'_>, _: &CStr, _: libc::c_int) -> Option<io::Result<Attributes>> {
+    None
 }
 
 /// Returns the user whose permissions the process has.
@@ -73,4 +173,22 @@ pub(crate) fn set_permissions(file: BorrowedFd<'_>, permissions: u32) -> io::Res
     let mode = permissions as libc::mode_t;
     // SAFETY: the call accesses no memory.
     retry_interrupted(|| check(unsafe { libc::fchmod(file.as_raw_fd(), mode) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn attributes_are_those_that_fstat_reports() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10_000).unwrap();
+        for file in [file, std::fs::File::open(folder.path()).unwrap()] {
+            let expected = Attributes::of(&stat_of(file.as_fd()).unwrap());
+            assert_eq!(attributes(file.as_fd()).unwrap(), expected);
+        }
+    }
 }

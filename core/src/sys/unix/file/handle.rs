@@ -13,7 +13,10 @@ mod system {
     use std::os::fd::AsRawFd;
 
     use super::{BorrowedFd, MAX_HANDLE, io};
-    use crate::sys::unix::{check, file::length::status};
+    use crate::sys::unix::{
+        check,
+        file::{attributes::attributes, statx::statx},
+    };
 
     /// `<linux/fcntl.h>`: the handle only identifies the file, so that every file system has one.
     /// Linux 6.5; overlay file systems need it.
@@ -66,14 +69,14 @@ mod system {
     }
 
     /// Returns the numbers of the inode and of the file system.
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // The types differ.
+    #[allow(clippy::useless_conversion)] // The types differ.
     fn inode(file: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
         let mut system = std::mem::MaybeUninit::<libc::statvfs>::uninit();
         // SAFETY: `system` has the type that fstatvfs fills.
         check(unsafe { libc::fstatvfs(file.as_raw_fd(), system.as_mut_ptr()) })?;
         // SAFETY: fstatvfs succeeded and so filled it.
         let id = u64::from(unsafe { system.assume_init() }.f_fsid);
-        let inode = status(file)?.st_ino as u64;
+        let [_, inode] = attributes(file)?.identity;
         Ok([&INODE, &inode.to_le_bytes()[..], &id.to_le_bytes()].concat())
     }
 
@@ -98,23 +101,8 @@ mod system {
 
     /// Returns `stx_mnt_id` of statx(2).
     fn statx_mount(file: BorrowedFd<'_>, mask: u32) -> Option<u64> {
-        /// Offset of `stx_mnt_id` in words of eight bytes.
-        const MOUNT: usize = 0x90 / 8;
-        let mut words = [0_u64; 32];
-        // SAFETY: the path is empty and ends with a zero; the kernel fills 256 bytes.
-        let status = unsafe {
-            libc::syscall(
-                libc::SYS_statx,
-                file.as_raw_fd(),
-                c"".as_ptr(),
-                libc::AT_EMPTY_PATH,
-                mask,
-                words.as_mut_ptr(),
-            )
-        };
-        let bytes = words[0].to_ne_bytes();
-        let found = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        (status == 0 && found & mask != 0).then_some(words[MOUNT])
+        let found = statx(file, c"", libc::AT_EMPTY_PATH, mask).ok()?;
+        (found.filled & mask != 0).then_some(found.mount)
     }
 }
 
@@ -123,12 +111,12 @@ mod system {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod system {
     use super::{BorrowedFd, io};
-    use crate::sys::unix::file::length::status;
+    use crate::sys::unix::file::attributes::stat_of;
 
     /// Returns bytes that no other file has: the number of the inode, and when it was created.
     #[allow(clippy::unnecessary_cast)] // The types differ between systems.
     pub(crate) fn handle(file: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
-        let stat = status(file)?;
+        let stat = stat_of(file)?;
         #[cfg(target_vendor = "apple")]
         let born = [stat.st_birthtime as u64, stat.st_birthtime_nsec as u64];
         #[cfg(not(target_vendor = "apple"))]
@@ -141,7 +129,7 @@ mod system {
     #[cfg(target_vendor = "apple")]
     #[allow(clippy::unnecessary_cast)]
     pub(crate) fn mount(file: BorrowedFd<'_>) -> Option<u64> {
-        status(file).ok().map(|stat| stat.st_dev as u64)
+        stat_of(file).ok().map(|stat| stat.st_dev as u64)
     }
 
     #[cfg(not(target_vendor = "apple"))]

@@ -2,39 +2,31 @@
 
 use std::{
     io,
-    mem::MaybeUninit,
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use super::super::{
-    check,
-    large_file::{fstat, ftruncate, off_t, stat},
-    retry_interrupted,
+use super::{
+    super::{
+        check,
+        large_file::{ftruncate, off_t},
+        retry_interrupted,
+    },
+    attributes::attributes,
+    size_signal::without_signal,
 };
-use super::size_signal::without_signal;
 
 /// The largest length of a file, in bytes.
 pub(crate) const MAX_LEN: u64 = off_t::MAX as u64;
 
-/// Returns the file's length as `fstat` reports it: 0 for devices.
+/// Returns the file's length: 0 for devices.
 pub(crate) fn status_len(file: BorrowedFd<'_>) -> io::Result<u64> {
-    Ok(u64::try_from(status(file)?.st_size).unwrap_or(0))
+    attributes(file).map(|it| it.len)
 }
 
 /// Returns the file's length, or `None` if it is not a regular file.
 pub(crate) fn regular_len(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
-    let stat = status(file)?;
-    let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
-    Ok(is_regular.then(|| u64::try_from(stat.st_size).unwrap_or(0)))
-}
-
-/// Calls `fstat`.
-pub(super) fn status(file: BorrowedFd<'_>) -> io::Result<stat> {
-    let mut stat = MaybeUninit::<stat>::uninit();
-    // SAFETY: `stat` has the type that fstat fills.
-    check(unsafe { fstat(file.as_raw_fd(), stat.as_mut_ptr()) })?;
-    // SAFETY: fstat succeeded and so filled it.
-    Ok(unsafe { stat.assume_init() })
+    let attributes = attributes(file)?;
+    Ok(attributes.is_regular().then_some(attributes.len))
 }
 
 /// Makes the file at least `len` bytes long.

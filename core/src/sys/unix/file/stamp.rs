@@ -2,7 +2,10 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use super::{super::large_file, length::status};
+use super::{
+    super::large_file,
+    attributes::{attributes, stat_of},
+};
 
 /// Device, number, length, number of links, and the times of the last changes of content and of
 /// metadata.
@@ -11,7 +14,7 @@ pub(crate) struct Stamp([i128; 8]);
 
 /// Returns the stamp of the file.
 pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
-    let stat = status(file)?;
+    let stat = stat_of(file)?;
     #[cfg(target_os = "netbsd")]
     let nanoseconds = [stat.st_mtimensec.into(), stat.st_ctimensec.into()];
     #[cfg(not(target_os = "netbsd"))]
@@ -32,7 +35,7 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
 
 /// Returns device and number, which other open files do not have.
 pub(crate) fn identity(file: BorrowedFd<'_>) -> io::Result<[u64; 2]> {
-    status(file).map(|stat| identity_of(&stat))
+    attributes(file).map(|it| it.identity)
 }
 
 #[allow(clippy::unnecessary_cast)] // The types differ between systems.
