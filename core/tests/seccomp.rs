@@ -150,9 +150,9 @@ const READLINK: c_long = libc::SYS_readlink;
 const READLINK: c_long = libc::SYS_readlinkat;
 
 /// Calls that transactional maps make besides.
-const CALLS_OF_TRANSACTIONS: [(&str, c_long); 12] = calls![
+const CALLS_OF_TRANSACTIONS: [(&str, c_long); 13] = calls![
     SYS_fchmod SYS_fchown SYS_fdatasync SYS_geteuid SYS_getrandom SYS_linkat SYS_membarrier
-    SYS_name_to_handle_at SYS_pread64 SYS_renameat SYS_sched_yield SYS_unlinkat
+    SYS_name_to_handle_at SYS_pread64 SYS_process_madvise SYS_renameat SYS_sched_yield SYS_unlinkat
 ];
 
 const OLD: [u8; 3 * PAGE] = [1; 3 * PAGE];
@@ -209,7 +209,7 @@ fn transact_without(call: c_long, number: i32, early: bool, path: &Path) -> (usi
             map.close()
         });
         let is_expected = match &result {
-            // A barrier that is refused is EPERM. Without `fstat`, the library cannot know its own
+            // A barrier that is refused is EPERM. Without `statx`, the library cannot know its own
             // descriptors, which has no number.
             Err(Error::Os { source, .. }) => source
                 .raw_os_error()

@@ -287,12 +287,9 @@ impl Map {
     ) {
         let Some(region) = regions.current() else { return };
         let (zeros, dropped) = (&inner.zeros, changes.droppable(pages, &inner.zeros));
-        for run in dropped {
-            let range = run.start << changes.page_bits..run.end << changes.page_bits;
-            if region.drop_changes(range, transactional.file()).is_err() {
-                changes.put_back(&[run]);
-            }
-        }
+        region.drop_changes(&dropped, transactional.file(), |range, _| {
+            changes.modified.note_all(changes.pages_of(range.clone()));
+        });
         // They stay as they are.
         let is_zeros = |page: &usize| contains(zeros, page << changes.page_bits);
         pages.iter().cloned().flatten().filter(is_zeros).for_each(|page| {
@@ -351,10 +348,9 @@ impl Map {
     ) -> io::Result<()> {
         let Some(region) = regions.current() else { return Ok(()) };
         let end = changes.page_end(changes.file_len());
-        for run in changes.droppable(pages, &inner.zeros) {
-            let range = run.start << changes.page_bits..run.end << changes.page_bits;
-            region.drop_changes(range, transactional.file())?;
-        }
+        let (mut done, dropped) = (Ok(()), changes.droppable(pages, &inner.zeros));
+        region.drop_changes(&dropped, transactional.file(), |_, error| done = Err(error));
+        done?;
         inner.show_each(|range| {
             // Those before the end show what was committed.
             let (committed, behind) = split(range, end);
@@ -421,7 +417,7 @@ impl Changes {
         Ok(union(noted, reported, all.end))
     }
 
-    /// Returns the runs of pages that may be dropped: those that are not noted and do not show
+    /// Returns the bytes of the pages that may be dropped: those that are not noted and do not show
     /// zeros, with short gaps between them.
     fn droppable(&self, pages: &[Range<usize>], zeros: &[Range<usize>]) -> Vec<Range<usize>> {
         let may_drop =
@@ -435,7 +431,8 @@ impl Changes {
                 _ => runs.push(page..page + 1),
             }
         }
-        runs
+        let bytes = |run: Range<usize>| run.start << self.page_bits..run.end << self.page_bits;
+        runs.into_iter().map(bytes).collect()
     }
 }
 
@@ -483,9 +480,15 @@ fn allocate(
     file_len: u64,
     len: Option<NewLen>,
 ) -> io::Result<()> {
+    // The system reports the next hole. Up to there it need not be asked again.
+    let mut checked = 0;
     for (at, bytes) in changed {
         let range = *at..(at + bytes.len() as u64).min(file_len);
-        if !range.is_empty() && commit.may_have_hole(&range)? {
+        if range.end <= checked || range.is_empty() {
+            continue;
+        }
+        checked = commit.next_hole(range.start)?;
+        if checked < range.end {
             commit.allocate(range)?;
         }
     }

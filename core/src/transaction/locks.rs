@@ -111,8 +111,7 @@ impl WriterLock {
     /// Releases the apply lock and the gate.
     pub(super) fn release(&self) {
         // A failure would leave readers waiting until the map is closed: there is nothing better.
-        let _ = self.lock.unlock(&(APPLY..APPLY + 1));
-        let _ = self.lock.unlock(&(GATE..GATE + 1));
+        let _ = self.lock.unlock(&(GATE..APPLY + 1));
     }
 
     /// Shows to readers that the file is recovered, as long as the lock exists.

@@ -313,10 +313,9 @@ impl Commit<'_> {
         self.writer.disk.allocate(range)
     }
 
-    /// Returns whether bytes of the data file in `range`, before its end, may have no space on the
-    /// device.
-    pub(crate) fn may_have_hole(&self, range: &Range<u64>) -> io::Result<bool> {
-        sys::file::may_have_hole(self.data(), range)
+    /// As [`next_hole`](sys::file::next_hole), of the data file.
+    pub(crate) fn next_hole(&self, at: u64) -> io::Result<u64> {
+        sys::file::next_hole(self.data(), at)
     }
 
     /// Releases the space behind the end of the data file, if that is still `end`.
@@ -341,7 +340,9 @@ impl Commit<'_> {
         // A change behind a limit would fail after the record is durable.
         let end = end_of(change);
         sys::file::ensure_size_is_allowed(end).map_err(Failure::Unchanged)?;
-        sys::file::ensure_len_is_possible(self.data(), end).map_err(Failure::Unchanged)?;
+        if change.len.is_some() {
+            sys::file::ensure_len_is_possible(self.data(), end).map_err(Failure::Unchanged)?;
+        }
         let commit = || lock(&self.writer.log).commit(change);
         let done = sys::file::with_blocked_size_signal(commit);
         self.writer.noticed(done)

@@ -38,7 +38,7 @@ pub(crate) use append::{
 pub(super) use attributes::attributes_at;
 pub(crate) use attributes::{Attributes, attributes, set_owner, set_permissions, user};
 pub(crate) use handle::{handle, mount, same_mount};
-pub(crate) use holes::may_have_hole;
+pub(crate) use holes::next_hole;
 pub(crate) use id::FileId;
 pub(crate) use length::{MAX_LEN, extend, regular_len, set_len, status_len};
 pub(crate) use memory::{create_memory_file, seal, seals};

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::single_range_in_vec_init)] // The ranges are compared.
 
-use std::fs;
+use std::{fs, os::unix::fs::FileExt};
 
 use super::Folder;
 use crate::{Access, Error, Map, Options, page_size};
@@ -229,6 +229,31 @@ fn pages_that_the_program_has_locked_are_rolled_back() {
     map.set(3, 9).unwrap();
     map.commit().unwrap();
     assert_eq!(map.to_vec(..).unwrap(), fs::read(folder.data()).unwrap());
+}
+
+/// More pages than one system call drops, one of which the kernel refuses to drop.
+#[test]
+fn all_of_many_pages_show_the_file_again() {
+    let (folder, page) = (Folder::in_memory(b""), page_size());
+    let file = fs::File::options().write(true).open(folder.data()).unwrap();
+    file.set_len((12_000 * page) as u64).unwrap();
+    let map = open(&folder, 0);
+    // Further from each other than pages that are dropped together.
+    let pages = || (0..12_000).step_by(10).map(|number| number * page);
+    let locked = map.as_ptr().wrapping_add(5_000 * page);
+    // SAFETY: the call changes no byte.
+    if unsafe { libc::mlock(locked.cast(), page) } != 0 {
+        println!("no page is locked: the process may not lock memory");
+    }
+    pages().for_each(|at| map.set(2, at).unwrap());
+    map.rollback().unwrap();
+    assert!(pages().all(|at| map.get(at).unwrap() == 0));
+    pages().for_each(|at| map.set(3, at).unwrap());
+    map.commit().unwrap();
+    for at in pages() {
+        file.write_all_at(&[4], at as u64).unwrap();
+        assert_eq!(map.get(at).unwrap(), 4, "the page at {at} is a copy");
+    }
 }
 
 pub(super) fn append_as_another_program(folder: &Folder, bytes: &[u8]) {

@@ -177,7 +177,7 @@ pub(crate) fn set_permissions(file: BorrowedFd<'_>, permissions: u32) -> io::Res
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
+    use std::os::{fd::AsFd, unix::fs::FileExt};
 
     use super::*;
 
@@ -190,5 +190,21 @@ mod tests {
             let expected = Attributes::of(&stat_of(file.as_fd()).unwrap());
             assert_eq!(attributes(file.as_fd()).unwrap(), expected);
         }
+    }
+
+    /// Before Linux 6.13 no request does that.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_request_for_attributes_gives_a_file_no_time_that_others_do_not_have() {
+        let files = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let write = |file: &std::fs::File| file.write_all_at(b"a", 0).unwrap();
+        let has_equal_times = |_| {
+            files.iter().for_each(write);
+            attributes(files[0].as_fd()).unwrap();
+            write(&files[0]);
+            let [one, other] = files.each_ref().map(|file| stat_of(file.as_fd()).unwrap());
+            (one.st_mtime, one.st_mtime_nsec) == (other.st_mtime, other.st_mtime_nsec)
+        };
+        assert!((0..100).any(has_equal_times), "the clock ticks between any two writes");
     }
 }
