@@ -30,48 +30,45 @@ impl Region {
 
     /// Drops the pages of ranges from the first one on, many by one system call. Returns how many
     /// ranges: none if the kernel cannot do that.
-    ///
-    /// The kernel then interrupts other processors once (Linux 6.16). It accepts this advice for
-    /// the calling process since Linux 6.13.
     #[cfg(target_os = "linux")]
     fn drop_at_once(&self, ranges: &[Range<usize>]) -> usize {
-        /// `PIDFD_SELF_THREAD_GROUP` of `<linux/pidfd.h>`, Linux 6.14.
-        const THIS_PROCESS: libc::c_int = -10_001;
         /// `IOV_MAX` of readv(2).
         const MOST: usize = 1024;
         let mut dropped = 0;
         for some in ranges.chunks(MOST).take_while(|some| some.len() > 1) {
-            let part = |range: &Range<usize>| libc::iovec {
-                iov_base: self.base.as_ptr().wrapping_add(range.start).cast(),
-                iov_len: range.len(),
-            };
-            let parts: Vec<_> = some.iter().map(part).collect();
-            let (start, count) = (parts.as_ptr(), parts.len());
-            // SAFETY: the region owns the pages, and no reference exists whose bytes could change.
-            let done = unsafe {
-                libc::syscall(
-                    libc::SYS_process_madvise,
-                    THIS_PROCESS,
-                    start,
-                    count,
-                    libc::MADV_DONTNEED,
-                    0,
-                )
-            };
-            // Fewer bytes if a range has pages that are locked.
-            let mut rest = usize::try_from(done).unwrap_or(0);
-            let is_dropped = |range: &&Range<usize>| {
-                let left = rest.checked_sub(range.len());
-                rest = left.unwrap_or(0);
-                left.is_some()
-            };
-            let complete = some.iter().take_while(is_dropped).count();
+            let complete = self.drop_some(some);
             dropped += complete;
             if complete < some.len() {
                 break;
             }
         }
         dropped
+    }
+
+    /// Drops the pages of ranges by one system call, up to the first range that has locked pages.
+    /// Returns how many ranges.
+    ///
+    /// Since Linux 6.16 the kernel interrupts other processors once for all of them.
+    #[cfg(target_os = "linux")]
+    fn drop_some(&self, ranges: &[Range<usize>]) -> usize {
+        /// `PIDFD_SELF` of `<linux/pidfd.h>`: this process, Linux 6.15.
+        const THIS_PROCESS: libc::c_int = -10_000;
+        let part = |range: &Range<usize>| libc::iovec {
+            iov_base: self.base.as_ptr().wrapping_add(range.start).cast(),
+            iov_len: range.len(),
+        };
+        let parts: Vec<_> = ranges.iter().map(part).collect();
+        let (call, start, count) = (libc::SYS_process_madvise, parts.as_ptr(), parts.len());
+        // SAFETY: the region owns the pages, and no reference exists whose bytes could change.
+        let done =
+            unsafe { libc::syscall(call, THIS_PROCESS, start, count, libc::MADV_DONTNEED, 0) };
+        let mut rest = usize::try_from(done).unwrap_or(0);
+        let is_dropped = |range: &&Range<usize>| {
+            let left = rest.checked_sub(range.len());
+            rest = left.unwrap_or(0);
+            left.is_some()
+        };
+        ranges.iter().take_while(is_dropped).count()
     }
 
     #[cfg(not(target_os = "linux"))]
