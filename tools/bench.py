@@ -34,14 +34,14 @@ def options(parser):
     )
     flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
-    flag(parser, "--record", "write the results of the named questions, and the page")
-    flag(parser, "--summary", "write docs/performance.md from bench/results/")
+    flag(parser, "--record", "write the results of the named questions, and the pages")
+    flag(parser, "--summary", "write docs/performance.md and slower.md from bench/results/")
 
 
 def run(steps, options):
-    """Answers the named questions. A run of all of them writes the results and the page."""
+    """Answers the named questions. A run of all of them writes the results and the pages."""
     if options.summary:
-        performance.write_page()
+        performance.write_pages()
         return
     rust = rust_questions(steps, CONTENDERS if options.contenders else [])
     scripts = listed(steps, [sys.executable, SCRIPT])
@@ -163,9 +163,9 @@ def install_contenders(steps, python):
 
 
 def lint(steps):
-    """Checks the Rust benchmarks, which are a separate workspace, and the page."""
+    """Checks the Rust benchmarks, which are a separate workspace, and the pages."""
     steps.run("cargo fmt of bench/", ["cargo", "fmt", "--check", *MANIFEST])
     clippy = ["cargo", "clippy", "--release", "--locked", "--target-dir", FOLDER, *MANIFEST]
     steps.run("cargo clippy of bench/", clippy + ["--", "-D", "warnings"])
-    if not performance.is_current():
-        steps.fail("docs/performance.md", "it is stale; run `python3 x.py bench --summary`")
+    for path in performance.stale():
+        steps.fail(path.relative_to(ROOT), "it is stale; run `python3 x.py bench --summary`")

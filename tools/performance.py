@@ -1,4 +1,4 @@
-"""Tables of figures, `bench/results/`, and the generated part of `docs/performance.md`."""
+"""Tables of figures, `bench/results/`, and the generated parts of two pages of `docs/`."""
 
 import json
 import os
@@ -11,7 +11,9 @@ from pathlib import Path
 from tools import figures
 from tools.steps import ROOT, call
 
+# What was measured, and the rows that miss their aims.
 PAGE = ROOT / "docs" / "performance.md"
+MISSES = ROOT / "docs" / "slower.md"
 RESULTS = ROOT / "bench" / "results"
 REASONS = ROOT / "bench" / "misses.md"
 BEGIN = "<!-- Written by `python3 x.py bench --summary`. -->"
@@ -19,13 +21,13 @@ END = "<!-- End of the written part. -->"
 
 
 def record(sections, python, options):
-    """Writes the results of a run of all questions with some options, and the page."""
+    """Writes the results of a run of all questions with some options, and the pages."""
     write(system_of_run(python) | {"command": "python3 x.py bench" + options}, sections)
 
 
 def add(sections, names, options):
     """Adds the results of some questions to those of a run of all, with their commit and their
-    options, and writes the page. `names`: all questions, in their order."""
+    options, and writes the pages. `names`: all questions, in their order."""
     system, old = recorded()
     for section in sections:
         section.head.update(commit=commit(), options=options)
@@ -34,14 +36,14 @@ def add(sections, names, options):
 
 
 def write(system, sections):
-    """Writes results and the page."""
+    """Writes results and the pages."""
     lines = [system] + [line for section in sections for line in [section.head, *section.rows]]
     # The benchmark says how a question is measured.
     kept = [{key: value for key, value in line.items() if key != "how"} for line in lines]
     compact = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in kept]
     name = re.sub(r"[^a-z0-9]+", "-", system["processor"].lower()).strip("-")
     (RESULTS / (name + ".jsonl")).write_text("\n".join(compact) + "\n")
-    write_page()
+    write_pages()
 
 
 def system_of_run(python):
@@ -79,22 +81,28 @@ def recorded():
     return system, sections
 
 
-def write_page():
-    """Replaces the generated part of the page."""
-    PAGE.write_text(page())
+def write_pages():
+    """Replaces the generated parts of the pages."""
+    for path, text in pages():
+        path.write_text(text)
 
 
-def is_current():
-    """Returns whether the generated part of the page follows from the results."""
-    return PAGE.read_text() == page()
+def stale():
+    """Returns the pages whose generated parts do not follow from the results."""
+    return [path for path, text in pages() if path.read_text() != text]
 
 
-def page():
-    """Returns the text of the page with a new generated part."""
-    before, rest = PAGE.read_text().split(BEGIN)
+def pages():
+    """Returns each page, and its text with a new generated part."""
     system, sections = recorded()
-    parts = [BEGIN, origin(system, sections), overview(sections), "## Where safemap is slower"]
-    return before + "\n\n".join([*parts, *misses_by_reason(sections), END]) + rest.split(END)[1]
+    yield PAGE, with_parts(PAGE, [origin(system, sections), overview(sections)])
+    yield MISSES, with_parts(MISSES, misses_by_reason(sections))
+
+
+def with_parts(path, parts):
+    """Returns the text of a page with a new generated part."""
+    before, rest = path.read_text().split(BEGIN)
+    return before + "\n\n".join([BEGIN, *parts, END]) + rest.split(END)[1]
 
 
 def origin(system, sections):
@@ -108,18 +116,18 @@ def origin(system, sections):
 
 
 def overview(sections):
-    """Returns a table with a line for each question and each contender that it is judged by."""
-    lines = ["| question | beside | ratio | aims met | command |", "|---|---|---|---|---|"]
+    """Returns a table with a line for each question."""
+    lines = ["| question | time beside | aims met | command |", "|---|---|---|---|"]
     for section in sections:
         judged, commit = {}, section.head.get("commit")
         title = section.title + (f" (commit {commit})" if commit else "")
         for row in section.rows:
             for aim in row.get("aims", ()):
                 judged.setdefault(aim["against"], []).append((row, aim))
-        for against, pairs in judged.items():
-            command = "`x.py bench {}{}`".format(section.name, section.head.get("options", ""))
-            cells = [title, against, span(pairs), met(pairs), command]
-            lines.append("| " + " | ".join(cells) + " |")
+        ratios = "; ".join(f"{against} {span(pairs)}" for against, pairs in judged.items())
+        command = "`x.py bench {}{}`".format(section.name, section.head.get("options", ""))
+        cells = [title, ratios, met(sum(judged.values(), [])), command]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
