@@ -380,6 +380,9 @@ class Files(ChannelCase):
         os.truncate(self.channel_path, 0)
         self.assertRaises(safemap.FaultError, receiver.recv)
         self.assertRaises(safemap.FaultError, len, self.channel)
+        with self.assertRaises(safemap.FaultError) as caught:
+            self.channel.sender()
+        self.assertEqual(caught.exception.filename, self.channel_path)
 
     def test_a_peer_that_writes_anything(self):
         rng, expected = random.Random(7), (ValueError, OSError, EOFError, TimeoutError)

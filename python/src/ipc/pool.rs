@@ -53,7 +53,7 @@ impl<H: Handle> Pool<H> {
         source: H::Source,
         path: Option<&Py<PyString>>,
     ) -> PyResult<Pool<H>> {
-        let handle = make(py, &source)?;
+        let handle = make(py, &source, path)?;
         Ok(Pool::with_handle(source, handle, path.map(|path| path.clone_ref(py))))
     }
 
@@ -74,10 +74,7 @@ impl<H: Handle> Pool<H> {
         match self.put_back(py, handle) {
             // Of two ends that close together, this one may have noticed the other first.
             false if result.is_err() => Err(H::closed()),
-            _ => result.map_err(|error| match &self.path {
-                Some(path) => with_path(error, path.bind(py)),
-                None => error,
-            }),
+            _ => result.map_err(|error| with_file(py, error, self.path.as_ref())),
         }
     }
 
@@ -89,7 +86,7 @@ impl<H: Handle> Pool<H> {
         });
         match taken.ok_or_else(finalized)? {
             Some(Taken::Idle(handle)) => Ok(handle),
-            Some(Taken::None(source)) => make(py, &source),
+            Some(Taken::None(source)) => make(py, &source, self.path.as_ref()),
             None => Err(H::closed()),
         }
     }
@@ -145,8 +142,17 @@ pub(super) fn close(py: Python<'_>, pools: &[&dyn Close]) {
     py.detach(|| drop(handles));
 }
 
-fn make<H: Handle>(py: Python<'_>, source: &H::Source) -> PyResult<H> {
-    py.detach(|| H::new(source)).map_err(|error| H::exception(py, error))
+fn make<H: Handle>(py: Python<'_>, source: &H::Source, path: Option<&Py<PyString>>) -> PyResult<H> {
+    let made = py.detach(|| H::new(source));
+    made.map_err(|error| with_file(py, H::exception(py, error), path))
+}
+
+/// Has an exception name the file, if there is one.
+fn with_file(py: Python<'_>, error: PyErr, path: Option<&Py<PyString>>) -> PyErr {
+    match path {
+        Some(path) => with_path(error, path.bind(py)),
+        None => error,
+    }
 }
 
 /// Pools of an object, which closes them.
