@@ -25,8 +25,8 @@
 //! | `write::write_all` | writes all bytes by calls that may write a part |
 //! | `segments`, `segment::Segment` | shared memory with a name: open, create, remove, list |
 //! | `seals::Seals` | whether the content of a file can change |
-//! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults |
-//! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows) |
+//! | `repair::{Mark, Reaction, damages}` | the damage of a map, what happens then, and the number of all faults (Unix; `unrepaired` elsewhere) |
+//! | `in_use::InUseCount` | in-use count: calls inside a map whose views move when it is resized (Windows; `uncounted` elsewhere) |
 //! | `fork::{count, current}` | the number of forks of this process and its ancestors |
 //! | `lock::Lock` | a lock that a fork releases in the child |
 //! | `per_process::PerProcess` | a value that each process makes for itself |
@@ -64,6 +64,10 @@ pub(crate) mod segment;
 pub(crate) mod size;
 pub(crate) mod sleep;
 pub(crate) mod token_id;
+#[cfg(not(windows))]
+pub(crate) mod uncounted;
+#[cfg(not(unix))]
+pub(crate) mod unrepaired;
 mod write;
 
 #[cfg(unix)]

@@ -14,7 +14,6 @@ pub(crate) mod flags;
 pub(crate) mod folder;
 pub(crate) mod fork;
 mod growing_list;
-pub(crate) mod in_use;
 mod large_file;
 mod mmap;
 mod not_inherited;
@@ -41,6 +40,8 @@ use std::{
     os::fd::AsRawFd,
     sync::atomic::{AtomicUsize, Ordering},
 };
+
+pub(crate) use crate::sys::uncounted as in_use;
 
 pub(crate) const BAD_ADDRESS: i32 = libc::EFAULT;
 pub(crate) const INVALID: i32 = libc::EINVAL;

@@ -9,11 +9,9 @@ pub(crate) mod file;
 pub(crate) mod file_lock;
 pub(crate) mod flags;
 pub(crate) mod fork;
-pub(crate) mod in_use;
 mod pages;
 pub(crate) mod random;
 pub(crate) mod region;
-pub(crate) mod repair;
 pub(crate) mod rlimit;
 pub(crate) mod segments;
 pub(crate) mod token;
@@ -23,6 +21,8 @@ pub(crate) mod wait;
 use std::{fs::File, io};
 
 pub(crate) use std::fs::File as OwnedFile;
+
+pub(crate) use crate::sys::{uncounted as in_use, unrepaired as repair};
 
 /// Error codes, with the numbers of Linux. The system returns none of them.
 pub(crate) const BAD_ADDRESS: i32 = 14;

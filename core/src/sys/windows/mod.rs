@@ -13,7 +13,6 @@ mod pages;
 mod pin;
 pub(crate) mod random;
 pub(crate) mod region;
-pub(crate) mod repair;
 pub(crate) mod rlimit;
 mod section;
 pub(crate) mod segments;
@@ -44,6 +43,8 @@ use windows_sys::{
     },
     core::BOOL,
 };
+
+pub(crate) use crate::sys::unrepaired as repair;
 
 pub(crate) const BAD_ADDRESS: i32 = ERROR_NOACCESS as i32;
 pub(crate) const INVALID: i32 = ERROR_INVALID_PARAMETER as i32;

@@ -1,4 +1,5 @@
-//! The in-use count, which does nothing on Unix: a region stays mapped until its map is dropped.
+//! `in_use` for systems other than Windows, which counts nothing: a region stays mapped until its
+//! map is dropped.
 
 use std::marker::PhantomData;
 

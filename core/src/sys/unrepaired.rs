@@ -1,4 +1,5 @@
-//! Repair, which is not supported.
+//! `repair` for systems other than Unix, which do not support it: on Windows no other page can
+//! replace a page of a view.
 
 use crate::Damage;
 
