@@ -35,7 +35,7 @@ def options(parser):
     flag(parser, "--instructions", "count the instructions of short calls")
     parser.add_argument("--only", metavar="TEXT", help="measure the rows whose names contain TEXT")
     flag(parser, "--record", "write the results of the named questions, and the pages")
-    flag(parser, "--summary", "write docs/performance.md and slower.md from bench/results/")
+    flag(parser, "--summary", "write docs/performance.md and missed-aims.md from bench/results/")
 
 
 def run(steps, options):

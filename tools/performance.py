@@ -13,7 +13,7 @@ from tools.steps import ROOT, call
 
 # What was measured, and the rows that miss their aims.
 PAGE = ROOT / "docs" / "performance.md"
-MISSES = ROOT / "docs" / "slower.md"
+MISSES = ROOT / "docs" / "missed-aims.md"
 RESULTS = ROOT / "bench" / "results"
 REASONS = ROOT / "bench" / "misses.md"
 BEGIN = "<!-- Written by `python3 x.py bench --summary`. -->"
@@ -152,17 +152,26 @@ def met(pairs):
 
 
 def misses_by_reason(sections):
-    """Returns a paragraph for each reason, which begins with the rows that miss an aim."""
+    """Returns paragraphs for each reason: the rows that miss an aim for it, and the reason."""
     reasons = {}
     for section in sections:
         for row, aim in section.aims():
             if aim["met"] == "no":
                 questions = reasons.setdefault(reason(section.name, row["row"]), {})
-                shown = signed(aim["reached"][0]) if "plus" in aim else quotient(aim["reached"][0])
-                questions.setdefault(section.name, []).append("{} ({})".format(row["row"], shown))
+                rows = questions.setdefault(section.name, {})
+                rows.setdefault(row["row"], []).append(missed(aim))
     for text, questions in reasons.items():
-        rows = ["**{}**: {}.".format(name, ", ".join(rows)) for name, rows in questions.items()]
-        yield wrapped(" ".join(rows + [text or "The reason is not known."]))
+        for name, rows in questions.items():
+            cells = ["{} ({})".format(row, "; ".join(aims)) for row, aims in rows.items()]
+            yield wrapped("- **{}**: {}".format(name, ", ".join(cells)), "  ")
+        yield wrapped(text or "The reason is not known.")
+
+
+def missed(aim):
+    """Returns what was measured, beside what, and the aim."""
+    write, relation = (signed, "beside") if "plus" in aim else (quotient, "of")
+    limit = write(aim.get("plus", aim.get("ratio")))
+    return "{} {} {}, aim {}".format(write(aim["reached"][0]), relation, aim["against"], limit)
 
 
 def reason(section, row):
@@ -176,10 +185,11 @@ def reason(section, row):
     return None
 
 
-def wrapped(text):
-    """Returns a paragraph in lines of at most 100 columns."""
-    text = " ".join(text.split())
-    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+def wrapped(text, indent=""):
+    """Returns a paragraph in lines of at most 100 columns, of which all but the first begin with
+    `indent`."""
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(" ".join(text.split()), 100, subsequent_indent=indent, **options)
 
 
 def table(section):

@@ -463,13 +463,13 @@ impl fmt::Display for Error {
             Error::Pending { call } => write!(
                 f,
                 "{call}: the map is in a transaction, or has changes that are not committed: \
-                 commit or roll back first"
+                 end the block, or commit or roll back first"
             ),
             Error::WouldDeadlock { call } => {
                 write!(
                     f,
-                    "{call}: this thread would wait for itself: it is reading the file, or a \
-                     signal handler has interrupted a call of the map"
+                    "{call}: this thread would wait for itself: it is reading the file (end that \
+                     first), or a signal handler has interrupted a call of the map"
                 )
             }
             Error::Forked => {

@@ -331,7 +331,7 @@ fn pending_changes_and_blocks_say_what_to_do() {
     let map = folder.map();
     map.set(1, 0).unwrap();
     let text = map.resize(5).unwrap_err().to_string();
-    assert!(text.ends_with("commit or roll back first"), "{text}");
+    assert!(text.ends_with("end the block, or commit or roll back first"), "{text}");
     map.commit().unwrap();
     let _block = map.transaction().unwrap();
     for result in [map.commit(), map.rollback(), map.flush(), map.sync_all()] {

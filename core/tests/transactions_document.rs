@@ -10,7 +10,7 @@ use safemap_testing::{document, succeeds_in_child};
 #[test]
 fn each_example_of_the_document_is_here() {
     let text = include_str!("../../docs/transactions.md");
-    document::ensure_examples_are_in(text, include_str!("transactions_document.rs"), 1);
+    document::ensure_examples_are_in(text, include_str!("transactions_document.rs"), 2);
 }
 
 #[test]
@@ -20,7 +20,22 @@ fn a_block_is_committed_and_read() {
         env::set_current_dir(folder.path()).unwrap();
         fs::write("table.bin", [0; 8192]).unwrap();
         commit_and_read().unwrap();
+        fill_once().unwrap();
+        assert_eq!(fs::read("new.bin").unwrap()[..16], *b"\x34\x12\0\0\0\0\0\0contents");
     });
+}
+
+fn fill_once() -> Result<()> {
+    let mut options = Options::new();
+    options.access(Access::Write).create(true).len(4096).transactional(true);
+    let new = options.open("new.bin")?;
+    if new.load::<u64>(0)? == 0 {
+        let transaction = new.transaction()?;
+        new.write_at(b"contents", 8)?;
+        new.store(0x1234_u64, 0)?;
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 fn commit_and_read() -> Result<()> {

@@ -19,8 +19,8 @@ def recover_and_report(path: str) -> bool:
     try:
         done = recover(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        print(f"{path}: {reason}", file=sys.stderr)
+        reason = getattr(error, "strerror", None) or str(error)
+        print(reason if reason.startswith(path) else f"{path}: {reason}", file=sys.stderr)
         return False
     print(f"{path}: " + ("the journal was applied and removed" if done else "there is no journal"))
     return True
@@ -28,8 +28,9 @@ def recover_and_report(path: str) -> bool:
 
 def recover(path: str) -> bool:
     """Opens a file for writing, which recovers it. Returns False if it has no journal."""
-    os.stat(path)
-    if not os.path.lexists(os.path.realpath(path) + "-commit"):
+    # Under another name of the file, its journal is not found.
+    has_one_name = os.stat(path).st_nlink == 1
+    if has_one_name and not os.path.lexists(os.path.realpath(path) + "-commit"):
         return False
     open_map(path, "r+", transactional=True).close()
     return True

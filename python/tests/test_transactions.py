@@ -7,7 +7,7 @@ import random
 import sys
 import unittest
 
-from support import CLOSED, PAGE, FileCase
+from support import PAGE, FileCase
 
 import safemap
 
@@ -94,7 +94,8 @@ class Blocks(TransactionCase):
 
     def test_a_map_that_is_closed_in_a_block_rolls_back(self):
         m = self.open()
-        with self.assertRaisesRegex(ValueError, CLOSED), m.transaction():
+        lost = "closed during the transaction, whose changes are lost"
+        with self.assertRaisesRegex(ValueError, lost), m.transaction():
             m[0] = 1
             m.close()
         m = self.open(self.latest)

@@ -119,6 +119,12 @@ class Kills(ProcessCase):
             child.stdout.readline()
         command = [sys.executable, "-m", "safemap", "recover"]
         self.assertTrue(os.path.exists(journal(path)))
+        link = self.folder + "/link"
+        os.link(path, link)
+        done = subprocess.run([*command, link], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count(link)), (1, "", 1))
+        self.assertIn("hard links", done.stderr)
+        os.remove(link)
         done = subprocess.run([*command, path, other], capture_output=True, text=True)
         expected = "{}: the journal was applied and removed\n{}: there is no journal\n"
         self.assertEqual((done.stdout, done.stderr), (expected.format(path, other), ""))

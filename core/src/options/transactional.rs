@@ -152,7 +152,10 @@ impl Options {
     fn unfit(&self) -> [(bool, &'static str); 4] {
         [
             (!has_range_locks(), "this system lacks the locks that transactional maps need"),
-            (self.access == Some(Access::Copy), "a transactional map cannot have Access::Copy"),
+            (
+                self.access == Some(Access::Copy),
+                "a transactional map cannot be copy-on-write (Access::Copy)",
+            ),
             (self.untracked, "a transactional map cannot be untracked: it keeps its file"),
             (self.name.is_some(), "a transactional map is one of a file, and cannot have a name"),
         ]

@@ -29,6 +29,7 @@ const ATTEMPTS: u32 = 100;
 
 const SEVERAL_NAMES: &str =
     "a file with several hard links: under another name its commit journal would not be found";
+const MOVED: &str = "the file or its commit journal was renamed, replaced or removed";
 const NOT_REGULAR: &str = "transactions need a regular file";
 const OTHER_MOUNT: &str =
     "the file is mounted by itself: in its own directory its commit journal would not be found";
@@ -101,17 +102,31 @@ impl Place {
 
     /// Whether the name of the data file leads to this file.
     pub(super) fn leads_to_data(&self, identity: [u64; 2]) -> io::Result<bool> {
-        self.leads_to(&self.name, identity)
+        self.find_named(&self.name, identity).map(|found| found.is_some())
     }
 
     /// Whether the name of the journal leads to this file.
     pub(super) fn leads_to_journal(&self, identity: [u64; 2]) -> io::Result<bool> {
-        self.leads_to(&self.journal, identity)
+        self.find_named(&self.journal, identity).map(|found| found.is_some())
     }
 
-    fn leads_to(&self, name: &OsStr, identity: [u64; 2]) -> io::Result<bool> {
-        let found = self.folder.attributes(name)?;
-        Ok(found.is_some_and(|found| found.identity == identity))
+    /// Fails if recovery would not find this data file and this journal by their names.
+    pub(super) fn ensure_both_are_named(
+        &self,
+        call: &'static str,
+        data: [u64; 2],
+        journal: [u64; 2],
+    ) -> Result<()> {
+        let found = self.find_named(&self.name, data).map_err(Error::os(call))?;
+        if found.is_none() || !self.leads_to_journal(journal).map_err(Error::os(call))? {
+            return Err(moved(call));
+        }
+        found.map_or(Ok(()), |found| ensure_has_one_name(&found))
+    }
+
+    /// Returns the attributes of the file with a name if it is this file.
+    fn find_named(&self, name: &OsStr, identity: [u64; 2]) -> io::Result<Option<Attributes>> {
+        Ok(self.folder.attributes(name)?.filter(|found| found.identity == identity))
     }
 
     /// Returns what the file system says about the journal, or `None` if there is none.
@@ -156,9 +171,7 @@ impl Place {
         if !attributes.is_regular() {
             return Err(Error::Unsupported(NOT_REGULAR));
         }
-        if attributes.links > 1 {
-            return Err(Error::Unsupported(SEVERAL_NAMES));
-        }
+        ensure_has_one_name(&attributes)?;
         let folder = sys::borrow(&self.folder);
         let is_other_device = || -> io::Result<bool> {
             Ok(sys::file::attributes(folder)?.identity[0] != attributes.identity[0])
@@ -176,6 +189,15 @@ impl Place {
         };
         token::ensure_lasting(file).map_err(refused)
     }
+}
+
+/// The error of a call whose file or journal is not where it was.
+pub(super) fn moved(call: &'static str) -> Error {
+    Error::Os { call, source: io::Error::other(MOVED) }
+}
+
+fn ensure_has_one_name(data: &Attributes) -> Result<()> {
+    if data.links > 1 { Err(Error::Unsupported(SEVERAL_NAMES)) } else { Ok(()) }
 }
 
 /// Returns the path without symbolic links.

@@ -14,7 +14,7 @@ use super::{
     journal::{self, Journal},
     locks::WriterLock,
     log::{Change, Failure, Files, Identity, Log, NewLen, OpenError, Which},
-    place::Place,
+    place::{Place, moved},
     readings,
 };
 use crate::{
@@ -24,7 +24,6 @@ use crate::{
 };
 
 /// The data file or its journal has another name, or none.
-const MOVED: &str = "the file or its commit journal was renamed, replaced or removed";
 const LENGTHENED: &str =
     "another program has made the file longer: roll back, then refresh the map";
 const CLOSED: &str = "the program has closed the descriptors of the map";
@@ -105,7 +104,7 @@ impl Writer {
         }
         let Some(lock) = take()? else { return Ok(None) };
         if !place.leads_to_data(attributes.identity).map_err(Error::os(call))? {
-            return Err(Error::Os { call, source: io::Error::other(MOVED) });
+            return Err(moved(call));
         }
         let journal = journal::open_or_create(call, place, &attributes)?;
         // Without an old journal there is nothing to recover, and no reason to wait for readers.
@@ -226,7 +225,7 @@ impl Writer {
             return Err(Error::WouldDeadlock { call });
         }
         let taken = self.use_alone(&self.taken, call, wait)?;
-        self.ensure_is_named(call)?;
+        self.disk.place.ensure_both_are_named(call, self.data, self.journal)?;
         Ok(taken)
     }
 
@@ -285,18 +284,6 @@ impl Writer {
             && sys::file::is_still(data, self.data)
             && sys::file::is_still(journal, self.journal);
         if is_open { Ok(()) } else { Err(Error::Os { call, source: io::Error::other(CLOSED) }) }
-    }
-
-    /// Fails if recovery would not find the data file and its journal.
-    fn ensure_is_named(&self, call: &'static str) -> Result<()> {
-        let place = &self.disk.place;
-        let is_named = || -> io::Result<bool> {
-            Ok(place.leads_to_data(self.data)? && place.leads_to_journal(self.journal)?)
-        };
-        match is_named().map_err(Error::os(call))? {
-            true => Ok(()),
-            false => Err(Error::Os { call, source: io::Error::other(MOVED) }),
-        }
     }
 }
 

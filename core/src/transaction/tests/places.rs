@@ -94,6 +94,18 @@ fn files_whose_journal_could_be_missed_are_refused() {
 }
 
 #[test]
+fn a_file_that_has_got_another_name_is_not_committed_to() {
+    let folder = Folder::with(b"bytes");
+    let opened = writer(&folder.data()).unwrap();
+    fs::hard_link(folder.data(), folder.path().join("other")).unwrap();
+    assert_eq!(kind(put(&opened, b"B", 0)), ErrorKind::Unsupported);
+    assert_eq!(fs::read(folder.data()).unwrap(), b"bytes");
+    fs::remove_file(folder.path().join("other")).unwrap();
+    put(&opened, b"B", 0).unwrap();
+    assert_eq!(fs::read(folder.data()).unwrap(), b"Bytes");
+}
+
+#[test]
 fn what_is_no_regular_file_is_refused() {
     let folder = Folder::with(b"");
     let pipe = folder.path().join("pipe");

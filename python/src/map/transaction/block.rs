@@ -4,7 +4,9 @@ use pyo3::{PyTraverseError, PyVisit, prelude::*};
 use safemap::Map;
 
 use super::super::{FileMap, base};
-use crate::mmap::Mmap;
+use crate::{error::value_error, mmap::Mmap};
+
+const CLOSED: &str = "the map was closed during the transaction, whose changes are lost";
 
 /// A block of changes of a transactional map, in a `with` statement. Map.transaction() returns it.
 #[pyclass(frozen, module = "safemap")]
@@ -33,6 +35,7 @@ impl Transaction {
         let _ = (exc_value, traceback);
         let map = base(self.map.bind(py));
         if exc_type.is_none() {
+            map.ensure_open().map_err(|_| value_error(CLOSED))?;
             return map.end_block(py);
         }
         // A map that was closed in the block has rolled back, and the exception says more.

@@ -2,7 +2,11 @@
 
 use std::io::ErrorKind;
 
-use pyo3::{PyClassInitializer, exceptions::PyTimeoutError, prelude::*};
+use pyo3::{
+    PyClassInitializer,
+    exceptions::{PyTimeoutError, PyTypeError, PyValueError},
+    prelude::*,
+};
 use safemap::{Error, Map};
 
 use super::{
@@ -29,7 +33,8 @@ pub(in super::super) fn open<'py>(
     timeout: Option<Timeout>,
 ) -> PyResult<Bound<'py, FileMap>> {
     let py = class.py();
-    let name = py.import("os")?.call_method1("fspath", (file,))?;
+    let name = py.import("os")?.call_method1("fspath", (file,));
+    let name = name.map_err(|error| takes_path(file, error))?;
     let path = Path::as_it_is(&name)?;
     let map = wait_for_map(&path, settings, timeout)?;
     let file = identity(&path, &map)?;
@@ -48,6 +53,16 @@ pub(in super::super) fn open<'py>(
         object.as_super().get().set_first_size(py, settings.size)?;
     }
     Ok(object)
+}
+
+/// Has a TypeError say why a descriptor or a file object is not enough: the journal is beside the
+/// file.
+fn takes_path(file: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    let is_other_type = error.is_instance_of::<PyTypeError>(file.py());
+    match file.get_type().name().ok().filter(|_| is_other_type) {
+        Some(name) => PyTypeError::new_err(format!("a transactional map takes a path, not {name}")),
+        None => error,
+    }
 }
 
 /// Opens the file, again and again while another map is open for writing and the timeout permits.
@@ -79,6 +94,9 @@ fn exception(path: &Path<'_>, error: Error) -> PyErr {
         }
         Error::HasWriter { .. } => {
             PyTimeoutError::new_err(format!("{name}: another map has the file open for writing"))
+        }
+        Error::Format { cause, .. } => {
+            PyValueError::new_err(format!("{name}: its commit journal: {cause}"))
         }
         error => path.error(error, |_, error| to_exception(error)),
     }
