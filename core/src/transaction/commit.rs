@@ -474,7 +474,7 @@ fn write(
 }
 
 /// Gives changes space on the device, so that they cannot fail after their record is durable.
-fn allocate(
+pub(super) fn allocate(
     commit: &Commit<'_>,
     changed: &[(u64, &[u8])],
     file_len: u64,

@@ -5,14 +5,18 @@ use std::{
     env, fs,
     fs::File,
     io::{self, ErrorKind},
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use super::{Folder, Wait, commit, enter, put, reader, writer};
 use crate::{
-    Error, Options,
+    Error, Options, page_size,
     test_children::{FOLDER, succeeds_after},
-    transaction::log::{Change, Failure, NewLen},
+    transaction::{
+        commit::allocate,
+        log::{Change, Failure, NewLen},
+    },
 };
 
 /// The data file in a child process; `None` in other processes.
@@ -68,6 +72,27 @@ fn on_a_disk_of_1_mib() {
     opened.close().unwrap();
     assert_eq!(fs::read(&data).unwrap()[..2], *b"B\0");
     assert!(!data.with_file_name("data-commit").exists());
+}
+
+#[test]
+fn each_hole_below_a_change_gets_space() {
+    let folder = Folder::with(&[1; 64 << 10]);
+    let file = File::options().write(true).open(folder.data()).unwrap();
+    let len = 3 << 20;
+    file.set_len(len).unwrap();
+    file.write_all_at(&[2; 64 << 10], 1 << 20).unwrap();
+    // From then on the number of blocks is right.
+    file.sync_all().unwrap();
+    let opened = writer(&folder.data()).unwrap();
+    let lock = opened.lock_for_commit("commit", &Wait::FOREVER).unwrap().unwrap();
+    let allocated = || file.metadata().unwrap().blocks() * 512;
+    let before = allocated();
+    let changes =
+        |places: &[u64]| -> Vec<_> { places.iter().map(|&at| (at, &b"new"[..])).collect() };
+    allocate(&lock, &changes(&[9, 1 << 20]), len, None).unwrap();
+    assert_eq!(allocated(), before, "the file has no holes there");
+    allocate(&lock, &changes(&[9, 1 << 19, 1 << 20, 2 << 20]), len, None).unwrap();
+    assert!(allocated() >= before + 2 * page_size() as u64);
 }
 
 #[test]

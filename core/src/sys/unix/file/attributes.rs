@@ -73,8 +73,8 @@ impl Attributes {
             group: stat.st_gid,
             permissions: stat.st_mode as u32 & 0o1777,
             len: u64::try_from(stat.st_size).unwrap_or(0),
-            // stat(3): units of 512 bytes.
-            allocated: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
+            // stat(3): units of 512 bytes. A file system in user space may report any number.
+            allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             block_size: usize::try_from(stat.st_blksize).unwrap_or(0),
         }
     }
@@ -82,8 +82,10 @@ impl Attributes {
 
 /// Returns what the file system says about an open file.
 pub(crate) fn attributes(file: BorrowedFd<'_>) -> io::Result<Attributes> {
-    without_times(file, c"", EMPTY_PATH)
-        .unwrap_or_else(|| stat_of(file).map(|it| Attributes::of(&it)))
+    match without_times(file, c"", EMPTY_PATH) {
+        Some(found) => Ok(found),
+        None => stat_of(file).map(|stat| Attributes::of(&stat)),
+    }
 }
 
 /// Returns what the file system says about a file of a directory. Does not follow symbolic links.
@@ -92,13 +94,14 @@ pub(in super::super) fn attributes_at(
     name: &CStr,
 ) -> io::Result<Attributes> {
     let flags = libc::AT_SYMLINK_NOFOLLOW;
-    without_times(folder, name, flags).unwrap_or_else(|| {
-        let mut stat = MaybeUninit::<stat>::uninit();
-        // SAFETY: the name ends with a zero, and `stat` has the type that the call fills.
-        check(unsafe { fstatat(folder.as_raw_fd(), name.as_ptr(), stat.as_mut_ptr(), flags) })?;
-        // SAFETY: the call succeeded and so filled it.
-        Ok(Attributes::of(unsafe { stat.assume_init_ref() }))
-    })
+    if let Some(found) = without_times(folder, name, flags) {
+        return Ok(found);
+    }
+    let mut stat = MaybeUninit::<stat>::uninit();
+    // SAFETY: the name ends with a zero, and `stat` has the type that the call fills.
+    check(unsafe { fstatat(folder.as_raw_fd(), name.as_ptr(), stat.as_mut_ptr(), flags) })?;
+    // SAFETY: the call succeeded and so filled it.
+    Ok(Attributes::of(unsafe { stat.assume_init_ref() }))
 }
 
 /// Calls `fstat`, which reports times too.
@@ -115,38 +118,30 @@ const EMPTY_PATH: libc::c_int = libc::AT_EMPTY_PATH;
 #[cfg(not(target_os = "linux"))]
 const EMPTY_PATH: libc::c_int = 0;
 
-/// Asks for the attributes without times, or returns `None` if the system cannot do that.
+/// Asks for the attributes without times. Returns `None` on any failure: the kernel may not have
+/// the call, and a sandbox may refuse it by any error.
 #[cfg(target_os = "linux")]
-fn without_times(
-    folder: BorrowedFd<'_>,
-    path: &CStr,
-    flags: libc::c_int,
-) -> Option<io::Result<Attributes>> {
-    use super::statx::{Statx, WITHOUT_TIMES, statx};
+fn without_times(folder: BorrowedFd<'_>, path: &CStr, flags: libc::c_int) -> Option<Attributes> {
+    use super::statx::{WITHOUT_TIMES, statx};
 
-    let of = |found: Statx| {
-        let [major, minor] = found.device;
-        Attributes {
-            identity: [libc::makedev(major, minor), found.number],
-            kind: Kind::of(found.mode.into()),
-            links: found.links.into(),
-            owner: found.owner,
-            group: found.group,
-            permissions: u32::from(found.mode) & 0o1777,
-            len: found.len,
-            allocated: found.blocks * 512,
-            block_size: found.block_size as usize,
-        }
-    };
-    match statx(folder, path, flags, WITHOUT_TIMES) {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => None,
-        found => Some(found.map(of)),
-    }
+    let found = statx(folder, path, flags, WITHOUT_TIMES).ok()?;
+    let [major, minor] = found.device;
+    Some(Attributes {
+        identity: [libc::makedev(major, minor), found.number],
+        kind: Kind::of(found.mode.into()),
+        links: found.links.into(),
+        owner: found.owner,
+        group: found.group,
+        permissions: u32::from(found.mode) & 0o1777,
+        len: found.len,
+        allocated: found.blocks.saturating_mul(512),
+        block_size: found.block_size as usize,
+    })
 }
 
 /// Android's sandbox of older versions terminates a process that calls statx(2).
 #[cfg(not(target_os = "linux"))]
-fn without_times(_: BorrowedFd<'_>, _: &CStr, _: libc::c_int) -> Option<io::Result<Attributes>> {
+fn without_times(_: BorrowedFd<'_>, _: &CStr, _: libc::c_int) -> Option<Attributes> {
     None
 }
 
@@ -190,6 +185,14 @@ mod tests {
             let expected = Attributes::of(&stat_of(file.as_fd()).unwrap());
             assert_eq!(attributes(file.as_fd()).unwrap(), expected);
         }
+    }
+
+    /// FUSE: the program that serves the file system may send any number.
+    #[test]
+    fn a_number_of_blocks_that_is_too_large_is_no_panic() {
+        let mut stat = stat_of(tempfile::tempfile().unwrap().as_fd()).unwrap();
+        stat.st_blocks = 1 << 60;
+        assert_eq!(Attributes::of(&stat).allocated, u64::MAX);
     }
 
     /// Before Linux 6.13 no request does that.
