@@ -88,6 +88,7 @@ class Blocks(TransactionCase):
             m[0] = 1
             for call in calls:
                 self.assertRaises(ValueError, call)
+            self.assertRaisesRegex(ValueError, "flush: the map is in a transaction", m.flush)
             m.checkpoint()
             self.assertEqual((m[0], len(m), self.latest_content()), (1, 64, bytes(64)))
         self.assertEqual(self.latest_content()[0], 1)

@@ -156,7 +156,7 @@ impl Mmap {
         if flags != 0 && flags != MS_SYNC {
             return Err(value_error("a commit waits for the device: flags must be MS_SYNC"));
         }
-        self.commit(py, Map::commit)
+        self.commit(py, Map::flush)
     }
 }
 
