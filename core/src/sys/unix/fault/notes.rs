@@ -26,11 +26,17 @@ macro_rules! define_note {
         std::arch::global_asm!(
             concat!(".pushsection ", $note_section),
             ".balign 4",
+            // Relocations of Mach-O on x86-64 subtract symbols, and not places of a section.
+            concat!($prefix, symbol_name!("note"), ":"),
             ".long 8",
             ".long 4",
             ".long 1",
             ".asciz \"safemap\"",
-            concat!(".long ", $prefix, symbol_name!("record"), " - ."),
+            // The content, behind 20 bytes.
+            concat!(
+                concat!(".long ", $prefix, symbol_name!("record")),
+                concat!(" - ", $prefix, symbol_name!("note"), " - 20"),
+            ),
             ".popsection",
             concat!(".pushsection ", $record_section),
             ".balign 8",
