@@ -7,13 +7,10 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use super::{
-    super::{
-        check,
-        large_file::{fstat, fstatat, stat},
-        retry_interrupted,
-    },
-    stamp::identity_of,
+use super::super::{
+    check,
+    large_file::{fstat, fstatat, stat},
+    retry_interrupted,
 };
 
 /// What the file system says about a file.
@@ -66,7 +63,7 @@ impl Attributes {
     #[allow(clippy::unnecessary_cast)] // The types differ between systems.
     fn of(stat: &stat) -> Attributes {
         Attributes {
-            identity: identity_of(stat),
+            identity: [stat.st_dev as u64, stat.st_ino as u64],
             kind: Kind::of(stat.st_mode as libc::mode_t),
             links: stat.st_nlink as u64,
             owner: stat.st_uid,

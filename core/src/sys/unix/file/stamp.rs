@@ -2,10 +2,7 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use super::{
-    super::large_file,
-    attributes::{attributes, stat_of},
-};
+use super::attributes::{attributes, stat_of};
 
 /// Device, number, length, number of links, and the times of the last changes of content and of
 /// metadata.
@@ -36,11 +33,6 @@ pub(crate) fn stamp(file: BorrowedFd<'_>) -> io::Result<Stamp> {
 /// Returns device and number, which other open files do not have.
 pub(crate) fn identity(file: BorrowedFd<'_>) -> io::Result<[u64; 2]> {
     attributes(file).map(|it| it.identity)
-}
-
-#[allow(clippy::unnecessary_cast)] // The types differ between systems.
-pub(super) fn identity_of(stat: &large_file::stat) -> [u64; 2] {
-    [stat.st_dev as u64, stat.st_ino as u64]
 }
 
 /// Returns whether the descriptor is still one of the file with this identity. A program may close
