@@ -327,6 +327,7 @@ impl Commit<'_> {
         // A change behind a limit would fail after the record is durable.
         let end = end_of(change);
         sys::file::ensure_size_is_allowed(end).map_err(Failure::Unchanged)?;
+        // Without a new length all ranges lie in the file.
         if change.len.is_some() {
             sys::file::ensure_len_is_possible(self.data(), end).map_err(Failure::Unchanged)?;
         }
